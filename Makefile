@@ -1,0 +1,90 @@
+# ppm: RANGE partitions managed from inside PostgreSQL.
+#
+#   make, make install, make installcheck   as with any PGXS extension, against any PG_CONFIG
+#   make unit                               the core's tests, without a server
+#   make demo, make test                    do everything themselves on Debian and Ubuntu
+
+EXTENSION = ppm
+MODULE_big = ppm
+DATA = sql/ppm--1.0.0.sql
+PGFILEDESC = "ppm - RANGE partitions managed from inside the database"
+
+CORE = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp))
+PG = $(patsubst %.cpp,%.o,$(wildcard src/*.cpp src/pg/*.cpp))
+OBJS = $(PG) src/core/libppm_core.a
+SHLIB_LINK = -lstdc++
+
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --outputdir=.
+ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation
+TAP_TESTS = 1
+PROVE_TESTS = test/t/*.pl
+
+EXTRA_CLEAN = $(CORE) $(OBJS:.o=.d) $(CORE:.o=.d) src/core/libppm_core.a test/unit/*.o test/unit/*.d \
+	test/unit/unit_tests test/module/*.o test/module/*.d test/module/*.so
+
+# The rule that makes LLVM bitcode knows no C++20, and nothing here is worth inlining.
+override with_llvm = no
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Warnings are errors only for those who work on ppm (PPM_WERROR=1): a user's compiler may know new ones.
+WARNINGS = -Wall -Wextra -Wshadow $(if $(PPM_WERROR),-Werror)
+CXX_COMMON = -std=c++20 $(CFLAGS_SL) $(WARNINGS) -fvisibility-inlines-hidden -MMD -MP -I$(srcdir)/src
+
+# The core sees no PostgreSQL header: the server's include paths are not on its command line.
+$(CORE): %.o: %.cpp
+	$(CXX) $(CXXFLAGS) $(CXX_COMMON) -Wpedantic -Wconversion -c $< -o $@
+
+src/core/libppm_core.a: $(CORE)
+	$(AR) crs $@ $^
+
+# As system headers, the server's are not warned about; they still say `register`.
+COMPILE_PG = $(CXX) $(CXXFLAGS) $(CXX_COMMON) -Wno-register -isystem $(includedir_server) -isystem $(includedir_internal) -c
+
+$(PG): %.o: %.cpp
+	$(COMPILE_PG) $< -o $@
+
+#
+# Tests
+#
+
+# A module that raises errors in every layer, for test/t/001_boundary.pl.
+test/module/ppm_test.so: test/module/ppm_test.o src/pg/guard.o src/pg/scope.o
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) -shared -o $@ $^
+
+test/module/ppm_test.o: test/module/ppm_test.cpp
+	$(COMPILE_PG) $< -o $@
+
+installcheck: test/module/ppm_test.so
+
+UNIT = $(patsubst %.cpp,%.o,$(wildcard test/unit/*.cpp))
+
+$(UNIT): %.o: %.cpp
+	$(CXX) $(CXXFLAGS) $(CXX_COMMON) -c $< -o $@
+
+test/unit/unit_tests: $(UNIT) src/core/libppm_core.a
+	$(CXX) $(CXXFLAGS) $^ -lgtest -lgtest_main -lpthread -o $@
+
+unit: test/unit/unit_tests
+	test/unit/unit_tests --gtest_brief=1
+
+#
+# Everything, from a fresh machine
+#
+
+demo:
+	dev/demo
+
+test:
+	dev/test
+
+format:
+	clang-format-14 -i src/*.cpp src/*/*.[ch]pp test/unit/*.[ch]pp test/module/*.cpp
+
+.PHONY: unit demo test format
+
+-include $(wildcard src/*.d src/*/*.d test/*/*.d)

@@ -1,0 +1,56 @@
+#include "core/anomaly.hpp"
+
+#include <array>
+
+namespace ppm {
+
+namespace {
+
+struct Kind {
+    AnomalyCode code;
+    std::string_view name;
+    Severity severity;
+};
+
+// In the order of the enumeration.
+constexpr std::array kinds{
+    Kind{AnomalyCode::table_missing, "table_missing", Severity::error},
+    Kind{AnomalyCode::not_partitioned, "not_partitioned", Severity::error},
+    Kind{AnomalyCode::unsupported_strategy, "unsupported_strategy", Severity::error},
+    Kind{AnomalyCode::unsupported_key, "unsupported_key", Severity::error},
+    Kind{AnomalyCode::unsupported_key_type, "unsupported_key_type", Severity::error},
+    Kind{AnomalyCode::partition_key_mismatch, "partition_key_mismatch", Severity::error},
+    Kind{AnomalyCode::unknown_timezone, "unknown_timezone", Severity::error},
+    Kind{AnomalyCode::name_too_long, "name_too_long", Severity::error},
+    Kind{AnomalyCode::wrong_bounds, "wrong_bounds", Severity::error},
+    Kind{AnomalyCode::name_taken, "name_taken", Severity::error},
+    Kind{AnomalyCode::pending_detach, "pending_detach", Severity::error},
+};
+
+constexpr bool in_order() {
+    for (std::size_t i = 0; i < kinds.size(); ++i)
+        if (kinds[i].code != static_cast<AnomalyCode>(i))
+            return false;
+    return true;
+}
+static_assert(in_order());
+
+const Kind& kind_of(AnomalyCode code) {
+    return kinds[static_cast<std::size_t>(code)];
+}
+
+}  // namespace
+
+std::string_view name_of(AnomalyCode code) {
+    return kind_of(code).name;
+}
+
+Severity severity_of(AnomalyCode code) {
+    return kind_of(code).severity;
+}
+
+std::string_view name_of(Severity severity) {
+    return severity == Severity::error ? "error" : "warning";
+}
+
+}  // namespace ppm

@@ -1,0 +1,37 @@
+// A disagreement between configuration and catalog, as ppm.validate() and ppm.check() report it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ppm {
+
+enum class Severity { error, warning };
+
+// The names of these are the `code` of a row, and stable.
+enum class AnomalyCode {
+    table_missing,
+    not_partitioned,
+    unsupported_strategy,
+    unsupported_key,
+    unsupported_key_type,
+    partition_key_mismatch,
+    unknown_timezone,
+    name_too_long,
+    wrong_bounds,
+    name_taken,
+    pending_detach,
+};
+
+std::string_view name_of(AnomalyCode code);
+Severity severity_of(AnomalyCode code);
+std::string_view name_of(Severity severity);
+
+struct Anomaly {
+    AnomalyCode code;
+    std::string partition;  // empty where it is about the parent
+    std::string detail;     // a sentence: what is wrong, with the names and values
+    std::string hint;       // a sentence: what mends it
+};
+
+}  // namespace ppm

@@ -1,0 +1,69 @@
+// A row of ppm.config, and what the catalog tells of the table it names.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/anomaly.hpp"
+#include "core/bound.hpp"
+#include "core/calendar.hpp"
+#include "core/key.hpp"
+
+namespace ppm {
+
+// An OID; the core only hands it on.
+using RelationId = std::uint32_t;
+
+enum class CleanupPolicy { detach, drop };
+
+struct Configuration {
+    std::string schema_name;
+    std::string table_name;
+    std::optional<std::string> partition_key;
+    Interval interval;
+    int pre_provisioned;           // slots after the current one, 1 to 1000
+    std::optional<int> retention;  // slots before it, 1 to 10000; none keeps everything
+    CleanupPolicy cleanup_policy;
+    std::string timezone;
+
+    // `public.orders`, for messages.
+    std::string qualified_name() const { return schema_name + "." + table_name; }
+};
+
+enum class Strategy { none, range, other };
+
+// The relation that bears the configured name.
+struct Table {
+    RelationId relation;
+    RelationId owner;
+    Strategy strategy;       // none: not a partitioned table
+    bool has_plain_key;      // one column, compared by its type's default operator class
+    std::string key_column;  // empty unless has_plain_key
+    std::string key_type_name;
+    std::optional<KeyType> key_type;  // none: not one of those that ppm supports
+};
+
+// A partition as the catalog has it. The default partition has no bounds of its own: it is in
+// Parent.
+struct Partition {
+    RelationId relation;
+    std::string schema_name;
+    std::string name;
+    BoundRange bounds;
+    bool detach_pending;  // DETACH CONCURRENTLY was begun and not finished
+};
+
+struct Parent {
+    Configuration configuration;
+    std::optional<Table> table;
+    bool timezone_known;
+    std::vector<Partition> partitions;  // by lower bound; only where the configuration is valid
+    std::optional<Partition> default_partition;
+};
+
+// What of the configuration contradicts the catalog. Empty: the parent can be managed.
+std::vector<Anomaly> validate(const Parent& parent);
+
+}  // namespace ppm

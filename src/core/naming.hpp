@@ -1,0 +1,32 @@
+// The names of partitions. A name is a label for people: what a partition is, its bounds say.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/calendar.hpp"
+
+namespace ppm {
+
+// PostgreSQL cuts a longer identifier silently (NAMEDATALEN - 1); ppm refuses to make one.
+inline constexpr std::size_t max_name_bytes = 63;
+
+// `orders_2026_11_22`, `orders_2026_w47`, `orders_2026_11`, `orders_2026_q4`, `orders_2026`.
+std::string slot_name(std::string_view table, Interval interval, const Slot& slot);
+
+// `orders_20261122_20261201`, for a part of a slot.
+std::string piece_name(std::string_view table, LocalTime lower, LocalTime upper);
+
+// The same with the times of day, for the case that two parts of a slot begin and end on the same
+// two days: `orders_20261122t060000_20261122t120000`.
+std::string piece_name_with_time(std::string_view table, LocalTime lower, LocalTime upper);
+
+// The slot whose name this is, or nothing: the inverse of slot_name().
+std::optional<Slot> slot_named(std::string_view name, std::string_view table, Interval interval);
+
+// How many bytes slot_name() adds to the table's name.
+std::size_t suffix_bytes(Interval interval);
+
+}  // namespace ppm

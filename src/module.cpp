@@ -1,0 +1,13 @@
+// The library's face to PostgreSQL.
+#include "pg/guard.hpp"
+#include "pg/settings.hpp"
+
+extern "C" {
+PG_MODULE_MAGIC;
+
+void _PG_init(void);
+}
+
+void _PG_init(void) {
+    ppm::boundary([] { ppm::call(ppm::define_settings); });
+}

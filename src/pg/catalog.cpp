@@ -1,0 +1,200 @@
+#include "pg/catalog.hpp"
+
+#include "core/text.hpp"
+#include "pg/partition_bound.hpp"
+#include "pg/scope.hpp"
+#include "pg/spi.hpp"
+#include "pg/sqlstate.hpp"
+
+namespace ppm {
+
+namespace {
+
+// A key's attribute number is 0 where the key is an expression; an operator class of another type's
+// is one that the key is only binary-compatible with.
+constexpr char parents_query[] = R"(
+    SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, c.pre_provisioned,
+           c.retention, c.cleanup_policy::text, c.timezone,
+           r.oid, r.relowner, t.partstrat,
+           t.partnatts = 1 AND k.attnum IS NOT NULL AND o.opcdefault AND o.opcintype = k.atttypid,
+           k.attname, k.atttypid, format_type(k.atttypid, NULL)
+    FROM ppm.config c
+    LEFT JOIN (pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid)
+           ON n.nspname = c.schema_name AND r.relname = c.table_name
+    LEFT JOIN pg_partitioned_table t ON t.partrelid = r.oid
+    LEFT JOIN pg_attribute k
+           ON k.attrelid = t.partrelid AND k.attnum = t.partattrs[0] AND k.attnum > 0
+    LEFT JOIN pg_opclass o ON o.oid = t.partclass[0]
+    WHERE ($1 IS NULL OR r.oid = $1)
+      AND ($2 IS NULL OR c.schema_name = $2)
+      AND ($3 IS NULL OR c.table_name = $3)
+    ORDER BY c.schema_name, c.table_name)";
+
+enum ParentColumn {
+    schema_name = 1,
+    table_name,
+    partition_key,
+    interval,
+    pre_provisioned,
+    retention,
+    cleanup_policy,
+    timezone_name,
+    relation_id,
+    owner,
+    strategy,
+    has_plain_key,
+    key_column,
+    key_type,
+    key_type_text,
+};
+
+constexpr char partitions_query[] = R"(
+    SELECT i.inhparent, r.oid, n.nspname, r.relname, i.inhdetachpending, r.relpartbound
+    FROM pg_inherits i
+    JOIN pg_class r ON r.oid = i.inhrelid
+    JOIN pg_namespace n ON n.oid = r.relnamespace
+    WHERE i.inhparent = ANY ($1))";
+
+Configuration configuration_in(const Rows& rows, std::size_t row) {
+    Configuration result{};
+    result.schema_name = rows.string(row, schema_name);
+    result.table_name = rows.string(row, table_name);
+    if (!rows.is_null(row, partition_key))
+        result.partition_key = rows.string(row, partition_key);
+    const std::string name = rows.string(row, interval);
+    const auto known = interval_named(name);
+    if (!known)
+        throw PpmError{ERRCODE_INTERNAL_ERROR, "unknown interval " + quoted(name)};
+    result.interval = *known;
+    result.pre_provisioned = rows.integer(row, pre_provisioned);
+    if (!rows.is_null(row, retention))
+        result.retention = rows.integer(row, retention);
+    result.cleanup_policy =
+        rows.string(row, cleanup_policy) == "drop" ? CleanupPolicy::drop : CleanupPolicy::detach;
+    result.timezone = rows.string(row, timezone_name);
+    return result;
+}
+
+std::optional<Table> table_in(const Rows& rows, std::size_t row) {
+    if (rows.is_null(row, relation_id))
+        return std::nullopt;
+    Table table{};
+    table.relation = rows.oid(row, relation_id);
+    table.owner = rows.oid(row, owner);
+    if (rows.is_null(row, strategy))
+        return table;
+    table.strategy = rows.character(row, strategy) == PARTITION_STRATEGY_RANGE ? Strategy::range
+                                                                               : Strategy::other;
+    table.has_plain_key = !rows.is_null(row, has_plain_key) && rows.boolean(row, has_plain_key);
+    if (!table.has_plain_key)
+        return table;
+    table.key_column = rows.string(row, key_column);
+    table.key_type = key_type_of(rows.oid(row, key_type));
+    table.key_type_name = rows.string(row, key_type_text);
+    return table;
+}
+
+Parameter name_parameter(const std::string* name) {
+    return {TEXTOID, name == nullptr ? Datum{} : CStringGetTextDatum(name->c_str()),
+            name == nullptr};
+}
+
+std::vector<ManagedParent> read(std::optional<Oid> relation, const std::string* schema,
+                                const std::string* table) {
+    const Rows rows =
+        query(parents_query, {{OIDOID, ObjectIdGetDatum(relation.value_or(InvalidOid)), !relation},
+                              call([=] { return name_parameter(schema); }),
+                              call([=] { return name_parameter(table); })});
+    std::vector<ManagedParent> parents;
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        ManagedParent managed{};
+        managed.parent.configuration = configuration_in(rows, row);
+        managed.parent.table = table_in(rows, row);
+        managed.zone = ServerTimeZone::named(managed.parent.configuration.timezone);
+        managed.parent.timezone_known = managed.zone.has_value();
+        parents.push_back(std::move(managed));
+    }
+    return parents;
+}
+
+Datum oid_array(const std::vector<Oid>& oids) {
+    return call([&oids] {
+        auto* const datums = static_cast<Datum*>(palloc(sizeof(Datum) * oids.size()));
+        std::ranges::transform(oids, datums, [](Oid oid) { return ObjectIdGetDatum(oid); });
+        return PointerGetDatum(construct_array(datums, static_cast<int>(oids.size()), OIDOID,
+                                               sizeof(Oid), true, TYPALIGN_INT));
+    });
+}
+
+void add_partition(Parent& parent, const Rows& rows, std::size_t row) {
+    Partition partition{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4),
+                        BoundRange{Bound::min_value(), Bound::max_value()}, rows.boolean(row, 5)};
+    const auto bounds = read_partition_bound(rows.datum(row, 6), *parent.table->key_type);
+    if (!bounds) {
+        parent.default_partition = std::move(partition);
+        return;
+    }
+    partition.bounds = *bounds;
+    parent.partitions.push_back(std::move(partition));
+}
+
+}  // namespace
+
+std::vector<ManagedParent> read_parents(std::optional<Oid> relation) {
+    std::vector<ManagedParent> parents = read(relation, nullptr, nullptr);
+    if (relation && parents.empty()) {
+        const char* const name = call([&] {
+            return DatumGetCString(DirectFunctionCall1(regclassout, ObjectIdGetDatum(*relation)));
+        });
+        throw PpmError{errcode_invalid_configuration,
+                       "table " + quoted(name) + " is not configured",
+                       {},
+                       "Insert a row for it into ppm.config."};
+    }
+    return parents;
+}
+
+std::optional<ManagedParent> read_parent(const std::string& schema_name,
+                                         const std::string& table_name) {
+    std::vector<ManagedParent> parents = read(std::nullopt, &schema_name, &table_name);
+    return parents.empty() ? std::nullopt : std::optional{std::move(parents.front())};
+}
+
+void read_partitions(std::vector<ManagedParent>& parents) {
+    std::map<Oid, Parent*> by_relation;
+    std::vector<Oid> relations;
+    for (ManagedParent& managed : parents)
+        if (validate(managed.parent).empty()) {
+            by_relation[managed.parent.table->relation] = &managed.parent;
+            relations.push_back(managed.parent.table->relation);
+        }
+    if (relations.empty())
+        return;
+
+    const Rows rows = query(partitions_query, {{OIDARRAYOID, oid_array(relations), false}});
+    WorkMemory memory{"ppm partition bounds"};
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        add_partition(*by_relation.at(rows.oid(row, 1)), rows, row);
+        memory.reset();
+    }
+    for (const auto& [relation, parent] : by_relation)
+        std::ranges::sort(parent->partitions, {},
+                          [](const Partition& each) { return each.bounds.lower; });
+}
+
+Plan plan_for(const ManagedParent& managed, const Clock& clock) {
+    const Configuration& configuration = managed.parent.configuration;
+    const ServerTimeZone& zone = *managed.zone;
+    const Window window = window_at(clock.today(zone), configuration.interval,
+                                    configuration.pre_provisioned, configuration.retention);
+    const RelationExists relation_exists = [&configuration](const std::string& name) {
+        return call([&] {
+            const Oid schema = get_namespace_oid(configuration.schema_name.c_str(), true);
+            return OidIsValid(get_relname_relid(name.c_str(), schema));
+        });
+    };
+    return plan_for(managed.parent, KeyCodec{*managed.parent.table->key_type, zone}, window,
+                    relation_exists);
+}
+
+}  // namespace ppm

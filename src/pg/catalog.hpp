@@ -1,0 +1,33 @@
+// The configuration and the catalog as the core wants them: one query for all parents, one for all
+// their partitions. Both read the catalog alone and take no lock on a parent or a partition; both
+// need an SpiConnection and a pinned search_path, and throw PostgresError.
+#pragma once
+
+#include "core/configuration.hpp"
+#include "core/planner.hpp"
+#include "pg/settings.hpp"
+#include "pg/time_zone.hpp"
+
+namespace ppm {
+
+// A parent with the time zone that its configuration names, if the server knows it.
+struct ManagedParent {
+    Parent parent;
+    std::optional<ServerTimeZone> zone;
+};
+
+// The configured parents by name, or only the one whose table is `relation`; throws PM001 if none
+// is. Their partitions are not read yet.
+std::vector<ManagedParent> read_parents(std::optional<Oid> relation);
+
+// The one that is configured under this name, if any.
+std::optional<ManagedParent> read_parent(const std::string& schema_name,
+                                         const std::string& table_name);
+
+// Reads the partitions of those parents that are valid.
+void read_partitions(std::vector<ManagedParent>& parents);
+
+// What is to be done for a parent that is valid and has its partitions, today as `clock` has it.
+Plan plan_for(const ManagedParent& managed, const Clock& clock);
+
+}  // namespace ppm

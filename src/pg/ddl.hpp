@@ -1,0 +1,24 @@
+// The SQL that ppm executes, with every name quoted and qualified.
+#pragma once
+
+#include "core/configuration.hpp"
+#include "core/planner.hpp"
+#include "pg/postgres.hpp"
+
+namespace ppm {
+
+// A name as SQL writes it. Throws PostgresError.
+std::string identifier(const std::string& name);
+std::string qualified_identifier(const std::string& schema_name, const std::string& name);
+
+// The statements that make the partition, in order. It is born as a table of its own and then
+// attached: unlike CREATE TABLE ... PARTITION OF, that takes no ACCESS EXCLUSIVE lock on the
+// parent.
+std::vector<std::string> statements_for(const Parent& parent, const KeyCodec& codec,
+                                        const CreatePartition& create);
+
+// A query for whether the default partition holds rows of the range.
+std::string rows_in_default_query(const Parent& parent, const KeyCodec& codec,
+                                  const BoundRange& bounds);
+
+}  // namespace ppm

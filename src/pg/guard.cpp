@@ -1,0 +1,181 @@
+#include "pg/guard.hpp"
+
+#include <cstring>
+
+namespace ppm {
+
+namespace {
+
+std::string text_or_empty(const char* text) {
+    return text == nullptr ? std::string{} : std::string{text};
+}
+
+// Puts back what a sigsetjmp replaces, on every way out of its frame.
+class ExceptionStack {
+  public:
+    ExceptionStack() : stack_{PG_exception_stack}, callbacks_{error_context_stack} {}
+    ~ExceptionStack() {
+        PG_exception_stack = stack_;
+        error_context_stack = callbacks_;
+    }
+    ExceptionStack(const ExceptionStack&) = delete;
+    ExceptionStack& operator=(const ExceptionStack&) = delete;
+
+  private:
+    sigjmp_buf* stack_;
+    ErrorContextCallback* callbacks_;
+};
+
+// Returns whether body(argument) came back without an error. After an error the caller has to clear
+// the error state.
+bool came_back(void (*body)(void*), void* argument) {
+    const MemoryContext context = CurrentMemoryContext;
+    const ExceptionStack restored_on_exit;
+    sigjmp_buf here;
+    if (sigsetjmp(here, 0) == 0) {
+        PG_exception_stack = &here;
+        body(argument);
+        return true;
+    }
+    MemoryContextSwitchTo(context);
+    return false;
+}
+
+// Where the error being handled is copied to.
+struct Target {
+    ErrorData* data;
+    MemoryContext context;
+};
+
+// In a context of its own the error survives the transaction, and goes in one piece.
+void copy_error(void* argument) {
+    auto& target = *static_cast<Target*>(argument);
+    target.context = AllocSetContextCreate(TopMemoryContext, "ppm error", ALLOCSET_SMALL_SIZES);
+    const MemoryContext before = MemoryContextSwitchTo(target.context);
+    target.data = CopyErrorData();
+    MemoryContextSwitchTo(before);
+}
+
+[[noreturn]] void throw_current_error() {
+    Target target{nullptr, nullptr};
+    const bool copied = came_back(copy_error, &target);
+    FlushErrorState();
+    if (!copied) {
+        if (target.context != nullptr)
+            MemoryContextDelete(target.context);
+        throw std::bad_alloc{};
+    }
+    throw PostgresError{target.data, target.context};
+}
+
+}  // namespace
+
+PostgresError::PostgresError(ErrorData* data, MemoryContext context)
+    : copy_{new Copy{data, context}} {}
+
+PostgresError::Copy::~Copy() {
+    if (context != nullptr)
+        MemoryContextDelete(context);
+}
+
+int PostgresError::sqlstate() const noexcept {
+    return copy_->data->sqlerrcode;
+}
+
+std::string PostgresError::message() const {
+    return text_or_empty(copy_->data->message);
+}
+
+std::string PostgresError::detail() const {
+    return text_or_empty(copy_->data->detail);
+}
+
+std::string PostgresError::hint() const {
+    return text_or_empty(copy_->data->hint);
+}
+
+const char* PostgresError::what() const noexcept {
+    return copy_->data->message == nullptr ? "" : copy_->data->message;
+}
+
+bool PostgresError::is_statement_timeout() const noexcept {
+    // The message's untranslated form, from ProcessInterrupts() in postgres.c.
+    const char* const id = copy_->data->message_id;
+    return sqlstate() == ERRCODE_QUERY_CANCELED && id != nullptr &&
+           std::strcmp(id, "canceling statement due to statement timeout") == 0;
+}
+
+PpmError::PpmError(int sqlstate, std::string message, std::string detail, std::string hint,
+                   const char* file, int line, const char* function)
+    : sqlstate_{sqlstate},
+      message_{std::move(message)},
+      detail_{std::move(detail)},
+      hint_{std::move(hint)},
+      file_{file},
+      line_{line},
+      function_{function} {}
+
+namespace detail {
+
+void run(void (*body)(void*), void* argument) {
+    if (!came_back(body, argument))
+        throw_current_error();
+}
+
+Caught Caught::current_exception() noexcept {
+    Caught caught;
+    try {
+        try {
+            throw;
+        } catch (const PostgresError& error) {
+            caught.data = error.copy_->data;
+            caught.context = std::exchange(error.copy_->context, nullptr);
+        } catch (PpmError& error) {
+            caught.error = new PpmError{std::move(error)};
+        } catch (const std::bad_alloc&) {
+        } catch (const std::exception& error) {
+            caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, error.what()};
+        } catch (...) {
+            caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, "unknown C++ exception"};
+        }
+    } catch (...) {
+        // Out of memory while keeping it.
+    }
+    return caught;
+}
+
+void Caught::raise() const {
+    if (data != nullptr) {
+        // ReThrowError() copies most of the error, not its location: the copy has to live until the
+        // error is reported, and is not needed once the (sub)transaction is gone.
+        MemoryContextSetParent(
+            context, CurTransactionContext != nullptr ? CurTransactionContext : TopMemoryContext);
+        ReThrowError(data);
+    }
+    if (error == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+
+    // ereport() spelled out, to name the place that threw rather than this one.
+    errstart(ERROR, TEXTDOMAIN);
+    errcode(error->sqlstate_);
+    errmsg_internal("%s", error->message_.c_str());
+    if (!error->detail_.empty())
+        errdetail_internal("%s", error->detail_.c_str());
+    if (!error->hint_.empty())
+        errhint("%s", error->hint_.c_str());
+    const char* const file = error->file_;
+    const int line = error->line_;
+    const char* const function = error->function_;
+    delete error;
+    errfinish(file, line, function);
+    pg_unreachable();
+}
+
+void end_session(const char* what) noexcept {
+    ereport(FATAL, (errmsg_internal("could not clean up after an error: %s", what)));
+    pg_unreachable();
+}
+
+}  // namespace detail
+
+}  // namespace ppm

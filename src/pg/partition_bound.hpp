@@ -1,0 +1,19 @@
+// A partition's bounds between PostgreSQL's representation and ours.
+#pragma once
+
+#include "core/bound.hpp"
+#include "core/key.hpp"
+#include "pg/postgres.hpp"
+
+namespace ppm {
+
+// The type's place among those that ppm supports, if it has one.
+std::optional<KeyType> key_type_of(Oid type);
+
+// What pg_class.relpartbound (a pg_node_tree) says of a RANGE partition on one column of type
+// `type`; nothing for the default partition. Reads the node tree itself (PartitionBoundSpec,
+// parsenodes.h): no setting bears on it. Allocates in the current memory context. Throws
+// PostgresError.
+std::optional<BoundRange> read_partition_bound(Datum relpartbound, KeyType type);
+
+}  // namespace ppm

@@ -1,0 +1,81 @@
+#include "pg/result_set.hpp"
+
+#include "pg/guard.hpp"
+#include "pg/time_zone.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr std::size_t max_columns = 16;
+
+Datum datum_of(const std::string& value, Oid type) {
+    if (type != NAMEOID)
+        return CStringGetTextDatum(value.c_str());
+    auto* const name = static_cast<Name>(palloc0(sizeof(NameData)));
+    namestrcpy(name, value.c_str());
+    return NameGetDatum(name);
+}
+
+Timestamp timestamp_of(LocalTime time) {
+    if (time == minus_infinity)
+        return DT_NOBEGIN;
+    if (time == plus_infinity)
+        return DT_NOEND;
+    return to_stored(Instant{time.time_since_epoch()});
+}
+
+// May ereport.
+Datum datum_of(const Cell& cell, Oid type) {
+    if (const auto* const integer = std::get_if<std::int32_t>(&cell))
+        return Int32GetDatum(*integer);
+    if (const auto* const string = std::get_if<std::string>(&cell))
+        return datum_of(*string, type);
+    if (const auto* const time = std::get_if<LocalTime>(&cell))
+        return TimestampGetDatum(timestamp_of(*time));
+    return Datum{};
+}
+
+}  // namespace
+
+Cell name_or_null(const std::string& name) {
+    return name.empty() ? Cell{std::nullopt} : Cell{name};
+}
+
+ResultSet::ResultSet(FunctionCallInfo fcinfo) {
+    call([this, fcinfo] {
+        auto* const info = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+        if (info == nullptr || !IsA(info, ReturnSetInfo) ||
+            (info->allowedModes & SFRM_Materialize) == 0)
+            ereport(ERROR,
+                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                     errmsg("set-valued function called in context that cannot accept a set")));
+
+        const MemoryContext before = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+        if (get_call_result_type(fcinfo, nullptr, &descriptor_) != TYPEFUNC_COMPOSITE)
+            elog(ERROR, "return type must be a row type");
+        rows_ = tuplestore_begin_heap(true, false, work_mem);
+        info->returnMode = SFRM_Materialize;
+        info->setResult = rows_;
+        info->setDesc = descriptor_;
+        MemoryContextSwitchTo(before);
+    });
+}
+
+void ResultSet::add(std::initializer_list<Cell> cells) {
+    call([&] {
+        if (cells.size() > max_columns || static_cast<int>(cells.size()) != descriptor_->natts)
+            elog(ERROR, "row has %zu columns, not %d", cells.size(), descriptor_->natts);
+        std::array<Datum, max_columns> values{};
+        std::array<bool, max_columns> nulls{};
+        int column = 0;
+        for (const Cell& cell : cells) {
+            values[column] = datum_of(cell, TupleDescAttr(descriptor_, column)->atttypid);
+            nulls[column] = std::holds_alternative<std::nullopt_t>(cell);
+            ++column;
+        }
+        tuplestore_putvalues(rows_, descriptor_, values.data(), nulls.data());
+    });
+}
+
+}  // namespace ppm

@@ -1,0 +1,12 @@
+// Who may do what.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace ppm {
+
+// Throws what PostgreSQL raises where the current user does not have the rights of the relation's
+// owner (42501).
+void require_owner(Oid relation, const std::string& name);
+
+}  // namespace ppm

@@ -1,0 +1,80 @@
+// One call of a procedure: its transactions, and the statements in them.
+#pragma once
+
+#include "core/configuration.hpp"
+#include "pg/guard.hpp"
+#include "pg/scope.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+// Outside a transaction block every step is a transaction of its own, and what it did stays done.
+// Inside one (`atomic`) nothing is committed here, and a failed step leaves the transaction as it
+// was before it.
+//
+// Everything that may fail runs in a subtransaction, outside a transaction block too: only its end
+// takes down what an error left behind (active snapshots, locks, buffer pins) without ending the
+// procedure. So a caller may catch what read() and step() throw, and go on.
+class Session {
+  public:
+    explicit Session(bool atomic) : atomic_{atomic}, spi_{!atomic} {}
+
+    bool atomic() const { return atomic_; }
+
+    // Runs body(), which reads, under ppm's own settings.
+    template <typename Body>
+    auto read(Body body) {
+        Subtransaction subtransaction;
+        auto result = [&] {
+            const PinnedSettings settings;
+            return body();
+        }();
+        subtransaction.commit();
+        return result;
+    }
+
+    // Runs body(), which changes something, under ppm's own settings: all of it or, if it throws,
+    // nothing.
+    template <typename Body>
+    void step(Body body) {
+        {
+            Subtransaction subtransaction;
+            {
+                const PinnedSettings settings;
+                body();
+            }
+            subtransaction.commit();
+        }
+        commit();
+    }
+
+    // Waits, holding no lock and no snapshot. Only outside a transaction block.
+    void pause(std::chrono::milliseconds duration);
+
+  private:
+    // What a statement must not depend on, and what bounds its wait for a lock.
+    class PinnedSettings : LocalSettings {
+      public:
+        PinnedSettings();
+    };
+
+    // Ends the transaction and begins the next, outside a transaction block.
+    void commit();
+
+    bool atomic_;
+    SpiConnection spi_;
+};
+
+// Each of these runs inside a step.
+
+// Locks the parent against other changes of its partitions (SHARE UPDATE EXCLUSIVE: readers and
+// writers go on), and makes sure that it is still what was planned for. Throws 55000 if not.
+void lock_parent(const Parent& parent);
+
+// Runs a statement as the parent's owner under ppm.statement_timeout.
+void execute_as_owner(const Parent& parent, const std::string& statement);
+
+// The answer of a query for one boolean, run likewise.
+bool ask_as_owner(const Parent& parent, const std::string& query);
+
+}  // namespace ppm

@@ -1,0 +1,31 @@
+// The settings ppm.*, and the clock that one of them can turn.
+#pragma once
+
+#include "core/calendar.hpp"
+#include "core/key.hpp"
+#include "pg/postgres.hpp"
+
+namespace ppm {
+
+// Defines the settings. Only from _PG_init().
+void define_settings();
+
+// ppm.lock_timeout and ppm.statement_timeout, in milliseconds, never zero.
+int lock_timeout();
+int statement_timeout();
+
+// The day on which a call works: the same for every parent of the call, but for their time zones.
+class Clock {
+  public:
+    // Throws PM007 if ppm.work_date is not a date.
+    Clock();
+
+    // ppm.work_date, or else the date that it is now in `zone`.
+    Date today(const TimeZone& zone) const;
+
+  private:
+    Instant now_;
+    std::optional<Date> work_date_;
+};
+
+}  // namespace ppm

@@ -1,0 +1,60 @@
+// Queries through SPI. Every name in them is looked up in the search_path: pin it first.
+#pragma once
+
+#include "pg/guard.hpp"
+#include "pg/scope.hpp"
+
+namespace ppm {
+
+// A connection to SPI for as long as it lives. With `nonatomic`, transactions may end while it
+// does.
+class SpiConnection : Scope {
+  public:
+    explicit SpiConnection(bool nonatomic);
+    ~SpiConnection();
+
+  private:
+    int exceptions_;
+};
+
+// A parameter of a query.
+struct Parameter {
+    Oid type;
+    Datum value;
+    bool is_null;
+};
+
+// The rows of a query. Columns count from 1. What the getters return is the caller's own.
+class Rows : Scope {
+  public:
+    explicit Rows(SPITupleTable* table, std::size_t count) : table_{table}, count_{count} {}
+    ~Rows();
+
+    std::size_t count() const { return count_; }
+
+    bool is_null(std::size_t row, int column) const;
+    bool boolean(std::size_t row, int column) const;
+    std::int32_t integer(std::size_t row, int column) const;
+    Oid oid(std::size_t row, int column) const;
+    char character(std::size_t row, int column) const;
+
+    // Of a column of type name or text.
+    std::string string(std::size_t row, int column) const;
+
+    // For what has no getter; lives as long as the rows.
+    Datum datum(std::size_t row, int column) const;
+
+  private:
+    SPITupleTable* table_;
+    std::size_t count_;
+};
+
+// Runs a query that reads, on a snapshot of now, which also sees what the transaction did before:
+// under REPEATABLE READ the transaction's own snapshot would show a catalog of the past. Throws
+// PostgresError.
+Rows query(const char* sql, std::initializer_list<Parameter> parameters = {});
+
+// Runs a statement that changes something. Throws PostgresError.
+void execute(const std::string& statement);
+
+}  // namespace ppm

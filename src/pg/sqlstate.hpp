@@ -1,0 +1,12 @@
+// ppm's own SQLSTATEs: what a call ends in.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace ppm {
+
+inline constexpr int errcode_invalid_configuration = MAKE_SQLSTATE('P', 'M', '0', '0', '1');
+inline constexpr int errcode_provisioning_failed = MAKE_SQLSTATE('P', 'M', '0', '0', '4');
+inline constexpr int errcode_invalid_work_date = MAKE_SQLSTATE('P', 'M', '0', '0', '7');
+
+}  // namespace ppm
