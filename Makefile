@@ -72,6 +72,13 @@ test/unit/unit_tests: $(UNIT) src/core/libppm_core.a
 unit: test/unit/unit_tests
 	test/unit/unit_tests --gtest_brief=1
 
+# Whether another compiler (CXX=clang++) has something to say.
+warnings:
+	$(foreach source,$(CORE:.o=.cpp) $(wildcard test/unit/*.cpp),\
+		$(CXX) $(CXX_COMMON) -MF /dev/null -Wpedantic -fsyntax-only $(source) &&) true
+	$(foreach source,$(PG:.o=.cpp) $(wildcard test/module/*.cpp),\
+		$(COMPILE_PG) -Wno-unknown-warning-option -MF /dev/null -fsyntax-only $(source) &&) true
+
 #
 # Everything, from a fresh machine
 #
@@ -85,6 +92,6 @@ test:
 format:
 	clang-format-14 -i src/*.cpp src/*/*.[ch]pp test/unit/*.[ch]pp test/module/*.cpp
 
-.PHONY: unit demo test format
+.PHONY: unit warnings demo test format
 
 -include $(wildcard src/*.d src/*/*.d test/*/*.d)

@@ -21,13 +21,10 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
                        "Table " + name + " is not partitioned by RANGE.",
                        "Only RANGE partitions can be managed: delete its row from ppm.config."};
     if (!table.has_plain_key)
-        return Anomaly{
-            AnomalyCode::unsupported_key,
-            {},
-            "The partition key of table " + name +
-                " is not one plain column in its type's default order.",
-            "Partition the table by RANGE on one column, without an expression and without an "
-            "operator class of its own."};
+        return Anomaly{AnomalyCode::unsupported_key,
+                       {},
+                       "The partition key of table " + name + " is not one plain column.",
+                       "Partition the table by RANGE on one column, without an expression."};
     if (!table.key_type)
         return Anomaly{
             AnomalyCode::unsupported_key_type,
@@ -35,6 +32,12 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
             "The partition key " + quoted(table.key_column) + " of table " + name + " is of type " +
                 table.key_type_name + ".",
             "Partition the table by a column of type date, timestamp, timestamptz or uuid."};
+    if (!table.has_default_order)
+        return Anomaly{AnomalyCode::unsupported_key,
+                       {},
+                       "The partition key " + quoted(table.key_column) + " of table " + name +
+                           " has an operator class of its own.",
+                       "Partition the table by RANGE without naming an operator class."};
     if (configuration.partition_key && *configuration.partition_key != table.key_column)
         return Anomaly{AnomalyCode::partition_key_mismatch,
                        {},

@@ -39,10 +39,11 @@ struct Table {
     RelationId relation;
     RelationId owner;
     Strategy strategy;       // none: not a partitioned table
-    bool has_plain_key;      // one column, compared by its type's default operator class
+    bool has_plain_key;      // one column, not an expression
     std::string key_column;  // empty unless has_plain_key
     std::string key_type_name;
     std::optional<KeyType> key_type;  // none: not one of those that ppm supports
+    bool has_default_order;           // the key is compared by its type's default operator class
 };
 
 // A partition as the catalog has it. The default partition has no bounds of its own: it is in

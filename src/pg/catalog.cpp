@@ -16,8 +16,8 @@ constexpr char parents_query[] = R"(
     SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, c.pre_provisioned,
            c.retention, c.cleanup_policy::text, c.timezone,
            r.oid, r.relowner, t.partstrat,
-           t.partnatts = 1 AND k.attnum IS NOT NULL AND o.opcdefault AND o.opcintype = k.atttypid,
-           k.attname, k.atttypid, format_type(k.atttypid, NULL)
+           t.partnatts = 1 AND k.attnum IS NOT NULL, k.attname, k.atttypid, format_type(k.atttypid, NULL),
+           o.opcdefault AND o.opcintype = k.atttypid
     FROM ppm.config c
     LEFT JOIN (pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid)
            ON n.nspname = c.schema_name AND r.relname = c.table_name
@@ -46,6 +46,7 @@ enum ParentColumn {
     key_column,
     key_type,
     key_type_text,
+    has_default_order,
 };
 
 constexpr char partitions_query[] = R"(
@@ -85,12 +86,13 @@ std::optional<Table> table_in(const Rows& rows, std::size_t row) {
         return table;
     table.strategy = rows.character(row, strategy) == PARTITION_STRATEGY_RANGE ? Strategy::range
                                                                                : Strategy::other;
-    table.has_plain_key = !rows.is_null(row, has_plain_key) && rows.boolean(row, has_plain_key);
+    table.has_plain_key = rows.boolean(row, has_plain_key);
     if (!table.has_plain_key)
         return table;
     table.key_column = rows.string(row, key_column);
     table.key_type = key_type_of(rows.oid(row, key_type));
     table.key_type_name = rows.string(row, key_type_text);
+    table.has_default_order = rows.boolean(row, has_default_order);
     return table;
 }
 

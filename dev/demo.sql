@@ -1,0 +1,111 @@
+\set ON_ERROR_STOP 1
+\pset footer off
+SET client_min_messages = warning;
+CREATE EXTENSION ppm;
+SET client_min_messages = notice;
+
+\echo
+\echo '=== Four partitioned tables, as an application would create them: one for each type of key'
+\echo
+\set ECHO queries
+CREATE TABLE orders (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    placed_at timestamptz NOT NULL,
+    amount numeric(10, 2) NOT NULL CHECK (amount > 0),
+    PRIMARY KEY (id, placed_at)
+) PARTITION BY RANGE (placed_at);
+
+CREATE TABLE events (
+    id uuid PRIMARY KEY,
+    kind text NOT NULL
+) PARTITION BY RANGE (id);
+
+CREATE TABLE logs (
+    written_at timestamp NOT NULL,
+    line text
+) PARTITION BY RANGE (written_at);
+
+CREATE TABLE invoices (
+    issued_on date NOT NULL,
+    number integer NOT NULL
+) PARTITION BY RANGE (issued_on);
+
+\set ECHO none
+\echo
+\echo '=== One row of configuration each'
+\echo
+\set ECHO queries
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, timezone)
+VALUES ('orders', 'daily', 3, 7, 'Europe/Berlin'),
+       ('events', 'weekly', 2, 4, 'UTC'),
+       ('logs', 'monthly', 1, 3, 'UTC'),
+       ('invoices', 'yearly', 1, NULL, 'UTC');
+
+SELECT * FROM ppm.validate();
+
+\set ECHO none
+\echo
+\echo '=== What ppm would do now'
+\echo
+\set ECHO queries
+SELECT step, action, partition, lower_bound, upper_bound FROM ppm.plan();
+
+SELECT statement FROM ppm.plan('orders') LIMIT 1;
+
+\set ECHO none
+\echo
+\echo '=== Doing it'
+\echo
+\set ECHO queries
+CALL ppm.provision();
+
+CALL ppm.provision();  -- a second call has nothing to do
+
+\set ECHO none
+\echo
+\echo '=== Rows find their partitions'
+\echo
+\set ECHO queries
+INSERT INTO orders (placed_at, amount)
+SELECT now() - random() * interval '7 days', 1 + random() * 100 FROM generate_series(1, 10000);
+
+INSERT INTO logs
+SELECT now() - random() * interval '80 days', 'line ' || n FROM generate_series(1, 5000) AS n;
+
+INSERT INTO events  -- PostgreSQL 18 has uuidv7(); a UUIDv7 of any time is made like this
+SELECT overlay(ppm.uuidv7_lower_bound(now() - random() * interval '28 days')::text
+               PLACING substr(gen_random_uuid()::text, 16) FROM 16)::uuid,
+       'click'
+FROM generate_series(1, 5000);
+
+INSERT INTO invoices SELECT current_date, n FROM generate_series(1, 1000) AS n;
+
+SELECT tableoid::regclass AS partition, count(*) FROM orders GROUP BY tableoid
+UNION ALL SELECT tableoid::regclass, count(*) FROM events GROUP BY tableoid
+UNION ALL SELECT tableoid::regclass, count(*) FROM logs GROUP BY tableoid
+UNION ALL SELECT tableoid::regclass, count(*) FROM invoices GROUP BY tableoid
+ORDER BY 1;
+
+\d+ orders
+
+\set ECHO none
+\echo '=== A query on a UUIDv7 key prunes by time'
+\echo
+\set ECHO queries
+EXPLAIN (COSTS OFF)
+SELECT count(*) FROM events
+WHERE id >= ppm.uuidv7_lower_bound(date_trunc('week', now(), 'UTC'))
+  AND id < ppm.uuidv7_lower_bound(date_trunc('week', now(), 'UTC') + interval '1 week');
+
+\set ECHO none
+\echo '=== What cannot be done is said, after everything else was done'
+\echo
+\set ON_ERROR_STOP 0
+\set ECHO queries
+CREATE TABLE orders_2000_01_01 (note text);
+
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('order_archive', 'daily', 1);
+
+SET ppm.work_date = '2000-01-03';  -- plays the day on which a table's name was taken
+UPDATE ppm.config SET retention = 3 WHERE table_name = 'orders';
+CALL ppm.provision('orders');

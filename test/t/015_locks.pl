@@ -1,0 +1,164 @@
+# A table that somebody else has locked: how long provision waits, how often it tries, what it says, and what it leaves of
+# the session's settings.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# Every wait for a lock is logged, so that the tries can be counted.
+my $node = new_node('locks', conf => <<'EOF');
+log_lock_waits = on
+deadlock_timeout = 10ms
+EOF
+my $wait = qr/still waiting for ShareUpdateExclusiveLock on relation/;
+my ($result, $output, $messages);
+
+sub log_size { return -s $node->logfile }
+
+sub waits_since
+{
+	my ($offset) = @_;
+	return scalar(() = slurp_file($node->logfile, $offset) =~ /$wait/g);
+}
+
+#
+# The lock is never to be had
+#
+
+$node->safe_psql('postgres', daily_table('a', 2) . daily_table('b', 2) . daily_table('c', 2));
+my $holder = hold($node, 'LOCK TABLE ONLY b IN SHARE MODE');
+
+my $offset = log_size();
+($result, $output, $messages) = run_sql($node, <<'EOF', on_error_stop => 0);
+SET ppm.lock_timeout = '100ms';
+SELECT clock_timestamp() AS start \gset
+CALL ppm.provision();
+SELECT clock_timestamp() - :'start'::timestamptz >= '600 ms';
+EOF
+like($messages, qr/ERROR:  PM004: could not provision 1 of 3 tables$/m, 'a table that stays locked is a failure');
+like(
+	$messages,
+	qr/^DETAIL:  table "public\.b", partition "b_2026_03_15": canceling statement due to lock timeout \(SQLSTATE 55P03\); 2 more partitions were not tried$/m,
+	'which names the table, the partition and the reason');
+is($output, 't', 'it was tried three times, with pauses between');
+cmp_ok(waits_since($offset), '<=', 3, 'and no more often');
+is(partitions_of($node, 'a'), '15 16 17', 'the table before it is provisioned');
+is(partitions_of($node, 'c'), '15 16 17', 'the table after it too');
+is(partitions_of($node, 'b'), '', 'the locked one is not');
+is(half_made($node), '', 'nothing is half-made');
+is(advisory_locks($node), 0, 'no lock is left');
+
+($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '100ms'; CALL ppm.provision('c')");
+is("$result $messages", '0 ', 'a call for another table does not touch it');
+
+# Tried again in a transaction block, the call would hold its locks meanwhile.
+$offset = log_size();
+($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '100ms'; BEGIN; CALL ppm.provision('b')");
+like($messages, qr/ERROR:  PM004: could not provision 1 of 1 table$/m, 'in a transaction block it fails likewise');
+is(waits_since($offset), 1, 'after one try');
+
+#
+# The lock is had later
+#
+
+my $call = start_sql($node, 'patient', "$patience CALL ppm.provision('b')");
+wait_until_waits($node, 'patient', 'relation');
+$holder->query_safe('COMMIT');
+($result, $output, $messages) = finish_sql($call);
+is($result, 0, 'a lock that is released while provision waits is taken');
+is(partitions_of($node, 'b'), '15 16 17', 'and the table is provisioned');
+
+$node->safe_psql('postgres', daily_table('d', 2));
+$holder->query_safe('BEGIN; LOCK TABLE ONLY d IN SHARE MODE');
+$offset = log_size();
+$call = start_sql($node, 'stubborn', "SET ppm.lock_timeout = '500ms'; CALL ppm.provision('d')");
+$node->wait_for_log(qr/$wait.*$wait/s, $offset);
+$holder->query_safe('COMMIT');
+($result, $output, $messages) = finish_sql($call);
+is($result, 0, 'a lock that is released after a try has failed is taken by the next');
+is(partitions_of($node, 'd'), '15 16 17', 'and the table is provisioned');
+
+#
+# What was locked is no longer what was configured
+#
+
+foreach my $change (
+	'ALTER TABLE e RENAME TO renamed',
+	'CREATE SCHEMA elsewhere; ALTER TABLE e SET SCHEMA elsewhere',
+	'CREATE ROLE heir; ALTER TABLE e OWNER TO heir',
+	'DROP TABLE e')
+{
+	$node->safe_psql('postgres', daily_table('e', 1));
+	$holder->query_safe("BEGIN; $change");
+	$call = start_sql($node, 'surprised', "$patience CALL ppm.provision('e')");
+	wait_until_waits($node, 'surprised', 'relation');
+	$holder->query_safe('COMMIT');
+	($result, $output, $messages) = finish_sql($call);
+	like($messages, qr/^DETAIL:  table "public\.e".* meanwhile \(SQLSTATE 55000\)/m, "$change is noticed");
+	unlike($messages, qr/NOTICE/, 'before anything is created');
+	$node->safe_psql('postgres',
+		'DROP TABLE IF EXISTS e, renamed, elsewhere.e; DELETE FROM ppm.config WHERE table_name = \'e\'');
+}
+
+#
+# The session's settings
+#
+
+my $set = <<'EOF';
+SET lock_timeout = '7s';
+SET statement_timeout = '1h';
+SET search_path = ppm, "$user";
+SET row_security = on;
+SET default_tablespace = 'pg_default';
+SET default_table_access_method = 'heap';
+SET check_function_bodies = off;
+SET ppm.lock_timeout = '50ms';
+SET ppm.statement_timeout = '5s';
+EOF
+my $show = q(SELECT name, setting, source FROM pg_catalog.pg_settings WHERE source = 'session' ORDER BY name);
+
+sub settings_are_kept
+{
+	my ($what, $sql, $expected_messages) = @_;
+	($result, $output, $messages) = run_sql($node, <<"EOF", on_error_stop => 0);
+$set
+\\echo before
+$show;
+$sql
+\\echo after
+$show;
+EOF
+	my (undef, $before, $after) = split /before\n|after\n/, $output . "\n";
+	like($before, qr/^lock_timeout\|7000\|session$/m, "$what: settings are set");
+	is($after, $before, "$what: and as they were afterwards");
+	like($messages, $expected_messages, "$what: which is what was tried");
+	return;
+}
+
+$holder->query_safe('BEGIN; LOCK TABLE ONLY b IN SHARE MODE');
+$node->safe_psql('postgres', 'UPDATE ppm.config SET pre_provisioned = pre_provisioned + 1');
+settings_are_kept('success', "CALL ppm.provision('public.a');", qr/NOTICE.*a_2026_03_18/);
+settings_are_kept('failure', "CALL ppm.provision('public.b');", qr/ERROR:  PM004/);
+settings_are_kept('success in a transaction block', "BEGIN; CALL ppm.provision('public.c'); COMMIT;", qr/NOTICE.*c_2026_03_18/);
+settings_are_kept('rollback', "BEGIN; CALL ppm.provision('public.d'); ROLLBACK;", qr/NOTICE.*d_2026_03_18/);
+settings_are_kept('failure in a transaction block', "BEGIN; CALL ppm.provision('public.b'); COMMIT;", qr/ERROR:  PM004/);
+settings_are_kept('a wrong call', "CALL ppm.provision('pg_class');", qr/ERROR:  PM001/);
+
+($result, $output, $messages) = run_sql($node, <<'EOF');
+SET lock_timeout = '7s';
+BEGIN;
+SET LOCAL lock_timeout = '8s';
+CALL ppm.provision('d');
+SHOW lock_timeout;
+COMMIT;
+SHOW lock_timeout;
+EOF
+is($output, "8s\n7s", 'a setting that is local to a transaction stays local to it');
+
+$holder->quit;
+$node->stop;
+done_testing();

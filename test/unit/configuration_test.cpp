@@ -1,0 +1,187 @@
+#include "core/configuration.hpp"
+
+#include <gtest/gtest.h>
+
+#include "orders.hpp"
+
+namespace ppm {
+namespace {
+
+// What validate() finds wrong with public.orders, monthly by the date "day", after `change`.
+template <typename Change>
+std::vector<Anomaly> anomalies_after(Change change) {
+    Parent parent = orders_parent(Interval::monthly, KeyType::date);
+    change(parent);
+    return validate(parent);
+}
+
+template <typename Change>
+Lines codes_after(Change change) {
+    Lines codes;
+    for (const Anomaly& anomaly : anomalies_after(change))
+        codes.emplace_back(name_of(anomaly.code));
+    return codes;
+}
+
+void lose_table(Parent& parent) {
+    parent.table.reset();
+}
+
+void be_a_plain_table(Parent& parent) {
+    parent.table->strategy = Strategy::none;
+}
+
+void partition_by_list(Parent& parent) {
+    parent.table->strategy = Strategy::other;
+}
+
+void partition_by_an_expression(Parent& parent) {
+    parent.table->has_plain_key = false;
+    parent.table->key_column = "";
+}
+
+void partition_by_a_number(Parent& parent) {
+    parent.table->key_type.reset();
+    parent.table->key_type_name = "bigint";
+}
+
+void partition_in_another_order(Parent& parent) {
+    parent.table->has_default_order = false;
+}
+
+void configure_another_key(Parent& parent) {
+    parent.configuration.partition_key = "created_at";
+}
+
+void configure_an_unknown_timezone(Parent& parent) {
+    parent.configuration.timezone = "Mars/Olympus";
+    parent.timezone_known = false;
+}
+
+void get_a_long_name(Parent& parent) {
+    parent.configuration.table_name = std::string(63, 'o');
+}
+
+TEST(Validate, FindsNothingWrongWithAnOrdinaryParent) {
+    EXPECT_EQ(codes_after([](Parent&) {}), Lines{});
+}
+
+TEST(Validate, AcceptsTheConfiguredKeyIfItIsTheTables) {
+    EXPECT_EQ(codes_after([](Parent& parent) { parent.configuration.partition_key = "day"; }),
+              Lines{});
+}
+
+TEST(Validate, FindsEachAnomaly) {
+    EXPECT_EQ(codes_after(lose_table), Lines{"table_missing"});
+    EXPECT_EQ(codes_after(be_a_plain_table), Lines{"not_partitioned"});
+    EXPECT_EQ(codes_after(partition_by_list), Lines{"unsupported_strategy"});
+    EXPECT_EQ(codes_after(partition_by_an_expression), Lines{"unsupported_key"});
+    EXPECT_EQ(codes_after(partition_by_a_number), Lines{"unsupported_key_type"});
+    EXPECT_EQ(codes_after(partition_in_another_order), Lines{"unsupported_key"});
+    EXPECT_EQ(codes_after(configure_another_key), Lines{"partition_key_mismatch"});
+    EXPECT_EQ(codes_after(configure_an_unknown_timezone), Lines{"unknown_timezone"});
+    EXPECT_EQ(codes_after(get_a_long_name), Lines{"name_too_long"});
+}
+
+TEST(Validate, ReportsOnlyTheFirstThingWrongWithTheKey) {
+    using Change = void (*)(Parent&);
+    const std::pair<Change, const char*> first_to_last[] = {
+        {be_a_plain_table, "not_partitioned"},
+        {partition_by_an_expression, "unsupported_key"},
+        {partition_by_a_number, "unsupported_key_type"},
+        {partition_in_another_order, "unsupported_key"},
+        {configure_another_key, "partition_key_mismatch"},
+    };
+    for (auto first = std::begin(first_to_last); first != std::end(first_to_last); ++first)
+        EXPECT_EQ(codes_after([&](Parent& parent) {
+                      for (auto each = first; each != std::end(first_to_last); ++each)
+                          each->first(parent);
+                  }),
+                  Lines{first->second});
+    EXPECT_EQ(codes_after([](Parent& parent) {
+                  partition_by_list(parent);
+                  partition_by_an_expression(parent);
+              }),
+              Lines{"unsupported_strategy"});
+}
+
+TEST(Validate, ReportsWhatIsWrongWithTableZoneAndNameTogether) {
+    EXPECT_EQ(codes_after([](Parent& parent) {
+                  lose_table(parent);
+                  configure_an_unknown_timezone(parent);
+                  get_a_long_name(parent);
+              }),
+              (Lines{"table_missing", "unknown_timezone", "name_too_long"}));
+    EXPECT_EQ(codes_after([](Parent& parent) {
+                  configure_another_key(parent);
+                  configure_an_unknown_timezone(parent);
+                  get_a_long_name(parent);
+              }),
+              (Lines{"partition_key_mismatch", "unknown_timezone", "name_too_long"}));
+}
+
+TEST(Validate, NamesTheTableOrTheZoneAndSaysWhatToDo) {
+    for (const auto change :
+         {lose_table, be_a_plain_table, partition_by_list, partition_by_an_expression,
+          partition_by_a_number, partition_in_another_order, configure_another_key}) {
+        const auto anomalies = anomalies_after(change);
+        ASSERT_EQ(anomalies.size(), 1U);
+        EXPECT_NE(anomalies[0].detail.find("\"public.orders\""), std::string::npos)
+            << anomalies[0].detail;
+        EXPECT_FALSE(anomalies[0].hint.empty());
+        EXPECT_TRUE(anomalies[0].partition.empty());
+    }
+    EXPECT_EQ(anomalies_after(configure_an_unknown_timezone).at(0).detail,
+              "The server does not know the time zone \"Mars/Olympus\".");
+}
+
+TEST(Validate, NamesBothKeysWhereTheyDiffer) {
+    EXPECT_EQ(anomalies_after(configure_another_key).at(0).detail,
+              "Table \"public.orders\" is partitioned by \"day\", not by the configured "
+              "\"created_at\".");
+}
+
+struct LongestTable {
+    Interval interval;
+    std::size_t bytes;  // leave room for the name of a partition in 63 bytes
+};
+
+class LongestTableName : public testing::TestWithParam<LongestTable> {
+  protected:
+    static Lines codes_for(const std::string& table_name) {
+        return codes_after([&](Parent& parent) {
+            parent.configuration.interval = GetParam().interval;
+            parent.configuration.table_name = table_name;
+        });
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    , LongestTableName,
+    testing::Values(LongestTable{Interval::daily, 52}, LongestTable{Interval::weekly, 54},
+                    LongestTable{Interval::monthly, 55}, LongestTable{Interval::quarterly, 55},
+                    LongestTable{Interval::yearly, 58}),
+    [](const auto& test) { return std::string{name_of(test.param.interval)}; });
+
+TEST_P(LongestTableName, LeavesRoomForTheNamesOfItsPartitions) {
+    EXPECT_EQ(codes_for(std::string(GetParam().bytes, 'o')), Lines{});
+    EXPECT_EQ(codes_for(std::string(GetParam().bytes + 1, 'o')), Lines{"name_too_long"});
+}
+
+TEST_P(LongestTableName, IsCountedInBytesNotInCharacters) {
+    // Three bytes each.
+    std::string name;
+    while (name.size() + 3 <= GetParam().bytes)
+        name += "注";
+    EXPECT_EQ(codes_for(name), Lines{});
+    EXPECT_EQ(codes_for(name + "注"), Lines{"name_too_long"});
+}
+
+TEST(Validate, SaysHowLongTheNamesAreAndMayBe) {
+    const auto anomaly = anomalies_after(get_a_long_name).at(0);
+    EXPECT_NE(anomaly.detail.find("take 71 bytes"), std::string::npos) << anomaly.detail;
+    EXPECT_NE(anomaly.hint.find("at most 55 bytes"), std::string::npos) << anomaly.hint;
+}
+
+}  // namespace
+}  // namespace ppm

@@ -1,0 +1,92 @@
+#include "core/coverage.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "printers.hpp"
+
+namespace ppm {
+namespace {
+
+using Ranges = std::vector<BoundRange>;
+
+Bound at(int value) {
+    return Bound::of_integer(value);
+}
+
+BoundRange range(int lower, int upper) {
+    return {at(lower), at(upper)};
+}
+
+TEST(Holes, AreTheWholeRangeWhereNothingIsCovered) {
+    EXPECT_EQ(holes_in(range(10, 20), Ranges{}), (Ranges{range(10, 20)}));
+    EXPECT_EQ(holes_in(range(10, 20), Ranges{range(0, 10), range(20, 30)}),
+              (Ranges{range(10, 20)}));
+}
+
+TEST(Holes, AreNoneWhereAllIsCovered) {
+    EXPECT_EQ(holes_in(range(10, 20), Ranges{range(10, 20)}), Ranges{});
+    EXPECT_EQ(holes_in(range(10, 20), Ranges{range(5, 12), range(12, 19), range(19, 25)}),
+              Ranges{});
+    EXPECT_EQ(holes_in(range(10, 20), Ranges{{Bound::min_value(), Bound::max_value()}}), Ranges{});
+}
+
+TEST(Holes, LieBetweenAndBesideTheCovered) {
+    EXPECT_EQ(holes_in(range(10, 20), Ranges{range(12, 14), range(16, 18)}),
+              (Ranges{range(10, 12), range(14, 16), range(18, 20)}));
+}
+
+TEST(Holes, EndAtMinvalueAndMaxvaluePartitions) {
+    const Ranges covered{{Bound::min_value(), at(12)}, {at(17), Bound::max_value()}};
+    EXPECT_EQ(holes_in(range(10, 20), covered), (Ranges{range(12, 17)}));
+}
+
+TEST(Holes, OfAnEmptyRangeAreNone) {
+    EXPECT_EQ(holes_in(range(10, 10), Ranges{}), Ranges{});
+    EXPECT_EQ(holes_in(range(10, 10), Ranges{range(5, 15)}), Ranges{});
+}
+
+// The line from 0 to 30, each unit of it covered or not.
+constexpr int line_length = 30;
+using Line = std::vector<bool>;
+
+// The longest runs of units between `lower` and `upper` that are not covered.
+Ranges uncovered_runs(const Line& covered, int lower, int upper) {
+    Ranges runs;
+    for (int unit = lower; unit < upper; ++unit) {
+        if (covered[static_cast<std::size_t>(unit)])
+            continue;
+        if (!runs.empty() && runs.back().upper == at(unit))
+            runs.back().upper = at(unit + 1);
+        else
+            runs.push_back(range(unit, unit + 1));
+    }
+    return runs;
+}
+
+TEST(Holes, AreWhatCountingUnitByUnitFinds) {
+    std::mt19937 random{20261122};
+    const auto below = [&](int limit) {
+        return static_cast<int>(random() % static_cast<unsigned>(limit));
+    };
+
+    for (int round = 0; round < 20000; ++round) {
+        Ranges covered;
+        Line line(line_length, false);
+        for (int start = below(6); start < line_length;) {
+            const int end = std::min(line_length, start + 1 + below(6));
+            covered.push_back(range(start, end));
+            std::fill(line.begin() + start, line.begin() + end, true);
+            start = end + (below(2) == 0 ? 0 : below(6));
+        }
+        const int lower = below(line_length);
+        const int upper = lower + below(line_length - lower + 1);
+        ASSERT_EQ(holes_in(range(lower, upper), covered), uncovered_runs(line, lower, upper))
+            << "in round " << round;
+    }
+}
+
+}  // namespace
+}  // namespace ppm
