@@ -41,7 +41,7 @@ void require_rights_over(const TableName& name) {
         throw ppm::PpmError{
             ERRCODE_INSUFFICIENT_PRIVILEGE,
             "must be superuser to configure a table that does not exist",
-            "There is no table " + ppm::quoted(name.schema + "." + name.table) + ".",
+            "There is no table " + ppm::in_quotes(name.schema + "." + name.table) + ".",
             "Create the table first."};
 }
 
@@ -54,17 +54,18 @@ void inspect(const TableName& name) {
         return;
     const ppm::Configuration& configuration = managed->parent.configuration;
     if (!managed->zone)
-        throw ppm::PpmError{ERRCODE_CHECK_VIOLATION,
-                            "time zone " + ppm::quoted(configuration.timezone) + " not recognized",
-                            {},
-                            "Use a name of pg_timezone_names."};
+        throw ppm::PpmError{
+            ERRCODE_CHECK_VIOLATION,
+            "time zone " + ppm::in_quotes(configuration.timezone) + " not recognized",
+            {},
+            "Use a name of pg_timezone_names."};
     for (const ppm::Anomaly& anomaly : validate(managed->parent))
         ppm::warn(configuration, anomaly);
 }
 
 }  // namespace
 
-// AFTER INSERT OR UPDATE OR DELETE, FOR EACH ROW.
+// AFTER INSERT OR UPDATE OR DELETE, FOR EACH ROW: what it returns does not matter.
 Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo]() -> Datum {
         if (!CALLED_AS_TRIGGER(fcinfo))
@@ -76,7 +77,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
 
         require_rights_over(table_name_in(trigger->tg_trigtuple, descriptor));
         if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-            return PointerGetDatum(nullptr);
+            return Datum{};
 
         const bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
         const TableName name =
@@ -84,6 +85,6 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         if (updated)
             require_rights_over(name);
         inspect(name);
-        return PointerGetDatum(nullptr);
+        return Datum{};
     });
 }

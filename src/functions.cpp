@@ -55,12 +55,11 @@ Datum ppm_plan(PG_FUNCTION_ARGS) {
                 ppm::warn(parent.configuration, anomalies.front());
                 continue;
             }
-            const ppm::KeyCodec codec{*parent.table->key_type, *managed.zone};
             for (const ppm::Action& action : ppm::plan_for(managed, clock).actions) {
                 const auto& create = std::get<ppm::CreatePartition>(action);
                 rows.add({++step, parent.configuration.schema_name, parent.configuration.table_name,
                           std::string{"create"}, create.name, create.lower, create.upper,
-                          joined(statements_for(parent, codec, create))});
+                          joined(statements_for(managed, create))});
             }
         }
         return Datum{};

@@ -49,6 +49,29 @@ LocalTime first_of_month(int months) {
     return Date{chrono::year{year} / chrono::month{month} / 1};
 }
 
+std::string date_text(Date day) {
+    const chrono::year_month_day date{day};
+    const int year = static_cast<int>(date.year());
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%04d-%02u-%02u", year > 0 ? year : 1 - year,
+                  unsigned{date.month()}, unsigned{date.day()});
+    return text.data();
+}
+
+std::string time_of_day_text(chrono::microseconds since_midnight) {
+    const chrono::hh_mm_ss clock{since_midnight};
+    std::array<char, 32> text{};
+    int length = std::snprintf(
+        text.data(), text.size(), " %02d:%02d:%02d", static_cast<int>(clock.hours().count()),
+        static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
+    std::string result(text.data(), static_cast<std::size_t>(length));
+    if (const auto fraction = static_cast<int>(clock.subseconds().count()); fraction != 0) {
+        length = std::snprintf(text.data(), text.size(), ".%06d", fraction);
+        result.append(text.data(), static_cast<std::size_t>(length));
+    }
+    return result;
+}
+
 }  // namespace
 
 std::optional<Interval> interval_named(std::string_view name) {
@@ -102,31 +125,9 @@ std::string to_text(LocalTime time) {
         return "infinity";
 
     const Date day = chrono::floor<chrono::days>(time);
-    if (time != day)
-        return to_timestamp_text(time);
-    const std::string text = to_timestamp_text(time);
-    const std::size_t space = text.find(' ');
-    const bool before_christ = text.ends_with(" BC");
-    return text.substr(0, space) + (before_christ ? " BC" : "");
-}
-
-std::string to_timestamp_text(LocalTime time) {
-    const Date day = chrono::floor<chrono::days>(time);
-    const chrono::year_month_day date{day};
-    const chrono::hh_mm_ss clock{time - day};
-    const int year = static_cast<int>(date.year());
-
-    std::array<char, 64> text{};
-    std::snprintf(
-        text.data(), text.size(), "%04d-%02u-%02u %02d:%02d:%02d", year > 0 ? year : 1 - year,
-        unsigned{date.month()}, unsigned{date.day()}, static_cast<int>(clock.hours().count()),
-        static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
-    std::string result = text.data();
-    if (const auto fraction = clock.subseconds().count(); fraction != 0) {
-        std::snprintf(text.data(), text.size(), ".%06d", static_cast<int>(fraction));
-        result += text.data();
-    }
-    return year > 0 ? result : result + " BC";
+    const int year = static_cast<int>(chrono::year_month_day{day}.year());
+    return date_text(day) + (time == day ? "" : time_of_day_text(time - day)) +
+           (year > 0 ? "" : " BC");
 }
 
 }  // namespace ppm

@@ -51,7 +51,4 @@ std::optional<Date> parse_date(std::string_view text);
 // `2026-11-22`, with the time of day only where it is not midnight, `infinity` and `-infinity`.
 std::string to_text(LocalTime time);
 
-// `2026-11-22 00:00:00`, always with the time of day: as PostgreSQL prints a finite timestamp.
-std::string to_timestamp_text(LocalTime time);
-
 }  // namespace ppm

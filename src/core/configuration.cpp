@@ -9,7 +9,7 @@ namespace {
 
 // What of the table's partition key ppm cannot manage, the first that applies.
 std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Table& table) {
-    const std::string name = quoted(configuration.qualified_name());
+    const std::string name = in_quotes(configuration.qualified_name());
     if (table.strategy == Strategy::none)
         return Anomaly{AnomalyCode::not_partitioned,
                        {},
@@ -29,20 +29,21 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
         return Anomaly{
             AnomalyCode::unsupported_key_type,
             {},
-            "The partition key " + quoted(table.key_column) + " of table " + name + " is of type " +
-                table.key_type_name + ".",
+            "The partition key " + in_quotes(table.key_column) + " of table " + name +
+                " is of type " + table.key_type_name + ".",
             "Partition the table by a column of type date, timestamp, timestamptz or uuid."};
     if (!table.has_default_order)
         return Anomaly{AnomalyCode::unsupported_key,
                        {},
-                       "The partition key " + quoted(table.key_column) + " of table " + name +
+                       "The partition key " + in_quotes(table.key_column) + " of table " + name +
                            " has an operator class of its own.",
                        "Partition the table by RANGE without naming an operator class."};
     if (configuration.partition_key && *configuration.partition_key != table.key_column)
         return Anomaly{AnomalyCode::partition_key_mismatch,
                        {},
-                       "Table " + name + " is partitioned by " + quoted(table.key_column) +
-                           ", not by the configured " + quoted(*configuration.partition_key) + ".",
+                       "Table " + name + " is partitioned by " + in_quotes(table.key_column) +
+                           ", not by the configured " + in_quotes(*configuration.partition_key) +
+                           ".",
                        "Correct partition_key in ppm.config, or set it to null."};
     return std::nullopt;
 }
@@ -54,10 +55,11 @@ std::vector<Anomaly> validate(const Parent& parent) {
     std::vector<Anomaly> anomalies;
 
     if (!parent.table)
-        anomalies.push_back({AnomalyCode::table_missing,
-                             {},
-                             "Table " + quoted(configuration.qualified_name()) + " does not exist.",
-                             "Create the table, or delete its row from ppm.config."});
+        anomalies.push_back(
+            {AnomalyCode::table_missing,
+             {},
+             "Table " + in_quotes(configuration.qualified_name()) + " does not exist.",
+             "Create the table, or delete its row from ppm.config."});
     else if (auto anomaly = key_anomaly(configuration, *parent.table))
         anomalies.push_back(*std::move(anomaly));
 
@@ -65,7 +67,7 @@ std::vector<Anomaly> validate(const Parent& parent) {
         anomalies.push_back(
             {AnomalyCode::unknown_timezone,
              {},
-             "The server does not know the time zone " + quoted(configuration.timezone) + ".",
+             "The server does not know the time zone " + in_quotes(configuration.timezone) + ".",
              "Set timezone in ppm.config to a name of pg_timezone_names."});
 
     const std::size_t bytes =
@@ -75,7 +77,7 @@ std::vector<Anomaly> validate(const Parent& parent) {
             {AnomalyCode::name_too_long,
              {},
              "The names of the " + std::string{name_of(configuration.interval)} +
-                 " partitions of table " + quoted(configuration.qualified_name()) + " take " +
+                 " partitions of table " + in_quotes(configuration.qualified_name()) + " take " +
                  std::to_string(bytes) + " bytes, and PostgreSQL allows " +
                  std::to_string(max_name_bytes) + ".",
              "Rename the table to at most " +

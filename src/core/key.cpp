@@ -1,9 +1,8 @@
 #include "core/key.hpp"
 
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 
 namespace ppm {
 
@@ -36,40 +35,6 @@ std::optional<chrono::microseconds> since_1970(std::int64_t stored) {
 
 bool is_minus_infinity(std::int64_t stored) {
     return stored == std::numeric_limits<std::int64_t>::min();
-}
-
-LocalTime saturated(LocalTime time) {
-    return time > last_civil ? plus_infinity : time;
-}
-
-// `+01`, `-03:30`, `-00:25:21`
-std::string offset_text(chrono::seconds offset) {
-    const chrono::hh_mm_ss clock{chrono::abs(offset)};
-    const auto hours = static_cast<int>(clock.hours().count());
-    const auto minutes = static_cast<int>(clock.minutes().count());
-    const auto seconds = static_cast<int>(clock.seconds().count());
-
-    std::array<char, 32> text{};
-    const char sign = offset < chrono::seconds{} ? '-' : '+';
-    if (seconds != 0)
-        std::snprintf(text.data(), text.size(), "%c%02d:%02d:%02d", sign, hours, minutes, seconds);
-    else if (minutes != 0)
-        std::snprintf(text.data(), text.size(), "%c%02d:%02d", sign, hours, minutes);
-    else
-        std::snprintf(text.data(), text.size(), "%c%02d", sign, hours);
-    return text.data();
-}
-
-std::string uuid_text(const Uuid& uuid) {
-    std::string text;
-    for (std::size_t i = 0; i < uuid.size(); ++i) {
-        std::array<char, 3> hex{};
-        std::snprintf(hex.data(), hex.size(), "%02x", static_cast<unsigned>(uuid[i]));
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            text += '-';
-        text += hex.data();
-    }
-    return text;
 }
 
 }  // namespace
@@ -117,9 +82,11 @@ LocalTime KeyCodec::decode(Bound bound) const {
     if (is_minus_infinity(bound.integer()))
         return minus_infinity;
     const auto time = since_1970(bound.integer());
-    if (!time)
+    if (!time || LocalTime{*time} > last_civil)
         return plus_infinity;
-    return saturated(type_ == KeyType::timestamp ? LocalTime{*time} : zone_->civil(Instant{*time}));
+    const LocalTime civil =
+        type_ == KeyType::timestamp ? LocalTime{*time} : zone_->civil(Instant{*time});
+    return civil > last_civil ? plus_infinity : civil;
 }
 
 Bound KeyCodec::canonical(Bound bound) const {
@@ -128,25 +95,6 @@ Bound KeyCodec::canonical(Bound bound) const {
     const Uuid uuid = bound.bytes();
     return is_bare_timestamp(uuid) ? Bound::of_bytes(uuidv7_lower_bound(uuidv7_instant(uuid)))
                                    : bound;
-}
-
-std::string KeyCodec::literal(Bound bound) const {
-    const LocalTime time = decode(bound);
-    switch (type_) {
-        case KeyType::date:
-            return "'" + to_text(time) + "'";
-        case KeyType::timestamp:
-            return "'" + to_timestamp_text(time) + "'";
-        case KeyType::timestamptz: {
-            const auto offset =
-                time.time_since_epoch() - epoch - chrono::microseconds{bound.integer()};
-            return "'" + to_timestamp_text(time) +
-                   offset_text(chrono::duration_cast<chrono::seconds>(offset)) + "'";
-        }
-        case KeyType::uuid:
-            return "'" + uuid_text(bound.bytes()) + "'";
-    }
-    std::abort();
 }
 
 }  // namespace ppm

@@ -1,8 +1,6 @@
 // Between civil time and the values of a partition key.
 #pragma once
 
-#include <optional>
-#include <string>
 #include <string_view>
 
 #include "core/bound.hpp"
@@ -49,10 +47,6 @@ class KeyCodec {
     // The bound that stands for all those between which no valid key lies: two bounds are the same
     // edge if and only if their canonical forms are equal.
     Bound canonical(Bound bound) const;
-
-    // The bound as an SQL literal that reads the same under every DateStyle and TimeZone. Finite
-    // bounds only.
-    std::string literal(Bound bound) const;
 
   private:
     KeyType type_;

@@ -49,13 +49,6 @@ std::string compact_date(LocalTime time) {
     return digits(year_of(time), 4) + digits(month_of(time), 2) + digits(day_of(time), 2);
 }
 
-std::string compact_date_and_time(LocalTime time) {
-    const chrono::hh_mm_ss clock{time - chrono::floor<chrono::days>(time)};
-    return compact_date(time) + 't' + digits(static_cast<int>(clock.hours().count()), 2) +
-           digits(static_cast<int>(clock.minutes().count()), 2) +
-           digits(static_cast<int>(clock.seconds().count()), 2);
-}
-
 std::string slot_suffix(Interval interval, LocalTime lower) {
     const std::string year = "_" + digits(year_of(lower), 4);
     switch (interval) {
@@ -115,11 +108,6 @@ std::string piece_name(std::string_view table, LocalTime lower, LocalTime upper)
     return std::string{table} + "_" + compact_date(lower) + "_" + compact_date(upper);
 }
 
-std::string piece_name_with_time(std::string_view table, LocalTime lower, LocalTime upper) {
-    return std::string{table} + "_" + compact_date_and_time(lower) + "_" +
-           compact_date_and_time(upper);
-}
-
 std::optional<Slot> slot_named(std::string_view name, std::string_view table, Interval interval) {
     if (!name.starts_with(table) || name.size() != table.size() + suffix_bytes(interval))
         return std::nullopt;
@@ -127,7 +115,9 @@ std::optional<Slot> slot_named(std::string_view name, std::string_view table, In
     if (!day)
         return std::nullopt;
     const Slot slot = slot_at(interval, *day);
-    return slot_name(table, interval, slot) == name ? std::optional{slot} : std::nullopt;
+    if (slot.lower < calendar_begin || slot_name(table, interval, slot) != name)
+        return std::nullopt;
+    return slot;
 }
 
 std::size_t suffix_bytes(Interval interval) {

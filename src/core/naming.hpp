@@ -19,11 +19,7 @@ std::string slot_name(std::string_view table, Interval interval, const Slot& slo
 // `orders_20261122_20261201`, for a part of a slot.
 std::string piece_name(std::string_view table, LocalTime lower, LocalTime upper);
 
-// The same with the times of day, for the case that two parts of a slot begin and end on the same
-// two days: `orders_20261122t060000_20261122t120000`.
-std::string piece_name_with_time(std::string_view table, LocalTime lower, LocalTime upper);
-
-// The slot whose name this is, or nothing: the inverse of slot_name().
+// The slot of the calendar whose name this is, or nothing: the inverse of slot_name().
 std::optional<Slot> slot_named(std::string_view name, std::string_view table, Interval interval);
 
 // How many bytes slot_name() adds to the table's name.

@@ -20,9 +20,12 @@ class Planner {
   public:
     Planner(const Parent& parent, const KeyCodec& codec, const RelationExists& relation_exists)
         : parent_{parent}, codec_{codec}, relation_exists_{relation_exists} {
-        for (const Partition& partition : parent.partitions)
-            if (!partition.detach_pending)
-                covered_.push_back(partition.bounds);
+        for (const Partition& partition : parent.partitions) {
+            const BoundRange covered =
+                partition.detach_pending ? keyless_start(partition.bounds) : partition.bounds;
+            if (!covered.empty())
+                covered_.push_back(covered);
+        }
     }
 
     Plan plan(const Window& window) {
@@ -34,11 +37,15 @@ class Planner {
   private:
     const std::string& table() const { return parent_.configuration.table_name; }
 
+    // What a partition that is being detached still covers: the start of it that no key lies in,
+    // which the slot before it must leave out (see KeyCodec::canonical()).
+    BoundRange keyless_start(const BoundRange& bounds) const {
+        return {bounds.lower, std::min(codec_.canonical(bounds.lower), bounds.upper)};
+    }
+
     // Plans what of the slot nothing covers.
     void fill(const Slot& slot) {
         const BoundRange range{codec_.encode(slot.lower), codec_.encode(slot.upper)};
-        if (range.empty())
-            return;
         for (const BoundRange& hole : holes_in(range, covered_)) {
             const BoundRange edges{codec_.canonical(hole.lower), codec_.canonical(hole.upper)};
             if (edges.empty())
@@ -55,10 +62,11 @@ class Planner {
     CreatePartition piece(const BoundRange& bounds) const {
         const LocalTime lower = codec_.decode(bounds.lower);
         const LocalTime upper = codec_.decode(bounds.upper);
-        std::string name = piece_name(table(), lower, upper);
-        if (names_.contains(name) || own_partition(name) != nullptr)
-            name = piece_name_with_time(table(), lower, upper);
-        return {std::move(name), bounds, lower, upper};
+        const std::string name = piece_name(table(), lower, upper);
+        std::string unique = name;
+        for (int number = 2; names_.contains(unique) || own_partition(unique) != nullptr; ++number)
+            unique = name + "_" + std::to_string(number);
+        return {std::move(unique), bounds, lower, upper};
     }
 
     void add(CreatePartition wanted) {
@@ -72,7 +80,7 @@ class Planner {
     std::optional<Anomaly> obstacle_to(const CreatePartition& wanted) const {
         if (const Partition* pending = pending_over(wanted.bounds))
             return Anomaly{AnomalyCode::pending_detach, pending->name,
-                           "Partition " + quoted(pending->name) +
+                           "Partition " + in_quotes(pending->name) +
                                " was being detached and still holds " + held_by(*pending) + ".",
                            "Finish it with ALTER TABLE ... DETACH PARTITION ... FINALIZE."};
         if (wanted.name.size() > max_name_bytes)
@@ -84,15 +92,15 @@ class Planner {
                            "Rename the table to a shorter name."};
         if (const Partition* partition = own_partition(wanted.name))
             return Anomaly{AnomalyCode::wrong_bounds, partition->name,
-                           "Partition " + quoted(partition->name) + " bears the name of " +
+                           "Partition " + in_quotes(partition->name) + " bears the name of " +
                                range_text(wanted.lower, wanted.upper) + " but holds " +
                                held_by(*partition) + ".",
                            "Rename the partition to what it holds."};
         if (relation_exists_(wanted.name))
             return Anomaly{AnomalyCode::name_taken, wanted.name,
-                           "A relation " + quoted(wanted.name) +
+                           "A relation " + in_quotes(wanted.name) +
                                " that is not a partition of table " +
-                               quoted(parent_.configuration.qualified_name()) +
+                               in_quotes(parent_.configuration.qualified_name()) +
                                " bears the name of " + range_text(wanted.lower, wanted.upper) + ".",
                            "Rename the relation, or attach it as that partition."};
         return std::nullopt;

@@ -65,7 +65,7 @@ Configuration configuration_in(const Rows& rows, std::size_t row) {
     const std::string name = rows.string(row, interval);
     const auto known = interval_named(name);
     if (!known)
-        throw PpmError{ERRCODE_INTERNAL_ERROR, "unknown interval " + quoted(name)};
+        throw PpmError{ERRCODE_INTERNAL_ERROR, "unknown interval " + in_quotes(name)};
     result.interval = *known;
     result.pre_provisioned = rows.integer(row, pre_provisioned);
     if (!rows.is_null(row, retention))
@@ -149,7 +149,7 @@ std::vector<ManagedParent> read_parents(std::optional<Oid> relation) {
             return DatumGetCString(DirectFunctionCall1(regclassout, ObjectIdGetDatum(*relation)));
         });
         throw PpmError{errcode_invalid_configuration,
-                       "table " + quoted(name) + " is not configured",
+                       "table " + in_quotes(name) + " is not configured",
                        {},
                        "Insert a row for it into ppm.config."};
     }

@@ -1,6 +1,7 @@
 #include "pg/ddl.hpp"
 
 #include "pg/guard.hpp"
+#include "pg/partition_bound.hpp"
 
 namespace ppm {
 
@@ -37,6 +38,10 @@ std::string storage_clauses(const Parent& parent) {
     return clauses;
 }
 
+std::string literal(const ManagedParent& managed, Bound bound) {
+    return bound_literal(bound, *managed.parent.table->key_type, *managed.zone);
+}
+
 }  // namespace
 
 std::string identifier(const std::string& name) {
@@ -47,28 +52,27 @@ std::string qualified_identifier(const std::string& schema_name, const std::stri
     return identifier(schema_name) + "." + identifier(name);
 }
 
-std::vector<std::string> statements_for(const Parent& parent, const KeyCodec& codec,
+std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create) {
-    const std::string table = parent_identifier(parent);
+    const std::string table = parent_identifier(managed.parent);
     const std::string partition =
-        qualified_identifier(parent.configuration.schema_name, create.name);
+        qualified_identifier(managed.parent.configuration.schema_name, create.name);
     return {
         "CREATE TABLE " + partition + " (LIKE " + table + " INCLUDING ALL EXCLUDING IDENTITY)" +
-            storage_clauses(parent),
+            storage_clauses(managed.parent),
         "ALTER TABLE " + table + " ATTACH PARTITION " + partition + " FOR VALUES FROM (" +
-            codec.literal(create.bounds.lower) + ") TO (" + codec.literal(create.bounds.upper) +
-            ")",
+            literal(managed, create.bounds.lower) + ") TO (" +
+            literal(managed, create.bounds.upper) + ")",
     };
 }
 
-std::string rows_in_default_query(const Parent& parent, const KeyCodec& codec,
-                                  const BoundRange& bounds) {
-    const Partition& partition = *parent.default_partition;
-    const std::string key = identifier(parent.table->key_column);
+std::string rows_in_default_query(const ManagedParent& managed, const BoundRange& bounds) {
+    const Partition& partition = *managed.parent.default_partition;
+    const std::string key = identifier(managed.parent.table->key_column);
     return "SELECT EXISTS (SELECT FROM " +
            qualified_identifier(partition.schema_name, partition.name) + " WHERE " + key +
-           " >= " + codec.literal(bounds.lower) + " AND " + key + " < " +
-           codec.literal(bounds.upper) + ")";
+           " >= " + literal(managed, bounds.lower) + " AND " + key + " < " +
+           literal(managed, bounds.upper) + ")";
 }
 
 }  // namespace ppm

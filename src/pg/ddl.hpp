@@ -1,8 +1,7 @@
 // The SQL that ppm executes, with every name quoted and qualified.
 #pragma once
 
-#include "core/configuration.hpp"
-#include "core/planner.hpp"
+#include "pg/catalog.hpp"
 #include "pg/postgres.hpp"
 
 namespace ppm {
@@ -14,11 +13,10 @@ std::string qualified_identifier(const std::string& schema_name, const std::stri
 // The statements that make the partition, in order. It is born as a table of its own and then
 // attached: unlike CREATE TABLE ... PARTITION OF, that takes no ACCESS EXCLUSIVE lock on the
 // parent.
-std::vector<std::string> statements_for(const Parent& parent, const KeyCodec& codec,
+std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create);
 
 // A query for whether the default partition holds rows of the range.
-std::string rows_in_default_query(const Parent& parent, const KeyCodec& codec,
-                                  const BoundRange& bounds);
+std::string rows_in_default_query(const ManagedParent& managed, const BoundRange& bounds);
 
 }  // namespace ppm

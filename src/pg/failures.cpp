@@ -51,9 +51,9 @@ void raise_failures(int sqlstate, const std::string& message, const std::vector<
     std::set<std::string> hints;
     for (const Failure& failure : failures) {
         detail += detail.empty() ? "" : "\n";
-        detail += "table " + quoted(failure.table);
+        detail += "table " + in_quotes(failure.table);
         if (!failure.partition.empty())
-            detail += ", partition " + quoted(failure.partition);
+            detail += ", partition " + in_quotes(failure.partition);
         detail += ": " + failure.message;
         if (!failure.hint.empty() && hints.insert(failure.hint).second)
             hint += failure.hint + "\n";

@@ -38,6 +38,63 @@ Bound bound_of(const List* datums, KeyType type) {
     return bound_of_value(castNode(Const, datum->value)->constvalue, type);
 }
 
+using Text = std::array<char, MAXDATELEN + 1>;
+
+Text date_text(DateADT date) {
+    Text text{};
+    if (DATE_NOT_FINITE(date)) {
+        EncodeSpecialDate(date, text.data());
+        return text;
+    }
+    pg_tm broken_down{};
+    j2date(date + POSTGRES_EPOCH_JDATE, &broken_down.tm_year, &broken_down.tm_mon,
+           &broken_down.tm_mday);
+    EncodeDateOnly(&broken_down, USE_ISO_DATES, text.data());
+    return text;
+}
+
+// With a zone, as a timestamptz.
+Text timestamp_text(Timestamp timestamp, pg_tz* zone) {
+    Text text{};
+    if (TIMESTAMP_NOT_FINITE(timestamp)) {
+        EncodeSpecialTimestamp(timestamp, text.data());
+        return text;
+    }
+    pg_tm broken_down{};
+    fsec_t fraction = 0;
+    int west = 0;
+    if (timestamp2tm(timestamp, zone == nullptr ? nullptr : &west, &broken_down, &fraction, nullptr,
+                     zone) != 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+    EncodeDateTime(&broken_down, fraction, zone != nullptr, west, nullptr, USE_ISO_DATES,
+                   text.data());
+    return text;
+}
+
+Text uuid_text(const Uuid& uuid) {
+    pg_uuid_t value;
+    std::ranges::copy(uuid, value.data);
+    Text text{};
+    strlcpy(text.data(), DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&value))),
+            text.size());
+    return text;
+}
+
+Text value_text(Bound bound, KeyType type, pg_tz* zone) {
+    switch (type) {
+        case KeyType::date:
+            return date_text(static_cast<DateADT>(bound.integer()));
+        case KeyType::timestamp:
+            return timestamp_text(bound.integer(), nullptr);
+        case KeyType::timestamptz:
+            return timestamp_text(bound.integer(), zone);
+        case KeyType::uuid:
+            return uuid_text(bound.bytes());
+    }
+    std::abort();
+}
+
 }  // namespace
 
 std::optional<KeyType> key_type_of(Oid type) {
@@ -63,6 +120,15 @@ std::optional<BoundRange> read_partition_bound(Datum relpartbound, KeyType type)
             return std::nullopt;
         return BoundRange{bound_of(spec->lowerdatums, type), bound_of(spec->upperdatums, type)};
     });
+}
+
+std::string bound_literal(Bound bound, KeyType type, const ServerTimeZone& zone) {
+    if (bound.kind() == Bound::Kind::min_value)
+        return "MINVALUE";
+    if (bound.kind() == Bound::Kind::max_value)
+        return "MAXVALUE";
+    const Text text = call([&] { return value_text(bound, type, zone.rules()); });
+    return "'" + std::string{text.data()} + "'";
 }
 
 }  // namespace ppm

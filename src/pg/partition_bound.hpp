@@ -3,7 +3,7 @@
 
 #include "core/bound.hpp"
 #include "core/key.hpp"
-#include "pg/postgres.hpp"
+#include "pg/time_zone.hpp"
 
 namespace ppm {
 
@@ -15,5 +15,9 @@ std::optional<KeyType> key_type_of(Oid type);
 // parsenodes.h): no setting bears on it. Allocates in the current memory context. Throws
 // PostgresError.
 std::optional<BoundRange> read_partition_bound(Datum relpartbound, KeyType type);
+
+// A bound as SQL writes it, the same under every DateStyle and TimeZone: a timestamptz with its
+// offset in `zone`. Throws PostgresError.
+std::string bound_literal(Bound bound, KeyType type, const ServerTimeZone& zone);
 
 }  // namespace ppm

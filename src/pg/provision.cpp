@@ -18,13 +18,12 @@ std::string range_text(const CreatePartition& create) {
     return to_text(create.lower) + " to " + to_text(create.upper);
 }
 
-void require_no_rows_in_default(const Parent& parent, const KeyCodec& codec,
-                                const CreatePartition& create) {
+void require_no_rows_in_default(const ManagedParent& managed, const CreatePartition& create) {
     // ATTACH PARTITION would find them too, but only under an ACCESS EXCLUSIVE lock on the default
     // partition.
-    if (!ask_as_owner(parent, rows_in_default_query(parent, codec, create.bounds)))
+    if (!ask_as_owner(managed.parent, rows_in_default_query(managed, create.bounds)))
         return;
-    const std::string name = quoted(parent.default_partition->name);
+    const std::string name = in_quotes(managed.parent.default_partition->name);
     throw PpmError{ERRCODE_CHECK_VIOLATION,
                    "default partition " + name + " holds rows of " + range_text(create),
                    {},
@@ -32,13 +31,11 @@ void require_no_rows_in_default(const Parent& parent, const KeyCodec& codec,
 }
 
 void create_partition(const ManagedParent& managed, const CreatePartition& create) {
-    const Parent& parent = managed.parent;
-    const KeyCodec codec{*parent.table->key_type, *managed.zone};
-    lock_parent(parent);
-    if (parent.default_partition)
-        require_no_rows_in_default(parent, codec, create);
-    for (const std::string& statement : statements_for(parent, codec, create))
-        execute_as_owner(parent, statement);
+    lock_parent(managed.parent);
+    if (managed.parent.default_partition)
+        require_no_rows_in_default(managed, create);
+    for (const std::string& statement : statements_for(managed, create))
+        execute_as_owner(managed.parent, statement);
 }
 
 // What one look at a parent tells.
@@ -84,7 +81,7 @@ Outcome try_to_create(Session& session, const ManagedParent& managed, const Crea
                                              : Outcome::created;
     }
     const std::string notice = "created partition " +
-                               quoted(configuration.schema_name + "." + create.name) + " for " +
+                               in_quotes(configuration.schema_name + "." + create.name) + " for " +
                                range_text(create);
     call([&] { ereport(NOTICE, (errmsg_internal("%s", notice.c_str()))); });
     return Outcome::created;

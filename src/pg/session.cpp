@@ -73,7 +73,7 @@ void lock_parent(const Parent& parent) {
     call([&] { LockRelationOid(parent.table->relation, ShareUpdateExclusiveLock); });
     if (!is_still(parent))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       "table " + quoted(parent.configuration.qualified_name()) +
+                       "table " + in_quotes(parent.configuration.qualified_name()) +
                            " was renamed, replaced or given to another owner meanwhile",
                        {},
                        "Call the procedure again."};

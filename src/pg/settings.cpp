@@ -50,7 +50,7 @@ Clock::Clock() : now_{to_instant(GetCurrentTimestamp())} {
     work_date_ = parse_date(text);
     if (!work_date_)
         throw PpmError{errcode_invalid_work_date,
-                       "invalid value for ppm.work_date: " + quoted(text),
+                       "invalid value for ppm.work_date: " + in_quotes(text),
                        "The work date is a date from 0001-01-01 to 9999-12-31, written YYYY-MM-DD.",
                        "Correct it, or RESET ppm.work_date to work with today's date."};
 }

@@ -21,6 +21,9 @@ class ServerTimeZone final : public TimeZone {
     Instant instant(LocalTime time) const override;
     LocalTime civil(Instant instant) const override;
 
+    // For PostgreSQL's own functions.
+    pg_tz* rules() const { return zone_; }
+
   private:
     explicit ServerTimeZone(pg_tz* zone) : zone_{zone} {}
 

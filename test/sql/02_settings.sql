@@ -12,13 +12,13 @@ RESET ppm.lock_timeout;
 SELECT name, unit, vartype, min_val, context, boot_val FROM pg_settings
 WHERE name LIKE 'ppm.%' ORDER BY name;
 
+\set VERBOSITY sqlstate
 -- Neither may be switched off: a statement without a timeout could block others for ever.
 SET ppm.lock_timeout = 0;
 SET ppm.statement_timeout = -1;
 SET ppm.statement_timeout = 'soon';
 
 -- A misspelt one is said to be.
-\set VERBOSITY terse
 DO $$
 BEGIN
     SET LOCAL ppm.lock_timeuot = '1s';
@@ -27,7 +27,6 @@ EXCEPTION WHEN invalid_name THEN  -- an error from 15 on
 END $$;
 
 -- A wrong work date is refused by every call that works by the date, wherever it was set, and changes nothing.
-\set VERBOSITY verbose
 \set SHOW_CONTEXT never
 CREATE FUNCTION pg_temp.refusal(work_date text, statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -16,7 +16,7 @@ END $$;
 SELECT * FROM pg_temp.days('Europe/Berlin', '2026-03-29');     -- 23 hours
 SELECT * FROM pg_temp.days('Europe/Berlin', '2026-10-25');     -- 25 hours
 SELECT * FROM pg_temp.days('America/Sao_Paulo', '2018-11-04'); -- no midnight: the day begins at one
-SELECT * FROM pg_temp.days('America/Havana', '2026-11-01');    -- midnight twice
+SELECT * FROM pg_temp.days('America/Havana', '2022-11-06');    -- midnight twice
 SELECT * FROM pg_temp.days('Pacific/Apia', '2011-12-30');      -- no such day: no partition
 SELECT * FROM pg_temp.days('Asia/Kathmandu', '2026-01-01');    -- a quarter of an hour off
 SELECT * FROM pg_temp.days('Africa/Monrovia', '1960-01-01');   -- -00:44:30
@@ -24,7 +24,7 @@ SELECT * FROM pg_temp.days('Africa/Monrovia', '1960-01-01');   -- -00:44:30
 -- The same midnights as AT TIME ZONE has, where there is one.
 SELECT zone, count(*) FILTER (WHERE (regexp_match(statement, '''([^'']*)'''))[1]::timestamptz <> lower_bound AT TIME ZONE zone) AS others
 FROM unnest(ARRAY['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'America/Havana', 'Asia/Tehran']) AS zone,
-     unnest(ARRAY['2026-01-01', '2026-03-29', '2026-10-25', '2026-11-01']) AS work_date,
+     unnest(ARRAY['2026-01-01', '2026-03-29', '2026-10-25', '2022-11-06']) AS work_date,
      pg_temp.days(zone, work_date)
 GROUP BY zone ORDER BY zone;
 

@@ -10,6 +10,7 @@ SELECT nspname FROM pg_namespace WHERE nspname = 'ppm';
 DROP TABLE kept;
 
 -- A schema of that name that is somebody else's is not taken over.
+\set SHOW_CONTEXT never
 CREATE SCHEMA ppm;
 CREATE EXTENSION ppm;
 DROP SCHEMA ppm;

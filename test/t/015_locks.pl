@@ -109,6 +109,7 @@ foreach my $change (
 #
 
 my $set = <<'EOF';
+LOAD 'ppm';
 SET lock_timeout = '7s';
 SET statement_timeout = '1h';
 SET search_path = ppm, "$user";

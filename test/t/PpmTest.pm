@@ -78,7 +78,7 @@ sub advisory_locks
 sub start_sql
 {
 	my ($node, $name, $sql, %options) = @_;
-	my %session = (name => $name, in => $sql, out => '', err => '');
+	my %session = (name => $name, in => "$sql\n;\n", out => '', err => '');
 	my $user = $options{user} ? " user=$options{user}" : '';
 	$session{run} = IPC::Run::start(
 		[
@@ -129,7 +129,7 @@ sub hold
 {
 	my ($node, $sql) = @_;
 	my $session = $node->background_psql('postgres');
-	$session->query_safe("BEGIN; $sql");
+	$session->query_safe("SET client_min_messages = warning; BEGIN; $sql");
 	return $session;
 }
 

@@ -172,20 +172,5 @@ TEST(Text, SaysInfinity) {
     EXPECT_EQ(to_text(plus_infinity), "infinity");
 }
 
-TEST(TimestampText, AlwaysHasTheTimeOfDay) {
-    EXPECT_EQ(to_timestamp_text(civil("2026-11-22")), "2026-11-22 00:00:00");
-    EXPECT_EQ(to_timestamp_text(civil("2026-11-22 23:59:58")), "2026-11-22 23:59:58");
-    EXPECT_EQ(to_timestamp_text(Date{std::chrono::year{-43} / 3 / 15}), "0044-03-15 00:00:00 BC");
-}
-
-TEST(TimestampText, HasSixDigitsOfAFraction) {
-    EXPECT_EQ(to_timestamp_text(civil("2026-11-22") + 1us), "2026-11-22 00:00:00.000001");
-    EXPECT_EQ(to_timestamp_text(civil("2026-11-22") + 500ms), "2026-11-22 00:00:00.500000");
-    EXPECT_EQ(to_timestamp_text(civil("1969-12-31 23:59:59") + 999999us),
-              "1969-12-31 23:59:59.999999");
-    EXPECT_EQ(to_timestamp_text(Date{std::chrono::year{0} / 12 / 31} + 24h - 1us),
-              "0001-12-31 23:59:59.999999 BC");
-}
-
 }  // namespace
 }  // namespace ppm

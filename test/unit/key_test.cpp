@@ -30,10 +30,6 @@ std::string decoded(KeyType type, const TimeZone& zone, std::int64_t stored) {
     return to_text(KeyCodec{type, zone}.decode(Bound::of_integer(stored)));
 }
 
-std::string literal(KeyType type, const TimeZone& zone, std::int64_t stored) {
-    return KeyCodec{type, zone}.literal(Bound::of_integer(stored));
-}
-
 TEST(KeyTypeName, IsThatOfTheSqlType) {
     EXPECT_EQ(name_of(KeyType::date), "date");
     EXPECT_EQ(name_of(KeyType::timestamp), "timestamp");
@@ -93,31 +89,27 @@ struct ZonedMidnight {
     const char* text;
     std::int64_t stored;
     const char* shown;
-    const char* literal;
 };
 
 class ZonedMidnights : public testing::TestWithParam<ZonedMidnight> {};
 
 INSTANTIATE_TEST_SUITE_P(
     , ZonedMidnights,
-    testing::Values(ZonedMidnight{"AheadOfUtc", zones::kolkata, "2026-11-22", 848601000000000,
-                                  "2026-11-22", "'2026-11-22 00:00:00+05:30'"},
-                    ZonedMidnight{"BehindUtc", zones::sao_paulo, "2018-11-03", 594529200000000,
-                                  "2018-11-03", "'2018-11-03 00:00:00-03'"},
-                    ZonedMidnight{"Skipped", zones::sao_paulo, "2018-11-04", 594615600000000,
-                                  "2018-11-04 01:00:00", "'2018-11-04 01:00:00-02'"},
-                    ZonedMidnight{"AfterTheSkippedOne", zones::sao_paulo, "2018-11-05",
-                                  594698400000000, "2018-11-05", "'2018-11-05 00:00:00-02'"},
-                    ZonedMidnight{"Twice", zones::havana, "2018-11-04", 594622800000000,
-                                  "2018-11-04", "'2018-11-04 00:00:00-05'"},
-                    ZonedMidnight{"AfterTheOneThatCameTwice", zones::havana, "2018-11-05",
-                                  594709200000000, "2018-11-05", "'2018-11-05 00:00:00-05'"},
-                    ZonedMidnight{"BeforeTheSkippedDay", zones::apia, "2011-12-29", 378468000000000,
-                                  "2011-12-29", "'2011-12-29 00:00:00-10'"},
-                    ZonedMidnight{"OfTheSkippedDay", zones::apia, "2011-12-30", 378554400000000,
-                                  "2011-12-31", "'2011-12-31 00:00:00+14'"},
-                    ZonedMidnight{"AfterTheSkippedDay", zones::apia, "2011-12-31", 378554400000000,
-                                  "2011-12-31", "'2011-12-31 00:00:00+14'"}),
+    testing::Values(
+        ZonedMidnight{"AheadOfUtc", zones::kolkata, "2026-11-22", 848601000000000, "2026-11-22"},
+        ZonedMidnight{"BehindUtc", zones::sao_paulo, "2018-11-03", 594529200000000, "2018-11-03"},
+        ZonedMidnight{"Skipped", zones::sao_paulo, "2018-11-04", 594615600000000,
+                      "2018-11-04 01:00:00"},
+        ZonedMidnight{"AfterTheSkippedOne", zones::sao_paulo, "2018-11-05", 594698400000000,
+                      "2018-11-05"},
+        ZonedMidnight{"Twice", zones::havana, "2018-11-04", 594622800000000, "2018-11-04"},
+        ZonedMidnight{"AfterTheOneThatCameTwice", zones::havana, "2018-11-05", 594709200000000,
+                      "2018-11-05"},
+        ZonedMidnight{"BeforeTheSkippedDay", zones::apia, "2011-12-29", 378468000000000,
+                      "2011-12-29"},
+        ZonedMidnight{"OfTheSkippedDay", zones::apia, "2011-12-30", 378554400000000, "2011-12-31"},
+        ZonedMidnight{"AfterTheSkippedDay", zones::apia, "2011-12-31", 378554400000000,
+                      "2011-12-31"}),
     [](const auto& test) { return std::string{test.param.name}; });
 
 TEST_P(ZonedMidnights, AreTheInstantAsATimestamptz) {
@@ -126,7 +118,6 @@ TEST_P(ZonedMidnights, AreTheInstantAsATimestamptz) {
     const Bound bound = codec.encode(civil(midnight.text));
     EXPECT_EQ(bound.integer(), midnight.stored);
     EXPECT_EQ(to_text(codec.decode(bound)), midnight.shown);
-    EXPECT_EQ(codec.literal(bound), midnight.literal);
 }
 
 TEST_P(ZonedMidnights, AreTheFirstUuidOfTheInstant) {
@@ -217,8 +208,8 @@ TEST(FarTime, IsShownAsInfinityPastThat) {
     }
 }
 
-// BUG: near the end of what 64 bits of microseconds since 1970 hold, a zone ahead of UTC is asked
-// for a civil time that overflows.
+// Near the end of what 64 bits of microseconds since 1970 hold, a zone ahead of UTC has no civil
+// time.
 TEST(FarTime, IsShownAsInfinityInEveryZone) {
     EXPECT_EQ(decoded(KeyType::timestamptz, zones::kolkata,
                       std::numeric_limits<std::int64_t>::max() - microseconds_1970_to_2000),
@@ -251,70 +242,6 @@ TEST(CanonicalBound, OfOtherKeysIsItself) {
         for (const Bound& bound : {Bound::min_value(), Bound::of_integer(least),
                                    Bound::of_integer(9822), Bound::max_value()})
             EXPECT_EQ((KeyCodec{type, zones::kolkata}.canonical(bound)), bound);
-}
-
-TEST(Literal, OfADateIsTheDay) {
-    EXPECT_EQ(literal(KeyType::date, zones::apia, 9822), "'2026-11-22'");
-    EXPECT_EQ(literal(KeyType::date, zones::apia, -730119), "'0001-01-01'");
-    EXPECT_EQ(literal(KeyType::date, zones::apia, 2921940), "'10000-01-01'");
-    EXPECT_EQ(literal(KeyType::date, zones::apia, -746117), "'0044-03-15 BC'");
-}
-
-TEST(Literal, OfATimestampHasNoZone) {
-    EXPECT_EQ(literal(KeyType::timestamp, zones::apia, 9822 * day_of_microseconds),
-              "'2026-11-22 00:00:00'");
-    EXPECT_EQ(literal(KeyType::timestamp, zones::apia, 848642400000001),
-              "'2026-11-22 06:00:00.000001'");
-    EXPECT_EQ(literal(KeyType::timestamp, zones::apia, -746117 * day_of_microseconds),
-              "'0044-03-15 00:00:00 BC'");
-}
-
-TEST(Literal, OfATimestamptzHasTheOffset) {
-    const auto midnight_in = [](std::chrono::seconds offset) {
-        const auto microseconds = std::chrono::microseconds{offset}.count();
-        return literal(KeyType::timestamptz, TestZone{offset},
-                       9822 * day_of_microseconds - microseconds);
-    };
-    EXPECT_EQ(midnight_in(0s), "'2026-11-22 00:00:00+00'");
-    EXPECT_EQ(midnight_in(14h), "'2026-11-22 00:00:00+14'");
-    EXPECT_EQ(midnight_in(-12h), "'2026-11-22 00:00:00-12'");
-    EXPECT_EQ(midnight_in(5h + 45min), "'2026-11-22 00:00:00+05:45'");
-    EXPECT_EQ(midnight_in(-3h - 30min), "'2026-11-22 00:00:00-03:30'");
-    EXPECT_EQ(midnight_in(-30min), "'2026-11-22 00:00:00-00:30'");
-    EXPECT_EQ(midnight_in(-25min - 21s), "'2026-11-22 00:00:00-00:25:21'");
-    EXPECT_EQ(midnight_in(8h + 6s), "'2026-11-22 00:00:00+08:00:06'");
-}
-
-TEST(Literal, OfATimestamptzKeepsTheFractionBeforeTheOffset) {
-    EXPECT_EQ(literal(KeyType::timestamptz, zones::kolkata, 848642400000001),
-              "'2026-11-22 11:30:00.000001+05:30'");
-    EXPECT_EQ(literal(KeyType::timestamptz, zones::utc, -500000),
-              "'1999-12-31 23:59:59.500000+00'");
-}
-
-TEST(Literal, OfAUuidIsItsHexadecimalDigits) {
-    const KeyCodec codec{KeyType::uuid, zones::kolkata};
-    EXPECT_EQ(codec.literal(Bound::of_bytes({0x01, 0x7f, 0x22, 0xe2, 0x79, 0xb0, 0x7c, 0xc3, 0x98,
-                                             0xc4, 0xdc, 0x0c, 0x0c, 0x07, 0x39, 0x8f})),
-              "'017f22e2-79b0-7cc3-98c4-dc0c0c07398f'");
-    EXPECT_EQ(codec.literal(codec.encode(civil("2022-02-23 00:52:22"))),
-              "'017f22e2-79b0-7000-8000-000000000000'");
-}
-
-// BUG: PostgreSQL wants the era after the offset. It reads '0044-03-15 00:00:00 BC-03' as the
-// 14th of March in the year 44 of our era.
-TEST(Literal, OfATimestamptzBeforeChristEndsWithTheEra) {
-    EXPECT_EQ(literal(KeyType::timestamptz, TestZone{-3h}, -746117 * day_of_microseconds),
-              "'0044-03-14 21:00:00-03 BC'");
-}
-
-// BUG: a finite bound past the year 32767 becomes 'infinity', which is another bound.
-TEST(Literal, OfAFiniteBoundIsNeverInfinity) {
-    EXPECT_EQ(literal(KeyType::date, zones::utc, 11237781), "'32768-01-01'");
-    EXPECT_EQ(literal(KeyType::timestamp, zones::utc, 11237781 * day_of_microseconds),
-              "'32768-01-01 00:00:00'");
-    EXPECT_EQ(literal(KeyType::timestamptz, zones::utc, 11237781 * day_of_microseconds),
-              "'32768-01-01 00:00:00+00'");
 }
 
 }  // namespace

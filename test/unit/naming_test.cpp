@@ -144,7 +144,6 @@ TEST(SlotNamed, FindsNoYearInANearMiss) {
                                        "orders_2O26", "orders2026_"});
 }
 
-// BUG: the calendar begins in year 1, yet slot_named() finds slots before it.
 TEST(SlotNamed, FindsNoSlotBeforeTheCalendar) {
     expect_no_slots(Interval::daily, {"orders_0000_12_31", "orders_-001_12_31"});
     expect_no_slots(Interval::weekly, {"orders_0000_w52"});
@@ -158,14 +157,6 @@ TEST(PieceName, HasTheDaysItBeginsAndEndsOn) {
               "orders_20261122_20261201");
     EXPECT_EQ(piece_name("orders", civil("0007-02-03 01:00"), civil("0007-02-03 23:59:59.9")),
               "orders_00070203_00070203");
-}
-
-TEST(PieceName, HasTheTimesOfDayIfAsked) {
-    EXPECT_EQ(
-        piece_name_with_time("orders", civil("2026-11-22 06:00"), civil("2026-11-22 12:34:56")),
-        "orders_20261122t060000_20261122t123456");
-    EXPECT_EQ(piece_name_with_time("orders", civil("2026-11-22"), civil("2026-12-01")),
-              "orders_20261122t000000_20261201t000000");
 }
 
 }  // namespace

@@ -154,22 +154,21 @@ TEST(Planner, IsNotStoppedByANameInAnotherSchema) {
               Lines{"orders_2026_11: 2026-11-01 to 2026-12-01"});
 }
 
-TEST(Planner, NamesPiecesOfOneDayByTheirTimes) {
+TEST(Planner, NumbersPiecesOfOneDay) {
     Orders orders{Interval::daily, KeyType::timestamp};
     orders.add("morning", "2026-11-22 06:00", "2026-11-22 12:00");
     orders.add("evening", "2026-11-22 18:00", "2026-11-22 21:30");
-    EXPECT_EQ(
-        created(orders, "2026-11-22", "2026-11-23"),
-        (Lines{"orders_20261122_20261122: 2026-11-22 to 2026-11-22 06:00:00",
-               "orders_20261122t120000_20261122t180000: 2026-11-22 12:00:00 to 2026-11-22 18:00:00",
-               "orders_20261122_20261123: 2026-11-22 21:30:00 to 2026-11-23"}));
+    EXPECT_EQ(created(orders, "2026-11-22", "2026-11-23"),
+              (Lines{"orders_20261122_20261122: 2026-11-22 to 2026-11-22 06:00:00",
+                     "orders_20261122_20261122_2: 2026-11-22 12:00:00 to 2026-11-22 18:00:00",
+                     "orders_20261122_20261123: 2026-11-22 21:30:00 to 2026-11-23"}));
 }
 
-TEST(Planner, NamesAPieceByItsTimesWhereAPartitionBearsTheNameOfItsDays) {
+TEST(Planner, NumbersAPieceWhereAPartitionBearsItsName) {
     Orders orders{Interval::daily, KeyType::timestamp};
     orders.add("orders_20261122_20261123", "2026-11-22", "2026-11-22 21:30");
     EXPECT_EQ(created(orders, "2026-11-22", "2026-11-23"),
-              Lines{"orders_20261122t213000_20261123t000000: 2026-11-22 21:30:00 to 2026-11-23"});
+              Lines{"orders_20261122_20261123_2: 2026-11-22 21:30:00 to 2026-11-23"});
 }
 
 std::set<std::string> names_in(const Plan& plan) {
@@ -179,7 +178,6 @@ std::set<std::string> names_in(const Plan& plan) {
     return names;
 }
 
-// BUG: the second and the third piece get one name, and so the third cannot be created.
 TEST(Planner, NamesPiecesOfOneSecondApart) {
     Orders orders{Interval::daily, KeyType::timestamp};
     orders.add("before", "2026-11-22", "2026-11-22 06:00:00.1");
@@ -189,7 +187,6 @@ TEST(Planner, NamesPiecesOfOneSecondApart) {
     EXPECT_EQ(names_in(orders.plan("2026-11-22", "2026-11-23")).size(), 3U);
 }
 
-// BUG: the clock shows the same times twice, and so do the names.
 TEST(Planner, NamesPiecesOfTheHourThatComesTwiceApart) {
     Orders orders{Interval::daily, KeyType::timestamptz, zones::havana};
     const auto in_utc = [](const char* lower, const char* upper) {

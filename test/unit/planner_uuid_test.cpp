@@ -110,7 +110,6 @@ TEST_F(UuidPlanner, BlocksTheDayOfABarePendingDetach) {
     EXPECT_EQ(actions_of(plan), Lines{"orders_2026_11_23: 2026-11-23 to 2026-11-24"});
 }
 
-// BUG: the day before a bare pending detach could be created up to the pending one's own bound.
 TEST_F(UuidPlanner, DoesNotBlockTheDayBeforeABarePendingDetach) {
     orders.add_pending("orders_2026_11_23", "2026-11-23", "2026-11-24");
     orders.parent.partitions[0].bounds = {bare("2026-11-23"), bare("2026-11-24")};

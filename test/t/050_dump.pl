@@ -1,0 +1,154 @@
+# pg_dump and pg_restore, DROP EXTENSION and CREATE EXTENSION.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use IPC::Run;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('dump');
+my $directory = PostgreSQL::Test::Utils::tempdir();
+my ($result, $output, $messages);
+
+# Runs a program; returns its exit code and its messages.
+sub run_program
+{
+	my (@command) = @_;
+	my $stderr = '';
+	IPC::Run::run(\@command, '>', '/dev/null', '2>', \$stderr);
+	my $code = $? >> 8;
+	note "@command: exit code $code\n$stderr";
+	return ($code, $stderr);
+}
+
+sub dump_to
+{
+	my ($file, @options) = @_;
+	($result, $messages) = run_program('pg_dump', '-f', "$directory/$file", '-d', $node->connstr('postgres'), @options);
+	is("$result $messages", '0 ', "pg_dump @options");
+	return;
+}
+
+# The server's warnings are in its log: pg_restore keeps them to itself.
+sub restore_from
+{
+	my ($file, $database, @options) = @_;
+	my $offset = -s $node->logfile;
+	my ($code, $stderr) =
+	  run_program('pg_restore', '--exit-on-error', @options, '-d', $node->connstr($database), "$directory/$file");
+	my $warnings = join '', slurp_file($node->logfile, $offset) =~ /(?:WARNING|ERROR|FATAL): .*\n/g;
+	return ($code, $stderr . $warnings);
+}
+
+sub configuration
+{
+	my ($database) = @_;
+	return $node->safe_psql($database, 'SELECT * FROM ppm.config ORDER BY schema_name, table_name');
+}
+
+my $tables = <<'EOF';
+CREATE SCHEMA "Odd.Schema";
+CREATE TABLE "Odd.Schema"."Odd ""Table" (instant timestamptz NOT NULL) PARTITION BY RANGE (instant);
+CREATE TABLE a (day date NOT NULL, note text) PARTITION BY RANGE (day);
+CREATE TABLE b (day date NOT NULL, note text) PARTITION BY RANGE (day);
+EOF
+$node->safe_psql('postgres', $tables . <<'EOF');
+INSERT INTO ppm.config VALUES
+	('public', 'a', 'day', 'daily', 2, 1, 'drop', 'UTC'),
+	('public', 'b', NULL, 'monthly', 1, NULL, 'detach', 'UTC'),
+	('Odd.Schema', 'Odd "Table', NULL, 'yearly', 3, 10, 'detach', 'Europe/Paris');
+CALL ppm.provision();
+INSERT INTO a VALUES ('2026-03-15', 'kept');
+EOF
+my $configured = configuration('postgres');
+is(scalar(split /\n/, $configured), 3, 'there is something to dump');
+
+#
+# A database of its own
+#
+
+dump_to('whole', '-Fc');
+$node->safe_psql('postgres', 'CREATE DATABASE whole');
+($result, $messages) = restore_from('whole', 'whole');
+is($result, 0, 'a database is restored');
+is($messages, '', 'without a warning');
+is(configuration('whole'), $configured, 'with its configuration');
+is(partitions_of($node, 'a', 'whole'), '14 15 16 17', 'and its partitions');
+is($node->safe_psql('whole', 'SELECT * FROM a'), '2026-03-15|kept', 'and their rows');
+
+$node->psql('whole', 'CALL ppm.provision()', stderr => \$messages);
+is($messages, '', 'nothing is left to provision there');
+$node->safe_psql('whole', q(UPDATE ppm.config SET pre_provisioned = 3 WHERE table_name = 'a'; CALL ppm.provision()));
+is(partitions_of($node, 'a', 'whole'), '14 15 16 17 18', 'but when there is, it is');
+
+($result, $messages) = restore_from('whole', 'whole', '--clean', '--if-exists');
+is("$result $messages", '0 ', 'it is restored over what is there');
+is(configuration('whole'), $configured, 'with the configuration of then');
+
+#
+# Without a configured table
+#
+
+dump_to('partial', '-Fc', '--exclude-table=a', '--exclude-table=a_*');
+$node->safe_psql('postgres', 'CREATE DATABASE partial');
+($result, $messages) = restore_from('partial', 'partial');
+is($result, 0, 'a database is restored without a configured table');
+like($messages, qr/WARNING:  ppm cannot manage table "public\.a" as configured/, 'which is warned of');
+is(scalar(() = $messages =~ /WARNING|ERROR/g), 1, 'and only that');
+is(configuration('partial'), $configured, 'with all of its configuration');
+is($node->safe_psql('partial', 'SELECT table_name, code FROM ppm.validate()'), 'a|table_missing', 'validate() knows');
+
+#
+# Data alone
+#
+
+foreach my $how ([], ['--column-inserts'])
+{
+	my $database = 'data_' . scalar(@$how);
+	dump_to('data.sql', '--data-only', @$how);
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, "CREATE EXTENSION ppm; $tables" . <<'EOF');
+CREATE TABLE a_2026_03_14 PARTITION OF a FOR VALUES FROM ('2026-03-14') TO ('2026-03-15');
+CREATE TABLE a_2026_03_15 PARTITION OF a FOR VALUES FROM ('2026-03-15') TO ('2026-03-16');
+EOF
+	# The dump names every partition that it has, also where they have no rows.
+	$node->safe_psql($database, <<'EOF');
+SET ppm.work_date = '2026-03-15';
+INSERT INTO ppm.config SELECT * FROM (VALUES
+	('public', 'a', 'day', 'daily'::ppm.partition_interval, 2, 1, 'drop'::ppm.cleanup_policy, 'UTC'),
+	('public', 'b', NULL, 'monthly', 1, NULL, 'detach', 'UTC'),
+	('Odd.Schema', 'Odd "Table', NULL, 'yearly', 3, 10, 'detach', 'Europe/Paris')) v;
+CALL ppm.provision();
+DELETE FROM ppm.config;
+EOF
+	($result, $messages) = run_program('psql', '-X', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database), '-f', "$directory/data.sql");
+	is("$result $messages", '0 ', "the data is restored where the tables are: --data-only @$how");
+	is(configuration($database), $configured, 'the configuration is data');
+	is($node->safe_psql($database, 'SELECT * FROM a'), '2026-03-15|kept', 'the rows too');
+}
+
+#
+# The extension
+#
+
+($result, $output, $messages) = run_sql($node, 'DROP EXTENSION ppm');
+is("$result $messages", '0 ', 'DROP EXTENSION needs no CASCADE');
+is(partitions_of($node, 'a'), '14 15 16 17', 'the tables stay as they are');
+is($node->safe_psql('postgres', 'SELECT * FROM a'), '2026-03-15|kept', 'with their rows');
+is($node->safe_psql('postgres', q(SELECT to_regnamespace('ppm') IS NULL)), 't', 'the schema does not');
+
+($result, $output, $messages) = run_sql($node, 'CREATE EXTENSION ppm');
+is("$result $messages", '0 ', 'CREATE EXTENSION makes it anew');
+is(configuration('postgres'), '', 'without configuration');
+$node->safe_psql('postgres', q(INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('a', 'daily', 3); CALL ppm.provision()));
+is(partitions_of($node, 'a'), '14 15 16 17 18', 'it manages the table where it was left');
+
+$node->safe_psql('postgres', 'DROP EXTENSION ppm; CREATE ROLE squatter; CREATE SCHEMA ppm AUTHORIZATION squatter');
+($result, $output, $messages) = run_sql($node, 'CREATE EXTENSION ppm');
+like($messages, qr/ERROR:  42P06: schema "ppm" already exists$/m, 'CREATE EXTENSION does not move into somebody\'s schema');
+
+$node->stop;
+done_testing();
