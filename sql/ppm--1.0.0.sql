@@ -60,6 +60,42 @@ COMMENT ON TRIGGER configuration_written ON ppm.config IS
     'requires the rights of the configured table''s owner and warns of what the catalog contradicts';
 
 --
+-- What was detached
+--
+
+-- Written by ppm as the owner of this table, whoever calls: nobody else needs, or should be given, a privilege to change it.
+CREATE TABLE ppm.detached (
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    detached name NOT NULL,
+    relation oid NOT NULL,
+    lower_bound timestamp NOT NULL,
+    upper_bound timestamp NOT NULL,
+    cleanup_policy ppm.cleanup_policy NOT NULL,
+    detached_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    parent oid NOT NULL,
+    detached_schema name NOT NULL,
+    lower_value text NOT NULL,
+    upper_value text NOT NULL,
+    CONSTRAINT detached_pkey PRIMARY KEY (relation)
+);
+COMMENT ON TABLE ppm.detached IS 'what ppm detached, or is detaching, and has not dropped';
+COMMENT ON COLUMN ppm.detached.schema_name IS 'the schema of the table that it was a partition of';
+COMMENT ON COLUMN ppm.detached.table_name IS 'the name of the table that it was a partition of';
+COMMENT ON COLUMN ppm.detached.detached IS 'its name';
+COMMENT ON COLUMN ppm.detached.relation IS 'its OID';
+COMMENT ON COLUMN ppm.detached.lower_bound IS 'its lower bound as civil time in the time zone of its parent';
+COMMENT ON COLUMN ppm.detached.upper_bound IS 'its upper bound as civil time in the time zone of its parent';
+COMMENT ON COLUMN ppm.detached.cleanup_policy IS
+    'what becomes of it: kept, and attached again if its parent''s window reaches it, or dropped';
+COMMENT ON COLUMN ppm.detached.detached_at IS 'when it was set out to be detached';
+COMMENT ON COLUMN ppm.detached.parent IS 'the OID of the table that it was a partition of';
+COMMENT ON COLUMN ppm.detached.detached_schema IS 'its schema';
+COMMENT ON COLUMN ppm.detached.lower_value IS 'its lower bound as the partition key has it, or MINVALUE';
+COMMENT ON COLUMN ppm.detached.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE';
+COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'a table is detached once';
+
+--
 -- Reading
 --
 
@@ -87,6 +123,11 @@ CREATE PROCEDURE ppm.provision(parent regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_provision';
 COMMENT ON PROCEDURE ppm.provision(regclass) IS
     'creates the missing partitions of one configured table or all of them';
+
+CREATE PROCEDURE ppm.cleanup(parent regclass DEFAULT NULL)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_cleanup';
+COMMENT ON PROCEDURE ppm.cleanup(regclass) IS
+    'removes the outdated partitions, and the empty surplus ones, of one configured table or all of them';
 
 --
 -- UUIDv7

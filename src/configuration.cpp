@@ -3,8 +3,8 @@
 
 #include "core/text.hpp"
 #include "pg/catalog.hpp"
-#include "pg/failures.hpp"
 #include "pg/guard.hpp"
+#include "pg/report.hpp"
 #include "pg/rights.hpp"
 #include "pg/spi.hpp"
 
@@ -45,6 +45,16 @@ void require_rights_over(const TableName& name) {
             "Create the table first."};
 }
 
+bool is_our_trigger(FunctionCallInfo fcinfo) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        return false;
+    const auto* const trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    const Oid config =
+        ppm::call([] { return get_relname_relid("config", get_namespace_oid("ppm", false)); });
+    return TRIGGER_FIRED_AFTER(trigger->tg_event) && TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
+           RelationGetRelid(trigger->tg_relation) == config;
+}
+
 // Checks and warns of what a CHECK constraint cannot know. That the table is not what it should be
 // is only a warning: a dump is to be restored also where its tables are not, or not yet, what they
 // were.
@@ -53,7 +63,8 @@ void inspect(const TableName& name) {
     if (!managed)
         return;
     const ppm::Configuration& configuration = managed->parent.configuration;
-    if (!managed->zone)
+    // pg_dump switches this setting off, for what may be true only where the dump came from.
+    if (!managed->zone && check_function_bodies)
         throw ppm::PpmError{
             ERRCODE_CHECK_VIOLATION,
             "time zone " + ppm::in_quotes(configuration.timezone) + " not recognized",
@@ -68,9 +79,10 @@ void inspect(const TableName& name) {
 // AFTER INSERT OR UPDATE OR DELETE, FOR EACH ROW: what it returns does not matter.
 Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo]() -> Datum {
-        if (!CALLED_AS_TRIGGER(fcinfo))
-            throw ppm::PpmError{ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                                "not called by the trigger manager"};
+        if (!is_our_trigger(fcinfo))
+            throw ppm::PpmError{
+                ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                "ppm.configuration_written() is only for its own trigger on ppm.config"};
         const auto* const trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
         const TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
         const ppm::SpiConnection spi{false};

@@ -2,7 +2,7 @@
 // nothing.
 #include "pg/catalog.hpp"
 #include "pg/ddl.hpp"
-#include "pg/failures.hpp"
+#include "pg/report.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
 
@@ -22,6 +22,25 @@ std::string joined(const std::vector<std::string>& statements) {
     for (const std::string& statement : statements)
         result += (result.empty() ? "" : "\n") + statement + ";";
     return result;
+}
+
+// Nothing is planned for a parent that cannot be managed.
+ppm::Plan plan_or_warn(const ppm::ManagedParent& managed, const ppm::Clock& clock) {
+    const auto anomalies = validate(managed.parent);
+    if (anomalies.empty())
+        return ppm::plan_for(managed, clock);
+    ppm::warn(managed.parent.configuration, anomalies.front());
+    return {};
+}
+
+void add(ppm::ResultSet& rows, std::int32_t step, const ppm::ManagedParent& managed,
+         const ppm::Action& action) {
+    const ppm::Configuration& configuration = managed.parent.configuration;
+    const ppm::KeyCodec codec{*managed.parent.table->key_type, *managed.zone};
+    const ppm::BoundRange& bounds = bounds_of(action);
+    rows.add({step, configuration.schema_name, configuration.table_name,
+              std::string{name_of(action)}, partition_of(action), codec.decode(bounds.lower),
+              codec.decode(bounds.upper), joined(statements_for(managed, action))});
 }
 
 }  // namespace
@@ -45,23 +64,18 @@ Datum ppm_plan(PG_FUNCTION_ARGS) {
         const ppm::SpiConnection spi{false};
         const ppm::Clock clock;
         ppm::ResultSet rows{fcinfo};
-        std::vector<ppm::ManagedParent> parents = ppm::read_parents(parent_argument(fcinfo));
-        ppm::read_partitions(parents);
+        const std::vector<ppm::ManagedParent> parents =
+            ppm::read_with_partitions(parent_argument(fcinfo));
+        std::vector<ppm::Plan> plans;
+        for (const ppm::ManagedParent& managed : parents)
+            plans.push_back(plan_or_warn(managed, clock));
 
+        // As run one after the other: first CALL ppm.provision(), then CALL ppm.cleanup().
         std::int32_t step = 0;
-        for (const ppm::ManagedParent& managed : parents) {
-            const ppm::Parent& parent = managed.parent;
-            if (const auto anomalies = validate(parent); !anomalies.empty()) {
-                ppm::warn(parent.configuration, anomalies.front());
-                continue;
-            }
-            for (const ppm::Action& action : ppm::plan_for(managed, clock).actions) {
-                const auto& create = std::get<ppm::CreatePartition>(action);
-                rows.add({++step, parent.configuration.schema_name, parent.configuration.table_name,
-                          std::string{"create"}, create.name, create.lower, create.upper,
-                          joined(statements_for(managed, create))});
-            }
-        }
+        for (const auto half : {&ppm::Plan::provision, &ppm::Plan::cleanup})
+            for (std::size_t i = 0; i < parents.size(); ++i)
+                for (const ppm::Action& action : plans[i].*half)
+                    add(rows, ++step, parents[i], action);
         return Datum{};
     });
 }

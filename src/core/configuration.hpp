@@ -56,12 +56,22 @@ struct Partition {
     bool detach_pending;  // DETACH CONCURRENTLY was begun and not finished
 };
 
+// A partition as ppm.detached has it, whose relation the catalog still knows by OID, name and
+// schema.
+struct DetachedPartition {
+    Partition partition;
+    CleanupPolicy policy;  // of the time when it was detached
+    bool is_detached;      // or else it is still a partition: the intent was recorded, no more
+};
+
 struct Parent {
     Configuration configuration;
     std::optional<Table> table;
     bool timezone_known;
     std::vector<Partition> partitions;  // by lower bound; only where the configuration is valid
     std::optional<Partition> default_partition;
+    std::vector<DetachedPartition> detached;  // by lower bound
+    bool ledger_is_stale;  // ppm.detached has entries that the catalog contradicts
 };
 
 // What of the configuration contradicts the catalog. Empty: the parent can be managed.

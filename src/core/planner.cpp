@@ -16,10 +16,11 @@ std::string range_text(LocalTime lower, LocalTime upper) {
     return to_text(lower) + " to " + to_text(upper);
 }
 
-class Planner {
+// The half of the plan that fills the window.
+class Filling {
   public:
-    Planner(const Parent& parent, const KeyCodec& codec, const RelationExists& relation_exists)
-        : parent_{parent}, codec_{codec}, relation_exists_{relation_exists} {
+    Filling(const Parent& parent, const KeyCodec& codec, const Lookups& lookups, Plan& plan)
+        : parent_{parent}, codec_{codec}, lookups_{lookups}, plan_{plan} {
         for (const Partition& partition : parent.partitions) {
             const BoundRange covered =
                 partition.detach_pending ? keyless_start(partition.bounds) : partition.bounds;
@@ -28,10 +29,10 @@ class Planner {
         }
     }
 
-    Plan plan(const Window& window) {
+    void fill(const Window& window) {
+        attach_again({codec_.encode(window.lower), codec_.encode(window.upper)});
         for (const Slot& slot : slots_of(window))
             fill(slot);
-        return std::move(plan_);
     }
 
   private:
@@ -41,6 +42,22 @@ class Planner {
     // which the slot before it must leave out (see KeyCodec::canonical()).
     BoundRange keyless_start(const BoundRange& bounds) const {
         return {bounds.lower, std::min(codec_.canonical(bounds.lower), bounds.upper)};
+    }
+
+    // What was detached and reaches into the window comes back, with the bounds that it had, where
+    // nothing has taken its place.
+    void attach_again(const BoundRange& window) {
+        for (const DetachedPartition& detached : parent_.detached) {
+            const BoundRange& bounds = detached.partition.bounds;
+            if (!detached.is_detached || !bounds.overlaps(window) ||
+                pending_over(bounds) != nullptr ||
+                std::ranges::any_of(covered_,
+                                    [&](const BoundRange& each) { return each.overlaps(bounds); }))
+                continue;
+            plan_.provision.emplace_back(AttachPartition{detached.partition});
+            covered_.insert(
+                std::ranges::upper_bound(covered_, bounds.lower, {}, &BoundRange::lower), bounds);
+        }
     }
 
     // Plans what of the slot nothing covers.
@@ -74,7 +91,7 @@ class Planner {
         if (auto reason = obstacle_to(wanted))
             plan_.obstacles.push_back({std::move(wanted), *std::move(reason)});
         else
-            plan_.actions.emplace_back(std::move(wanted));
+            plan_.provision.emplace_back(std::move(wanted));
     }
 
     std::optional<Anomaly> obstacle_to(const CreatePartition& wanted) const {
@@ -96,13 +113,13 @@ class Planner {
                                range_text(wanted.lower, wanted.upper) + " but holds " +
                                held_by(*partition) + ".",
                            "Rename the partition to what it holds."};
-        if (relation_exists_(wanted.name))
+        if (lookups_.relation_exists(wanted.name))
             return Anomaly{AnomalyCode::name_taken, wanted.name,
-                           "A relation " + in_quotes(wanted.name) +
+                           "A relation or type " + in_quotes(wanted.name) +
                                " that is not a partition of table " +
                                in_quotes(parent_.configuration.qualified_name()) +
                                " bears the name of " + range_text(wanted.lower, wanted.upper) + ".",
-                           "Rename the relation, or attach it as that partition."};
+                           "Rename it, or attach it as that partition."};
         return std::nullopt;
     }
 
@@ -139,17 +156,133 @@ class Planner {
 
     const Parent& parent_;
     const KeyCodec& codec_;
-    const RelationExists& relation_exists_;
+    const Lookups& lookups_;
     std::vector<BoundRange> covered_;
     std::set<std::string> names_;
-    Plan plan_;
+    Plan& plan_;
+};
+
+// The half of the plan that removes what lies outside the window.
+class Removing {
+  public:
+    Removing(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+             const Lookups& lookups, Plan& plan)
+        : parent_{parent}, codec_{codec}, windows_{windows}, lookups_{lookups}, plan_{plan} {}
+
+    void remove() {
+        finish_what_was_begun();
+        for (const Partition& partition : parent_.partitions)
+            if (!partition.detach_pending && may_go(partition))
+                remove(partition);
+    }
+
+  private:
+    // How a partition lies to a window.
+    enum class Place { outdated, inside, surplus };
+
+    Place place_in(const Window& window, const BoundRange& bounds) const {
+        if (!window.keeps_everything &&
+            codec_.canonical(bounds.upper) <= codec_.encode(window.lower))
+            return Place::outdated;
+        return codec_.canonical(bounds.lower) >= codec_.encode(window.upper) ? Place::surplus
+                                                                             : Place::inside;
+    }
+
+    // A mistyped or forgotten work date costs nothing: what has rows must be outdated by the real
+    // date, too.
+    bool is_outdated(const BoundRange& bounds) const {
+        return place_in(windows_.work, bounds) == Place::outdated &&
+               place_in(windows_.today, bounds) == Place::outdated;
+    }
+
+    // A partition without an end of its own was made for rows that nobody expects.
+    bool is_surplus(const BoundRange& bounds) const {
+        return place_in(windows_.work, bounds) != Place::inside &&
+               place_in(windows_.today, bounds) != Place::inside && !is_outdated(bounds) &&
+               codec_.decode(bounds.lower) != minus_infinity &&
+               codec_.decode(bounds.upper) != plus_infinity;
+    }
+
+    bool may_go(const Partition& partition) const {
+        return is_outdated(partition.bounds) ||
+               (is_surplus(partition.bounds) && lookups_.is_empty(partition));
+    }
+
+    void finish_what_was_begun() {
+        for (const Partition& partition : parent_.partitions)
+            if (partition.detach_pending)
+                plan_.cleanup.emplace_back(FinalizeDetach{partition});
+        for (const DetachedPartition& detached : parent_.detached)
+            finish(detached);
+    }
+
+    void finish(const DetachedPartition& detached) {
+        const Partition& partition = detached.partition;
+        const bool surplus = is_surplus(partition.bounds);
+        if (surplus && detached.is_detached && !lookups_.is_empty(partition))
+            plan_.cleanup.emplace_back(AttachPartition{partition});
+        else if (detached.policy == CleanupPolicy::drop &&
+                 (surplus || is_outdated(partition.bounds)))
+            plan_.cleanup.emplace_back(DropPartition{partition, surplus});
+    }
+
+    void remove(const Partition& partition) {
+        const bool only_if_empty = !is_outdated(partition.bounds);
+        plan_.cleanup.emplace_back(
+            DetachPartition{partition, !parent_.default_partition.has_value(), only_if_empty});
+        if (parent_.configuration.cleanup_policy == CleanupPolicy::drop)
+            plan_.cleanup.emplace_back(DropPartition{partition, only_if_empty});
+    }
+
+    const Parent& parent_;
+    const KeyCodec& codec_;
+    const Windows& windows_;
+    const Lookups& lookups_;
+    Plan& plan_;
 };
 
 }  // namespace
 
-Plan plan_for(const Parent& parent, const KeyCodec& codec, const Window& window,
-              const RelationExists& relation_exists) {
-    return Planner{parent, codec, relation_exists}.plan(window);
+std::string_view name_of(const Action& action) {
+    struct Name {
+        std::string_view operator()(const CreatePartition&) const { return "create"; }
+        std::string_view operator()(const AttachPartition&) const { return "attach"; }
+        std::string_view operator()(const FinalizeDetach&) const { return "finalize"; }
+        std::string_view operator()(const DetachPartition&) const { return "detach"; }
+        std::string_view operator()(const DropPartition&) const { return "drop"; }
+    };
+    return std::visit(Name{}, action);
+}
+
+const std::string& partition_of(const Action& action) {
+    if (const auto* const create = std::get_if<CreatePartition>(&action))
+        return create->name;
+    return existing_partition(action)->name;
+}
+
+const BoundRange& bounds_of(const Action& action) {
+    if (const auto* const create = std::get_if<CreatePartition>(&action))
+        return create->bounds;
+    return existing_partition(action)->bounds;
+}
+
+const Partition* existing_partition(const Action& action) {
+    return std::visit(
+        [](const auto& each) -> const Partition* {
+            if constexpr (requires { each.partition; })
+                return &each.partition;
+            else
+                return nullptr;
+        },
+        action);
+}
+
+Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+              const Lookups& lookups) {
+    Plan plan;
+    Filling{parent, codec, lookups, plan}.fill(windows.work);
+    Removing{parent, codec, windows, lookups, plan}.remove();
+    return plan;
 }
 
 }  // namespace ppm

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -24,7 +25,38 @@ struct CreatePartition {
     LocalTime upper;
 };
 
-using Action = std::variant<CreatePartition>;
+// A table that ppm detached from this parent and that the window wants back.
+struct AttachPartition {
+    Partition partition;
+};
+
+// A DETACH CONCURRENTLY, of anyone's making, that was interrupted.
+struct FinalizeDetach {
+    Partition partition;
+};
+
+struct DetachPartition {
+    Partition partition;
+    bool concurrently;   // PostgreSQL refuses that where there is a default partition
+    bool only_if_empty;  // surplus, not outdated
+};
+
+// For ever: only what is detached and was to be dropped.
+struct DropPartition {
+    Partition partition;
+    bool only_if_empty;
+};
+
+using Action =
+    std::variant<CreatePartition, AttachPartition, FinalizeDetach, DetachPartition, DropPartition>;
+
+// What ppm.plan() calls the action, the name of the partition that it is about, and its bounds.
+std::string_view name_of(const Action& action);
+const std::string& partition_of(const Action& action);
+const BoundRange& bounds_of(const Action& action);
+
+// The partition itself, unless it is yet to be created.
+const Partition* existing_partition(const Action& action);
 
 // Something missing that cannot be created as things are, and what stands in its way.
 struct Obstacle {
@@ -33,16 +65,28 @@ struct Obstacle {
 };
 
 struct Plan {
-    std::vector<Action> actions;  // in the order of execution
+    std::vector<Action> provision;  // in the order of execution
     std::vector<Obstacle> obstacles;
+    std::vector<Action> cleanup;  // in the order of execution, after provision
 };
 
-// Whether a relation of that name exists in the parent's schema. May throw what its own source
-// throws.
-using RelationExists = std::function<bool(const std::string& name)>;
+// The window of the work date, and that of the real today: the same unless ppm.work_date is set.
+struct Windows {
+    Window work;
+    Window today;
+};
+
+// What only a look at the database can tell, asked for where it matters. May throw what their
+// sources throw.
+struct Lookups {
+    // Whether a relation or a type of that name exists in the parent's schema.
+    std::function<bool(const std::string& name)> relation_exists;
+    // Whether the partition has no row. Its answer is asked for again when it counts.
+    std::function<bool(const Partition& partition)> is_empty;
+};
 
 // `parent` is valid (see validate()) and `codec` is that of its key.
-Plan plan_for(const Parent& parent, const KeyCodec& codec, const Window& window,
-              const RelationExists& relation_exists);
+Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+              const Lookups& lookups);
 
 }  // namespace ppm

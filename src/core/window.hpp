@@ -13,6 +13,7 @@ struct Window {
     Interval interval;
     LocalTime lower;
     LocalTime upper;
+    bool keeps_everything;  // nothing is ever outdated
 };
 
 // `retention` slots before the one that holds `today` (none without a retention), that one, and

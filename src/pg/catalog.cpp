@@ -1,7 +1,9 @@
 #include "pg/catalog.hpp"
 
 #include "core/text.hpp"
+#include "pg/ledger.hpp"
 #include "pg/partition_bound.hpp"
+#include "pg/rows.hpp"
 #include "pg/scope.hpp"
 #include "pg/spi.hpp"
 #include "pg/sqlstate.hpp"
@@ -96,17 +98,11 @@ std::optional<Table> table_in(const Rows& rows, std::size_t row) {
     return table;
 }
 
-Parameter name_parameter(const std::string* name) {
-    return {TEXTOID, name == nullptr ? Datum{} : CStringGetTextDatum(name->c_str()),
-            name == nullptr};
-}
-
-std::vector<ManagedParent> read(std::optional<Oid> relation, const std::string* schema,
-                                const std::string* table) {
-    const Rows rows =
-        query(parents_query, {{OIDOID, ObjectIdGetDatum(relation.value_or(InvalidOid)), !relation},
-                              call([=] { return name_parameter(schema); }),
-                              call([=] { return name_parameter(table); })});
+std::vector<ManagedParent> read(std::optional<Oid> relation,
+                                const std::optional<std::string>& schema,
+                                const std::optional<std::string>& table) {
+    const Rows rows = query(
+        parents_query, {oid_parameter(relation), text_parameter(schema), text_parameter(table)});
     std::vector<ManagedParent> parents;
     for (std::size_t row = 0; row < rows.count(); ++row) {
         ManagedParent managed{};
@@ -117,15 +113,6 @@ std::vector<ManagedParent> read(std::optional<Oid> relation, const std::string* 
         parents.push_back(std::move(managed));
     }
     return parents;
-}
-
-Datum oid_array(const std::vector<Oid>& oids) {
-    return call([&oids] {
-        auto* const datums = static_cast<Datum*>(palloc(sizeof(Datum) * oids.size()));
-        std::ranges::transform(oids, datums, [](Oid oid) { return ObjectIdGetDatum(oid); });
-        return PointerGetDatum(construct_array(datums, static_cast<int>(oids.size()), OIDOID,
-                                               sizeof(Oid), true, TYPALIGN_INT));
-    });
 }
 
 void add_partition(Parent& parent, const Rows& rows, std::size_t row) {
@@ -143,7 +130,7 @@ void add_partition(Parent& parent, const Rows& rows, std::size_t row) {
 }  // namespace
 
 std::vector<ManagedParent> read_parents(std::optional<Oid> relation) {
-    std::vector<ManagedParent> parents = read(relation, nullptr, nullptr);
+    std::vector<ManagedParent> parents = read(relation, std::nullopt, std::nullopt);
     if (relation && parents.empty()) {
         const char* const name = call([&] {
             return DatumGetCString(DirectFunctionCall1(regclassout, ObjectIdGetDatum(*relation)));
@@ -158,7 +145,7 @@ std::vector<ManagedParent> read_parents(std::optional<Oid> relation) {
 
 std::optional<ManagedParent> read_parent(const std::string& schema_name,
                                          const std::string& table_name) {
-    std::vector<ManagedParent> parents = read(std::nullopt, &schema_name, &table_name);
+    std::vector<ManagedParent> parents = read(std::nullopt, schema_name, table_name);
     return parents.empty() ? std::nullopt : std::optional{std::move(parents.front())};
 }
 
@@ -173,30 +160,46 @@ void read_partitions(std::vector<ManagedParent>& parents) {
     if (relations.empty())
         return;
 
-    const Rows rows = query(partitions_query, {{OIDARRAYOID, oid_array(relations), false}});
+    const Rows rows = query(partitions_query, {oid_array_parameter(relations)});
     WorkMemory memory{"ppm partition bounds"};
     for (std::size_t row = 0; row < rows.count(); ++row) {
         add_partition(*by_relation.at(rows.oid(row, 1)), rows, row);
         memory.reset();
     }
+    read_detached(by_relation, relations);
     for (const auto& [relation, parent] : by_relation)
         std::ranges::sort(parent->partitions, {},
                           [](const Partition& each) { return each.bounds.lower; });
 }
 
+std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation) {
+    std::vector<ManagedParent> parents = read_parents(relation);
+    read_partitions(parents);
+    return parents;
+}
+
 Plan plan_for(const ManagedParent& managed, const Clock& clock) {
-    const Configuration& configuration = managed.parent.configuration;
-    const ServerTimeZone& zone = *managed.zone;
-    const Window window = window_at(clock.today(zone), configuration.interval,
-                                    configuration.pre_provisioned, configuration.retention);
-    const RelationExists relation_exists = [&configuration](const std::string& name) {
-        return call([&] {
-            const Oid schema = get_namespace_oid(configuration.schema_name.c_str(), true);
-            return OidIsValid(get_relname_relid(name.c_str(), schema));
-        });
+    const Parent& parent = managed.parent;
+    const Configuration& configuration = parent.configuration;
+    const auto window = [&](Date today) {
+        return window_at(today, configuration.interval, configuration.pre_provisioned,
+                         configuration.retention);
     };
-    return plan_for(managed.parent, KeyCodec{*managed.parent.table->key_type, zone}, window,
-                    relation_exists);
+    const Lookups lookups{
+        .relation_exists =
+            [&configuration](const std::string& name) {
+                return call([&] {
+                    const Oid schema = get_namespace_oid(configuration.schema_name.c_str(), true);
+                    // A table's row type bears its name, too.
+                    return OidIsValid(get_relname_relid(name.c_str(), schema)) ||
+                           SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name.c_str()),
+                                                 ObjectIdGetDatum(schema));
+                });
+            },
+        .is_empty = [](const Partition& partition) { return !has_rows(partition.relation); }};
+    return plan_for(parent, KeyCodec{*parent.table->key_type, *managed.zone},
+                    {window(clock.today(*managed.zone)), window(clock.real_today(*managed.zone))},
+                    lookups);
 }
 
 }  // namespace ppm

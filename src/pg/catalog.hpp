@@ -24,8 +24,11 @@ std::vector<ManagedParent> read_parents(std::optional<Oid> relation);
 std::optional<ManagedParent> read_parent(const std::string& schema_name,
                                          const std::string& table_name);
 
-// Reads the partitions of those parents that are valid.
+// Reads the partitions, and what was detached, of those parents that are valid.
 void read_partitions(std::vector<ManagedParent>& parents);
+
+// read_parents() and read_partitions() in one.
+std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation);
 
 // What is to be done for a parent that is valid and has its partitions, today as `clock` has it.
 Plan plan_for(const ManagedParent& managed, const Clock& clock);

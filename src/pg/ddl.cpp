@@ -7,10 +7,6 @@ namespace ppm {
 
 namespace {
 
-std::string parent_identifier(const Parent& parent) {
-    return qualified_identifier(parent.configuration.schema_name, parent.configuration.table_name);
-}
-
 // ` TABLESPACE ...` and, where a partitioned table can have one (17), ` USING ...`; nothing where
 // the parent has none.
 std::string storage_clauses(const Parent& parent) {
@@ -38,6 +34,20 @@ std::string storage_clauses(const Parent& parent) {
     return clauses;
 }
 
+// `FULL` or `NOTHING`, where that is the parent's.
+const char* replica_identity(const Parent& parent) {
+    return call([&]() -> const char* {
+        const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(parent.table->relation));
+        if (!HeapTupleIsValid(tuple))
+            return nullptr;
+        const char identity = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relreplident;
+        ReleaseSysCache(tuple);
+        return identity == REPLICA_IDENTITY_FULL      ? "FULL"
+               : identity == REPLICA_IDENTITY_NOTHING ? "NOTHING"
+                                                      : nullptr;
+    });
+}
+
 std::string literal(const ManagedParent& managed, Bound bound) {
     return bound_literal(bound, *managed.parent.table->key_type, *managed.zone);
 }
@@ -52,27 +62,61 @@ std::string qualified_identifier(const std::string& schema_name, const std::stri
     return identifier(schema_name) + "." + identifier(name);
 }
 
-std::vector<std::string> statements_for(const ManagedParent& managed,
-                                        const CreatePartition& create) {
-    const std::string table = parent_identifier(managed.parent);
-    const std::string partition =
-        qualified_identifier(managed.parent.configuration.schema_name, create.name);
-    return {
-        "CREATE TABLE " + partition + " (LIKE " + table + " INCLUDING ALL EXCLUDING IDENTITY)" +
-            storage_clauses(managed.parent),
-        "ALTER TABLE " + table + " ATTACH PARTITION " + partition + " FOR VALUES FROM (" +
-            literal(managed, create.bounds.lower) + ") TO (" +
-            literal(managed, create.bounds.upper) + ")",
-    };
+std::string parent_identifier(const Parent& parent) {
+    return qualified_identifier(parent.configuration.schema_name, parent.configuration.table_name);
 }
 
-std::string rows_in_default_query(const ManagedParent& managed, const BoundRange& bounds) {
-    const Partition& partition = *managed.parent.default_partition;
-    const std::string key = identifier(managed.parent.table->key_column);
-    return "SELECT EXISTS (SELECT FROM " +
-           qualified_identifier(partition.schema_name, partition.name) + " WHERE " + key +
-           " >= " + literal(managed, bounds.lower) + " AND " + key + " < " +
-           literal(managed, bounds.upper) + ")";
+std::string partition_identifier(const Partition& partition) {
+    return qualified_identifier(partition.schema_name, partition.name);
+}
+
+std::vector<std::string> statements_for(const ManagedParent& managed,
+                                        const CreatePartition& create) {
+    const std::string& schema_name = managed.parent.configuration.schema_name;
+    const std::string partition = qualified_identifier(schema_name, create.name);
+    std::vector<std::string> statements{
+        "CREATE TABLE " + partition + " (LIKE " + parent_identifier(managed.parent) +
+        " INCLUDING ALL EXCLUDING IDENTITY)" + storage_clauses(managed.parent)};
+    if (const char* const identity = replica_identity(managed.parent))
+        statements.push_back("ALTER TABLE " + partition + " REPLICA IDENTITY " + identity);
+    statements.push_back(attach_statement(managed, schema_name, create.name, create.bounds));
+    return statements;
+}
+
+std::string attach_statement(const ManagedParent& managed, const std::string& schema_name,
+                             const std::string& name, const BoundRange& bounds) {
+    return "ALTER TABLE " + parent_identifier(managed.parent) + " ATTACH PARTITION " +
+           qualified_identifier(schema_name, name) + " FOR VALUES FROM (" +
+           literal(managed, bounds.lower) + ") TO (" + literal(managed, bounds.upper) + ")";
+}
+
+std::string detach_statement(const std::string& parent, const std::string& partition, Detach how) {
+    return "ALTER TABLE " + parent + " DETACH PARTITION " + partition +
+           (how == Detach::plain          ? ""
+            : how == Detach::concurrently ? " CONCURRENTLY"
+                                          : " FINALIZE");
+}
+
+std::string drop_statement(const std::string& partition, char kind) {
+    return (kind == RELKIND_FOREIGN_TABLE ? "DROP FOREIGN TABLE " : "DROP TABLE ") + partition;
+}
+
+std::vector<std::string> statements_for(const ManagedParent& managed, const Action& action) {
+    const std::string parent = parent_identifier(managed.parent);
+    if (const auto* const create = std::get_if<CreatePartition>(&action))
+        return statements_for(managed, *create);
+    if (const auto* const attach = std::get_if<AttachPartition>(&action))
+        return {attach_statement(managed, attach->partition.schema_name, attach->partition.name,
+                                 attach->partition.bounds)};
+    if (const auto* const finalize = std::get_if<FinalizeDetach>(&action))
+        return {
+            detach_statement(parent, partition_identifier(finalize->partition), Detach::finalize)};
+    if (const auto* const detach = std::get_if<DetachPartition>(&action))
+        return {detach_statement(parent, partition_identifier(detach->partition),
+                                 detach->concurrently ? Detach::concurrently : Detach::plain)};
+    const Partition& partition = std::get<DropPartition>(action).partition;
+    const char kind = call([&] { return get_rel_relkind(partition.relation); });
+    return {drop_statement(partition_identifier(partition), kind)};
 }
 
 }  // namespace ppm

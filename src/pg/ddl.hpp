@@ -16,7 +16,20 @@ std::string qualified_identifier(const std::string& schema_name, const std::stri
 std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create);
 
-// A query for whether the default partition holds rows of the range.
-std::string rows_in_default_query(const ManagedParent& managed, const BoundRange& bounds);
+std::string attach_statement(const ManagedParent& managed, const std::string& schema_name,
+                             const std::string& name, const BoundRange& bounds);
+
+enum class Detach { plain, concurrently, finalize };
+std::string detach_statement(const std::string& parent, const std::string& partition, Detach how);
+
+// `kind` is the relation's pg_class.relkind.
+std::string drop_statement(const std::string& partition, char kind);
+
+// What any action executes, for people to read.
+std::vector<std::string> statements_for(const ManagedParent& managed, const Action& action);
+
+// The identifiers of both.
+std::string parent_identifier(const Parent& parent);
+std::string partition_identifier(const Partition& partition);
 
 }  // namespace ppm

@@ -98,11 +98,14 @@ const char* PostgresError::what() const noexcept {
     return copy_->data->message == nullptr ? "" : copy_->data->message;
 }
 
-bool PostgresError::is_statement_timeout() const noexcept {
-    // The message's untranslated form, from ProcessInterrupts() in postgres.c.
-    const char* const id = copy_->data->message_id;
-    return sqlstate() == ERRCODE_QUERY_CANCELED && id != nullptr &&
-           std::strcmp(id, "canceling statement due to statement timeout") == 0;
+bool PostgresError::is_cancel() const noexcept {
+    const auto* const data = copy_->data;
+    // The function that looks at signals, and the message's untranslated form, are those of
+    // postgres.c.
+    return !is_received_ && sqlstate() == ERRCODE_QUERY_CANCELED && data->funcname != nullptr &&
+           std::strcmp(data->funcname, "ProcessInterrupts") == 0 &&
+           (data->message_id == nullptr ||
+            std::strcmp(data->message_id, "canceling statement due to statement timeout") != 0);
 }
 
 PpmError::PpmError(int sqlstate, std::string message, std::string detail, std::string hint,
@@ -114,6 +117,32 @@ PpmError::PpmError(int sqlstate, std::string message, std::string detail, std::s
       file_{file},
       line_{line},
       function_{function} {}
+
+void report(const PostgresError& error) {
+    auto* const data = error.copy_->data;
+    if (!came_back([](void* argument) { ReThrowError(static_cast<ErrorData*>(argument)); }, data)) {
+        EmitErrorReport();
+        FlushErrorState();
+    }
+}
+
+void raise_received(const char* message, std::size_t size) {
+    try {
+        call([=] {
+            StringInfoData buffer;
+            initStringInfo(&buffer);
+            appendBinaryStringInfo(&buffer, message, static_cast<int>(size));
+            ErrorData data;
+            pq_parse_errornotice(&buffer, &data);
+            // The death of the other process is no reason to die here.
+            data.elevel = std::min(data.elevel, ERROR);
+            ThrowErrorData(&data);
+        });
+    } catch (PostgresError& error) {
+        error.is_received_ = true;
+        throw;
+    }
+}
 
 namespace detail {
 

@@ -40,11 +40,18 @@ class PostgresError final : public Error {
     std::string hint() const override;
     const char* what() const noexcept override;
 
-    // Whether it is the cancellation that statement_timeout makes; a user's has the same SQLSTATE.
-    bool is_statement_timeout() const noexcept;
+    // Whether it is PostgreSQL's answer to somebody who wants this session to stop. The SQLSTATE
+    // alone does not tell: any function can raise it, a timeout has it, and so has what another
+    // process was stopped by.
+    bool is_cancel() const noexcept;
+
+    // Whether it was raised in another process: what ends that does not end this one.
+    bool is_received() const noexcept { return is_received_; }
 
   private:
     friend struct detail::Caught;
+    friend void report(const PostgresError& error);
+    friend void raise_received(const char* message, std::size_t size);
 
     // Exceptions are copied, so the copies share what they carry.
     struct Copy {
@@ -54,6 +61,7 @@ class PostgresError final : public Error {
         ~Copy();
     };
     std::shared_ptr<Copy> copy_;
+    bool is_received_ = false;
 };
 
 // An error that ppm raises itself.
@@ -82,6 +90,14 @@ class PpmError final : public Error {
     int line_;
     const char* function_;
 };
+
+// Sends an error that was caught to the client and the log, as PostgreSQL does with one that
+// reached the top of a session.
+void report(const PostgresError& error);
+
+// Raises here what another process sent as an ErrorResponse or NoticeResponse: throws an error,
+// also for a FATAL one, and passes anything less on to the client.
+void raise_received(const char* message, std::size_t size);
 
 namespace detail {
 

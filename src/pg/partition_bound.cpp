@@ -6,23 +6,6 @@ namespace ppm {
 
 namespace {
 
-Bound bound_of_value(Datum value, KeyType type) {
-    switch (type) {
-        case KeyType::date:
-            return Bound::of_integer(DatumGetDateADT(value));
-        case KeyType::timestamp:
-            return Bound::of_integer(DatumGetTimestamp(value));
-        case KeyType::timestamptz:
-            return Bound::of_integer(DatumGetTimestampTz(value));
-        case KeyType::uuid: {
-            Uuid bytes;
-            std::copy_n(DatumGetUUIDP(value)->data, bytes.size(), bytes.begin());
-            return Bound::of_bytes(bytes);
-        }
-    }
-    std::abort();
-}
-
 Bound bound_of(const List* datums, KeyType type) {
     if (list_length(datums) != 1)
         elog(ERROR, "partition bound has %d columns, not one", list_length(datums));
@@ -36,6 +19,23 @@ Bound bound_of(const List* datums, KeyType type) {
             break;
     }
     return bound_of_value(castNode(Const, datum->value)->constvalue, type);
+}
+
+constexpr char min_value_text[] = "MINVALUE";
+constexpr char max_value_text[] = "MAXVALUE";
+
+Oid oid_of(KeyType type) {
+    switch (type) {
+        case KeyType::date:
+            return DATEOID;
+        case KeyType::timestamp:
+            return TIMESTAMPOID;
+        case KeyType::timestamptz:
+            return TIMESTAMPTZOID;
+        case KeyType::uuid:
+            return UUIDOID;
+    }
+    std::abort();
 }
 
 using Text = std::array<char, MAXDATELEN + 1>;
@@ -97,6 +97,23 @@ Text value_text(Bound bound, KeyType type, pg_tz* zone) {
 
 }  // namespace
 
+Bound bound_of_value(Datum value, KeyType type) {
+    switch (type) {
+        case KeyType::date:
+            return Bound::of_integer(DatumGetDateADT(value));
+        case KeyType::timestamp:
+            return Bound::of_integer(DatumGetTimestamp(value));
+        case KeyType::timestamptz:
+            return Bound::of_integer(DatumGetTimestampTz(value));
+        case KeyType::uuid: {
+            Uuid bytes;
+            std::copy_n(DatumGetUUIDP(value)->data, bytes.size(), bytes.begin());
+            return Bound::of_bytes(bytes);
+        }
+    }
+    std::abort();
+}
+
 std::optional<KeyType> key_type_of(Oid type) {
     switch (type) {
         case DATEOID:
@@ -122,13 +139,32 @@ std::optional<BoundRange> read_partition_bound(Datum relpartbound, KeyType type)
     });
 }
 
-std::string bound_literal(Bound bound, KeyType type, const ServerTimeZone& zone) {
+std::string bound_text(Bound bound, KeyType type, const ServerTimeZone& zone) {
     if (bound.kind() == Bound::Kind::min_value)
-        return "MINVALUE";
+        return min_value_text;
     if (bound.kind() == Bound::Kind::max_value)
-        return "MAXVALUE";
-    const Text text = call([&] { return value_text(bound, type, zone.rules()); });
-    return "'" + std::string{text.data()} + "'";
+        return max_value_text;
+    return call([&] { return value_text(bound, type, zone.rules()); }).data();
+}
+
+Bound bound_of_text(const std::string& text, KeyType type) {
+    if (text == min_value_text)
+        return Bound::min_value();
+    if (text == max_value_text)
+        return Bound::max_value();
+    return call([&] {
+        Oid input = InvalidOid;
+        Oid parameter = InvalidOid;
+        getTypeInputInfo(oid_of(type), &input, &parameter);
+        std::array<char, MAXDATELEN + 1> copy{};
+        strlcpy(copy.data(), text.c_str(), copy.size());
+        return bound_of_value(OidInputFunctionCall(input, copy.data(), parameter, -1), type);
+    });
+}
+
+std::string bound_literal(Bound bound, KeyType type, const ServerTimeZone& zone) {
+    const std::string result = bound_text(bound, type, zone);
+    return bound.kind() == Bound::Kind::value ? "'" + result + "'" : result;
 }
 
 }  // namespace ppm

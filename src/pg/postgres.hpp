@@ -34,11 +34,14 @@ extern "C" {
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
@@ -47,13 +50,22 @@ extern "C" {
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "libpq/pqmq.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "pgstat.h"
 #include "pgtime.h"
+#include "postmaster/bgworker.h"
+#include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
+#include "storage/shm_mq.h"
+#include "storage/shm_toc.h"
+#include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -62,6 +74,7 @@ extern "C" {
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/portal.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -93,6 +106,41 @@ inline void reserve_setting_prefix(const char* prefix) {
     MarkGUCPrefixReserved(prefix);
 #else
     EmitWarningsOnPlaceholders(prefix);
+#endif
+}
+
+// Analyses and rewrites a statement without parameters. May ereport.
+inline List* analyze(RawStmt* statement, const char* text) {
+#if PG_VERSION_NUM >= 150000
+    return pg_analyze_and_rewrite_fixedparams(statement, text, nullptr, 0, nullptr);
+#else
+    return pg_analyze_and_rewrite(statement, text, nullptr, 0, nullptr);
+#endif
+}
+
+// Runs a portal to its end as a top-level statement. May ereport.
+inline void run_portal(Portal portal) {
+    QueryCompletion completion;
+#if PG_VERSION_NUM >= 180000
+    PortalRun(portal, FETCH_ALL, true, None_Receiver, None_Receiver, &completion);
+#else
+    PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, &completion);
+#endif
+}
+
+// Sends, and waits until there is room. May ereport.
+inline shm_mq_result send(shm_mq_handle* queue, Size size, const void* data) {
+#if PG_VERSION_NUM >= 150000
+    return shm_mq_send(queue, size, data, false, true);
+#else
+    return shm_mq_send(queue, size, data, false);
+#endif
+}
+
+// In a worker: no limit to a transaction as a whole but ppm's own.
+inline void set_no_transaction_timeout() {
+#if PG_VERSION_NUM >= 170000
+    SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_SESSION);
 #endif
 }
 

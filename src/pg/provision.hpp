@@ -1,12 +1,14 @@
-// Executes the create half of the plan.
+// Executes the half of the plan that fills the window.
 #pragma once
 
-#include "pg/session.hpp"
+#include "pg/run.hpp"
 
 namespace ppm {
 
-// Creates the missing partitions of every configured parent, or of the one whose table is
-// `relation`. Goes on past every failure and throws PM004 at the end if there was one.
-void provision(Session& session, std::optional<Oid> relation);
+extern const Task provision;
+
+// Attaches a table that ppm detached, with the bounds that it had, and forgets that it was
+// detached. Inside a step that has locked the parent.
+void attach_again(const ManagedParent& managed, const Partition& partition);
 
 }  // namespace ppm

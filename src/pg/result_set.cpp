@@ -17,14 +17,6 @@ Datum datum_of(const std::string& value, Oid type) {
     return NameGetDatum(name);
 }
 
-Timestamp timestamp_of(LocalTime time) {
-    if (time == minus_infinity)
-        return DT_NOBEGIN;
-    if (time == plus_infinity)
-        return DT_NOEND;
-    return to_stored(Instant{time.time_since_epoch()});
-}
-
 // May ereport.
 Datum datum_of(const Cell& cell, Oid type) {
     if (const auto* const integer = std::get_if<std::int32_t>(&cell))
@@ -32,7 +24,7 @@ Datum datum_of(const Cell& cell, Oid type) {
     if (const auto* const string = std::get_if<std::string>(&cell))
         return datum_of(*string, type);
     if (const auto* const time = std::get_if<LocalTime>(&cell))
-        return TimestampGetDatum(timestamp_of(*time));
+        return TimestampGetDatum(to_stored(*time));
     return Datum{};
 }
 

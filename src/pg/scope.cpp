@@ -50,21 +50,37 @@ void LocalSettings::set(const char* name, const char* value) {
     });
 }
 
+void LocalSettings::set_as_superuser(const char* name, const char* value) {
+    call([=] {
+        set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    });
+}
+
+SuspendedStatementTimeout::SuspendedStatementTimeout() {
+    if (!get_timeout_active(STATEMENT_TIMEOUT))
+        return;
+    remaining_ = std::max<TimestampTz>(
+        get_timeout_finish_time(STATEMENT_TIMEOUT) - GetCurrentTimestamp(), 1000);
+    call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
+}
+
+SuspendedStatementTimeout::~SuspendedStatementTimeout() {
+    if (remaining_)
+        call_in_destructor([this] {
+            enable_timeout_after(STATEMENT_TIMEOUT, static_cast<int>(*remaining_ / 1000));
+        });
+}
+
 StatementTimeout::StatementTimeout(int milliseconds) {
-    if (get_timeout_active(STATEMENT_TIMEOUT))
-        remaining_ = std::max<TimestampTz>(
-            get_timeout_finish_time(STATEMENT_TIMEOUT) - GetCurrentTimestamp(), 1000);
     call([=] { enable_timeout_after(STATEMENT_TIMEOUT, milliseconds); });
 }
 
 StatementTimeout::~StatementTimeout() {
-    call_in_destructor([this] {
+    call_in_destructor([] {
         disable_timeout(STATEMENT_TIMEOUT, true);
         // One that fired after the last chance to notice it is not to cancel what comes next.
         if (get_timeout_indicator(STATEMENT_TIMEOUT, true))
             QueryCancelPending = false;
-        if (remaining_)
-            enable_timeout_after(STATEMENT_TIMEOUT, static_cast<int>(*remaining_ / 1000));
     });
 }
 

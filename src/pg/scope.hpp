@@ -50,19 +50,31 @@ class LocalSettings : Scope {
     // May raise what SET raises.
     void set(const char* name, const char* value);
 
+    // Also what only a superuser may SET: for what is not the caller's to decide.
+    void set_as_superuser(const char* name, const char* value);
+
   private:
     int nest_level_;
 };
 
-// Lets the session's own statement_timeout stand still, and a timeout of `milliseconds` run
-// instead.
+// Lets the session's own statement_timeout stand still.
+class SuspendedStatementTimeout : Scope {
+  public:
+    SuspendedStatementTimeout();
+    ~SuspendedStatementTimeout();
+
+  private:
+    std::optional<TimestampTz> remaining_;  // microseconds
+};
+
+// The same, and a timeout of `milliseconds` runs instead.
 class StatementTimeout : Scope {
   public:
     explicit StatementTimeout(int milliseconds);
     ~StatementTimeout();
 
   private:
-    std::optional<TimestampTz> remaining_;  // microseconds
+    SuspendedStatementTimeout suspended_;
 };
 
 // Keeps two runs off one relation, without keeping anyone else off it. Waits for lock_timeout at

@@ -24,24 +24,16 @@ bool is_still(const Parent& parent) {
     });
 }
 
-template <typename Body>
-auto as_owner(const Parent& parent, Body body) {
-    const UserContext owner{parent.table->owner};
-    const StatementTimeout timeout{statement_timeout()};
-    return body();
-}
-
 }  // namespace
 
-Session::PinnedSettings::PinnedSettings() {
+Session::PinnedSettings::PinnedSettings(int wait) {
     // pg_temp last: a temporary table must not hide one of PostgreSQL's (CVE-2007-2138).
     set("search_path", "pg_catalog, pg_temp");
-    set("lock_timeout", std::to_string(lock_timeout()).c_str());
+    set("lock_timeout", std::to_string(wait).c_str());
+    set_as_superuser("deadlock_timeout", std::to_string(deadlock_timeout_for(wait)).c_str());
     // A partition without a tablespace of its own goes where the parent's rows go without one: to
     // the database's.
     set("default_tablespace", "");
-    // Better an error than a query that a policy has made to see no rows.
-    set("row_security", "off");
 }
 
 void Session::commit() {
@@ -68,9 +60,9 @@ void Session::pause(std::chrono::milliseconds duration) {
     });
 }
 
-void lock_parent(const Parent& parent) {
+void lock_parent(const Parent& parent, LOCKMODE mode) {
     const StatementTimeout timeout{statement_timeout()};
-    call([&] { LockRelationOid(parent.table->relation, ShareUpdateExclusiveLock); });
+    call([&] { LockRelationOid(parent.table->relation, mode); });
     if (!is_still(parent))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "table " + in_quotes(parent.configuration.qualified_name()) +
@@ -79,15 +71,34 @@ void lock_parent(const Parent& parent) {
                        "Call the procedure again."};
 }
 
-void execute_as_owner(const Parent& parent, const std::string& statement) {
-    as_owner(parent, [&] {
-        call([&] { ereport(DEBUG1, (errmsg_internal("ppm executes: %s", statement.c_str()))); });
-        execute(statement);
+void lock_partition(const Partition& partition, bool detached) {
+    const StatementTimeout timeout{statement_timeout()};
+    const bool is_still = call([&] {
+        LockRelationOid(partition.relation, AccessExclusiveLock);
+        const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition.relation));
+        if (!HeapTupleIsValid(tuple))
+            return false;
+        const auto* const now = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+        const bool same =
+            now->relnamespace == get_namespace_oid(partition.schema_name.c_str(), true) &&
+            partition.name == NameStr(now->relname) && now->relispartition != detached;
+        ReleaseSysCache(tuple);
+        return same;
     });
+    if (!is_still)
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "table " + in_quotes(partition.schema_name + "." + partition.name) +
+                           " was renamed, replaced, attached or detached meanwhile",
+                       {},
+                       "Call the procedure again."};
 }
 
-bool ask_as_owner(const Parent& parent, const std::string& query_text) {
-    return as_owner(parent, [&] { return query(query_text.c_str()).boolean(0, 1); });
+void execute_as_owner(const Parent& parent, const std::string& statement) {
+    call([&] { ereport(DEBUG1, (errmsg_internal("ppm executes: %s", statement.c_str()))); });
+    const LocalSettings undone;
+    const UserContext owner{parent.table->owner};
+    const StatementTimeout timeout{statement_timeout()};
+    execute(statement);
 }
 
 }  // namespace ppm

@@ -4,6 +4,7 @@
 #include "core/configuration.hpp"
 #include "pg/guard.hpp"
 #include "pg/scope.hpp"
+#include "pg/settings.hpp"
 #include "pg/spi.hpp"
 
 namespace ppm {
@@ -17,7 +18,9 @@ namespace ppm {
 // procedure. So a caller may catch what read() and step() throw, and go on.
 class Session {
   public:
-    explicit Session(bool atomic) : atomic_{atomic}, spi_{!atomic} {}
+    // Ends the transaction that the caller may have begun, outside a transaction block: what goes
+    // wrong with that is the caller's.
+    explicit Session(bool atomic) : atomic_{atomic}, spi_{!atomic} { commit(); }
 
     bool atomic() const { return atomic_; }
 
@@ -34,13 +37,13 @@ class Session {
     }
 
     // Runs body(), which changes something, under ppm's own settings: all of it or, if it throws,
-    // nothing.
+    // nothing. Its statements wait for a lock `wait` milliseconds at most.
     template <typename Body>
-    void step(Body body) {
+    void step(Body body, int wait = lock_timeout()) {
         {
             Subtransaction subtransaction;
             {
-                const PinnedSettings settings;
+                const PinnedSettings settings{wait};
                 body();
             }
             subtransaction.commit();
@@ -55,26 +58,30 @@ class Session {
     // What a statement must not depend on, and what bounds its wait for a lock.
     class PinnedSettings : LocalSettings {
       public:
-        PinnedSettings();
+        explicit PinnedSettings(int wait = lock_timeout());
     };
 
     // Ends the transaction and begins the next, outside a transaction block.
     void commit();
 
     bool atomic_;
+    SuspendedStatementTimeout suspended_;
     SpiConnection spi_;
 };
 
 // Each of these runs inside a step.
 
-// Locks the parent against other changes of its partitions (SHARE UPDATE EXCLUSIVE: readers and
+// Locks the parent against other changes of its partitions (SHARE UPDATE EXCLUSIVE lets readers and
 // writers go on), and makes sure that it is still what was planned for. Throws 55000 if not.
-void lock_parent(const Parent& parent);
+void lock_parent(const Parent& parent, LOCKMODE mode = ShareUpdateExclusiveLock);
 
-// Runs a statement as the parent's owner under ppm.statement_timeout.
+// Locks a partition, or a table that was one, against everybody, and makes sure that it is still
+// the relation that was planned for and, with `detached`, no partition (any more). Throws 55000 if
+// not.
+void lock_partition(const Partition& partition, bool detached);
+
+// Runs a statement as the parent's owner under ppm.statement_timeout. Settings that the owner's own
+// code may change meanwhile are as before afterwards.
 void execute_as_owner(const Parent& parent, const std::string& statement);
-
-// The answer of a query for one boolean, run likewise.
-bool ask_as_owner(const Parent& parent, const std::string& query);
 
 }  // namespace ppm

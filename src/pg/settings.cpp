@@ -12,7 +12,6 @@ namespace {
 int lock_timeout_milliseconds = 300;
 int statement_timeout_milliseconds = 3000;
 char* work_date = nullptr;
-
 void define_timeout(const char* name, const char* what, int* variable) {
     DefineCustomIntVariable(name, what, nullptr, variable, *variable, 1, INT_MAX, PGC_USERSET,
                             GUC_UNIT_MS, nullptr, nullptr, nullptr);
@@ -43,6 +42,10 @@ int statement_timeout() {
     return statement_timeout_milliseconds;
 }
 
+int deadlock_timeout_for(int wait) {
+    return std::min(DeadlockTimeout, std::max(wait / 2, 1));
+}
+
 Clock::Clock() : now_{to_instant(GetCurrentTimestamp())} {
     const std::string_view text = work_date == nullptr ? "" : work_date;
     if (text.empty())
@@ -56,7 +59,11 @@ Clock::Clock() : now_{to_instant(GetCurrentTimestamp())} {
 }
 
 Date Clock::today(const TimeZone& zone) const {
-    return work_date_ ? *work_date_ : std::chrono::floor<std::chrono::days>(zone.civil(now_));
+    return work_date_ ? *work_date_ : real_today(zone);
+}
+
+Date Clock::real_today(const TimeZone& zone) const {
+    return std::chrono::floor<std::chrono::days>(zone.civil(now_));
 }
 
 }  // namespace ppm

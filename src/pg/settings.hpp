@@ -14,6 +14,11 @@ void define_settings();
 int lock_timeout();
 int statement_timeout();
 
+// The deadlock_timeout, in milliseconds, for waits of `wait` at most: no longer than half of it. A
+// lock that an autovacuum holds is given up after deadlock_timeout to whoever waits for it
+// (ProcSleep() in proc.c), not before.
+int deadlock_timeout_for(int wait);
+
 // The day on which a call works: the same for every parent of the call, but for their time zones.
 class Clock {
   public:
@@ -22,6 +27,9 @@ class Clock {
 
     // ppm.work_date, or else the date that it is now in `zone`.
     Date today(const TimeZone& zone) const;
+
+    // The date that it is now in `zone`, whatever ppm.work_date says.
+    Date real_today(const TimeZone& zone) const;
 
   private:
     Instant now_;

@@ -4,7 +4,31 @@ namespace ppm {
 
 namespace {
 
-constexpr std::size_t max_parameters = 4;
+// Parameters as SPI takes them.
+class Arguments {
+  public:
+    explicit Arguments(std::initializer_list<Parameter> parameters) {
+        if (parameters.size() > values_.size())
+            throw PpmError{ERRCODE_INTERNAL_ERROR, "too many parameters for a query"};
+        for (const Parameter& parameter : parameters) {
+            types_[count_] = parameter.type;
+            values_[count_] = parameter.value;
+            nulls_[count_++] = parameter.is_null ? 'n' : ' ';
+        }
+    }
+
+    // May ereport.
+    int execute(const char* sql, bool read_only) {
+        return SPI_execute_with_args(sql, static_cast<int>(count_), types_.data(), values_.data(),
+                                     nulls_.data(), read_only, 0);
+    }
+
+  private:
+    std::array<Oid, 12> types_{};
+    std::array<Datum, 12> values_{};
+    std::array<char, 12> nulls_{};
+    std::size_t count_ = 0;
+};
 
 }  // namespace
 
@@ -21,6 +45,26 @@ SpiConnection::~SpiConnection() {
     if (std::uncaught_exceptions() > exceptions_)
         return;
     call_in_destructor([] { SPI_finish(); });
+}
+
+Parameter oid_parameter(std::optional<Oid> oid) {
+    return {OIDOID, ObjectIdGetDatum(oid.value_or(InvalidOid)), !oid};
+}
+
+Parameter text_parameter(const std::optional<std::string>& value) {
+    if (!value)
+        return {TEXTOID, Datum{}, true};
+    return {TEXTOID, call([&value] { return CStringGetTextDatum(value->c_str()); }), false};
+}
+
+Parameter oid_array_parameter(const std::vector<Oid>& oids) {
+    const Datum array = call([&oids] {
+        auto* const datums = static_cast<Datum*>(palloc(sizeof(Datum) * oids.size()));
+        std::ranges::transform(oids, datums, [](Oid oid) { return ObjectIdGetDatum(oid); });
+        return PointerGetDatum(construct_array(datums, static_cast<int>(oids.size()), OIDOID,
+                                               sizeof(Oid), true, TYPALIGN_INT));
+    });
+    return {OIDARRAYOID, array, false};
 }
 
 Rows::~Rows() {
@@ -65,24 +109,11 @@ std::string Rows::string(std::size_t row, int column) const {
 }
 
 Rows query(const char* sql, std::initializer_list<Parameter> parameters) {
-    if (parameters.size() > max_parameters)
-        throw PpmError{ERRCODE_INTERNAL_ERROR, "too many parameters for a query"};
-
-    std::array<Oid, max_parameters> types{};
-    std::array<Datum, max_parameters> values{};
-    std::array<char, max_parameters> nulls{};
-    std::size_t count = 0;
-    for (const Parameter& parameter : parameters) {
-        types[count] = parameter.type;
-        values[count] = parameter.value;
-        nulls[count++] = parameter.is_null ? 'n' : ' ';
-    }
-
+    Arguments arguments{parameters};
     call([&] {
         CommandCounterIncrement();
         PushActiveSnapshot(GetLatestSnapshot());
-        const int result = SPI_execute_with_args(sql, static_cast<int>(count), types.data(),
-                                                 values.data(), nulls.data(), true, 0);
+        const int result = arguments.execute(sql, true);
         if (result != SPI_OK_SELECT)
             elog(ERROR, "query failed: %s", SPI_result_code_string(result));
         PopActiveSnapshot();
@@ -90,9 +121,10 @@ Rows query(const char* sql, std::initializer_list<Parameter> parameters) {
     return Rows{SPI_tuptable, SPI_processed};
 }
 
-void execute(const std::string& statement) {
-    call([&statement] {
-        const int result = SPI_execute(statement.c_str(), false, 0);
+void execute(const std::string& statement, std::initializer_list<Parameter> parameters) {
+    Arguments arguments{parameters};
+    call([&] {
+        const int result = arguments.execute(statement.c_str(), false);
         if (result < 0)
             elog(ERROR, "statement failed: %s", SPI_result_code_string(result));
     });

@@ -24,6 +24,10 @@ struct Parameter {
     bool is_null;
 };
 
+Parameter oid_parameter(std::optional<Oid> oid);
+Parameter text_parameter(const std::optional<std::string>& value);
+Parameter oid_array_parameter(const std::vector<Oid>& oids);
+
 // The rows of a query. Columns count from 1. What the getters return is the caller's own.
 class Rows : Scope {
   public:
@@ -55,6 +59,6 @@ class Rows : Scope {
 Rows query(const char* sql, std::initializer_list<Parameter> parameters = {});
 
 // Runs a statement that changes something. Throws PostgresError.
-void execute(const std::string& statement);
+void execute(const std::string& statement, std::initializer_list<Parameter> parameters = {});
 
 }  // namespace ppm

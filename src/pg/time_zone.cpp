@@ -41,6 +41,14 @@ TimestampTz to_stored(Instant instant) {
     return (instant.time_since_epoch() - postgres_epoch).count();
 }
 
+Timestamp to_stored(LocalTime time) {
+    if (time == minus_infinity)
+        return DT_NOBEGIN;
+    if (time == plus_infinity)
+        return DT_NOEND;
+    return to_stored(Instant{time.time_since_epoch()});
+}
+
 std::optional<ServerTimeZone> ServerTimeZone::named(const std::string& name) {
     const bool check_list = may_be_posix(name);
     pg_tz* const zone = call([&name, check_list]() -> pg_tz* {

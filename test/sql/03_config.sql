@@ -74,3 +74,13 @@ REVOKE ALL ON ppm.config FROM regress_ppm_owner, regress_ppm_other;
 DROP TABLE owned, plain, by_day;
 DELETE FROM ppm.config;
 DROP ROLE regress_ppm_owner, regress_ppm_other;
+
+-- A dump that names a zone which this server does not know can still be restored; pg_dump sets this.
+CREATE TABLE restored (d date) PARTITION BY RANGE (d);
+SET check_function_bodies = off;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, timezone) VALUES ('restored', 'daily', 1, 'Gone/Zone');
+RESET check_function_bodies;
+SELECT code, detail, hint FROM ppm.validate('restored');
+CALL ppm.provision('restored');
+DELETE FROM ppm.config;
+DROP TABLE restored;

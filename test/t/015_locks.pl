@@ -42,7 +42,7 @@ EOF
 like($messages, qr/ERROR:  PM004: could not provision 1 of 3 tables$/m, 'a table that stays locked is a failure');
 like(
 	$messages,
-	qr/^DETAIL:  table "public\.b", partition "b_2026_03_15": canceling statement due to lock timeout \(SQLSTATE 55P03\); 2 more partitions were not tried$/m,
+	qr/^DETAIL:  table "public\.b", partition "b_2026_03_15": canceling statement due to lock timeout \(SQLSTATE 55P03\)(?:; locks are held by process [\d, ]+)?; steps not tried after it: 2$/m,
 	'which names the table, the partition and the reason');
 is($output, 't', 'it was tried three times, with pauses between');
 cmp_ok(waits_since($offset), '<=', 3, 'and no more often');
@@ -81,6 +81,65 @@ $holder->query_safe('COMMIT');
 ($result, $output, $messages) = finish_sql($call);
 is($result, 0, 'a lock that is released after a try has failed is taken by the next');
 is(partitions_of($node, 'd'), '15 16 17', 'and the table is provisioned');
+
+#
+# The locks that provision itself takes
+#
+
+$node->safe_psql('postgres', daily_table('f', 1) . <<'EOF');
+CREATE TABLE modes (tag text, mode text);
+CREATE FUNCTION note_modes() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO public.modes SELECT tg_tag, mode FROM pg_locks
+	WHERE pid = pg_backend_pid() AND relation = 'public.f'::regclass;
+END $$;
+CREATE EVENT TRIGGER note_modes ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
+	EXECUTE FUNCTION note_modes();
+CALL ppm.provision('f');
+DROP EVENT TRIGGER note_modes;
+EOF
+is( $node->safe_psql('postgres', <<'EOF'),
+SELECT tag, string_agg(DISTINCT mode, ' ' ORDER BY mode) FROM modes GROUP BY tag ORDER BY tag DESC
+EOF
+	"CREATE TABLE|AccessShareLock ShareUpdateExclusiveLock\nALTER TABLE|AccessShareLock ShareUpdateExclusiveLock",
+	'the lock on the table is had before a partition is created, and no stronger one is taken to attach it');
+
+#
+# A deadlock
+#
+
+# The call waits in the middle of a partition (lock 1) while another session gets in line for the table; then it waits for
+# what that one holds (lock 2), which is the deadlock. The other's deadlock_timeout is such that the call detects it.
+$node->safe_psql('postgres', daily_table('g', 1) . <<'EOF');
+CREATE FUNCTION wait_twice() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock(1);
+	PERFORM pg_advisory_xact_lock(2);
+END $$;
+CREATE EVENT TRIGGER wait_twice ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION wait_twice();
+EOF
+$holder->query_safe('BEGIN; SELECT FROM pg_advisory_xact_lock(1)');
+$call = start_sql($node, 'victim', "$patience CALL ppm.provision('g')");
+wait_until_waits($node, 'victim', 'advisory');
+my $other = start_sql($node, 'other', <<'EOF');
+SET deadlock_timeout = '5min';
+BEGIN;
+SELECT FROM pg_advisory_xact_lock(2);
+LOCK TABLE g IN SHARE MODE;
+COMMIT;
+EOF
+wait_until_waits($node, 'other', 'relation');
+$offset = log_size();
+$holder->query_safe('COMMIT');
+(undef, undef, $messages) = finish_sql($other);
+is($messages, '', 'in a deadlock the other session is not disturbed');
+($result, $output, $messages) = finish_sql($call);
+like(slurp_file($node->logfile, $offset), qr/detected deadlock while waiting for ExclusiveLock on advisory lock/,
+	'the call detects it');
+is($result, 0, 'and the call tries again');
+is(partitions_of($node, 'g'), '15 16', 'with success');
+is(half_made($node), '', 'nothing is half-made');
+$node->safe_psql('postgres', 'DROP EVENT TRIGGER wait_twice');
 
 #
 # What was locked is no longer what was configured

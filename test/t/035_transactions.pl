@@ -127,7 +127,16 @@ start_over();
 ($result, $output, $messages) = run_sql($node, 'CALL provision_each()');
 is("$result " . partitions_of($node, 'a') . ' ' . partitions_of($node, 'b'), '0 15 16 17 15 16 17', 'a procedure calls it twice');
 
-# Committed as it goes, not at the end: the call fails at b's partition when a's are there for all.
+start_over();
+my $holder = hold($node, 'LOCK TABLE ONLY b IN SHARE MODE');
+my $call = start_sql($node, 'nested', "$patience DO 'BEGIN CALL ppm.provision(); END'");
+wait_until_waits($node, 'nested', 'relation');
+is(partitions_of($node, 'a'), '15 16 17', 'a nested call commits as it goes');
+$holder->query_safe('COMMIT');
+$holder->quit;
+($result, $output, $messages) = finish_sql($call);
+is("$result " . partitions_of($node, 'b'), '0 15 16 17', 'to the end');
+
 start_over();
 $node->safe_psql('postgres', 'CREATE TABLE b_2026_03_15 ()');
 ($result, $output, $messages) = run_sql($node, 'CALL provision_each()');

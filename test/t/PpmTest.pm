@@ -101,7 +101,7 @@ sub finish_sql
 	$session->{run}->finish;
 	my $result = $session->{run}->result(0);
 	chomp $session->{out};
-	note "$session->{name}: exit code $result\n$session->{out}\n$session->{err}";
+	note "$session->{name}: exit code $result\n$session->{out}\n" . substr($session->{err}, 0, 4000);
 	return ($result, $session->{out}, $session->{err});
 }
 

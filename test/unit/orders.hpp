@@ -36,7 +36,9 @@ inline Parent orders_parent(Interval interval, KeyType key_type) {
                            .has_default_order = true},
             .timezone_known = true,
             .partitions = {},
-            .default_partition = {}};
+            .default_partition = {},
+            .detached = {},
+            .ledger_is_stale = false};
 }
 
 class Orders {
@@ -80,15 +82,19 @@ class Orders {
     }
 
     Plan plan(const std::string& lower, const std::string& upper) const {
-        return plan({parent.configuration.interval, civil(lower), civil(upper)});
+        return plan(Window{parent.configuration.interval, civil(lower), civil(upper), true});
     }
-    Plan plan(const Window& window) const {
-        return plan_for(parent, codec, window,
-                        [&](const std::string& name) { return relation_exists(name); });
+    Plan plan(const Window& window) const { return plan(Windows{.work = window, .today = window}); }
+    Plan plan(const Windows& windows) const {
+        return plan_for(
+            parent, codec, windows,
+            {.relation_exists = [&](const std::string& name) { return relation_exists(name); },
+             .is_empty =
+                 [&](const Partition& partition) { return with_rows.count(partition.name) == 0; }});
     }
 
     void execute(const Plan& plan) {
-        for (const Action& action : plan.actions) {
+        for (const Action& action : plan.provision) {
             const auto& create = std::get<CreatePartition>(action);
             add(partition(create.name, create.bounds));
         }
@@ -110,6 +116,7 @@ class Orders {
     KeyCodec codec;
     Parent parent;
     std::set<std::string> other_relations;  // in the schema public
+    std::set<std::string> with_rows;
 
   private:
     RelationId last_relation_ = 100;
@@ -121,7 +128,7 @@ inline std::string line_of(const CreatePartition& create) {
 
 inline Lines actions_of(const Plan& plan) {
     Lines lines;
-    for (const Action& action : plan.actions)
+    for (const Action& action : plan.provision)
         lines.push_back(line_of(std::get<CreatePartition>(action)));
     return lines;
 }

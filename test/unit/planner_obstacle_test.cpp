@@ -151,11 +151,11 @@ TEST(Obstacle, DoesNotHideAnother) {
 
 TEST(RelationExists, MayThrow) {
     const Orders orders{Interval::monthly};
-    const Window november{Interval::monthly, civil("2026-11-01"), civil("2026-12-01")};
+    const Window november{Interval::monthly, civil("2026-11-01"), civil("2026-12-01"), true};
     const auto lost_connection = [](const std::string&) -> bool {
         throw std::runtime_error{"lost connection"};
     };
-    EXPECT_THROW(plan_for(orders.parent, orders.codec, november, lost_connection),
+    EXPECT_THROW(plan_for(orders.parent, orders.codec, {november, november}, {lost_connection, {}}),
                  std::runtime_error);
 }
 

@@ -23,7 +23,7 @@ constexpr unsigned cases_per_zone = 300;  // and 20 pairs of interval and type: 
 
 std::vector<CreatePartition> created_by(const Plan& plan) {
     std::vector<CreatePartition> created;
-    for (const Action& action : plan.actions)
+    for (const Action& action : plan.provision)
         created.push_back(std::get<CreatePartition>(action));
     return created;
 }

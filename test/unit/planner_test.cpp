@@ -52,9 +52,9 @@ TEST(Planner, GivesTheBoundsInTheTypeOfTheKey) {
     };
     for (const auto& [type, bounds] : expected) {
         const Orders orders{Interval::daily, type, zones::kolkata};
-        const Plan plan = orders.plan({Interval::daily, lower, upper});
-        ASSERT_EQ(plan.actions.size(), 1U);
-        EXPECT_EQ(std::get<CreatePartition>(plan.actions[0]).bounds, bounds) << name_of(type);
+        const Plan plan = orders.plan(Window{Interval::daily, lower, upper, true});
+        ASSERT_EQ(plan.provision.size(), 1U);
+        EXPECT_EQ(std::get<CreatePartition>(plan.provision[0]).bounds, bounds) << name_of(type);
     }
 }
 
@@ -173,7 +173,7 @@ TEST(Planner, NumbersAPieceWhereAPartitionBearsItsName) {
 
 std::set<std::string> names_in(const Plan& plan) {
     std::set<std::string> names;
-    for (const Action& action : plan.actions)
+    for (const Action& action : plan.provision)
         names.insert(std::get<CreatePartition>(action).name);
     return names;
 }

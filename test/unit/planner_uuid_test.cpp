@@ -30,8 +30,8 @@ class UuidPlanner : public testing::Test {
     }
 
     void expect_created(const Plan& plan, const std::string& name, const BoundRange& bounds) {
-        ASSERT_EQ(plan.actions.size(), 1U);
-        const auto& create = std::get<CreatePartition>(plan.actions[0]);
+        ASSERT_EQ(plan.provision.size(), 1U);
+        const auto& create = std::get<CreatePartition>(plan.provision[0]);
         EXPECT_EQ(create.name, name);
         EXPECT_EQ(create.bounds, bounds);
         EXPECT_EQ(obstacles_of(plan), Lines{});

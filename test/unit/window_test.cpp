@@ -69,7 +69,7 @@ TEST(Window, LeavesOutTheWeekThatTheCalendarEndsIn) {
 }
 
 TEST(Slots, AreTheWindowCutAtTheGrid) {
-    const Window quarter{Interval::monthly, civil("2026-01-01"), civil("2026-04-01")};
+    const Window quarter{Interval::monthly, civil("2026-01-01"), civil("2026-04-01"), true};
     const auto slots = slots_of(quarter);
     ASSERT_EQ(slots.size(), 3U);
     EXPECT_EQ(to_text(slots[0].lower) + " " + to_text(slots[0].upper), "2026-01-01 2026-02-01");
@@ -85,7 +85,7 @@ TEST(Slots, AreRetentionPlusOnePlusPreProvisioned) {
 
 TEST(Slots, OfAnEmptyWindowAreNone) {
     const LocalTime edge = civil("2026-01-01");
-    EXPECT_TRUE(slots_of({Interval::monthly, edge, edge}).empty());
+    EXPECT_TRUE(slots_of({Interval::monthly, edge, edge, true}).empty());
 }
 
 }  // namespace

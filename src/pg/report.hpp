@@ -1,11 +1,20 @@
-// What a call could not do, collected to the end, so that one bad table stops no other.
+// What a call says: what it did, at once, and what it could not do, collected to the end, so that
+// one bad table stops no other.
 #pragma once
 
 #include "core/anomaly.hpp"
 #include "core/configuration.hpp"
+#include "pg/catalog.hpp"
 #include "pg/guard.hpp"
 
 namespace ppm {
+
+// `created partition "public.orders_2026_11_22" for 2026-11-22 to 2026-11-23`, as a NOTICE.
+void say(const char* done, const ManagedParent& managed, const std::string& schema_name,
+         const std::string& name, const BoundRange& bounds);
+
+// `2026-11-22 to 2026-11-23`
+std::string range_text(const ManagedParent& managed, const BoundRange& bounds);
 
 struct Failure {
     std::string table;
@@ -17,6 +26,10 @@ struct Failure {
 Failure failure_of(const Configuration& configuration, std::string partition, const Error& error);
 Failure failure_of(const Configuration& configuration, const Anomaly& anomaly);
 
+// `; locks are held by process 123, 456`: who may stand in the way of a lock on one of the
+// relations or on a table that a foreign key ties to them. Empty if nobody (any more).
+std::string lock_holders(const std::vector<Oid>& relations);
+
 // Says at once, as a WARNING, that the parent cannot be managed.
 void warn(const Configuration& configuration, const Anomaly& anomaly);
 
@@ -26,14 +39,14 @@ void warn(const Configuration& configuration, const Anomaly& anomaly);
                                  const std::vector<Failure>& failures,
                                  const std::string& closing_hint);
 
-// An error that must end the call at once, whatever is left to do: the user or the server wants to
-// stop.
+// An error that must end the call at once, whatever is left to do: somebody wants it to stop.
 bool ends_the_call(const Error& error);
 
 // A lock that others held for too long: trying again may help.
 bool is_lock_failure(const Error& error);
 
-// ppm.statement_timeout has run out.
-bool is_statement_timeout(const Error& error);
+// A timeout, the end of the worker, a full lock table, a table that is no longer what it was: no
+// use in going on with the table's next partition.
+bool stops_the_table(const Error& error);
 
 }  // namespace ppm

@@ -1,0 +1,156 @@
+#include "pg/cleanup.hpp"
+
+#include "core/text.hpp"
+#include "pg/ddl.hpp"
+#include "pg/ledger.hpp"
+#include "pg/provision.hpp"
+#include "pg/report.hpp"
+#include "pg/rows.hpp"
+#include "pg/settings.hpp"
+#include "pg/sqlstate.hpp"
+#include "pg/worker.hpp"
+
+namespace ppm {
+
+namespace {
+
+class Cleaning final : public Executor {
+  public:
+    explicit Cleaning(Session& session) : session_{session} {}
+
+    void begin(const ManagedParent& managed) override {
+        if (managed.parent.ledger_is_stale)
+            session_.step([&] { prune_detached(managed.parent); });
+    }
+
+    void execute(const ManagedParent& managed, const Action& action) override {
+        if (const auto* const finalize_detach = std::get_if<FinalizeDetach>(&action))
+            finalize(managed, finalize_detach->partition);
+        else if (const auto* const detach_partition = std::get_if<DetachPartition>(&action))
+            detach(managed, *detach_partition);
+        else if (const auto* const drop_partition = std::get_if<DropPartition>(&action))
+            drop(managed, *drop_partition);
+        else
+            attach(managed, std::get<AttachPartition>(action).partition);
+    }
+
+  private:
+    // Somebody else's removal is finished, too: nothing of the parent can be detached before. What
+    // comes of it is kept.
+    void finalize(const ManagedParent& managed, const Partition& partition) {
+        session_.step([&] { record_detach(managed, partition, CleanupPolicy::detach, true); });
+        // It waits for every older snapshot in the database, and nobody waits for it: new queries
+        // do not see the partition.
+        const int wait = statement_timeout();
+        session_.step(
+            [&] {
+                lock_parent(managed.parent);
+                execute_as_owner(managed.parent, detach_statement(parent_identifier(managed.parent),
+                                                                  partition_identifier(partition),
+                                                                  Detach::finalize));
+            },
+            wait);
+        say("finished detaching", managed, partition.schema_name, partition.name, partition.bounds);
+    }
+
+    void detach(const ManagedParent& managed, const DetachPartition& action) {
+        const Partition& partition = action.partition;
+        if (action.concurrently)
+            detach_concurrently(managed, partition);
+        else
+            detach_plainly(managed, partition);
+        say("detached", managed, partition.schema_name, partition.name, partition.bounds);
+        if (action.only_if_empty)
+            keep_if_it_has_rows(managed, partition);
+    }
+
+    void detach_concurrently(const ManagedParent& managed, const Partition& partition) {
+        session_.step([&] {
+            lock_parent(managed.parent);
+            record_detach(managed, partition, managed.parent.configuration.cleanup_policy, false);
+        });
+        try {
+            if (!worker_)
+                worker_.emplace(managed.parent.table->owner);
+            worker_->detach(managed.parent.table->relation, partition.relation);
+        } catch (const Error& error) {
+            // It may have died; and before the catalog is asked what came of it, it must be over.
+            worker_.reset();
+            if (!ends_the_call(error))
+                session_.step([&] { prune_detached(managed.parent); });
+            throw;
+        }
+    }
+
+    // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
+    void detach_plainly(const ManagedParent& managed, const Partition& partition) {
+        session_.step([&] {
+            lock_parent(managed.parent, AccessExclusiveLock);
+            lock_partition(partition, false);
+            record_detach(managed, partition, managed.parent.configuration.cleanup_policy, false);
+            execute_as_owner(managed.parent,
+                             detach_statement(parent_identifier(managed.parent),
+                                              partition_identifier(partition), Detach::plain));
+        });
+    }
+
+    // A row may have come into a surplus partition until it was detached.
+    void keep_if_it_has_rows(const ManagedParent& managed, const Partition& partition) {
+        bool keep = false;
+        session_.step([&] {
+            lock_parent(managed.parent);
+            lock_partition(partition, true);
+            keep = has_rows(partition.relation);
+            if (keep)
+                attach_again(managed, partition);
+        });
+        if (!keep)
+            return;
+        kept_.insert(partition.relation);
+        say("attached", managed, partition.schema_name, partition.name, partition.bounds);
+    }
+
+    void attach(const ManagedParent& managed, const Partition& partition) {
+        session_.step([&] {
+            lock_parent(managed.parent);
+            attach_again(managed, partition);
+        });
+        say("attached", managed, partition.schema_name, partition.name, partition.bounds);
+    }
+
+    void drop(const ManagedParent& managed, const DropPartition& action) {
+        const Partition& partition = action.partition;
+        if (kept_.contains(partition.relation))
+            return;
+        session_.step([&] {
+            lock_partition(partition, true);
+            if (action.only_if_empty && has_rows(partition.relation))
+                throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                               "surplus partition " + in_quotes(partition.name) +
+                                   " got rows while it was being removed",
+                               {},
+                               "The next call attaches it again."};
+            const char kind = call([&] { return get_rel_relkind(partition.relation); });
+            execute_as_owner(managed.parent, drop_statement(partition_identifier(partition), kind));
+            forget_detached(partition);
+        });
+        say("dropped", managed, partition.schema_name, partition.name, partition.bounds);
+    }
+
+    Session& session_;
+    std::optional<Worker> worker_;
+    std::set<Oid> kept_;
+};
+
+}  // namespace
+
+const Task cleanup{.verb = "clean up",
+                   .sqlstate = errcode_cleanup_failed,
+                   .actions = &Plan::cleanup,
+                   .keeps_ledger = true,
+                   .reports_obstacles = false,
+                   .executor = [](Session& session) -> std::unique_ptr<Executor> {
+                       return std::make_unique<Cleaning>(session);
+                   }};
+
+}  // namespace ppm

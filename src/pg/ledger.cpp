@@ -1,0 +1,110 @@
+#include "pg/ledger.hpp"
+
+#include "pg/partition_bound.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+// The owner of ppm.detached is the extension's.
+Oid ledger_owner() {
+    const Oid owner = call([] {
+        const Oid ledger = get_relname_relid("detached", get_namespace_oid("ppm", false));
+        const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(ledger));
+        if (!HeapTupleIsValid(tuple))
+            elog(ERROR, "cache lookup failed for table ppm.detached");
+        const Oid result = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+        ReleaseSysCache(tuple);
+        return result;
+    });
+    return owner;
+}
+
+Parameter timestamp_parameter(LocalTime time) {
+    return {TIMESTAMPOID, TimestampGetDatum(to_stored(time)), false};
+}
+
+// Where the catalog and the ledger name the same relation, and that is either on its own, or a
+// partition of the same parent whose detaching has begun.
+#define AGREES                                                                        \
+    "r.oid = d.relation AND r.relname = d.detached AND n.oid = r.relnamespace "       \
+    "AND n.nspname = d.detached_schema AND CASE WHEN r.relispartition THEN EXISTS "   \
+    "(SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND i.inhparent = d.parent " \
+    "AND i.inhdetachpending) "                                                        \
+    "ELSE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid) END"
+
+constexpr char read_query[] =
+    "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
+    "d.cleanup_policy = 'drop', NOT r.relispartition "
+    "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
+    " WHERE d.parent = ANY ($1) ORDER BY d.lower_bound";
+
+constexpr char prune_statement[] =
+    "DELETE FROM ppm.detached d WHERE d.parent = $1 AND NOT EXISTS "
+    "(SELECT FROM pg_class r, pg_namespace n WHERE " AGREES ")";
+
+constexpr char record_statement[] =
+    "INSERT INTO ppm.detached (relation, parent, schema_name, table_name, detached_schema, "
+    "detached,"
+    " lower_bound, upper_bound, lower_value, upper_value, cleanup_policy)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::ppm.cleanup_policy)"
+    " ON CONFLICT (relation) DO ";
+
+constexpr char overwrite[] =
+    "UPDATE SET parent = excluded.parent, schema_name = excluded.schema_name, table_name = "
+    "excluded.table_name,"
+    " detached_schema = excluded.detached_schema, detached = excluded.detached,"
+    " lower_bound = excluded.lower_bound, upper_bound = excluded.upper_bound,"
+    " lower_value = excluded.lower_value, upper_value = excluded.upper_value,"
+    " cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at";
+
+}  // namespace
+
+void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy,
+                   bool only_if_unknown) {
+    const Configuration& configuration = managed.parent.configuration;
+    const KeyType type = *managed.parent.table->key_type;
+    const KeyCodec codec{type, *managed.zone};
+    const UserContext owner{ledger_owner()};
+    execute(std::string{record_statement} + (only_if_unknown ? "NOTHING" : overwrite),
+            {oid_parameter(partition.relation), oid_parameter(managed.parent.table->relation),
+             text_parameter(configuration.schema_name), text_parameter(configuration.table_name),
+             text_parameter(partition.schema_name), text_parameter(partition.name),
+             timestamp_parameter(codec.decode(partition.bounds.lower)),
+             timestamp_parameter(codec.decode(partition.bounds.upper)),
+             text_parameter(bound_text(partition.bounds.lower, type, *managed.zone)),
+             text_parameter(bound_text(partition.bounds.upper, type, *managed.zone)),
+             text_parameter(policy == CleanupPolicy::drop ? "drop" : "detach")});
+}
+
+void forget_detached(const Partition& partition) {
+    const UserContext owner{ledger_owner()};
+    execute("DELETE FROM ppm.detached WHERE relation = $1", {oid_parameter(partition.relation)});
+}
+
+void prune_detached(const Parent& parent) {
+    const UserContext owner{ledger_owner()};
+    execute(prune_statement, {oid_parameter(parent.table->relation)});
+}
+
+void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations) {
+    const UserContext owner{ledger_owner()};
+    const Rows rows = query(read_query, {oid_array_parameter(relations)});
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        Parent& parent = *parents.at(rows.oid(row, 1));
+        if (rows.is_null(row, 8)) {
+            parent.ledger_is_stale = true;
+            continue;
+        }
+        const KeyType type = *parent.table->key_type;
+        const BoundRange bounds{bound_of_text(rows.string(row, 5), type),
+                                bound_of_text(rows.string(row, 6), type)};
+        parent.detached.push_back(
+            {{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4), bounds, false},
+             rows.boolean(row, 7) ? CleanupPolicy::drop : CleanupPolicy::detach,
+             rows.boolean(row, 8)});
+    }
+}
+
+}  // namespace ppm

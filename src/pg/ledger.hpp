@@ -1,0 +1,24 @@
+// ppm.detached: what ppm detached, is about to, or has yet to drop. It is written as the
+// extension's owner; nothing is done to a relation on its word alone, the catalog must agree.
+//
+// All of these run inside a step.
+#pragma once
+
+#include "pg/catalog.hpp"
+
+namespace ppm {
+
+// Records that the partition is being detached. A removal of somebody else's making
+// (`only_if_unknown`) does not overwrite what ppm itself set out to do.
+void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy,
+                   bool only_if_unknown);
+
+void forget_detached(const Partition& partition);
+
+// Forgets what the catalog contradicts: relations that are gone, renamed, or partitions again.
+void prune_detached(const Parent& parent);
+
+// Gives each parent, by the OID of its table, its entries that the catalog agrees with.
+void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations);
+
+}  // namespace ppm

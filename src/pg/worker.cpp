@@ -1,0 +1,322 @@
+#include "pg/worker.hpp"
+
+#include "pg/ddl.hpp"
+#include "pg/settings.hpp"
+
+extern "C" {
+PGDLLEXPORT void ppm_worker_main(Datum argument);
+}
+
+namespace ppm {
+
+namespace {
+
+constexpr uint64 shared_magic = 0x70706d;
+constexpr Size queue_bytes = 16 * 1024;
+
+enum Key : uint64 { settings_key, requests_key, answers_key };
+
+// What the worker takes over from the session that starts it.
+struct WorkerSettings {
+    Oid database;
+    Oid owner;
+    int lock_timeout;
+    int statement_timeout;
+    int synchronous_commit;
+};
+
+struct Request {
+    Oid parent;
+    Oid partition;
+};
+
+// The type of the message that says that a request was carried out; others are those of the
+// frontend protocol.
+constexpr char done_message = 'C';
+
+Size shared_size(shm_toc_estimator& estimator) {
+    shm_toc_initialize_estimator(&estimator);
+    shm_toc_estimate_chunk(&estimator, sizeof(WorkerSettings));
+    shm_toc_estimate_chunk(&estimator, queue_bytes);
+    shm_toc_estimate_chunk(&estimator, queue_bytes);
+    shm_toc_estimate_keys(&estimator, 3);
+    return shm_toc_estimate(&estimator);
+}
+
+shm_mq* create_queue(shm_toc* contents, Key key) {
+    shm_mq* const queue = shm_mq_create(shm_toc_allocate(contents, queue_bytes), queue_bytes);
+    shm_toc_insert(contents, key, queue);
+    return queue;
+}
+
+// Runs when the session that started the worker lets go of the memory they share: at the end of a
+// call, after an error, and when the session is terminated.
+void end_worker(dsm_segment*, Datum handle) {
+    TerminateBackgroundWorker(reinterpret_cast<BackgroundWorkerHandle*>(DatumGetPointer(handle)));
+}
+
+}  // namespace
+
+Worker::Worker(Oid owner) {
+    call([this, owner] {
+        const MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+        start(owner);
+        MemoryContextSwitchTo(before);
+    });
+}
+
+// In TopMemoryContext, and with a mapping that outlives the transaction: the session commits while
+// the worker lives. May ereport.
+void Worker::start(Oid owner) {
+    shm_toc_estimator estimator;
+    const Size size = shared_size(estimator);
+    segment_ = dsm_create(size, 0);
+    shm_toc* const contents = shm_toc_create(shared_magic, dsm_segment_address(segment_), size);
+
+    auto* const settings =
+        static_cast<WorkerSettings*>(shm_toc_allocate(contents, sizeof(WorkerSettings)));
+    *settings = {};
+    settings->database = MyDatabaseId;
+    settings->owner = owner;
+    settings->lock_timeout = lock_timeout();
+    settings->statement_timeout = statement_timeout();
+    settings->synchronous_commit = synchronous_commit;
+    shm_toc_insert(contents, settings_key, settings);
+    shm_mq* const requests = create_queue(contents, requests_key);
+    shm_mq* const answers = create_queue(contents, answers_key);
+    shm_mq_set_sender(requests, MyProc);
+    shm_mq_set_receiver(answers, MyProc);
+
+    BackgroundWorker worker{};
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    strlcpy(worker.bgw_library_name, "ppm", sizeof(worker.bgw_library_name));
+    strlcpy(worker.bgw_function_name, "ppm_worker_main", sizeof(worker.bgw_function_name));
+    strlcpy(worker.bgw_name, "ppm worker", sizeof(worker.bgw_name));
+    strlcpy(worker.bgw_type, "ppm worker", sizeof(worker.bgw_type));
+    worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment_));
+    worker.bgw_notify_pid = MyProcPid;
+    if (!RegisterDynamicBackgroundWorker(&worker, &handle_)) {
+        dsm_detach(segment_);
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+                        errmsg("no background worker is free for ppm"),
+                        errhint("Increase max_worker_processes, or call the procedure again when "
+                                "other workers have ended.")));
+    }
+    on_dsm_detach(segment_, end_worker, PointerGetDatum(handle_));
+    dsm_pin_mapping(segment_);
+    requests_ = shm_mq_attach(requests, segment_, handle_);
+    answers_ = shm_mq_attach(answers, segment_, handle_);
+}
+
+// Whether the worker ends within some seconds, as it does at its next chance to be interrupted.
+// Looks at no interrupt of our own.
+bool Worker::has_stopped() const {
+    pid_t pid = 0;
+    for (int i = 0; i < 500; ++i) {
+        if (GetBackgroundWorkerPid(handle_, &pid) == BGWH_STOPPED)
+            return true;
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+    }
+    return false;
+}
+
+Worker::~Worker() {
+    call_in_destructor([this] {
+        // One that waits for a request ends by itself when there can be none any more; one that is
+        // at work is terminated. Either way its last transaction must not commit behind the back of
+        // what comes next.
+        shm_mq_detach(requests_);
+        if (busy_ || !has_stopped()) {
+            TerminateBackgroundWorker(handle_);
+            has_stopped();
+        }
+        dsm_detach(segment_);
+        pfree(handle_);
+    });
+}
+
+void Worker::detach(Oid parent, Oid partition) {
+    const Request request{parent, partition};
+    busy_ = true;
+    call([&] {
+        if (send(requests_, sizeof(request), &request) != SHM_MQ_SUCCESS)
+            ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
+                            errmsg("the background worker of ppm has ended unexpectedly")));
+    });
+    receive_answer();
+}
+
+void Worker::receive_answer() {
+    while (true) {
+        struct Message {
+            Size size;
+            void* data;
+        };
+        const Message message = call([this] {
+            Message received{};
+            if (shm_mq_receive(answers_, &received.size, &received.data, false) != SHM_MQ_SUCCESS)
+                ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
+                                errmsg("the background worker of ppm has ended unexpectedly"),
+                                errhint("The server's log may say why.")));
+            return received;
+        });
+        const char type = *static_cast<const char*>(message.data);
+        if (type == done_message || type == 'E')
+            busy_ = false;
+        if (type == done_message)
+            return;
+        if (type == 'E' || type == 'N')
+            raise_received(static_cast<const char*>(message.data) + 1, message.size - 1);
+    }
+}
+
+namespace {
+
+// The rest runs in the worker.
+
+void set(const char* name, const char* value) {
+    SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+}
+
+// Connects as the superuser, because a role that may not log in can own tables; from then on it is
+// the owner's session.
+void connect(const WorkerSettings& settings) {
+    BackgroundWorkerInitializeConnectionByOid(settings.database, InvalidOid, 0);
+    set("search_path", "pg_catalog, pg_temp");
+    set("lock_timeout", std::to_string(settings.lock_timeout).c_str());
+    set("deadlock_timeout", std::to_string(deadlock_timeout_for(settings.lock_timeout)).c_str());
+    set("default_transaction_read_only", "off");
+    set("default_transaction_isolation", "read committed");
+    set("row_security", "off");
+    set_no_transaction_timeout();
+    synchronous_commit = settings.synchronous_commit;
+    StartTransactionCommand();
+    SetSessionAuthorization(settings.owner, superuser_arg(settings.owner));
+    CommitTransactionCommand();
+}
+
+// Under locks that keep both from being renamed, so that the statement's names are those of the
+// OIDs. DETACH itself checks that one is the other's partition, and that the owner is the owner.
+const char* locked_statement(const Request& request) {
+    LockRelationOid(request.parent, ShareUpdateExclusiveLock);
+    LockRelationOid(request.partition, ShareUpdateExclusiveLock);
+    const char* const parent = get_rel_name(request.parent);
+    const char* const partition = get_rel_name(request.partition);
+    if (parent == nullptr || partition == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("the table or its partition was dropped meanwhile")));
+    return psprintf(
+        "ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY",
+        quote_qualified_identifier(get_namespace_name(get_rel_namespace(request.parent)), parent),
+        quote_qualified_identifier(get_namespace_name(get_rel_namespace(request.partition)),
+                                   partition));
+}
+
+// As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
+// with everything that is to survive the transaction in a context of its own.
+void execute_detach(const Request& request, int timeout, MemoryContext context) {
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    enable_timeout_after(STATEMENT_TIMEOUT, timeout);
+
+    MemoryContextSwitchTo(context);
+    const char* const statement = locked_statement(request);
+    debug_query_string = statement;
+    pgstat_report_activity(STATE_RUNNING, statement);
+
+    PushActiveSnapshot(GetTransactionSnapshot());
+    RawStmt* const raw = linitial_node(RawStmt, pg_parse_query(statement));
+    List* const planned = pg_plan_queries(analyze(raw, statement), statement, 0, nullptr);
+    PopActiveSnapshot();
+
+    Portal portal = CreatePortal("", true, true);
+    portal->visible = false;
+    PortalDefineQuery(portal, nullptr, statement, CMDTAG_ALTER_TABLE, planned, nullptr);
+    PortalStart(portal, nullptr, 0, InvalidSnapshot);
+    run_portal(portal);
+    PortalDrop(portal, false);
+
+    CommitTransactionCommand();
+    disable_timeout(STATEMENT_TIMEOUT, false);
+    debug_query_string = nullptr;
+    pgstat_report_activity(STATE_IDLE, nullptr);
+}
+
+// Carries out one request, and answers.
+void serve(const Request& request, int timeout, shm_mq_handle* answers, MemoryContext context) {
+    try {
+        call([&] { execute_detach(request, timeout, context); });
+        call([=] { send(answers, sizeof(done_message), &done_message); });
+    } catch (const PostgresError& error) {
+        call([] {
+            disable_timeout(STATEMENT_TIMEOUT, false);
+            AbortCurrentTransaction();
+            debug_query_string = nullptr;
+            pgstat_report_activity(STATE_IDLE, nullptr);
+        });
+        report(error);
+    }
+    MemoryContextReset(context);
+}
+
+void work(Datum argument) {
+    struct Received {
+        Size size;
+        void* data;
+        shm_mq_result result;
+    };
+    shm_mq_handle* requests = nullptr;
+    shm_mq_handle* answers = nullptr;
+    const WorkerSettings settings = call([&] {
+        pqsignal(SIGTERM, die);
+        BackgroundWorkerUnblockSignals();
+        dsm_segment* const segment = dsm_attach(DatumGetUInt32(argument));
+        if (segment == nullptr)
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("the session that started the ppm worker has ended")));
+        dsm_pin_mapping(segment);
+        shm_toc* const contents = shm_toc_attach(shared_magic, dsm_segment_address(segment));
+        auto* const request_queue =
+            static_cast<shm_mq*>(shm_toc_lookup(contents, requests_key, false));
+        auto* const answer_queue =
+            static_cast<shm_mq*>(shm_toc_lookup(contents, answers_key, false));
+        shm_mq_set_receiver(request_queue, MyProc);
+        shm_mq_set_sender(answer_queue, MyProc);
+        requests = shm_mq_attach(request_queue, segment, nullptr);
+        answers = shm_mq_attach(answer_queue, segment, nullptr);
+        pq_redirect_to_shm_mq(segment, answers);
+        const WorkerSettings received =
+            *static_cast<WorkerSettings*>(shm_toc_lookup(contents, settings_key, false));
+        connect(received);
+        return received;
+    });
+    const MemoryContext context = call([] {
+        return AllocSetContextCreateInternal(TopMemoryContext, "ppm worker",
+                                             ALLOCSET_DEFAULT_SIZES);
+    });
+
+    while (true) {
+        const Received received = call([requests] {
+            Received result{};
+            result.result = shm_mq_receive(requests, &result.size, &result.data, false);
+            return result;
+        });
+        if (received.result != SHM_MQ_SUCCESS)
+            return;
+        Request request;
+        std::copy_n(static_cast<const char*>(received.data), sizeof(request),
+                    reinterpret_cast<char*>(&request));
+        serve(request, settings.statement_timeout, answers, context);
+    }
+}
+
+}  // namespace
+
+}  // namespace ppm
+
+void ppm_worker_main(Datum argument) {
+    ppm::boundary([argument] { ppm::work(argument); });
+}

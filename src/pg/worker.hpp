@@ -1,0 +1,40 @@
+// A background worker that does what no function or procedure may: DETACH PARTITION ...
+// CONCURRENTLY, which ends the transaction that it began in, and so has to be a session's top-level
+// statement.
+#pragma once
+
+#include "pg/guard.hpp"
+#include "pg/scope.hpp"
+
+namespace ppm {
+
+// One worker, for one parent: it connects to the database, becomes the table's owner, and detaches
+// what it is told to. It ends with this object, and with the session that has started it, however
+// that ends.
+//
+// The session must hold no lock on the parent meanwhile: the worker would wait for it, and nobody
+// would notice.
+class Worker : Scope {
+  public:
+    // Throws 53000 with a hint if no worker is free.
+    explicit Worker(Oid owner);
+    ~Worker();
+
+    // Detaches the partition concurrently, under ppm's timeouts. Both are named by OID, so that
+    // nothing else can be taken for them. Throws the worker's error as it was; after any error the
+    // partition may be attached, pending or detached.
+    void detach(Oid parent, Oid partition);
+
+  private:
+    void start(Oid owner);
+    bool has_stopped() const;
+    void receive_answer();
+
+    bool busy_ = false;
+    dsm_segment* segment_ = nullptr;
+    BackgroundWorkerHandle* handle_ = nullptr;
+    shm_mq_handle* requests_ = nullptr;
+    shm_mq_handle* answers_ = nullptr;
+};
+
+}  // namespace ppm

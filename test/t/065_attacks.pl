@@ -1,0 +1,87 @@
+# What the owner of one table or of one partition can do to a call that somebody else makes: nothing.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('attacks');
+my ($result, $output, $messages);
+
+$node->safe_psql('postgres', <<'EOF');
+CREATE ROLE mallory LOGIN;
+CREATE SCHEMA mallory AUTHORIZATION mallory;
+GRANT CREATE ON SCHEMA public TO mallory;
+CREATE TABLE trap (who name);
+GRANT INSERT ON trap TO PUBLIC;
+EOF
+
+# An index predicate on a default partition, of its owner's own, is none of the parent's owner's business: looking for rows in there does not
+# evaluate it.
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE precious (n int, day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE precious_rest PARTITION OF precious DEFAULT PARTITION BY RANGE (day);
+CREATE TABLE precious_leaf PARTITION OF precious_rest FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('precious', 'daily', 1);
+ALTER TABLE precious_leaf OWNER TO mallory;
+SET ROLE mallory;
+CREATE FUNCTION mallory.payload() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_user <> 'mallory' THEN
+		INSERT INTO public.trap VALUES (current_user);
+		EXECUTE 'ALTER ROLE mallory SUPERUSER';
+	END IF;
+	RETURN 1;
+END $$;
+CREATE FUNCTION mallory.evil(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN mallory.payload(); END';
+CREATE INDEX ON precious_leaf (day) WHERE mallory.evil(1) > 0;
+EOF
+($result, $output, $messages) = run_sql($node, 'CALL ppm.provision();');
+is($result, 0, 'a default partition of somebody else: the call succeeds');
+like(partitions_of($node, 'precious'), qr{^15 16}, 'and has made the partitions') or diag $messages;
+is($node->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"), 'f', 'mallory is no superuser');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '0', 'and nothing ran as somebody else');
+
+# Nor does looking whether a surplus partition is empty.
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE precious_surplus PARTITION OF precious FOR VALUES FROM ('2099-01-01') TO ('2099-01-02');
+ALTER TABLE precious_surplus OWNER TO mallory;
+SET ROLE mallory;
+CREATE INDEX ON precious_surplus (day) WHERE mallory.evil(1) > 0;
+EOF
+$node->safe_psql('postgres', 'SELECT * FROM ppm.plan()');
+run_sql($node, 'CALL ppm.cleanup();');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '0', 'cleanup neither');
+$node->safe_psql('postgres', 'DELETE FROM ppm.config; DROP TABLE precious CASCADE; DROP TABLE IF EXISTS precious_surplus');
+
+# An error that only says of itself that the call was cancelled is one table's failure.
+$node->safe_psql('postgres', <<'EOF');
+SET ROLE mallory;
+CREATE FUNCTION mallory.cancels(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_query() ILIKE '%provision%' THEN RAISE 'canceling statement due to user request' USING ERRCODE = '57014'; END IF;
+	RETURN 1;
+END $$;
+CREATE TABLE mallory.a_bad (n int, day date NOT NULL) PARTITION BY RANGE (day);
+CREATE INDEX ON mallory.a_bad (n) WHERE mallory.cancels(1) > 0;
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('mallory', 'a_bad', 'daily', 1);
+EOF
+$node->safe_psql('postgres', daily_table('z_good', 1));
+($result, $output, $messages) = run_sql($node, 'CALL ppm.provision();');
+like($messages, qr/ERROR:  PM004: could not provision 1 of 2 tables/, 'a false cancel is one table\'s failure');
+is(partitions_of($node, 'z_good'), '15 16', 'and the other table is provisioned');
+
+# The trigger of ppm.config is good for nothing else.
+my (undef, undef, $error) = $node->psql('postgres', <<'EOF');
+CREATE TABLE bait (schema_name name, table_name name);
+CREATE TRIGGER bait BEFORE TRUNCATE ON bait FOR EACH STATEMENT EXECUTE FUNCTION ppm.configuration_written();
+TRUNCATE bait;
+EOF
+like($error, qr/ppm.configuration_written\(\) is only for its own trigger/, 'the trigger function refuses another table');
+
+$node->stop;
+done_testing();
