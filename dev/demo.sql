@@ -89,6 +89,29 @@ ORDER BY 1;
 \d+ orders
 
 \set ECHO none
+\echo '=== Outdated partitions go: the orders are kept for a week no longer, but for a day'
+\echo
+\set ECHO queries
+UPDATE ppm.config SET retention = 1, cleanup_policy = 'drop' WHERE table_name = 'orders';
+
+SELECT step, action, partition, statement FROM ppm.plan('orders') LIMIT 4;
+
+CALL ppm.cleanup();
+
+SELECT tableoid::regclass AS partition, count(*) FROM orders GROUP BY tableoid ORDER BY 1;
+
+UPDATE ppm.config SET retention = 1, cleanup_policy = 'detach' WHERE table_name = 'logs';
+
+CALL ppm.cleanup('logs');  -- kept as tables of their own
+
+SELECT table_name, detached, lower_bound, upper_bound FROM ppm.detached;
+
+UPDATE ppm.config SET retention = 3 WHERE table_name = 'logs';
+
+CALL ppm.provision('logs');  -- and wanted back, with all their rows
+
+\set ECHO none
+\echo
 \echo '=== A query on a UUIDv7 key prunes by time'
 \echo
 \set ECHO queries

@@ -99,7 +99,7 @@ class Filling {
             return Anomaly{AnomalyCode::pending_detach, pending->name,
                            "Partition " + in_quotes(pending->name) +
                                " was being detached and still holds " + held_by(*pending) + ".",
-                           "Finish it with ALTER TABLE ... DETACH PARTITION ... FINALIZE."};
+                           "Finish it with CALL ppm.cleanup()."};
         if (wanted.name.size() > max_name_bytes)
             return Anomaly{AnomalyCode::name_too_long, wanted.name,
                            "The partition for " + range_text(wanted.lower, wanted.upper) +

@@ -45,6 +45,7 @@ class Cleaning final : public Executor {
         session_.step(
             [&] {
                 lock_parent(managed.parent);
+                lock_partition(partition, false);
                 execute_as_owner(managed.parent, detach_statement(parent_identifier(managed.parent),
                                                                   partition_identifier(partition),
                                                                   Detach::finalize));
@@ -72,7 +73,7 @@ class Cleaning final : public Executor {
         try {
             if (!worker_)
                 worker_.emplace(managed.parent.table->owner);
-            worker_->detach(managed.parent.table->relation, partition.relation);
+            worker_->detach(managed.parent.table->relation, partition);
         } catch (const Error& error) {
             // It may have died; and before the catalog is asked what came of it, it must be over.
             worker_.reset();
@@ -144,13 +145,13 @@ class Cleaning final : public Executor {
 
 }  // namespace
 
-const Task cleanup{.verb = "clean up",
-                   .sqlstate = errcode_cleanup_failed,
-                   .actions = &Plan::cleanup,
-                   .keeps_ledger = true,
-                   .reports_obstacles = false,
-                   .executor = [](Session& session) -> std::unique_ptr<Executor> {
-                       return std::make_unique<Cleaning>(session);
-                   }};
+constinit const Task cleanup{.verb = "clean up",
+                             .sqlstate = errcode_cleanup_failed,
+                             .actions = &Plan::cleanup,
+                             .keeps_ledger = true,
+                             .reports_obstacles = false,
+                             .executor = [](Session& session) -> std::unique_ptr<Executor> {
+                                 return std::make_unique<Cleaning>(session);
+                             }};
 
 }  // namespace ppm

@@ -73,13 +73,13 @@ void attach_again(const ManagedParent& managed, const Partition& partition) {
     forget_detached(partition);
 }
 
-const Task provision{.verb = "provision",
-                     .sqlstate = errcode_provisioning_failed,
-                     .actions = &Plan::provision,
-                     .keeps_ledger = false,
-                     .reports_obstacles = true,
-                     .executor = [](Session& session) -> std::unique_ptr<Executor> {
-                         return std::make_unique<Provisioning>(session);
-                     }};
+constinit const Task provision{.verb = "provision",
+                               .sqlstate = errcode_provisioning_failed,
+                               .actions = &Plan::provision,
+                               .keeps_ledger = false,
+                               .reports_obstacles = true,
+                               .executor = [](Session& session) -> std::unique_ptr<Executor> {
+                                   return std::make_unique<Provisioning>(session);
+                               }};
 
 }  // namespace ppm

@@ -28,6 +28,8 @@ struct WorkerSettings {
 struct Request {
     Oid parent;
     Oid partition;
+    NameData partition_schema;
+    NameData partition_name;
 };
 
 // The type of the message that says that a request was carried out; others are those of the
@@ -138,8 +140,10 @@ Worker::~Worker() {
     });
 }
 
-void Worker::detach(Oid parent, Oid partition) {
-    const Request request{parent, partition};
+void Worker::detach(Oid parent, const Partition& partition) {
+    Request request{parent, partition.relation, {}, {}};
+    namestrcpy(&request.partition_schema, partition.schema_name.c_str());
+    namestrcpy(&request.partition_name, partition.name.c_str());
     busy_ = true;
     call([&] {
         if (send(requests_, sizeof(request), &request) != SHM_MQ_SUCCESS)
@@ -200,19 +204,23 @@ void connect(const WorkerSettings& settings) {
 
 // Under locks that keep both from being renamed, so that the statement's names are those of the
 // OIDs. DETACH itself checks that one is the other's partition, and that the owner is the owner.
+// May ereport.
 const char* locked_statement(const Request& request) {
     LockRelationOid(request.parent, ShareUpdateExclusiveLock);
     LockRelationOid(request.partition, ShareUpdateExclusiveLock);
     const char* const parent = get_rel_name(request.parent);
-    const char* const partition = get_rel_name(request.partition);
-    if (parent == nullptr || partition == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-                        errmsg("the table or its partition was dropped meanwhile")));
+    const char* const schema_name = NameStr(request.partition_schema);
+    const char* const name = NameStr(request.partition_name);
+    if (parent == nullptr ||
+        get_relname_relid(name, get_namespace_oid(schema_name, true)) != request.partition)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("partition \"%s\" or its table was renamed or dropped meanwhile", name),
+                 errhint("Call the procedure again.")));
     return psprintf(
         "ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY",
         quote_qualified_identifier(get_namespace_name(get_rel_namespace(request.parent)), parent),
-        quote_qualified_identifier(get_namespace_name(get_rel_namespace(request.partition)),
-                                   partition));
+        quote_qualified_identifier(schema_name, name));
 }
 
 // As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and

@@ -3,6 +3,7 @@
 // statement.
 #pragma once
 
+#include "core/configuration.hpp"
 #include "pg/guard.hpp"
 #include "pg/scope.hpp"
 
@@ -20,10 +21,11 @@ class Worker : Scope {
     explicit Worker(Oid owner);
     ~Worker();
 
-    // Detaches the partition concurrently, under ppm's timeouts. Both are named by OID, so that
-    // nothing else can be taken for them. Throws the worker's error as it was; after any error the
-    // partition may be attached, pending or detached.
-    void detach(Oid parent, Oid partition);
+    // Detaches the partition concurrently, under ppm's timeouts. The parent is the one of that OID,
+    // and so is the partition, whose name must be what it was, too: ppm.detached has it by both.
+    // Throws the worker's error as it was; after any error the partition may be attached, pending
+    // or detached.
+    void detach(Oid parent, const Partition& partition);
 
   private:
     void start(Oid owner);

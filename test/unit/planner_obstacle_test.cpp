@@ -59,9 +59,10 @@ TEST(Obstacle, IsAnotherRelationOfThatName) {
 
     const Anomaly reason = only_reason(orders.plan("2026-11-01", "2026-12-01"));
     EXPECT_EQ(reason.partition, "orders_2026_11");
-    EXPECT_EQ(reason.detail,
-              "A relation \"orders_2026_11\" that is not a partition of table \"public.orders\" "
-              "bears the name of 2026-11-01 to 2026-12-01.");
+    EXPECT_EQ(
+        reason.detail,
+        "A relation or type \"orders_2026_11\" that is not a partition of table \"public.orders\" "
+        "bears the name of 2026-11-01 to 2026-12-01.");
 }
 
 TEST(Obstacle, IsAnotherRelationWithTheNameOfAPiece) {
