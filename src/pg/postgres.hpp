@@ -128,6 +128,15 @@ inline void run_portal(Portal portal) {
 #endif
 }
 
+// Begins a sequential scan. May ereport.
+inline TableScanDesc begin_scan(Relation table, Snapshot snapshot) {
+#if PG_VERSION_NUM >= 190000
+    return table_beginscan(table, snapshot, 0, nullptr, 0);
+#else
+    return table_beginscan(table, snapshot, 0, nullptr);
+#endif
+}
+
 // Sends, and waits until there is room. May ereport.
 inline shm_mq_result send(shm_mq_handle* queue, Size size, const void* data) {
 #if PG_VERSION_NUM >= 150000

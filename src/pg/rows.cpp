@@ -13,7 +13,7 @@ template <typename Matches>
 bool any_row(Relation table, Matches matches) {
     const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     TupleTableSlot* const slot = table_slot_create(table, nullptr);
-    const TableScanDesc scan = table_beginscan(table, snapshot, 0, nullptr);
+    const TableScanDesc scan = begin_scan(table, snapshot);
     bool found = false;
     while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
         CHECK_FOR_INTERRUPTS();

@@ -3,11 +3,12 @@
 use strict;
 use warnings FATAL => 'all';
 
+use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $module = "$ENV{TESTDIR}/test/module/ppm_test.so";
+my $module = "$FindBin::RealBin/../module/ppm_test.so";
 my @layers = qw(call exception standard memory unknown subtransaction user settings timeout lock work_memory everything);
 my $rounds = 5000;
 
