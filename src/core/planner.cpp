@@ -29,8 +29,9 @@ class Filling {
         }
     }
 
-    void fill(const Window& window) {
-        attach_again({codec_.encode(window.lower), codec_.encode(window.upper)});
+    void fill(const Windows& windows) {
+        const Window& window = windows.work;
+        attach_again({codec_.encode(window.lower), codec_.encode(window.upper)}, windows.today);
         for (const Slot& slot : slots_of(window))
             fill(slot);
     }
@@ -45,18 +46,30 @@ class Filling {
     }
 
     // What was detached and reaches into the window comes back, with the bounds that it had, where
-    // nothing has taken its place.
-    void attach_again(const BoundRange& window) {
+    // nothing has taken its place. Not what today's window calls outdated: after a mistyped work
+    // date it would go again, and perhaps under another policy.
+    void attach_again(const BoundRange& window, const Window& today) {
         for (const DetachedPartition& detached : parent_.detached) {
             const BoundRange& bounds = detached.partition.bounds;
-            if (!detached.is_detached || !bounds.overlaps(window) ||
-                pending_over(bounds) != nullptr ||
+            if (!detached.is_detached || pending_over(bounds) != nullptr ||
                 std::ranges::any_of(covered_,
                                     [&](const BoundRange& each) { return each.overlaps(bounds); }))
                 continue;
-            plan_.provision.emplace_back(AttachPartition{detached.partition});
-            covered_.insert(
-                std::ranges::upper_bound(covered_, bounds.lower, {}, &BoundRange::lower), bounds);
+            const BoundRange edges{codec_.canonical(bounds.lower), codec_.canonical(bounds.upper)};
+            const bool wanted =
+                edges.overlaps(window) &&
+                (today.keeps_everything || edges.upper > codec_.encode(today.lower));
+            if (wanted) {
+                plan_.provision.emplace_back(AttachPartition{detached.partition});
+                names_.insert(detached.partition.name);
+            }
+            // What stays out may come back later: up to where it begins, and no further, is for the
+            // slot before it.
+            const BoundRange covered = wanted ? bounds : keyless_start(bounds);
+            if (!covered.empty())
+                covered_.insert(
+                    std::ranges::upper_bound(covered_, covered.lower, {}, &BoundRange::lower),
+                    covered);
         }
     }
 
@@ -219,11 +232,25 @@ class Removing {
     void finish(const DetachedPartition& detached) {
         const Partition& partition = detached.partition;
         const bool surplus = is_surplus(partition.bounds);
-        if (surplus && detached.is_detached && !lookups_.is_empty(partition))
-            plan_.cleanup.emplace_back(AttachPartition{partition});
-        else if (detached.policy == CleanupPolicy::drop &&
-                 (surplus || is_outdated(partition.bounds)))
+        if (surplus && !lookups_.is_empty(partition)) {
+            if (detached.is_detached &&
+                place_in(windows_.today, partition.bounds) != Place::outdated &&
+                !is_taken(partition.bounds))
+                plan_.cleanup.emplace_back(AttachPartition{partition});
+        } else if (detached.policy == CleanupPolicy::drop &&
+                   (surplus || is_outdated(partition.bounds)))
             plan_.cleanup.emplace_back(DropPartition{partition, surplus});
+    }
+
+    // Whether something is, or will be, where a table with these bounds would be attached.
+    bool is_taken(const BoundRange& bounds) const {
+        const auto overlaps = [&](const BoundRange& each) { return each.overlaps(bounds); };
+        return std::ranges::any_of(parent_.partitions, overlaps, &Partition::bounds) ||
+               std::ranges::any_of(plan_.provision, overlaps, bounds_of) ||
+               std::ranges::any_of(plan_.cleanup, [&](const Action& action) {
+                   return std::holds_alternative<AttachPartition>(action) &&
+                          overlaps(bounds_of(action));
+               });
     }
 
     void remove(const Partition& partition) {
@@ -280,7 +307,7 @@ const Partition* existing_partition(const Action& action) {
 Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,
               const Lookups& lookups) {
     Plan plan;
-    Filling{parent, codec, lookups, plan}.fill(windows.work);
+    Filling{parent, codec, lookups, plan}.fill(windows);
     Removing{parent, codec, windows, lookups, plan}.remove();
     return plan;
 }

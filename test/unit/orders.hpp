@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "civil.hpp"
+#include "core/naming.hpp"
 #include "core/planner.hpp"
 #include "test_zones.hpp"
 
@@ -56,6 +57,33 @@ class Orders {
         pending.detach_pending = true;
         add(std::move(pending));
     }
+    // A partition for each slot between the two.
+    void add_slots(const std::string& lower, const std::string& upper) {
+        const Configuration& table = parent.configuration;
+        for (const Slot& slot : slots_of({table.interval, civil(lower), civil(upper), true}))
+            add(partition(slot_name(table.table_name, table.interval, slot),
+                          {codec.encode(slot.lower), codec.encode(slot.upper)}));
+    }
+    // What ppm detached.
+    void add_detached(const std::string& name, const std::string& lower, const std::string& upper,
+                      CleanupPolicy policy) {
+        add_detached({partition(name, bounds(lower, upper)), policy, true});
+    }
+    void add_detached(DetachedPartition each) {
+        parent.detached.push_back(std::move(each));
+        std::sort(parent.detached.begin(), parent.detached.end(),
+                  [](const DetachedPartition& a, const DetachedPartition& b) {
+                      return a.partition.bounds.lower < b.partition.bounds.lower;
+                  });
+    }
+    // What ppm began to detach and did not finish.
+    void add_pending_of_ppm(const std::string& name, const std::string& lower,
+                            const std::string& upper, CleanupPolicy policy) {
+        Partition pending = partition(name, bounds(lower, upper));
+        add_detached({pending, policy, false});
+        pending.detach_pending = true;
+        add(std::move(pending));
+    }
     void add_in_archive(const std::string& name, const std::string& lower,
                         const std::string& upper) {
         Partition elsewhere = partition(name, bounds(lower, upper));
@@ -84,13 +112,25 @@ class Orders {
     Plan plan(const std::string& lower, const std::string& upper) const {
         return plan(Window{parent.configuration.interval, civil(lower), civil(upper), true});
     }
+    // Of a work date, and of the real day where that is another.
+    Plan plan_on(const std::string& work_date) const { return plan_on(work_date, work_date); }
+    Plan plan_on(const std::string& work_date, const std::string& today) const {
+        return plan(Windows{.work = window_on(work_date), .today = window_on(today)});
+    }
     Plan plan(const Window& window) const { return plan(Windows{.work = window, .today = window}); }
     Plan plan(const Windows& windows) const {
         return plan_for(
             parent, codec, windows,
             {.relation_exists = [&](const std::string& name) { return relation_exists(name); },
              .is_empty =
-                 [&](const Partition& partition) { return with_rows.count(partition.name) == 0; }});
+                 [&](const Partition& partition) {
+                     asked_for_rows.insert(partition.name);
+                     return with_rows.count(partition.name) == 0;
+                 }});
+    }
+    Window window_on(const std::string& day) const {
+        const Configuration& table = parent.configuration;
+        return window_at(civil_day(day), table.interval, table.pre_provisioned, table.retention);
     }
 
     void execute(const Plan& plan) {
@@ -102,7 +142,12 @@ class Orders {
 
     // As the catalog would tell of the schema public.
     bool relation_exists(const std::string& name) const {
-        return other_relations.count(name) > 0 || is_partition(name);
+        const auto bears_it = [&](const DetachedPartition& each) {
+            return each.is_detached && each.partition.schema_name == "public" &&
+                   each.partition.name == name;
+        };
+        return other_relations.count(name) > 0 || is_partition(name) ||
+               std::any_of(parent.detached.begin(), parent.detached.end(), bears_it);
     }
 
     bool is_partition(const std::string& name) const {
@@ -117,6 +162,7 @@ class Orders {
     Parent parent;
     std::set<std::string> other_relations;  // in the schema public
     std::set<std::string> with_rows;
+    mutable std::set<std::string> asked_for_rows;  // by all plans
 
   private:
     RelationId last_relation_ = 100;
@@ -126,11 +172,36 @@ inline std::string line_of(const CreatePartition& create) {
     return create.name + ": " + to_text(create.lower) + " to " + to_text(create.upper);
 }
 
-inline Lines actions_of(const Plan& plan) {
+inline std::string line_of(const AttachPartition& attach) {
+    return "attach " + attach.partition.name;
+}
+
+inline std::string line_of(const FinalizeDetach& finalize) {
+    return "finalize " + finalize.partition.name;
+}
+
+inline std::string line_of(const DetachPartition& detach) {
+    return "detach " + detach.partition.name + (detach.concurrently ? "" : " plainly") +
+           (detach.only_if_empty ? " if empty" : "");
+}
+
+inline std::string line_of(const DropPartition& drop) {
+    return "drop " + drop.partition.name + (drop.only_if_empty ? " if empty" : "");
+}
+
+inline Lines lines_of(const std::vector<Action>& actions) {
     Lines lines;
-    for (const Action& action : plan.provision)
-        lines.push_back(line_of(std::get<CreatePartition>(action)));
+    for (const Action& action : actions)
+        lines.push_back(std::visit([](const auto& each) { return line_of(each); }, action));
     return lines;
+}
+
+inline Lines actions_of(const Plan& plan) {
+    return lines_of(plan.provision);
+}
+
+inline Lines cleanup_of(const Plan& plan) {
+    return lines_of(plan.cleanup);
 }
 
 // What is wanted, and why it cannot be.

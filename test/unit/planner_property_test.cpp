@@ -9,6 +9,7 @@
 #include "core/planner.hpp"
 #include "printers.hpp"
 #include "random_orders.hpp"
+#include "uuid_bounds.hpp"
 
 namespace ppm {
 namespace {
@@ -26,13 +27,6 @@ std::vector<CreatePartition> created_by(const Plan& plan) {
     for (const Action& action : plan.provision)
         created.push_back(std::get<CreatePartition>(action));
     return created;
-}
-
-// Whether no key can lie between the two: both are of one millisecond, and not even its first
-// UUIDv7 lies below the upper one.
-bool is_sliver(const KeyCodec& codec, const BoundRange& range) {
-    return codec.type() == KeyType::uuid && range.lower.kind() == Bound::Kind::value &&
-           range.upper <= Bound::of_bytes(uuidv7_lower_bound(uuidv7_instant(range.lower.bytes())));
 }
 
 class EveryPlan : public testing::TestWithParam<std::tuple<Interval, KeyType>> {

@@ -5,23 +5,10 @@
 #include "core/planner.hpp"
 #include "orders.hpp"
 #include "printers.hpp"
+#include "uuid_bounds.hpp"
 
 namespace ppm {
 namespace {
-
-Instant utc_instant(const std::string& time) {
-    return Instant{civil(time).time_since_epoch()};
-}
-
-Bound versioned(const std::string& time) {
-    return Bound::of_bytes(uuidv7_lower_bound(utc_instant(time)));
-}
-
-Bound bare(const std::string& time) {
-    Uuid uuid = uuidv7_lower_bound(utc_instant(time));
-    std::fill(uuid.begin() + 6, uuid.end(), std::uint8_t{0});
-    return Bound::of_bytes(uuid);
-}
 
 class UuidPlanner : public testing::Test {
   protected:

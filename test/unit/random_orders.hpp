@@ -16,13 +16,15 @@ namespace ppm {
 
 class RandomOrders {
   public:
-    RandomOrders(Interval interval, KeyType key_type, const TimeZone& zone, unsigned seed)
-        : orders{interval, key_type, zone}, random_{seed}, interval_{interval} {
+    // Partitions lie in the window, or up to `reach` slots beside it.
+    RandomOrders(Interval interval, KeyType key_type, const TimeZone& zone, unsigned seed,
+                 int reach = 1)
+        : orders{interval, key_type, zone}, random_{seed}, interval_{interval}, reach_{reach} {
         // Each in a statement of its own: compilers differ in the order of arguments.
-        const Date today = day();
-        const int pre_provisioned = 1 + below(4);
-        const int retention = below(4);
-        window = window_at(today, interval, pre_provisioned, retention);
+        today_ = day();
+        pre_provisioned_ = 1 + below(4);
+        retention_ = below(4);
+        window = window_at(today_, interval, pre_provisioned_, retention_);
 
         if (one_in(4))
             orders.parent.configuration.table_name = std::string(one_in(2) ? 40U : 46U, 'o');
@@ -37,7 +39,7 @@ class RandomOrders {
     Orders orders;
     Window window{};
 
-  private:
+  protected:
     int below(int limit) { return static_cast<int>(random_() % static_cast<unsigned>(limit)); }
     bool one_in(int cases) { return below(cases) == 0; }
 
@@ -58,11 +60,10 @@ class RandomOrders {
         return std::chrono::floor<std::chrono::days>(time);
     }
 
-    // In the window, or up to a slot beside it.
     LocalTime edge() {
         const LocalTime time =
-            between(std::max(slots_after(interval_, window.lower, -1), calendar_begin),
-                    slots_after(interval_, window.upper, 1));
+            between(std::max(slots_after(interval_, window.lower, -reach_), calendar_begin),
+                    slots_after(interval_, window.upper, reach_));
         switch (below(8)) {
             case 0:
                 return slot_at(static_cast<Interval>(below(5)), time).lower;
@@ -133,6 +134,10 @@ class RandomOrders {
 
     std::mt19937 random_;
     Interval interval_;
+    int reach_;
+    Date today_{};
+    int pre_provisioned_ = 0;
+    int retention_ = 0;
 };
 
 }  // namespace ppm

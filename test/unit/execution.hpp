@@ -1,0 +1,111 @@
+// Executes plans on the table in memory, as ppm does on the real one, and tells what PostgreSQL or
+// ppm itself would refuse.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "orders.hpp"
+
+namespace ppm {
+
+class Execution {
+  public:
+    explicit Execution(Orders& orders) : orders_{orders} {}
+
+    void execute(const Plan& plan) {
+        execute(plan.provision);
+        execute(plan.cleanup);
+    }
+    void execute(const std::vector<Action>& actions) {
+        for (const Action& action : actions)
+            std::visit([&](const auto& each) { execute(each); }, action);
+    }
+
+    Lines refused;
+
+  private:
+    void execute(const CreatePartition& create) {
+        if (orders_.relation_exists(create.name) || is_taken(create.bounds))
+            return refuse(create);
+        orders_.add(orders_.partition(create.name, create.bounds));
+    }
+
+    void execute(const AttachPartition& attach) {
+        const auto entry = detached(attach.partition);
+        if (entry == ledger().end() || !entry->is_detached || is_taken(attach.partition.bounds))
+            return refuse(attach);
+        orders_.add(entry->partition);
+        ledger().erase(entry);
+    }
+
+    // Somebody else's is kept.
+    void execute(const FinalizeDetach& finalize) {
+        const auto partition = attached(finalize.partition);
+        if (partition == partitions().end() || !partition->detach_pending)
+            return refuse(finalize);
+        detach(partition, CleanupPolicy::detach);
+    }
+
+    void execute(const DetachPartition& action) {
+        const auto partition = attached(action.partition);
+        if (partition == partitions().end() || any_is_pending() ||
+            action.concurrently == orders_.parent.default_partition.has_value() ||
+            (action.only_if_empty && has_rows(action.partition)))
+            return refuse(action);
+        detach(partition, orders_.parent.configuration.cleanup_policy);
+    }
+
+    void execute(const DropPartition& drop) {
+        const auto entry = detached(drop.partition);
+        if (entry == ledger().end() || !entry->is_detached)
+            return refuse(drop);
+        if (!drop.only_if_empty || !has_rows(drop.partition))
+            ledger().erase(entry);
+    }
+
+    void detach(std::vector<Partition>::iterator partition, CleanupPolicy policy) {
+        partition->detach_pending = false;
+        if (const auto known = detached(*partition); known != ledger().end())
+            known->is_detached = true;
+        else
+            orders_.add_detached({*partition, policy, true});
+        partitions().erase(partition);
+    }
+
+    void refuse(const auto& action) { refused.push_back(line_of(action)); }
+
+    bool is_taken(const BoundRange& bounds) {
+        return std::any_of(partitions().begin(), partitions().end(),
+                           [&](const Partition& each) { return each.bounds.overlaps(bounds); });
+    }
+
+    bool any_is_pending() {
+        return std::any_of(partitions().begin(), partitions().end(),
+                           [](const Partition& each) { return each.detach_pending; });
+    }
+
+    bool has_rows(const Partition& partition) const {
+        return orders_.with_rows.count(partition.name) > 0;
+    }
+
+    std::vector<Partition>& partitions() { return orders_.parent.partitions; }
+    std::vector<DetachedPartition>& ledger() { return orders_.parent.detached; }
+
+    std::vector<Partition>::iterator attached(const Partition& partition) {
+        return std::find_if(partitions().begin(), partitions().end(), [&](const Partition& each) {
+            return each.relation == partition.relation;
+        });
+    }
+    std::vector<DetachedPartition>::iterator detached(const Partition& partition) {
+        return std::find_if(ledger().begin(), ledger().end(), [&](const DetachedPartition& each) {
+            return each.partition.relation == partition.relation;
+        });
+    }
+
+    Orders& orders_;
+};
+
+}  // namespace ppm

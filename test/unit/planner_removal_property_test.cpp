@@ -1,0 +1,285 @@
+// What must hold whatever the partitions, what was detached before, and the work date: tried on
+// random ones.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "core/planner.hpp"
+#include "execution.hpp"
+#include "printers.hpp"
+#include "random_removals.hpp"
+#include "uuid_bounds.hpp"
+
+namespace ppm {
+namespace {
+
+const std::pair<const char*, const TimeZone*> all_zones[] = {{"UTC", &zones::utc},
+                                                             {"Kolkata", &zones::kolkata},
+                                                             {"Sao_Paulo", &zones::sao_paulo},
+                                                             {"Havana", &zones::havana},
+                                                             {"Apia", &zones::apia}};
+
+constexpr unsigned cases_per_zone = 200;  // and 20 pairs of interval and type: 20,000 in all
+
+// A table and its windows, and the same table after the plan was executed.
+struct Case {
+    const Orders& before;
+    const Windows& windows;
+    const Plan& plan;
+    const Orders& after;
+    const Execution& execution;
+
+    BoundRange canonical(const BoundRange& bounds) const {
+        return {before.codec.canonical(bounds.lower), before.codec.canonical(bounds.upper)};
+    }
+    BoundRange bounds(const Window& window) const {
+        return {before.codec.encode(window.lower), before.codec.encode(window.upper)};
+    }
+    bool reaches_into(const Window& window, const Partition& partition) const {
+        return canonical(partition.bounds).overlaps(bounds(window));
+    }
+    bool is_outdated(const Window& window, const Partition& partition) const {
+        return !window.keeps_everything &&
+               canonical(partition.bounds).upper <= bounds(window).lower;
+    }
+    bool is_outdated_by_both(const Partition& partition) const {
+        return is_outdated(windows.work, partition) && is_outdated(windows.today, partition);
+    }
+    bool is_surplus(const Partition& partition) const {
+        return lies_outside_both(partition) && !is_outdated_by_both(partition) &&
+               before.codec.decode(partition.bounds.upper) != plus_infinity;
+    }
+    bool lies_outside_both(const Partition& partition) const {
+        const auto lies_outside = [&](const Window& window) {
+            return is_outdated(window, partition) ||
+                   canonical(partition.bounds).lower >= bounds(window).upper;
+        };
+        return lies_outside(windows.work) && lies_outside(windows.today);
+    }
+    bool had_rows(const Partition& partition) const {
+        return before.with_rows.count(partition.name) > 0;
+    }
+    bool is_kept(const Partition& partition) const {
+        return std::any_of(
+            after.parent.partitions.begin(), after.parent.partitions.end(),
+            [&](const Partition& each) { return each.relation == partition.relation; });
+    }
+    bool exists(const Partition& partition) const {
+        return is_kept(partition) ||
+               std::any_of(after.parent.detached.begin(), after.parent.detached.end(),
+                           [&](const DetachedPartition& each) {
+                               return each.partition.relation == partition.relation;
+                           });
+    }
+};
+
+bool overlaps_any(const std::vector<BoundRange>& ranges, const BoundRange& range) {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [&](const BoundRange& each) { return each.overlaps(range); });
+}
+
+std::vector<BoundRange> bounds_of_all(const std::vector<Partition>& partitions) {
+    std::vector<BoundRange> all;
+    for (const Partition& each : partitions)
+        all.push_back(each.bounds);
+    return all;
+}
+
+class EveryCleanup : public testing::TestWithParam<std::tuple<Interval, KeyType>> {
+  protected:
+    template <typename Property>
+    static void for_each_case(Property property) {
+        const auto [interval, key_type] = GetParam();
+        for (const auto& [zone_name, zone] : all_zones)
+            for (unsigned seed = 1; seed <= cases_per_zone; ++seed) {
+                SCOPED_TRACE(std::string{zone_name} + ", seed " + std::to_string(seed));
+                const RandomRemovals random{interval, key_type, *zone, seed};
+                const Plan plan = random.orders.plan(random.windows);
+                Orders orders = random.orders;
+                Execution execution{orders};
+                execution.execute(plan);
+                property(Case{random.orders, random.windows, plan, orders, execution});
+                if (testing::Test::HasFailure())
+                    return;
+            }
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(, EveryCleanup,
+                         testing::Combine(testing::Values(Interval::daily, Interval::weekly,
+                                                          Interval::monthly, Interval::quarterly,
+                                                          Interval::yearly),
+                                          testing::Values(KeyType::date, KeyType::timestamp,
+                                                          KeyType::timestamptz, KeyType::uuid)),
+                         [](const auto& test) {
+                             return std::string{name_of(std::get<0>(test.param))} + "_" +
+                                    std::string{name_of(std::get<1>(test.param))};
+                         });
+
+TEST_P(EveryCleanup, CanBeExecuted) {
+    for_each_case([](const Case& each) { EXPECT_EQ(each.execution.refused, Lines{}); });
+}
+
+TEST_P(EveryCleanup, KeepsWhatReachesIntoEitherWindow) {
+    for_each_case([](const Case& each) {
+        for (const Partition& partition : each.before.parent.partitions)
+            if (!partition.detach_pending && (each.reaches_into(each.windows.work, partition) ||
+                                              each.reaches_into(each.windows.today, partition))) {
+                EXPECT_TRUE(each.is_kept(partition)) << partition.name;
+            }
+    });
+}
+
+TEST_P(EveryCleanup, DetachesRowsOnlyIfOutdatedByBothWindows) {
+    for_each_case([](const Case& each) {
+        for (const Partition& partition : each.before.parent.partitions)
+            if (!partition.detach_pending && !each.is_kept(partition) && each.had_rows(partition)) {
+                EXPECT_TRUE(each.is_outdated_by_both(partition)) << partition.name;
+            }
+    });
+}
+
+TEST_P(EveryCleanup, DropsOnlyWhatIsOutdatedByBothWindowsOrEmptySurplus) {
+    for_each_case([](const Case& each) {
+        std::vector<Partition> all = each.before.parent.partitions;
+        for (const DetachedPartition& entry : each.before.parent.detached)
+            all.push_back(entry.partition);
+        for (const Partition& partition : all)
+            EXPECT_TRUE(each.exists(partition) || each.is_outdated_by_both(partition) ||
+                        (each.is_surplus(partition) && !each.had_rows(partition)))
+                << partition.name;
+    });
+}
+
+TEST_P(EveryCleanup, DropsOnlyWhatIsDetachedBefore) {
+    for_each_case([](const Case& each) {
+        std::map<RelationId, CleanupPolicy> detached;
+        for (const DetachedPartition& entry : each.before.parent.detached)
+            detached.insert({entry.partition.relation, entry.policy});
+        for (const Action& action : each.plan.cleanup) {
+            const Partition& partition = *existing_partition(action);
+            if (std::holds_alternative<DetachPartition>(action))
+                detached[partition.relation] = each.before.parent.configuration.cleanup_policy;
+            if (!std::holds_alternative<DropPartition>(action))
+                continue;
+            const auto found = detached.find(partition.relation);
+            ASSERT_NE(found, detached.end()) << partition.name;
+            EXPECT_EQ(found->second, CleanupPolicy::drop) << partition.name;
+        }
+    });
+}
+
+TEST_P(EveryCleanup, LeavesTheDefaultPartitionAlone) {
+    for_each_case([](const Case& each) {
+        if (!each.before.parent.default_partition)
+            return;
+        for (const auto* actions : {&each.plan.provision, &each.plan.cleanup})
+            for (const Action& action : *actions)
+                if (const Partition* partition = existing_partition(action)) {
+                    EXPECT_NE(partition->relation, each.before.parent.default_partition->relation);
+                }
+    });
+}
+
+TEST_P(EveryCleanup, RemovesAllThatIsOutdatedAndAllEmptySurplus) {
+    for_each_case([](const Case& each) {
+        for (const Partition& partition : each.before.parent.partitions)
+            if (each.is_outdated_by_both(partition) ||
+                (each.is_surplus(partition) && !each.had_rows(partition))) {
+                EXPECT_FALSE(each.is_kept(partition)) << partition.name;
+            }
+    });
+}
+
+// What is outdated by today may stay away whatever the work date.
+TEST_P(EveryCleanup, AttachesAgainTheRowsThatAreNotOutdatedWhereNothingElseIs) {
+    for_each_case([](const Case& each) {
+        const auto taken_before = bounds_of_all(each.before.parent.partitions);
+        const auto taken_after = bounds_of_all(each.after.parent.partitions);
+        for (const auto& [partition, policy, is_detached] : each.before.parent.detached)
+            if (is_detached && !each.is_outdated(each.windows.today, partition) &&
+                (each.reaches_into(each.windows.work, partition) ||
+                 (each.is_surplus(partition) && each.had_rows(partition)))) {
+                EXPECT_TRUE(each.is_kept(partition) ||
+                            overlaps_any(taken_before, partition.bounds) ||
+                            overlaps_any(taken_after, partition.bounds))
+                    << partition.name;
+            }
+    });
+}
+
+TEST_P(EveryCleanup, LeavesTheWindowCoveredButForObstacles) {
+    for_each_case([](const Case& each) {
+        std::vector<BoundRange> settled = bounds_of_all(each.after.parent.partitions);
+        for (const Obstacle& obstacle : each.plan.obstacles)
+            settled.push_back(obstacle.wanted.bounds);
+        std::sort(settled.begin(), settled.end(),
+                  [](const BoundRange& a, const BoundRange& b) { return a.lower < b.lower; });
+        for (const BoundRange& hole : holes_in(each.bounds(each.windows.work), settled))
+            EXPECT_TRUE(is_sliver(each.before.codec, hole)) << testing::PrintToString(hole);
+    });
+}
+
+TEST_P(EveryCleanup, LeavesNoDetachPending) {
+    for_each_case([](const Case& each) {
+        for (const Partition& partition : each.after.parent.partitions)
+            EXPECT_FALSE(partition.detach_pending) << partition.name;
+    });
+}
+
+TEST_P(EveryCleanup, LeavesNoOverlap) {
+    for_each_case([](const Case& each) {
+        const std::vector<Partition>& partitions = each.after.parent.partitions;
+        for (std::size_t i = 1; i < partitions.size(); ++i)
+            EXPECT_LE(partitions[i - 1].bounds.upper, partitions[i].bounds.lower)
+                << partitions[i - 1].name << " and " << partitions[i].name;
+    });
+}
+
+TEST_P(EveryCleanup, IsTheSameAfterProvision) {
+    for_each_case([](const Case& each) {
+        Orders provisioned = each.before;
+        Execution{provisioned}.execute(each.plan.provision);
+        EXPECT_EQ(cleanup_of(provisioned.plan(each.windows)), cleanup_of(each.plan));
+    });
+}
+
+// What is removed stands in the way until then: of provision by its name or as a pending detach, of
+// what was detached by its bounds.
+TEST_P(EveryCleanup, LeavesToASecondPlanOnlyWhatWasInTheWayOfTheFirst) {
+    for_each_case([](const Case& each) {
+        std::vector<BoundRange> obstacles;
+        for (const Obstacle& obstacle : each.plan.obstacles)
+            obstacles.push_back(obstacle.wanted.bounds);
+        std::vector<BoundRange> removed;
+        for (const Action& action : each.plan.cleanup)
+            if (!std::holds_alternative<AttachPartition>(action))
+                removed.push_back(bounds_of(action));
+
+        const Plan second = each.after.plan(each.windows);
+        for (const auto* actions : {&second.provision, &second.cleanup})
+            for (const Action& action : *actions)
+                EXPECT_TRUE(overlaps_any(
+                    std::holds_alternative<CreatePartition>(action) ? obstacles : removed,
+                    bounds_of(action)))
+                    << lines_of({action}).front();
+    });
+}
+
+TEST_P(EveryCleanup, LeavesNothingToAThirdPlan) {
+    for_each_case([](const Case& each) {
+        Orders orders = each.after;
+        Execution execution{orders};
+        execution.execute(orders.plan(each.windows));
+        EXPECT_EQ(execution.refused, Lines{});
+        const Plan third = orders.plan(each.windows);
+        EXPECT_EQ(actions_of(third), Lines{});
+        EXPECT_EQ(cleanup_of(third), Lines{});
+    });
+}
+
+}  // namespace
+}  // namespace ppm

@@ -1,0 +1,108 @@
+// Random states of the table public.orders from which something is to be removed.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/coverage.hpp"
+#include "random_orders.hpp"
+
+namespace ppm {
+
+class RandomRemovals : public RandomOrders {
+  public:
+    RandomRemovals(Interval interval, KeyType key_type, const TimeZone& zone, unsigned seed)
+        : RandomOrders{interval, key_type, zone, seed, 4} {
+        Configuration& configuration = orders.parent.configuration;
+        configuration.cleanup_policy = policy();
+        configuration.pre_provisioned = pre_provisioned_;
+        configuration.retention = one_in(5) ? std::nullopt : std::optional{retention_};
+        const Date other_day = day_beside_today();
+        windows = {window_of(today_), window_of(other_day)};
+        if (one_in(2))
+            std::swap(windows.work, windows.today);
+
+        for (int count = below(5); count > 0; --count)
+            add_detached();
+        for (const Partition& each : orders.parent.partitions)
+            if (each.detach_pending && one_in(2))
+                add_intent(each);
+        add_rows();
+    }
+
+    Windows windows{};
+
+  private:
+    CleanupPolicy policy() { return one_in(2) ? CleanupPolicy::detach : CleanupPolicy::drop; }
+
+    Window window_of(Date day) const {
+        return window_at(day, interval_, pre_provisioned_, orders.parent.configuration.retention);
+    }
+
+    // The same day, one not far away, or any.
+    Date day_beside_today() {
+        const int which = below(3);
+        if (which == 0)
+            return today_;
+        if (which == 1)
+            return day();
+        const LocalTime time =
+            slots_after(interval_, slot_at(interval_, today_).lower, below(13) - 6);
+        return std::chrono::floor<std::chrono::days>(
+            std::clamp(time, calendar_begin, calendar_end - std::chrono::days{1}));
+    }
+
+    // What lies anywhere, or only where no partition does.
+    void add_detached() {
+        const BoundRange range = some_range();
+        if (range.empty())
+            return;
+        if (one_in(3)) {
+            add_detached(range);
+            return;
+        }
+        std::vector<BoundRange> taken;
+        for (const Partition& each : orders.parent.partitions)
+            taken.push_back(each.bounds);
+        for (const BoundRange& hole : holes_in(range, taken))
+            add_detached(hole);
+    }
+
+    BoundRange some_range() {
+        if (one_in(2)) {
+            const Slot slot = slot_at(interval_, edge());
+            return {orders.codec.encode(slot.lower), orders.codec.encode(slot.upper)};
+        }
+        const Bound one = one_in(8) ? Bound::min_value() : bound();
+        const Bound other = one_in(12) ? Bound::max_value() : bound();
+        return {std::min(one, other), std::max(one, other)};
+    }
+
+    void add_detached(const BoundRange& bounds) {
+        Partition partition = orders.partition(some_name(bounds), bounds);
+        if (orders.relation_exists(partition.name))
+            partition.name = "orders_" + std::to_string(partition.relation);
+        if (one_in(12))
+            partition.schema_name = "archive";
+        orders.add_detached({std::move(partition), policy(), true});
+    }
+
+    void add_intent(Partition partition) {
+        partition.detach_pending = false;
+        orders.add_detached({std::move(partition), policy(), false});
+    }
+
+    void add_rows() {
+        for (const Partition& each : orders.parent.partitions)
+            if (one_in(2))
+                orders.with_rows.insert(each.name);
+        for (const DetachedPartition& each : orders.parent.detached)
+            if (one_in(2))
+                orders.with_rows.insert(each.partition.name);
+    }
+};
+
+}  // namespace ppm
