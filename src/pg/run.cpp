@@ -27,8 +27,7 @@ class ParentRun {
         if (!has_work(managed.parent))
             return std::move(failures_);
 
-        std::optional<AdvisoryLock> lock;
-        keep_others_off(managed.parent, lock);
+        keep_others_off(managed.parent);
         const Oid relation = managed.parent.table->relation;
         // Looks at the parent afresh before every attempt: it may have changed meanwhile.
         for (int attempt = 1;; ++attempt) {
@@ -119,11 +118,11 @@ class ParentRun {
     }
 
     // Waits for other calls that work on the same table, for ppm.lock_timeout at most.
-    void keep_others_off(const Parent& parent, std::optional<AdvisoryLock>& lock) {
+    void keep_others_off(const Parent& parent) {
         const auto lifetime =
             session_.atomic() ? AdvisoryLock::Lifetime::transaction : AdvisoryLock::Lifetime::scope;
         try {
-            session_.step([&] { lock.emplace(parent.table->relation, lifetime); });
+            session_.step([&] { lock_.emplace(parent.table->relation, lifetime); });
         } catch (const Error& error) {
             if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
                 throw;
@@ -135,7 +134,9 @@ class ParentRun {
     Session& session_;
     const Clock& clock_;
     const Task& task_;
-    std::unique_ptr<Executor> executor_;
+    std::optional<AdvisoryLock> lock_;
+    std::unique_ptr<Executor>
+        executor_;  // and with it its worker, which ends before the lock is given up
     Plan plan_;
     std::vector<Failure> failures_;
 };
