@@ -28,6 +28,8 @@ struct Configuration {
     CleanupPolicy cleanup_policy;
     std::string timezone;
 
+    bool operator==(const Configuration&) const = default;
+
     // `public.orders`, for messages.
     std::string qualified_name() const { return schema_name + "." + table_name; }
 };

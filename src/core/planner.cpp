@@ -238,6 +238,7 @@ class Removing {
                 !is_taken(partition.bounds))
                 plan_.cleanup.emplace_back(AttachPartition{partition});
         } else if (detached.policy == CleanupPolicy::drop &&
+                   parent_.configuration.cleanup_policy == CleanupPolicy::drop &&
                    (surplus || is_outdated(partition.bounds)))
             plan_.cleanup.emplace_back(DropPartition{partition, surplus});
     }

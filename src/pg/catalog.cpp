@@ -149,6 +149,32 @@ std::optional<ManagedParent> read_parent(const std::string& schema_name,
     return parents.empty() ? std::nullopt : std::optional{std::move(parents.front())};
 }
 
+void require_same_configuration(const Parent& parent) {
+    const Configuration& before = parent.configuration;
+    const auto now = read_parent(before.schema_name, before.table_name);
+    if (!now || now->parent.configuration != before)
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "the configuration of table " + in_quotes(before.qualified_name()) +
+                           " was changed meanwhile",
+                       {},
+                       "Call the procedure again."};
+}
+
+void require_same_bounds(const ManagedParent& managed, const Partition& partition) {
+    std::vector<ManagedParent> parents{managed};
+    parents.front().parent.partitions.clear();
+    read_partitions(parents);
+    const auto same = [&](const Partition& each) {
+        return each.relation == partition.relation && each.bounds == partition.bounds;
+    };
+    if (std::ranges::none_of(parents.front().parent.partitions, same))
+        throw PpmError{
+            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "partition " + in_quotes(partition.name) + " was detached or attached anew meanwhile",
+            {},
+            "Call the procedure again."};
+}
+
 void read_partitions(std::vector<ManagedParent>& parents) {
     std::map<Oid, Parent*> by_relation;
     std::vector<Oid> relations;
@@ -196,7 +222,7 @@ Plan plan_for(const ManagedParent& managed, const Clock& clock) {
                                                  ObjectIdGetDatum(schema));
                 });
             },
-        .is_empty = [](const Partition& partition) { return !has_rows(partition.relation); }};
+        .is_empty = [](const Partition& partition) { return !may_have_rows(partition.relation); }};
     return plan_for(parent, KeyCodec{*parent.table->key_type, *managed.zone},
                     {window(clock.today(*managed.zone)), window(clock.real_today(*managed.zone))},
                     lookups);

@@ -24,6 +24,13 @@ std::vector<ManagedParent> read_parents(std::optional<Oid> relation);
 std::optional<ManagedParent> read_parent(const std::string& schema_name,
                                          const std::string& table_name);
 
+// Throws 55000 if the parent is not configured any more as it was when it was read.
+void require_same_configuration(const Parent& parent);
+
+// Throws 55000 if the partition's bounds are not any more what they were when it was read. Under a
+// lock on it.
+void require_same_bounds(const ManagedParent& managed, const Partition& partition);
+
 // Reads the partitions, and what was detached, of those parents that are valid.
 void read_partitions(std::vector<ManagedParent>& parents);
 

@@ -38,19 +38,26 @@ class Cleaning final : public Executor {
     // Somebody else's removal is finished, too: nothing of the parent can be detached before. What
     // comes of it is kept.
     void finalize(const ManagedParent& managed, const Partition& partition) {
-        session_.step([&] { record_detach(managed, partition, CleanupPolicy::detach, true); });
-        // It waits for every older snapshot in the database, and nobody waits for it: new queries
-        // do not see the partition.
-        const int wait = statement_timeout();
+        session_.step([&] {
+            require_same_configuration(managed.parent);
+            record_detach(managed, partition, CleanupPolicy::detach, true);
+        });
+        // FINALIZE waits for every older snapshot in the database, under its locks. Waiting first,
+        // without any, is in nobody's way, and may take longer.
         session_.step(
-            [&] {
-                lock_parent(managed.parent);
-                lock_partition(partition, false);
-                execute_as_owner(managed.parent, detach_statement(parent_identifier(managed.parent),
-                                                                  partition_identifier(partition),
-                                                                  Detach::finalize));
+            [] {
+                const StatementTimeout timeout{statement_timeout()};
+                wait_for_older_snapshots();
             },
-            wait);
+            statement_timeout());
+        session_.step([&] {
+            lock_parent(managed.parent);
+            lock_partition(partition, false);
+            execute_as_owner(managed.parent,
+                             detach_statement(parent_identifier(managed.parent),
+                                              partition_identifier(partition), Detach::finalize));
+            confirm_detached(partition);
+        });
         say("finished detaching", managed, partition.schema_name, partition.name, partition.bounds);
     }
 
@@ -68,12 +75,13 @@ class Cleaning final : public Executor {
     void detach_concurrently(const ManagedParent& managed, const Partition& partition) {
         session_.step([&] {
             lock_parent(managed.parent);
+            require_same_configuration(managed.parent);
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy, false);
         });
         try {
             if (!worker_)
                 worker_.emplace(managed.parent.table->owner);
-            worker_->detach(managed.parent.table->relation, partition);
+            worker_->detach(*managed.parent.table, partition);
         } catch (const Error& error) {
             // It may have died; and before the catalog is asked what came of it, it must be over.
             worker_.reset();
@@ -81,6 +89,7 @@ class Cleaning final : public Executor {
                 session_.step([&] { prune_detached(managed.parent); });
             throw;
         }
+        session_.step([&] { confirm_detached(partition); });
     }
 
     // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
@@ -88,7 +97,10 @@ class Cleaning final : public Executor {
         session_.step([&] {
             lock_parent(managed.parent, AccessExclusiveLock);
             lock_partition(partition, false);
+            require_same_configuration(managed.parent);
+            require_same_bounds(managed, partition);
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy, false);
+            confirm_detached(partition);
             execute_as_owner(managed.parent,
                              detach_statement(parent_identifier(managed.parent),
                                               partition_identifier(partition), Detach::plain));
@@ -125,15 +137,16 @@ class Cleaning final : public Executor {
             return;
         session_.step([&] {
             lock_partition(partition, true);
+            require_same_configuration(managed.parent);
             if (action.only_if_empty && has_rows(partition.relation))
                 throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                                "surplus partition " + in_quotes(partition.name) +
                                    " got rows while it was being removed",
                                {},
                                "The next call attaches it again."};
+            forget_detached(partition);
             const char kind = call([&] { return get_rel_relkind(partition.relation); });
             execute_as_owner(managed.parent, drop_statement(partition_identifier(partition), kind));
-            forget_detached(partition);
         });
         say("dropped", managed, partition.schema_name, partition.name, partition.bounds);
     }

@@ -1,5 +1,6 @@
 #include "pg/ledger.hpp"
 
+#include "core/text.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/spi.hpp"
 
@@ -36,13 +37,16 @@ Parameter timestamp_parameter(LocalTime time) {
 
 constexpr char read_query[] =
     "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
-    "d.cleanup_policy = 'drop', NOT r.relispartition "
+    "d.cleanup_policy = 'drop' AND (d.confirmed OR r.relispartition), NOT r.relispartition "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
     " WHERE d.parent = ANY ($1) ORDER BY d.lower_bound";
 
 constexpr char prune_statement[] =
     "DELETE FROM ppm.detached d WHERE d.parent = $1 AND NOT EXISTS "
     "(SELECT FROM pg_class r, pg_namespace n WHERE " AGREES ")";
+
+constexpr char forget_statement[] =
+    "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n WHERE d.relation = $1 AND " AGREES;
 
 constexpr char record_statement[] =
     "INSERT INTO ppm.detached (relation, parent, schema_name, table_name, detached_schema, "
@@ -57,7 +61,8 @@ constexpr char overwrite[] =
     " detached_schema = excluded.detached_schema, detached = excluded.detached,"
     " lower_bound = excluded.lower_bound, upper_bound = excluded.upper_bound,"
     " lower_value = excluded.lower_value, upper_value = excluded.upper_value,"
-    " cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at";
+    " cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, confirmed = "
+    "false";
 
 }  // namespace
 
@@ -78,9 +83,20 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
              text_parameter(policy == CleanupPolicy::drop ? "drop" : "detach")});
 }
 
+void confirm_detached(const Partition& partition) {
+    const UserContext owner{ledger_owner()};
+    execute("UPDATE ppm.detached SET confirmed = true WHERE relation = $1",
+            {oid_parameter(partition.relation)});
+}
+
 void forget_detached(const Partition& partition) {
     const UserContext owner{ledger_owner()};
-    execute("DELETE FROM ppm.detached WHERE relation = $1", {oid_parameter(partition.relation)});
+    if (execute(forget_statement, {oid_parameter(partition.relation)}) != 1)
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "ppm.detached and the catalog do not agree on table " +
+                           in_quotes(partition.schema_name + "." + partition.name) + " any more",
+                       {},
+                       "Call the procedure again."};
 }
 
 void prune_detached(const Parent& parent) {

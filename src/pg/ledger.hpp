@@ -13,6 +13,12 @@ namespace ppm {
 void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy,
                    bool only_if_unknown);
 
+// Records that ppm has detached it: from here on it may be dropped. Without, the table could be one
+// that somebody else detached, after ppm had been interrupted before it did.
+void confirm_detached(const Partition& partition);
+
+// Before the table is dropped, or attached, under a lock on it. Throws 55000 if the catalog
+// contradicts the entry, or there is none.
 void forget_detached(const Partition& partition);
 
 // Forgets what the catalog contradicts: relations that are gone, renamed, or partitions again.

@@ -67,10 +67,10 @@ class Provisioning final : public Executor {
 
 void attach_again(const ManagedParent& managed, const Partition& partition) {
     lock_partition(partition, true);
+    forget_detached(partition);
     require_no_rows_in_default(managed, partition.bounds);
     execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
                                                       partition.name, partition.bounds));
-    forget_detached(partition);
 }
 
 constinit const Task provision{.verb = "provision",

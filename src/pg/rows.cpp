@@ -55,6 +55,11 @@ bool has_rows(Oid relation) {
     });
 }
 
+bool may_have_rows(Oid relation) {
+    return !call([=] { return ConditionalLockRelationOid(relation, AccessShareLock); }) ||
+           has_rows(relation);
+}
+
 bool has_rows_within(Oid relation, const std::string& column, KeyType type,
                      const BoundRange& range) {
     return call([&] {

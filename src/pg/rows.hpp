@@ -13,6 +13,10 @@ namespace ppm {
 // counts as having rows: only its server knows. Takes ACCESS SHARE locks. Throws PostgresError.
 bool has_rows(Oid relation);
 
+// The same, but for a relation that somebody has locked against readers: it counts as having rows,
+// and is not waited for.
+bool may_have_rows(Oid relation);
+
 // Whether it has one whose `column`, a key of type `type`, lies in `range`. Foreign tables are
 // passed over, as ATTACH PARTITION passes over them.
 bool has_rows_within(Oid relation, const std::string& column, KeyType type,

@@ -74,7 +74,10 @@ void lock_parent(const Parent& parent, LOCKMODE mode) {
 void lock_partition(const Partition& partition, bool detached) {
     const StatementTimeout timeout{statement_timeout()};
     const bool is_still = call([&] {
+        // Of one that is partitioned itself the leaves, too: their rows can be written to without
+        // it.
         LockRelationOid(partition.relation, AccessExclusiveLock);
+        find_all_inheritors(partition.relation, AccessExclusiveLock, nullptr);
         const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition.relation));
         if (!HeapTupleIsValid(tuple))
             return false;
@@ -91,6 +94,14 @@ void lock_partition(const Partition& partition, bool detached) {
                            " was renamed, replaced, attached or detached meanwhile",
                        {},
                        "Call the procedure again."};
+}
+
+void wait_for_older_snapshots() {
+    call([] {
+        PushActiveSnapshot(GetLatestSnapshot());
+        WaitForOlderSnapshots(GetActiveSnapshot()->xmin, false);
+        PopActiveSnapshot();
+    });
 }
 
 void execute_as_owner(const Parent& parent, const std::string& statement) {

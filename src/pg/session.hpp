@@ -80,6 +80,10 @@ void lock_parent(const Parent& parent, LOCKMODE mode = ShareUpdateExclusiveLock)
 // not.
 void lock_partition(const Partition& partition, bool detached);
 
+// Waits until every transaction has ended that still sees the database as it was until now. Holds
+// no lock meanwhile.
+void wait_for_older_snapshots();
+
 // Runs a statement as the parent's owner under ppm.statement_timeout. Settings that the owner's own
 // code may change meanwhile are as before afterwards.
 void execute_as_owner(const Parent& parent, const std::string& statement);

@@ -121,13 +121,14 @@ Rows query(const char* sql, std::initializer_list<Parameter> parameters) {
     return Rows{SPI_tuptable, SPI_processed};
 }
 
-void execute(const std::string& statement, std::initializer_list<Parameter> parameters) {
+std::size_t execute(const std::string& statement, std::initializer_list<Parameter> parameters) {
     Arguments arguments{parameters};
     call([&] {
         const int result = arguments.execute(statement.c_str(), false);
         if (result < 0)
             elog(ERROR, "statement failed: %s", SPI_result_code_string(result));
     });
+    return SPI_processed;
 }
 
 }  // namespace ppm

@@ -58,7 +58,7 @@ class Rows : Scope {
 // PostgresError.
 Rows query(const char* sql, std::initializer_list<Parameter> parameters = {});
 
-// Runs a statement that changes something. Throws PostgresError.
-void execute(const std::string& statement, std::initializer_list<Parameter> parameters = {});
+// Runs a statement that changes something; returns how many rows it changed. Throws PostgresError.
+std::size_t execute(const std::string& statement, std::initializer_list<Parameter> parameters = {});
 
 }  // namespace ppm

@@ -1,6 +1,6 @@
 #include "pg/worker.hpp"
 
-#include "pg/ddl.hpp"
+#include "pg/partition_bound.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {
@@ -11,7 +11,6 @@ namespace ppm {
 
 namespace {
 
-constexpr uint64 shared_magic = 0x70706d;
 constexpr Size queue_bytes = 16 * 1024;
 
 enum Key : uint64 { settings_key, requests_key, answers_key };
@@ -28,9 +27,14 @@ struct WorkerSettings {
 struct Request {
     Oid parent;
     Oid partition;
+    KeyType key_type;
+    BoundRange bounds;
     NameData partition_schema;
     NameData partition_name;
 };
+
+// Another version of the library, loaded before an update, has other requests.
+constexpr uint64 shared_magic = 0x70706d0000 + sizeof(Request);
 
 // The type of the message that says that a request was carried out; others are those of the
 // frontend protocol.
@@ -93,7 +97,7 @@ void Worker::start(Oid owner) {
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = BGW_NEVER_RESTART;
-    strlcpy(worker.bgw_library_name, "ppm", sizeof(worker.bgw_library_name));
+    strlcpy(worker.bgw_library_name, "$libdir/ppm", sizeof(worker.bgw_library_name));
     strlcpy(worker.bgw_function_name, "ppm_worker_main", sizeof(worker.bgw_function_name));
     strlcpy(worker.bgw_name, "ppm worker", sizeof(worker.bgw_name));
     strlcpy(worker.bgw_type, "ppm worker", sizeof(worker.bgw_type));
@@ -135,13 +139,15 @@ Worker::~Worker() {
             TerminateBackgroundWorker(handle_);
             has_stopped();
         }
+        shm_mq_detach(answers_);
         dsm_detach(segment_);
         pfree(handle_);
     });
 }
 
-void Worker::detach(Oid parent, const Partition& partition) {
-    Request request{parent, partition.relation, {}, {}};
+void Worker::detach(const Table& parent, const Partition& partition) {
+    Request request{
+        parent.relation, partition.relation, *parent.key_type, partition.bounds, {}, {}};
     namestrcpy(&request.partition_schema, partition.schema_name.c_str());
     namestrcpy(&request.partition_name, partition.name.c_str());
     busy_ = true;
@@ -153,20 +159,38 @@ void Worker::detach(Oid parent, const Partition& partition) {
     receive_answer();
 }
 
-void Worker::receive_answer() {
+// The worker's next message, which stays where it is until the next call. May ereport.
+Worker::Message Worker::receive(TimestampTz deadline) {
+    Message message{};
     while (true) {
-        struct Message {
-            Size size;
-            void* data;
-        };
-        const Message message = call([this] {
-            Message received{};
-            if (shm_mq_receive(answers_, &received.size, &received.data, false) != SHM_MQ_SUCCESS)
-                ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
-                                errmsg("the background worker of ppm has ended unexpectedly"),
-                                errhint("The server's log may say why.")));
-            return received;
-        });
+        const shm_mq_result result = shm_mq_receive(answers_, &message.size, &message.data, true);
+        if (result == SHM_MQ_SUCCESS)
+            return message;
+        if (result == SHM_MQ_DETACHED)
+            ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
+                            errmsg("the background worker of ppm has ended unexpectedly"),
+                            errhint("The server's log may say why.")));
+        const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+        if (left <= 0)
+            ereport(ERROR,
+                    (errcode(ERRCODE_QUERY_CANCELED),
+                     errmsg("the background worker of ppm did not heed ppm.statement_timeout and "
+                            "is terminated"),
+                     errhint("A function in a constraint of the partition may catch the cancel.")));
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left,
+                  PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
+void Worker::receive_answer() {
+    // The worker has its timeout itself; this is for one that code of the table's owner keeps from
+    // it.
+    const TimestampTz deadline =
+        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), int64{statement_timeout()} + 2000);
+    while (true) {
+        const Message message = call([this, deadline] { return receive(deadline); });
         const char type = *static_cast<const char*>(message.data);
         if (type == done_message || type == 'E')
             busy_ = false;
@@ -181,6 +205,28 @@ namespace {
 
 // The rest runs in the worker.
 
+// In its first transaction DETACH evaluates the partition's constraints, which may call anybody's
+// functions. They run in a security-restricted context: the authenticated user of this session is a
+// superuser, whom they could become again otherwise. The context must not outlast the transaction
+// (StartTransaction() in xact.c); in the second nothing of that kind is evaluated.
+void enter_restriction() {
+    Oid user = InvalidOid;
+    int context = 0;
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(user,
+                           context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+void leave_restriction(XactEvent event, void*) {
+    if (event != XACT_EVENT_COMMIT)
+        return;
+    Oid user = InvalidOid;
+    int context = 0;
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(
+        user, context & ~(SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION));
+}
+
 void set(const char* name, const char* value) {
     SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
 }
@@ -189,46 +235,71 @@ void set(const char* name, const char* value) {
 // the owner's session.
 void connect(const WorkerSettings& settings) {
     BackgroundWorkerInitializeConnectionByOid(settings.database, InvalidOid, 0);
+    StartTransactionCommand();
+    // ALTER DATABASE ... SET role would outlast the change of the session's user.
+    set("role", "none");
+    SetSessionAuthorization(settings.owner, superuser_arg(settings.owner));
+    if (GetUserId() != settings.owner)
+        elog(FATAL, "ppm worker could not become the table's owner");
+    CommitTransactionCommand();
+    RegisterXactCallback(leave_restriction, nullptr);
+}
+
+// Before each statement: the one before may have run somebody's code.
+void pin_settings(const WorkerSettings& settings) {
     set("search_path", "pg_catalog, pg_temp");
     set("lock_timeout", std::to_string(settings.lock_timeout).c_str());
     set("deadlock_timeout", std::to_string(deadlock_timeout_for(settings.lock_timeout)).c_str());
     set("default_transaction_read_only", "off");
     set("default_transaction_isolation", "read committed");
-    set("row_security", "off");
     set_no_transaction_timeout();
     synchronous_commit = settings.synchronous_commit;
-    StartTransactionCommand();
-    SetSessionAuthorization(settings.owner, superuser_arg(settings.owner));
-    CommitTransactionCommand();
 }
 
-// Under locks that keep both from being renamed, so that the statement's names are those of the
-// OIDs. DETACH itself checks that one is the other's partition, and that the owner is the owner.
-// May ereport.
+// Whether the request is about what bears this name and has these bounds now. Under the locks. May
+// ereport.
+bool is_up_to_date(const Request& request) {
+    const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(request.partition));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    bool is_null = false;
+    const Datum bound = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relpartbound, &is_null);
+    const bool same = !is_null && read_partition_bound(bound, request.key_type) == request.bounds;
+    ReleaseSysCache(tuple);
+    return same && OidIsValid(request.parent) && get_rel_name(request.parent) != nullptr &&
+           get_relname_relid(NameStr(request.partition_name),
+                             get_namespace_oid(NameStr(request.partition_schema), true)) ==
+               request.partition;
+}
+
+// Under locks that keep both from being renamed, attached or detached, so that the statement's
+// names are those of the OIDs, and the bounds those that were judged. DETACH itself checks that one
+// is the other's partition, and that the owner is the owner. May ereport.
 const char* locked_statement(const Request& request) {
     LockRelationOid(request.parent, ShareUpdateExclusiveLock);
     LockRelationOid(request.partition, ShareUpdateExclusiveLock);
-    const char* const parent = get_rel_name(request.parent);
-    const char* const schema_name = NameStr(request.partition_schema);
-    const char* const name = NameStr(request.partition_name);
-    if (parent == nullptr ||
-        get_relname_relid(name, get_namespace_oid(schema_name, true)) != request.partition)
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("partition \"%s\" or its table was renamed or dropped meanwhile", name),
-                 errhint("Call the procedure again.")));
+    if (!is_up_to_date(request))
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("partition \"%s\" was renamed, dropped, detached or attached anew meanwhile",
+                    NameStr(request.partition_name)),
+             errhint("Call the procedure again.")));
     return psprintf(
         "ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY",
-        quote_qualified_identifier(get_namespace_name(get_rel_namespace(request.parent)), parent),
-        quote_qualified_identifier(schema_name, name));
+        quote_qualified_identifier(get_namespace_name(get_rel_namespace(request.parent)),
+                                   get_rel_name(request.parent)),
+        quote_qualified_identifier(NameStr(request.partition_schema),
+                                   NameStr(request.partition_name)));
 }
 
 // As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
 // with everything that is to survive the transaction in a context of its own.
-void execute_detach(const Request& request, int timeout, MemoryContext context) {
+void execute_detach(const Request& request, const WorkerSettings& settings, MemoryContext context) {
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
-    enable_timeout_after(STATEMENT_TIMEOUT, timeout);
+    pin_settings(settings);
+    enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
 
     MemoryContextSwitchTo(context);
     const char* const statement = locked_statement(request);
@@ -244,6 +315,7 @@ void execute_detach(const Request& request, int timeout, MemoryContext context) 
     portal->visible = false;
     PortalDefineQuery(portal, nullptr, statement, CMDTAG_ALTER_TABLE, planned, nullptr);
     PortalStart(portal, nullptr, 0, InvalidSnapshot);
+    enter_restriction();
     run_portal(portal);
     PortalDrop(portal, false);
 
@@ -254,9 +326,10 @@ void execute_detach(const Request& request, int timeout, MemoryContext context) 
 }
 
 // Carries out one request, and answers.
-void serve(const Request& request, int timeout, shm_mq_handle* answers, MemoryContext context) {
+void serve(const Request& request, const WorkerSettings& settings, shm_mq_handle* answers,
+           MemoryContext context) {
     try {
-        call([&] { execute_detach(request, timeout, context); });
+        call([&] { execute_detach(request, settings, context); });
         call([=] { send(answers, sizeof(done_message), &done_message); });
     } catch (const PostgresError& error) {
         call([] {
@@ -312,12 +385,9 @@ void work(Datum argument) {
             result.result = shm_mq_receive(requests, &result.size, &result.data, false);
             return result;
         });
-        if (received.result != SHM_MQ_SUCCESS)
+        if (received.result != SHM_MQ_SUCCESS || received.size != sizeof(Request))
             return;
-        Request request;
-        std::copy_n(static_cast<const char*>(received.data), sizeof(request),
-                    reinterpret_cast<char*>(&request));
-        serve(request, settings.statement_timeout, answers, context);
+        serve(*static_cast<const Request*>(received.data), settings, answers, context);
     }
 }
 

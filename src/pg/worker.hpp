@@ -21,15 +21,20 @@ class Worker : Scope {
     explicit Worker(Oid owner);
     ~Worker();
 
-    // Detaches the partition concurrently, under ppm's timeouts. The parent is the one of that OID,
-    // and so is the partition, whose name must be what it was, too: ppm.detached has it by both.
-    // Throws the worker's error as it was; after any error the partition may be attached, pending
-    // or detached.
-    void detach(Oid parent, const Partition& partition);
+    // Detaches the partition concurrently, under ppm's timeouts, if both are what they were: the
+    // parent by its OID, the partition by OID, name and bounds. Throws the worker's error as it
+    // was; after any error the partition may be attached, pending or detached.
+    void detach(const Table& parent, const Partition& partition);
 
   private:
     void start(Oid owner);
     bool has_stopped() const;
+
+    struct Message {
+        Size size;
+        void* data;
+    };
+    Message receive(TimestampTz deadline);
     void receive_answer();
 
     bool busy_ = false;

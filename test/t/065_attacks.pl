@@ -75,6 +75,63 @@ $node->safe_psql('postgres', daily_table('z_good', 1));
 like($messages, qr/ERROR:  PM004: could not provision 1 of 2 tables/, 'a false cancel is one table\'s failure');
 is(partitions_of($node, 'z_good'), '15 16', 'and the other table is provisioned');
 
+# A constraint is evaluated while the partition is detached, in the worker, whose authenticated user is a superuser: it runs as the owner,
+# who cannot become anybody else. Nor does a role that is set for the database matter.
+$node->safe_psql('postgres', <<'EOF');
+DELETE FROM ppm.config;
+EOF
+run_sql($node, <<'EOF', user => 'mallory');
+CREATE FUNCTION mallory.attack() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO public.trap VALUES (current_user);
+	BEGIN EXECUTE 'SET SESSION AUTHORIZATION postgres'; EXCEPTION WHEN OTHERS THEN NULL; END;
+	BEGIN EXECUTE 'RESET SESSION AUTHORIZATION'; EXCEPTION WHEN OTHERS THEN NULL; END;
+	BEGIN EXECUTE 'SET ROLE postgres'; EXCEPTION WHEN OTHERS THEN NULL; END;
+	BEGIN EXECUTE 'RESET ROLE'; EXCEPTION WHEN OTHERS THEN NULL; END;
+	BEGIN PERFORM set_config('role', 'postgres', false); EXCEPTION WHEN OTHERS THEN NULL; END;
+	BEGIN PERFORM set_config('session_authorization', 'postgres', false); EXCEPTION WHEN OTHERS THEN NULL; END;
+	INSERT INTO public.trap VALUES (current_user);
+	BEGIN EXECUTE 'ALTER ROLE mallory SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END;
+	RETURN 1;
+END $$;
+CREATE FUNCTION mallory.hostile(date) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS
+	'BEGIN PERFORM mallory.attack(); RETURN true; END';
+CREATE TABLE mallory.parent (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE mallory.outdated PARTITION OF mallory.parent FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+ALTER TABLE mallory.outdated ADD CHECK (mallory.hostile('2000-01-01'));
+EOF
+$node->safe_psql('postgres', <<'EOF');
+ALTER DATABASE postgres SET role = 'postgres';
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy)
+VALUES ('mallory', 'parent', 'daily', 1, 1, 'drop');
+TRUNCATE trap;
+EOF
+($result, $output, $messages) = run_sql($node, 'CALL ppm.cleanup();');
+is($result, 0, 'a hostile constraint: the call succeeds');
+is($node->safe_psql('postgres', q(SELECT to_regclass('mallory.outdated') IS NULL)), 't', 'and has dropped the partition');
+isnt($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '0', 'the constraint was evaluated');
+is($node->safe_psql('postgres', q(SELECT DISTINCT who FROM trap)), 'mallory', 'as its owner, before and after the attack');
+is($node->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"), 'f', 'mallory is no superuser still');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET role');
+
+# One that does not heed the timeout is terminated.
+run_sql($node, <<'EOF', user => 'mallory');
+CREATE TABLE mallory.armed AS SELECT false AS armed;
+CREATE OR REPLACE FUNCTION mallory.attack() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. 20 LOOP
+		BEGIN PERFORM pg_sleep(60) FROM mallory.armed WHERE armed; EXCEPTION WHEN query_canceled THEN NULL; END;
+	END LOOP;
+	RETURN 1;
+END $$;
+CREATE TABLE mallory.outdated PARTITION OF mallory.parent FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+ALTER TABLE mallory.outdated ADD CHECK (mallory.hostile('2000-01-01'));
+UPDATE mallory.armed SET armed = true;
+EOF
+($result, $output, $messages) = run_sql($node, "SET ppm.statement_timeout = '200ms';\nCALL ppm.cleanup();");
+like($messages, qr/ERROR:  PM006/, 'a worker that does not heed its timeout is a failure');
+ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ppm worker'"), 'and is gone');
+
 # The trigger of ppm.config is good for nothing else.
 my (undef, undef, $error) = $node->psql('postgres', <<'EOF');
 CREATE TABLE bait (schema_name name, table_name name);

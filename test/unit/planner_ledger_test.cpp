@@ -67,6 +67,7 @@ TEST_F(PendingDetach, OfSomebodyElseIsNotDropped) {
 }
 
 TEST_F(PendingDetach, OfTheOutdatedIsDroppedIfThatWasIntended) {
+    configuration().cleanup_policy = CleanupPolicy::drop;
     orders.add_pending_of_ppm("orders_2026_02", "2026-02-01", "2026-03-01", CleanupPolicy::drop);
     EXPECT_EQ(cleanup(), (Lines{"finalize orders_2026_02", "drop orders_2026_02"}));
 }
@@ -78,11 +79,13 @@ TEST_F(PendingDetach, OfTheOutdatedIsKeptIfThatWasIntended) {
 }
 
 TEST_F(PendingDetach, InsideTheWindowIsNotDropped) {
+    configuration().cleanup_policy = CleanupPolicy::drop;
     orders.add_pending_of_ppm("orders_2026_12", "2026-12-01", "2027-01-01", CleanupPolicy::drop);
     EXPECT_EQ(cleanup(), Lines{"finalize orders_2026_12"});
 }
 
 TEST_F(PendingDetach, OfSurplusIsDroppedIfEmptyThen) {
+    configuration().cleanup_policy = CleanupPolicy::drop;
     orders.add_pending_of_ppm("orders_2027_05", "2027-05-01", "2027-06-01", CleanupPolicy::drop);
     EXPECT_EQ(cleanup(), (Lines{"finalize orders_2027_05", "drop orders_2027_05 if empty"}));
 }
@@ -107,6 +110,7 @@ TEST_F(PendingDetach, IsAttachedAgainByTheNextCallWhereTheWindowWantsIt) {
 using Detached = Ledger;
 
 TEST_F(Detached, IsDroppedIfOutdatedAndThatWasIntended) {
+    configuration().cleanup_policy = CleanupPolicy::drop;
     orders.with_rows = {"orders_2026_02"};
     orders.add_detached("orders_2026_02", "2026-02-01", "2026-03-01", CleanupPolicy::drop);
     EXPECT_EQ(cleanup(), Lines{"drop orders_2026_02"});
@@ -146,7 +150,15 @@ TEST_F(Detached, WithRowsIsAttachedAgainIfSurplus) {
     }
 }
 
+TEST_F(Detached, IsKeptIfTheConfigurationWantsNoDropAnyMore) {
+    configuration().cleanup_policy = CleanupPolicy::detach;
+    orders.add_detached("orders_2026_02", "2026-02-01", "2026-03-01", CleanupPolicy::drop);
+    orders.add_detached("orders_2027_05", "2027-05-01", "2027-06-01", CleanupPolicy::drop);
+    EXPECT_EQ(cleanup(), Lines{});
+}
+
 TEST_F(Detached, WithoutRowsIsDroppedIfSurplusAndThatWasIntended) {
+    configuration().cleanup_policy = CleanupPolicy::drop;
     orders.add_detached("orders_2027_05", "2027-05-01", "2027-06-01", CleanupPolicy::drop);
     EXPECT_EQ(cleanup(), Lines{"drop orders_2027_05 if empty"});
 }
@@ -158,6 +170,7 @@ TEST_F(Detached, WithoutRowsIsKeptIfSurplusWhateverTheConfigurationSaysNow) {
 }
 
 TEST_F(Detached, IsNotDroppedIfOutdatedByTheWorkDateAlone) {
+    configuration().cleanup_policy = CleanupPolicy::drop;
     orders.add_detached("of today", "2026-12-01", "2027-01-01", CleanupPolicy::drop);
     orders.add_detached("after today", "2027-05-01", "2027-06-01", CleanupPolicy::drop);
     orders.with_rows = {"of today", "after today"};
@@ -165,6 +178,7 @@ TEST_F(Detached, IsNotDroppedIfOutdatedByTheWorkDateAlone) {
 }
 
 TEST_F(Detached, IsDroppedWithRowsOnlyIfOutdatedByTodayToo) {
+    configuration().cleanup_policy = CleanupPolicy::drop;
     orders.add_detached("orders_2026_02", "2026-02-01", "2026-03-01", CleanupPolicy::drop);
     orders.with_rows = {"orders_2026_02"};
     EXPECT_EQ(cleanup_of(orders.plan_on("2028-01-01", today)), Lines{"drop orders_2026_02"});
