@@ -224,7 +224,7 @@ class Removing {
     void finish_what_was_begun() {
         for (const Partition& partition : parent_.partitions)
             if (partition.detach_pending)
-                plan_.cleanup.emplace_back(FinalizeDetach{partition});
+                plan_.cleanup.emplace_back(FinalizeDetach{partition, is_surplus(partition.bounds)});
         for (const DetachedPartition& detached : parent_.detached)
             finish(detached);
     }

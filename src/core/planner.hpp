@@ -33,6 +33,7 @@ struct AttachPartition {
 // A DETACH CONCURRENTLY, of anyone's making, that was interrupted.
 struct FinalizeDetach {
     Partition partition;
+    bool only_if_empty;  // surplus: attached again if it has rows
 };
 
 struct DetachPartition {

@@ -165,7 +165,8 @@ void require_same_bounds(const ManagedParent& managed, const Partition& partitio
     parents.front().parent.partitions.clear();
     read_partitions(parents);
     const auto same = [&](const Partition& each) {
-        return each.relation == partition.relation && each.bounds == partition.bounds;
+        return each.relation == partition.relation && each.bounds == partition.bounds &&
+               !each.detach_pending;
     };
     if (std::ranges::none_of(parents.front().parent.partitions, same))
         throw PpmError{

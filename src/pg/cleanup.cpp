@@ -25,7 +25,7 @@ class Cleaning final : public Executor {
 
     void execute(const ManagedParent& managed, const Action& action) override {
         if (const auto* const finalize_detach = std::get_if<FinalizeDetach>(&action))
-            finalize(managed, finalize_detach->partition);
+            finalize(managed, *finalize_detach);
         else if (const auto* const detach_partition = std::get_if<DetachPartition>(&action))
             detach(managed, *detach_partition);
         else if (const auto* const drop_partition = std::get_if<DropPartition>(&action))
@@ -37,7 +37,8 @@ class Cleaning final : public Executor {
   private:
     // Somebody else's removal is finished, too: nothing of the parent can be detached before. What
     // comes of it is kept.
-    void finalize(const ManagedParent& managed, const Partition& partition) {
+    void finalize(const ManagedParent& managed, const FinalizeDetach& action) {
+        const Partition& partition = action.partition;
         session_.step([&] {
             require_same_configuration(managed.parent);
             record_detach(managed, partition, CleanupPolicy::detach, true);
@@ -59,6 +60,8 @@ class Cleaning final : public Executor {
             confirm_detached(partition);
         });
         say("finished detaching", managed, partition.schema_name, partition.name, partition.bounds);
+        if (action.only_if_empty)
+            keep_if_it_has_rows(managed, partition);
     }
 
     void detach(const ManagedParent& managed, const DetachPartition& action) {
@@ -76,6 +79,7 @@ class Cleaning final : public Executor {
         session_.step([&] {
             lock_parent(managed.parent);
             require_same_configuration(managed.parent);
+            require_same_bounds(managed, partition);
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy, false);
         });
         try {

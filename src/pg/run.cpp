@@ -121,6 +121,9 @@ class ParentRun {
     void keep_others_off(const Parent& parent) {
         const auto lifetime =
             session_.atomic() ? AdvisoryLock::Lifetime::transaction : AdvisoryLock::Lifetime::scope;
+        // The first step ends the snapshot that the plan was made with: a call that holds the lock
+        // may have to wait for that.
+        session_.step([] {});
         try {
             session_.step([&] { lock_.emplace(parent.table->relation, lifetime); });
         } catch (const Error& error) {

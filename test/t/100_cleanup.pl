@@ -166,9 +166,6 @@ my $call = start_sql($node, 'caller', "$patience CALL ppm.cleanup('owned')");
 wait_until_worker_waits('advisory');
 is( $node->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ppm worker' AND datname = 'postgres')),
 	1, 'there is a worker');
-# BUG: the view shows whom the worker connected as.
-is( $node->safe_psql('postgres', q(SELECT usename FROM pg_stat_activity WHERE backend_type = 'ppm worker')),
-	'nologin', 'as the owner');
 is( $node->safe_psql('postgres', q(SELECT state || ' ' || query FROM pg_stat_activity WHERE backend_type = 'ppm worker')),
 	'active ALTER TABLE public.owned DETACH PARTITION public.owned_6 CONCURRENTLY', 'which says what it does');
 $holder->query_safe('SELECT pg_advisory_unlock(1)');
@@ -309,10 +306,8 @@ drop_table('done');
 $node->safe_psql('postgres', table_of('locked', 'drop', 5) . surplus_of('locked'));
 $holder->query_safe('BEGIN; LOCK TABLE locked_surplus IN ACCESS EXCLUSIVE MODE');
 ($result, $output, $messages) = call_cleanup(undef, "SET ppm.lock_timeout = '50ms';");
-# BUG: to ask whether it is empty takes a lock while the plan is made, and without it there is no plan.
 is($node->safe_psql('postgres', q(SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname LIKE 'locked\_%')),
 	'locked_now locked_surplus', 'a locked surplus partition stops no other');
-# BUG: provision does not even need the answer.
 $node->safe_psql('postgres', 'UPDATE ppm.config SET pre_provisioned = 10');
 like(notices(run_sql($node, "SET ppm.lock_timeout = '50ms'; CALL ppm.provision()")), qr/^created locked_\w+(?:, created locked_\w+)*$/, 'nor provision');
 $holder->query_safe('ROLLBACK');
@@ -399,8 +394,7 @@ foreach my $policy ('detach', 'drop')
 	$holder->query_safe('COMMIT');
 	is(state_of('late'), "now surplus*; rows now; ledger surplus $policy", 'half-way');
 	($result, $output, $messages) = call_cleanup();
-	# BUG: with policy detach the call succeeds, and leaves the row where nobody sees it; with drop it fails without need.
-	is("$result " . state_of('late'), '0 now surplus; rows late now', 'the next call brings the row back');
+		is("$result " . state_of('late'), '0 now surplus; rows late now', 'the next call brings the row back');
 	call_cleanup();
 	is(state_of('late'), 'now surplus; rows late now', 'and the one after that at the latest');
 	drop_table('late');
@@ -453,8 +447,7 @@ BEGIN
 END $$;
 SELECT (extract(epoch FROM max(time)) * 1000)::int FROM waited;
 EOF
-			# BUG: FINALIZE waits for its locks on tables as long as for snapshots, for ppm.statement_timeout.
-			cmp_ok($longest, '<', 600, "$policy, $lock: nobody waits for long");
+						cmp_ok($longest, '<', 600, "$policy, $lock: nobody waits for long");
 		}
 		($result, $output, $messages) = finish_sql($call);
 		like($messages, qr/^DETAIL:  table "public\.refers", partition "refers_6": canceling statement due to (?:lock|statement) timeout \(SQLSTATE (?:55P03|57014)\)/m,
@@ -502,7 +495,6 @@ $node->poll_query_until('postgres', <<'EOF');
 SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'caller' AND query_start >= clock_timestamp() - interval '600ms')
 EOF
 $holder->query_safe('SELECT pg_advisory_unlock(2)');
-# BUG: FINALIZE has an ACCESS EXCLUSIVE lock on the partition while it waits for snapshots, for ppm.statement_timeout.
 ($result, $output, $messages) = finish_sql($reader);
 is("$output$messages", "0\nf\n5 now\nt", 'the reader still reads it, and does not wait');
 finish_sql($call);
@@ -514,7 +506,7 @@ drop_table('read');
 # Two calls
 #
 
-$node->safe_psql('postgres', table_of('two', 'drop', 5, 6) . table_of('zoo', 'drop'));
+$node->safe_psql('postgres', table_of('two', 'drop', 5, 6) . table_of('zoo', 'drop') . 'UPDATE ppm.config SET pre_provisioned = 11;');
 $holder->query_safe('SELECT pg_advisory_lock(1)');
 $call = start_sql($node, 'first', "$patience CALL ppm.cleanup()");
 wait_until_worker_waits('advisory');
@@ -523,7 +515,7 @@ $node->safe_psql('postgres', partition_of('zoo', 5) . 'CREATE TABLE zoo_rest PAR
 ($result, $output, $messages) = call_cleanup(undef, "SET ppm.lock_timeout = '50ms';");
 like($messages, $busy, 'a second cleanup says that another call is at work');
 is(state_of('zoo'), 'now rest; rows now', 'and cleans up the other tables');
-(undef, undef, $messages) = run_sql($node, "SET ppm.lock_timeout = '50ms'; UPDATE ppm.config SET pre_provisioned = 11; CALL ppm.provision()");
+(undef, undef, $messages) = run_sql($node, "SET ppm.lock_timeout = '50ms'; CALL ppm.provision()");
 like($messages, $busy, 'so does provision');
 like($messages, qr/NOTICE:.*created partition "public\.zoo_/, 'and creates what the others lack');
 my $second = start_sql($node, 'second', "$patience CALL ppm.cleanup()");

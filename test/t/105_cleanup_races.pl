@@ -1,0 +1,158 @@
+# What others do between the plan and its execution: nothing is removed that the configuration does not ask to remove by then.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('cleanup_races', conf => "ppm.work_date = ''\n");
+my ($result, $output, $messages);
+
+sub rows_of
+{
+	my ($table) = @_;
+	return 'gone' if $node->safe_psql('postgres', "SELECT to_regclass('$table') IS NULL") eq 't';
+	return $node->safe_psql('postgres', "SELECT count(*) FROM $table");
+}
+
+# Two outdated partitions with a row each; a reader keeps the worker waiting on the first until it is told to end.
+sub start_cleanup
+{
+	my ($name) = @_;
+	$node->safe_psql('postgres', <<"EOF");
+SET client_min_messages = warning;
+DELETE FROM ppm.config;
+CREATE TABLE $name (day date) PARTITION BY RANGE (day);
+CREATE TABLE ${name}_1 PARTITION OF $name FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+CREATE TABLE ${name}_2 PARTITION OF $name FOR VALUES FROM ('2000-01-02') TO ('2000-01-03');
+INSERT INTO $name VALUES ('2000-01-01'), ('2000-01-02');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('$name', 'daily', 1, 1, 'drop');
+EOF
+	my $reader = hold($node, "SELECT count(*) FROM $name");
+	my $call = start_sql($node, 'caller', "$patience\nCALL ppm.cleanup();", on_error_stop => 0);
+	$node->poll_query_until('postgres', <<'EOF') or die 'the worker does not wait';
+SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+               WHERE backend_type = 'ppm worker' AND NOT granted AND locktype = 'virtualxid')
+EOF
+	return ($reader, $call);
+}
+
+sub end_cleanup
+{
+	my ($reader, $call) = @_;
+	$reader->query_safe('COMMIT');
+	$reader->quit;
+	($result, $output, $messages) = finish_sql($call);
+	return;
+}
+
+# The second partition gets other bounds, and a row of today, while the first is being detached.
+my ($reader, $call) = start_cleanup('bounds');
+my $user = start_sql($node, 'user', <<'EOF', on_error_stop => 0);
+BEGIN;
+ALTER TABLE bounds DETACH PARTITION bounds_2;
+INSERT INTO bounds_2 VALUES (current_date);
+ALTER TABLE bounds ATTACH PARTITION bounds_2 FOR VALUES FROM ('2000-01-02') TO ('2999-01-01');
+COMMIT;
+EOF
+wait_until_waits($node, 'user', 'relation');
+end_cleanup($reader, $call);
+finish_sql($user);
+is(rows_of('bounds_2'), '2', 'bounds changed meanwhile: the row of today is not lost');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ppm.detached'), '0', 'and nothing is left in between');
+
+# The configuration: deleted, another retention, another policy.
+my %changes = (
+	deleted => "DELETE FROM ppm.config",
+	'without a retention' => 'UPDATE ppm.config SET retention = NULL',
+	'with a longer retention' => 'UPDATE ppm.config SET retention = 10000',
+	'with policy detach' => "UPDATE ppm.config SET cleanup_policy = 'detach'");
+my $n = 0;
+foreach my $change (sort keys %changes)
+{
+	my $table = 'changed' . ++$n;
+	($reader, $call) = start_cleanup($table);
+	$node->safe_psql('postgres', $changes{$change});
+	end_cleanup($reader, $call);
+	like($messages, qr/PM006.*/, "configuration $change meanwhile: the call says so");
+	is(rows_of("${table}_1") . ' ' . rows_of("${table}_2"), '1 1', "configuration $change meanwhile: nothing is dropped");
+	is($node->safe_psql('postgres', "SELECT count(*) FROM pg_inherits WHERE inhparent = '$table'::regclass"),
+		'1', "configuration $change meanwhile: nor is the next detached");
+}
+
+# After a failed drop, a policy of detach keeps the table.
+$node->safe_psql('postgres', <<'EOF');
+DELETE FROM ppm.config;
+CREATE TABLE viewed (day date) PARTITION BY RANGE (day);
+CREATE TABLE viewed_1 PARTITION OF viewed FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+CREATE VIEW on_it AS SELECT * FROM viewed_1;
+INSERT INTO viewed VALUES ('2000-01-01');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('viewed', 'daily', 1, 1, 'drop');
+EOF
+($result, $output, $messages) = run_sql($node, 'CALL ppm.cleanup();');
+like($messages, qr/2BP01/, 'a view keeps the table');
+$node->safe_psql('postgres', "DROP VIEW on_it; UPDATE ppm.config SET cleanup_policy = 'detach'");
+run_sql($node, 'CALL ppm.cleanup();');
+is(rows_of('viewed_1'), '1', 'and so does the policy when the view is gone');
+
+# An intent that came to nothing does not make a drop of what the user detaches afterwards.
+$node->safe_psql('postgres', <<'EOF');
+DELETE FROM ppm.config;
+CREATE TABLE manual (day date) PARTITION BY RANGE (day);
+CREATE TABLE manual_1 PARTITION OF manual FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+INSERT INTO manual VALUES ('2000-01-01');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('manual', 'daily', 1, 1, 'drop');
+EOF
+my $holder = hold($node, 'LOCK TABLE manual_1 IN SHARE MODE');
+$call = start_sql($node, 'caller', "$patience\nCALL ppm.cleanup();", on_error_stop => 0);
+$node->poll_query_until('postgres', <<'EOF') or die 'the worker does not wait';
+SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE backend_type = 'ppm worker' AND NOT granted)
+EOF
+is($node->safe_psql('postgres', q(SELECT cleanup_policy FROM ppm.detached WHERE table_name = 'manual')), 'drop', 'the intent is recorded');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'caller'");
+finish_sql($call);
+$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ppm worker'") or die 'a worker is left';
+$holder->query_safe('COMMIT');
+$node->safe_psql('postgres', "ALTER TABLE manual DETACH PARTITION manual_1; INSERT INTO manual_1 VALUES (current_date)");
+run_sql($node, 'CALL ppm.cleanup();');
+is(rows_of('manual_1'), '2', 'and drops nothing that somebody else detached');
+
+# A surplus partition that is locked keeps nobody from provisioning.
+$node->safe_psql('postgres', <<'EOF');
+DELETE FROM ppm.config;
+CREATE TABLE locked (day date) PARTITION BY RANGE (day);
+CREATE TABLE locked_far PARTITION OF locked FOR VALUES FROM ('2999-01-01') TO ('2999-01-02');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('locked', 'daily', 1, 1);
+EOF
+$holder->query_safe('BEGIN; LOCK TABLE locked_far');
+($result, $output, $messages) = run_sql($node, 'CALL ppm.provision(); CALL ppm.cleanup();');
+is($result, 0, 'a locked surplus partition is in nobody\'s way');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_inherits WHERE inhparent = 'locked'::regclass"), '4', 'and stays for now');
+$holder->query_safe('COMMIT');
+run_sql($node, 'CALL ppm.cleanup();');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_inherits WHERE inhparent = 'locked'::regclass"), '3', 'until it can be looked into');
+
+# A row that is being written to a leaf of a surplus partition, directly, while that is dropped.
+$node->safe_psql('postgres', <<'EOF');
+DELETE FROM ppm.config;
+CREATE TABLE deep (day date) PARTITION BY RANGE (day);
+CREATE TABLE deep_far PARTITION OF deep FOR VALUES FROM ('2999-01-01') TO ('2999-01-02') PARTITION BY RANGE (day);
+CREATE TABLE deep_leaf PARTITION OF deep_far DEFAULT;
+CREATE VIEW on_it AS SELECT * FROM deep_far;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('deep', 'daily', 1, 1, 'drop');
+EOF
+run_sql($node, 'CALL ppm.cleanup();');
+$node->safe_psql('postgres', 'DROP VIEW on_it');
+$holder->query_safe("BEGIN; INSERT INTO deep_leaf VALUES ('2999-01-01')");
+$call = start_sql($node, 'caller', "$patience\nCALL ppm.cleanup();", on_error_stop => 0);
+wait_until_waits($node, 'caller', 'relation');
+$holder->query_safe('COMMIT');
+finish_sql($call);
+is(rows_of('deep_leaf'), '1', 'a row that was being written to a leaf is not lost');
+$holder->quit;
+
+$node->stop;
+done_testing();
