@@ -83,9 +83,13 @@ class Cleaning final : public Executor {
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy, false);
         });
         try {
-            if (!worker_)
-                worker_.emplace(managed.parent.table->owner);
-            worker_->detach(*managed.parent.table, partition);
+            // As all that may fail, in a subtransaction; it holds no lock and no snapshot.
+            session_.read([&] {
+                if (!worker_)
+                    worker_.emplace(managed.parent.table->owner);
+                worker_->detach(*managed.parent.table, partition);
+                return true;
+            });
         } catch (const Error& error) {
             // It may have died; and before the catalog is asked what came of it, it must be over.
             worker_.reset();
