@@ -55,8 +55,7 @@ class Cleaning final : public Executor {
             lock_parent(managed.parent);
             lock_partition(partition, false);
             execute_as_owner(managed.parent,
-                             detach_statement(parent_identifier(managed.parent),
-                                              partition_identifier(partition), Detach::finalize));
+                             detach_statement(managed.parent, partition, Detach::finalize));
             confirm_detached(partition);
         });
         say("finished detaching", managed, partition.schema_name, partition.name, partition.bounds);
@@ -110,8 +109,7 @@ class Cleaning final : public Executor {
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy, false);
             confirm_detached(partition);
             execute_as_owner(managed.parent,
-                             detach_statement(parent_identifier(managed.parent),
-                                              partition_identifier(partition), Detach::plain));
+                             detach_statement(managed.parent, partition, Detach::plain));
         });
     }
 
@@ -153,8 +151,7 @@ class Cleaning final : public Executor {
                                {},
                                "The next call attaches it again."};
             forget_detached(partition);
-            const char kind = call([&] { return get_rel_relkind(partition.relation); });
-            execute_as_owner(managed.parent, drop_statement(partition_identifier(partition), kind));
+            execute_as_owner(managed.parent, drop_statement(partition));
         });
         say("dropped", managed, partition.schema_name, partition.name, partition.bounds);
     }

@@ -7,6 +7,23 @@ namespace ppm {
 
 namespace {
 
+// A name as SQL writes it.
+std::string identifier(const std::string& name) {
+    return call([&name] { return quote_identifier(name.c_str()); });
+}
+
+std::string qualified_identifier(const std::string& schema_name, const std::string& name) {
+    return identifier(schema_name) + "." + identifier(name);
+}
+
+std::string parent_identifier(const Parent& parent) {
+    return qualified_identifier(parent.configuration.schema_name, parent.configuration.table_name);
+}
+
+std::string partition_identifier(const Partition& partition) {
+    return qualified_identifier(partition.schema_name, partition.name);
+}
+
 // ` TABLESPACE ...` and, where a partitioned table can have one (17), ` USING ...`; nothing where
 // the parent has none.
 std::string storage_clauses(const Parent& parent) {
@@ -54,22 +71,6 @@ std::string literal(const ManagedParent& managed, Bound bound) {
 
 }  // namespace
 
-std::string identifier(const std::string& name) {
-    return call([&name] { return quote_identifier(name.c_str()); });
-}
-
-std::string qualified_identifier(const std::string& schema_name, const std::string& name) {
-    return identifier(schema_name) + "." + identifier(name);
-}
-
-std::string parent_identifier(const Parent& parent) {
-    return qualified_identifier(parent.configuration.schema_name, parent.configuration.table_name);
-}
-
-std::string partition_identifier(const Partition& partition) {
-    return qualified_identifier(partition.schema_name, partition.name);
-}
-
 std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create) {
     const std::string& schema_name = managed.parent.configuration.schema_name;
@@ -90,33 +91,32 @@ std::string attach_statement(const ManagedParent& managed, const std::string& sc
            literal(managed, bounds.lower) + ") TO (" + literal(managed, bounds.upper) + ")";
 }
 
-std::string detach_statement(const std::string& parent, const std::string& partition, Detach how) {
-    return "ALTER TABLE " + parent + " DETACH PARTITION " + partition +
+std::string detach_statement(const Parent& parent, const Partition& partition, Detach how) {
+    return "ALTER TABLE " + parent_identifier(parent) + " DETACH PARTITION " +
+           partition_identifier(partition) +
            (how == Detach::plain          ? ""
             : how == Detach::concurrently ? " CONCURRENTLY"
                                           : " FINALIZE");
 }
 
-std::string drop_statement(const std::string& partition, char kind) {
-    return (kind == RELKIND_FOREIGN_TABLE ? "DROP FOREIGN TABLE " : "DROP TABLE ") + partition;
+std::string drop_statement(const Partition& partition) {
+    const char kind = call([&] { return get_rel_relkind(partition.relation); });
+    return (kind == RELKIND_FOREIGN_TABLE ? "DROP FOREIGN TABLE " : "DROP TABLE ") +
+           partition_identifier(partition);
 }
 
 std::vector<std::string> statements_for(const ManagedParent& managed, const Action& action) {
-    const std::string parent = parent_identifier(managed.parent);
     if (const auto* const create = std::get_if<CreatePartition>(&action))
         return statements_for(managed, *create);
     if (const auto* const attach = std::get_if<AttachPartition>(&action))
         return {attach_statement(managed, attach->partition.schema_name, attach->partition.name,
                                  attach->partition.bounds)};
     if (const auto* const finalize = std::get_if<FinalizeDetach>(&action))
-        return {
-            detach_statement(parent, partition_identifier(finalize->partition), Detach::finalize)};
+        return {detach_statement(managed.parent, finalize->partition, Detach::finalize)};
     if (const auto* const detach = std::get_if<DetachPartition>(&action))
-        return {detach_statement(parent, partition_identifier(detach->partition),
+        return {detach_statement(managed.parent, detach->partition,
                                  detach->concurrently ? Detach::concurrently : Detach::plain)};
-    const Partition& partition = std::get<DropPartition>(action).partition;
-    const char kind = call([&] { return get_rel_relkind(partition.relation); });
-    return {drop_statement(partition_identifier(partition), kind)};
+    return {drop_statement(std::get<DropPartition>(action).partition)};
 }
 
 }  // namespace ppm

@@ -6,10 +6,6 @@
 
 namespace ppm {
 
-// A name as SQL writes it. Throws PostgresError.
-std::string identifier(const std::string& name);
-std::string qualified_identifier(const std::string& schema_name, const std::string& name);
-
 // The statements that make the partition, in order. It is born as a table of its own and then
 // attached: unlike CREATE TABLE ... PARTITION OF, that takes no ACCESS EXCLUSIVE lock on the
 // parent.
@@ -20,16 +16,11 @@ std::string attach_statement(const ManagedParent& managed, const std::string& sc
                              const std::string& name, const BoundRange& bounds);
 
 enum class Detach { plain, concurrently, finalize };
-std::string detach_statement(const std::string& parent, const std::string& partition, Detach how);
+std::string detach_statement(const Parent& parent, const Partition& partition, Detach how);
 
-// `kind` is the relation's pg_class.relkind.
-std::string drop_statement(const std::string& partition, char kind);
+std::string drop_statement(const Partition& partition);
 
 // What any action executes, for people to read.
 std::vector<std::string> statements_for(const ManagedParent& managed, const Action& action);
-
-// The identifiers of both.
-std::string parent_identifier(const Parent& parent);
-std::string partition_identifier(const Partition& partition);
 
 }  // namespace ppm
