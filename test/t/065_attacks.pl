@@ -109,8 +109,11 @@ EOF
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.cleanup();');
 is($result, 0, 'a hostile constraint: the call succeeds');
 is($node->safe_psql('postgres', q(SELECT to_regclass('mallory.outdated') IS NULL)), 't', 'and has dropped the partition');
-isnt($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '0', 'the constraint was evaluated');
-is($node->safe_psql('postgres', q(SELECT DISTINCT who FROM trap)), 'mallory', 'as its owner, before and after the attack');
+if (leaves_check($node))
+{
+	isnt($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '0', 'the constraint was evaluated');
+}
+is($node->safe_psql('postgres', q(SELECT count(*) FROM trap WHERE who <> 'mallory')), '0', 'as its owner, before and after the attack');
 is($node->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"), 'f', 'mallory is no superuser still');
 $node->safe_psql('postgres', 'ALTER DATABASE postgres RESET role');
 
@@ -129,7 +132,7 @@ ALTER TABLE mallory.outdated ADD CHECK (mallory.hostile('2000-01-01'));
 UPDATE mallory.armed SET armed = true;
 EOF
 ($result, $output, $messages) = run_sql($node, "SET ppm.statement_timeout = '200ms';\nCALL ppm.cleanup();");
-like($messages, qr/ERROR:  PM006/, 'a worker that does not heed its timeout is a failure');
+like($messages, qr/ERROR:  PM006/, 'a worker that does not heed its timeout is a failure') if leaves_check($node);
 ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ppm worker'"), 'and is gone');
 
 # The trigger of ppm.config is good for nothing else.

@@ -339,8 +339,11 @@ EOF
 	$node->safe_psql('postgres', "UPDATE ppm.config SET retention = 5") if $day != 1;
 	$messages = (run_sql($node, "SET client_min_messages = debug1; CALL ppm.provision()"))[2];
 	like($messages, qr/NOTICE:.*attached partition "public\.begun_$day"/, 'provision attaches it again');
-	like($messages, qr/partition constraint for table "begun_$day" is implied by existing constraints/, 'without a scan');
-	unlike($messages, qr/verifying table "begun_$day"/, 'indeed');
+	if (leaves_check($node))
+	{
+		like($messages, qr/partition constraint for table "begun_$day" is implied by existing constraints/, 'without a scan');
+		unlike($messages, qr/verifying table "begun_$day"/, 'indeed');
+	}
 	is(state_of('begun'), "$day now; rows $day now", 'with its rows, and forgets it');
 	is(notices(call_cleanup()), '', 'then there is nothing to do');
 	drop_table('begun');

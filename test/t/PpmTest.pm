@@ -13,7 +13,7 @@ use Test::More;
 
 our @EXPORT = qw(
   new_node daily_table partitions_of half_made advisory_locks
-  start_sql finish_sql run_sql wait_until_waits hold $patience
+  start_sql finish_sql run_sql wait_until_waits hold $patience leaves_check
 );
 
 # For a session that waits until the test lets it go on.
@@ -122,6 +122,14 @@ SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
                WHERE application_name = '$name' AND NOT granted $condition)
 EOF
 	return;
+}
+
+# Whether DETACH CONCURRENTLY leaves a CHECK constraint on the table in place of its bounds, for which it looks at the constraints that
+# are there: up to PostgreSQL 18.
+sub leaves_check
+{
+	my ($node) = @_;
+	return $node->safe_psql('postgres', q(SELECT current_setting('server_version_num')::int < 190000)) eq 't';
 }
 
 # A session in a transaction that holds what $sql has taken, until it is sent COMMIT or ROLLBACK.
