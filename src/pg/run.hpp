@@ -28,7 +28,7 @@ struct Task {
     std::vector<Action> Plan::*actions;  // its half of the plan
     bool keeps_ledger;       // goes over ppm.detached even if nothing else is to be done
     bool reports_obstacles;  // what stands in the way of the plan is this procedure's failure
-    std::unique_ptr<Executor> (*executor)(Session& session);  // for one parent
+    std::unique_ptr<Executor> (*executor)(Session& session);  // for one call on one parent
 };
 
 // Runs the task on every configured parent, or on the one whose table is `relation`. Goes on past

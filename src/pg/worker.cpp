@@ -116,9 +116,9 @@ void Worker::start(Oid owner) {
     answers_ = shm_mq_attach(answers, segment_, handle_);
 }
 
-// Whether the worker ends within some seconds, as it does at its next chance to be interrupted.
-// Looks at no interrupt of our own.
-bool Worker::has_stopped() const {
+// Waits for some seconds for the worker to end, as it does at its next chance to be interrupted;
+// returns whether it did. Looks at no interrupt of our own.
+bool Worker::wait_for_end() const {
     pid_t pid = 0;
     for (int i = 0; i < 500; ++i) {
         if (GetBackgroundWorkerPid(handle_, &pid) == BGWH_STOPPED)
@@ -135,9 +135,9 @@ Worker::~Worker() {
         // at work is terminated. Either way its last transaction must not commit behind the back of
         // what comes next.
         shm_mq_detach(requests_);
-        if (busy_ || !has_stopped()) {
+        if (busy_ || !wait_for_end()) {
             TerminateBackgroundWorker(handle_);
-            has_stopped();
+            wait_for_end();
         }
         shm_mq_detach(answers_);
         dsm_detach(segment_);
@@ -227,8 +227,13 @@ void leave_restriction(XactEvent event, void*) {
         user, context & ~(SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION));
 }
 
+// These may ereport, so no std::string here.
 void set(const char* name, const char* value) {
     SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+}
+
+void set_milliseconds(const char* name, int value) {
+    set(name, psprintf("%d", value));
 }
 
 // Connects as the superuser, because a role that may not log in can own tables; from then on it is
@@ -248,8 +253,8 @@ void connect(const WorkerSettings& settings) {
 // Before each statement: the one before may have run somebody's code.
 void pin_settings(const WorkerSettings& settings) {
     set("search_path", "pg_catalog, pg_temp");
-    set("lock_timeout", std::to_string(settings.lock_timeout).c_str());
-    set("deadlock_timeout", std::to_string(deadlock_timeout_for(settings.lock_timeout)).c_str());
+    set_milliseconds("lock_timeout", settings.lock_timeout);
+    set_milliseconds("deadlock_timeout", deadlock_timeout_for(settings.lock_timeout));
     set("default_transaction_read_only", "off");
     set("default_transaction_isolation", "read committed");
     set_no_transaction_timeout();
@@ -266,7 +271,7 @@ bool is_up_to_date(const Request& request) {
     const Datum bound = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relpartbound, &is_null);
     const bool same = !is_null && read_partition_bound(bound, request.key_type) == request.bounds;
     ReleaseSysCache(tuple);
-    return same && OidIsValid(request.parent) && get_rel_name(request.parent) != nullptr &&
+    return same && get_rel_name(request.parent) != nullptr &&
            get_relname_relid(NameStr(request.partition_name),
                              get_namespace_oid(NameStr(request.partition_schema), true)) ==
                request.partition;

@@ -28,7 +28,7 @@ class Worker : Scope {
 
   private:
     void start(Oid owner);
-    bool has_stopped() const;
+    bool wait_for_end() const;
 
     struct Message {
         Size size;
