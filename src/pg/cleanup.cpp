@@ -107,9 +107,9 @@ class Cleaning final : public Executor {
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy, false);
-            confirm_detached(partition);
             execute_as_owner(managed.parent,
                              detach_statement(managed.parent, partition, Detach::plain));
+            confirm_detached(partition);
         });
     }
 
@@ -150,6 +150,7 @@ class Cleaning final : public Executor {
                                    " got rows while it was being removed",
                                {},
                                "The next call attaches it again."};
+            require_unchanged(partition);
             forget_detached(partition);
             execute_as_owner(managed.parent, drop_statement(partition));
         });

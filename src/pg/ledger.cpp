@@ -37,7 +37,7 @@ Parameter timestamp_parameter(LocalTime time) {
 
 constexpr char read_query[] =
     "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
-    "d.cleanup_policy = 'drop' AND (d.confirmed OR r.relispartition), NOT r.relispartition "
+    "d.cleanup_policy = 'drop' AND (d.row_version IS NOT NULL OR r.relispartition), NOT r.relispartition "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
     " WHERE d.parent = ANY ($1) ORDER BY d.lower_bound";
 
@@ -61,8 +61,8 @@ constexpr char overwrite[] =
     " detached_schema = excluded.detached_schema, detached = excluded.detached,"
     " lower_bound = excluded.lower_bound, upper_bound = excluded.upper_bound,"
     " lower_value = excluded.lower_value, upper_value = excluded.upper_value,"
-    " cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, confirmed = "
-    "false";
+    " cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, row_version "
+    "= NULL";
 
 }  // namespace
 
@@ -85,8 +85,25 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
 
 void confirm_detached(const Partition& partition) {
     const UserContext owner{ledger_owner()};
-    execute("UPDATE ppm.detached SET confirmed = true WHERE relation = $1",
-            {oid_parameter(partition.relation)});
+    execute(
+        "UPDATE ppm.detached d SET row_version = r.xmin FROM pg_class r, pg_namespace n "
+        "WHERE d.relation = $1 AND NOT r.relispartition AND " AGREES,
+        {oid_parameter(partition.relation)});
+}
+
+void require_unchanged(const Partition& partition) {
+    const UserContext owner{ledger_owner()};
+    const Rows rows = query(
+        "SELECT FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation AND r.xmin = "
+        "d.row_version WHERE d.relation = $1",
+        {oid_parameter(partition.relation)});
+    if (rows.count() == 0)
+        throw PpmError{ERRCODE_OBJECT_IN_USE,
+                       "table " + in_quotes(partition.schema_name + "." + partition.name) +
+                           " was changed after ppm had detached it, and is not dropped",
+                       {},
+                       "Look what became of it, then drop it, or delete its row from ppm.detached "
+                       "to keep it."};
 }
 
 void forget_detached(const Partition& partition) {

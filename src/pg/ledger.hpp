@@ -13,9 +13,14 @@ namespace ppm {
 void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy,
                    bool only_if_unknown);
 
-// Records that ppm has detached it: from here on it may be dropped. Without, the table could be one
-// that somebody else detached, after ppm had been interrupted before it did.
+// Records that ppm has detached it: from here on, and as long as nobody changes it, it may be
+// dropped. Without, the table could be one that somebody else detached, after ppm had been
+// interrupted before it did.
 void confirm_detached(const Partition& partition);
+
+// Before the table is dropped, under a lock on it. Throws 55006 if it is not as ppm detached it any
+// more: somebody may have attached it, filled it and detached it again.
+void require_unchanged(const Partition& partition);
 
 // Before the table is dropped, or attached, under a lock on it. Throws 55000 if the catalog
 // contradicts the entry, or there is none.

@@ -56,7 +56,8 @@ CALL ppm.cleanup('kept');
 SELECT * FROM tables();
 SELECT detached, cleanup_policy FROM ppm.detached;
 -- Unless asked.
-UPDATE ppm.detached SET cleanup_policy = 'drop' WHERE detached = 'kept_minus_9';
+UPDATE ppm.detached SET cleanup_policy = 'drop', row_version = pg_class.xmin FROM pg_class
+WHERE pg_class.oid = relation AND detached = 'kept_minus_9';
 SELECT step, action, partition, statement FROM ppm.plan('kept');
 CALL ppm.cleanup('kept');
 SELECT * FROM tables();

@@ -98,6 +98,49 @@ $node->safe_psql('postgres', "DROP VIEW on_it; UPDATE ppm.config SET cleanup_pol
 run_sql($node, 'CALL ppm.cleanup();');
 is(rows_of('viewed_1'), '1', 'and so does the policy when the view is gone');
 
+# Nor is it dropped after it was somebody else's: attached by hand, filled, and detached by hand.
+$node->safe_psql('postgres', <<'EOF');
+DELETE FROM ppm.config;
+CREATE TABLE again (day date) PARTITION BY RANGE (day);
+CREATE TABLE again_1 PARTITION OF again FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+CREATE TABLE again_2 PARTITION OF again FOR VALUES FROM ('2000-01-03') TO ('2000-01-04');
+CREATE VIEW on_it AS SELECT * FROM again_1;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('again', 'daily', 1, 1, 'drop');
+EOF
+run_sql($node, 'CALL ppm.cleanup();');
+$node->safe_psql('postgres', <<'EOF');
+DROP VIEW on_it;
+DO $$
+DECLARE
+	left_by_detach name;
+BEGIN
+	FOR left_by_detach IN SELECT conname FROM pg_constraint WHERE conrelid = 'again_1'::regclass LOOP
+		EXECUTE format('ALTER TABLE again_1 DROP CONSTRAINT %I', left_by_detach);
+	END LOOP;
+END $$;
+ALTER TABLE again ATTACH PARTITION again_1 FOR VALUES FROM ('2000-01-01') TO ('2999-01-01');
+INSERT INTO again VALUES ('2000-01-01'), (current_date);
+ALTER TABLE again DETACH PARTITION again_1;
+CREATE TABLE again_3 PARTITION OF again FOR VALUES FROM ('2000-01-05') TO ('2000-01-06');
+EOF
+($result, $output, $messages) = run_sql($node, 'CALL ppm.cleanup();');
+is(rows_of('again_1'), '2', 'what a user attached, filled and detached meanwhile is not dropped');
+like($messages, qr/PM006.*partition "again_1": table "public\.again_1" was changed after ppm had detached it, and is not dropped \(SQLSTATE 55006\)/s,
+	'and the call says so');
+is($node->safe_psql('postgres', "SELECT to_regclass('again_2') IS NULL AND to_regclass('again_3') IS NULL"), 't', 'and cleans up the rest');
+
+# What superusers may do to the table without the wish to keep it, does not make it another.
+$node->safe_psql('postgres', <<'EOF');
+DROP TABLE again_1;
+CREATE TABLE again_1 PARTITION OF again FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+CREATE VIEW on_it AS SELECT * FROM again_1;
+EOF
+run_sql($node, 'CALL ppm.cleanup();');
+$node->safe_psql('postgres', $_)
+  foreach ('DROP VIEW on_it', 'VACUUM ANALYZE again_1', 'VACUUM FREEZE pg_class', 'VACUUM FULL pg_class', 'VACUUM (FREEZE, ANALYZE) again_1');
+($result, $output, $messages) = run_sql($node, 'CALL ppm.cleanup();');
+is("$result " . $node->safe_psql('postgres', "SELECT to_regclass('again_1') IS NULL"), '0 t', 'VACUUM does not keep a table from being dropped');
+
 # An intent that came to nothing does not make a drop of what the user detaches afterwards.
 $node->safe_psql('postgres', <<'EOF');
 DELETE FROM ppm.config;
