@@ -22,9 +22,17 @@ constexpr std::array kinds{
     Kind{AnomalyCode::partition_key_mismatch, "partition_key_mismatch", Severity::error},
     Kind{AnomalyCode::unknown_timezone, "unknown_timezone", Severity::error},
     Kind{AnomalyCode::name_too_long, "name_too_long", Severity::error},
+    Kind{AnomalyCode::missing_partition, "missing_partition", Severity::error},
     Kind{AnomalyCode::wrong_bounds, "wrong_bounds", Severity::error},
+    Kind{AnomalyCode::outdated_partition, "outdated_partition", Severity::error},
+    Kind{AnomalyCode::surplus_partition, "surplus_partition", Severity::error},
     Kind{AnomalyCode::name_taken, "name_taken", Severity::error},
+    Kind{AnomalyCode::default_has_rows, "default_has_rows", Severity::error},
     Kind{AnomalyCode::pending_detach, "pending_detach", Severity::error},
+    Kind{AnomalyCode::pending_drop, "pending_drop", Severity::error},
+    Kind{AnomalyCode::gap, "gap", Severity::warning},
+    Kind{AnomalyCode::off_grid, "off_grid", Severity::warning},
+    Kind{AnomalyCode::misnamed, "misnamed", Severity::warning},
 };
 
 constexpr bool in_order() {

@@ -18,9 +18,17 @@ enum class AnomalyCode {
     partition_key_mismatch,
     unknown_timezone,
     name_too_long,
+    missing_partition,
     wrong_bounds,
+    outdated_partition,
+    surplus_partition,
     name_taken,
+    default_has_rows,
     pending_detach,
+    pending_drop,
+    gap,
+    off_grid,
+    misnamed,
 };
 
 std::string_view name_of(AnomalyCode code);
@@ -31,7 +39,7 @@ struct Anomaly {
     AnomalyCode code;
     std::string partition;  // empty where it is about the parent
     std::string detail;     // a sentence: what is wrong, with the names and values
-    std::string hint;       // a sentence: what mends it
+    std::string hint;       // what mends it: SQL, or a sentence
 };
 
 }  // namespace ppm

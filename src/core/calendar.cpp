@@ -130,4 +130,8 @@ std::string to_text(LocalTime time) {
            (year > 0 ? "" : " BC");
 }
 
+std::string range_text(LocalTime lower, LocalTime upper) {
+    return to_text(lower) + " to " + to_text(upper);
+}
+
 }  // namespace ppm

@@ -51,4 +51,7 @@ std::optional<Date> parse_date(std::string_view text);
 // `2026-11-22`, with the time of day only where it is not midnight, `infinity` and `-infinity`.
 std::string to_text(LocalTime time);
 
+// `2026-11-22 to 2026-11-23`
+std::string range_text(LocalTime lower, LocalTime upper);
+
 }  // namespace ppm

@@ -64,6 +64,7 @@ struct DetachedPartition {
     Partition partition;
     CleanupPolicy policy;  // of the time when it was detached
     bool is_detached;      // or else it is still a partition: the intent was recorded, no more
+    bool is_unconfirmed = false;  // detached, but maybe not by ppm: never dropped
 };
 
 struct Parent {

@@ -19,4 +19,15 @@ std::vector<BoundRange> holes_in(const BoundRange& range, std::span<const BoundR
     return holes;
 }
 
+std::optional<Bound> covered_until(Bound from, std::span<const BoundRange> covered) {
+    auto next = std::ranges::partition_point(
+        covered, [&](const BoundRange& each) { return each.upper <= from; });
+    if (next == covered.end() || from < next->lower)
+        return std::nullopt;
+    Bound end = next->upper;
+    while (++next != covered.end() && next->lower == end)
+        end = next->upper;
+    return end;
+}
+
 }  // namespace ppm

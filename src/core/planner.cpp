@@ -6,15 +6,12 @@
 
 #include "core/coverage.hpp"
 #include "core/naming.hpp"
+#include "core/state.hpp"
 #include "core/text.hpp"
 
 namespace ppm {
 
 namespace {
-
-std::string range_text(LocalTime lower, LocalTime upper) {
-    return to_text(lower) + " to " + to_text(upper);
-}
 
 // The half of the plan that fills the window.
 class Filling {
@@ -190,15 +187,8 @@ class Removing {
     }
 
   private:
-    // How a partition lies to a window.
-    enum class Place { outdated, inside, surplus };
-
     Place place_in(const Window& window, const BoundRange& bounds) const {
-        if (!window.keeps_everything &&
-            codec_.canonical(bounds.upper) <= codec_.encode(window.lower))
-            return Place::outdated;
-        return codec_.canonical(bounds.lower) >= codec_.encode(window.upper) ? Place::surplus
-                                                                             : Place::inside;
+        return ppm::place_in(window, codec_, bounds);
     }
 
     // A mistyped or forgotten work date costs nothing: what has rows must be outdated by the real
@@ -237,7 +227,7 @@ class Removing {
                 place_in(windows_.today, partition.bounds) != Place::outdated &&
                 !is_taken(partition.bounds))
                 plan_.cleanup.emplace_back(AttachPartition{partition});
-        } else if (detached.policy == CleanupPolicy::drop &&
+        } else if (detached.policy == CleanupPolicy::drop && !detached.is_unconfirmed &&
                    parent_.configuration.cleanup_policy == CleanupPolicy::drop &&
                    (surplus || is_outdated(partition.bounds)))
             plan_.cleanup.emplace_back(DropPartition{partition, surplus});

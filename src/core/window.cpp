@@ -12,7 +12,8 @@ Window window_at(Date today, Interval interval, int pre_provisioned, std::option
     // The first day of year 1 starts a slot of every interval; the last slot of the calendar may
     // end past it.
     const Slot last = slot_at(interval, calendar_end);
-    return {interval, std::max(lower, calendar_begin), std::min(upper, last.lower), !retention};
+    return {interval, std::max(lower, calendar_begin), std::min(upper, last.lower), !retention,
+            current};
 }
 
 std::vector<Slot> slots_of(const Window& window) {

@@ -14,6 +14,7 @@ struct Window {
     LocalTime lower;
     LocalTime upper;
     bool keeps_everything;  // nothing is ever outdated
+    LocalTime current{};    // the start of the slot that holds today
 };
 
 // `retention` slots before the one that holds `today` (none without a retention), that one, and

@@ -37,7 +37,7 @@ Parameter timestamp_parameter(LocalTime time) {
 
 constexpr char read_query[] =
     "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
-    "d.cleanup_policy = 'drop' AND (d.row_version IS NOT NULL OR r.relispartition), NOT r.relispartition "
+    "d.cleanup_policy = 'drop', NOT r.relispartition, d.row_version IS NULL "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
     " WHERE d.parent = ANY ($1) ORDER BY d.lower_bound";
 
@@ -136,7 +136,8 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
         parent.detached.push_back(
             {{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4), bounds, false},
              rows.boolean(row, 7) ? CleanupPolicy::drop : CleanupPolicy::detach,
-             rows.boolean(row, 8)});
+             rows.boolean(row, 8),
+             rows.boolean(row, 8) && rows.boolean(row, 9)});
     }
 }
 

@@ -1,0 +1,29 @@
+// What is wrong with a parent's partitions: what the plan would mend, what it cannot, and what only
+// somebody who knows the data can decide.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/anomaly.hpp"
+#include "core/planner.hpp"
+
+namespace ppm {
+
+// What only a look at the database can tell, asked for where it matters. May throw what their
+// sources throw.
+struct Inquiries {
+    // A name as SQL writes it.
+    std::function<std::string(const std::string& name)> identifier;
+    // For each of the ranges, whether the default partition has rows of it.
+    std::function<std::vector<bool>(const std::vector<BoundRange>& ranges)> default_has_rows;
+    // Why the last attempt to remove the partition failed; empty if none did.
+    std::function<std::string(const Partition& partition)> last_failure;
+};
+
+// Reads `plan`, which was made for this parent and these windows.
+std::vector<Anomaly> check(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+                           const Plan& plan, const Inquiries& inquiries);
+
+}  // namespace ppm

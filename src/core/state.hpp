@@ -1,0 +1,37 @@
+// What a partition is to its parent's window.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "core/configuration.hpp"
+#include "core/key.hpp"
+#include "core/window.hpp"
+
+namespace ppm {
+
+enum class Place { outdated, inside, surplus };
+
+Place place_in(const Window& window, const KeyCodec& codec, const BoundRange& bounds);
+
+// The slot of the interval that has exactly these bounds, if one has.
+std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec, Interval interval);
+
+// The names of these are the `state` of a row of ppm.partitions.
+enum class PartitionState {
+    retained,
+    current,
+    upcoming,
+    outdated,
+    surplus,
+    off_grid,  // in the window, but not one slot of it
+    default_partition,
+    pending_detach,
+};
+
+std::string_view name_of(PartitionState state);
+
+// Of any partition but the default one.
+PartitionState state_of(const Partition& partition, const KeyCodec& codec, const Window& window);
+
+}  // namespace ppm
