@@ -99,6 +99,74 @@ COMMENT ON COLUMN ppm.detached.row_version IS
 COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'a table is detached once';
 
 --
+-- What was done
+--
+
+-- Written by ppm as the owner of these, too.
+CREATE SEQUENCE ppm.run_id;
+COMMENT ON SEQUENCE ppm.run_id IS 'numbers the calls of the procedures';
+
+CREATE TABLE ppm.history (
+    run_id bigint NOT NULL,
+    at timestamptz NOT NULL,
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    partition name,
+    action text NOT NULL,
+    lower_bound timestamp,
+    upper_bound timestamp,
+    outcome text NOT NULL,
+    sqlstate text,
+    message text NOT NULL,
+    duration interval NOT NULL,
+    executed_by name NOT NULL,
+    CONSTRAINT history_outcome_check CHECK (outcome IN ('ok', 'failed'))
+);
+CREATE INDEX history_at_idx ON ppm.history (at);
+CREATE INDEX history_partition_idx ON ppm.history (schema_name, table_name, partition, at);
+SELECT pg_catalog.pg_extension_config_dump('ppm.run_id', '');
+SELECT pg_catalog.pg_extension_config_dump('ppm.history', '');
+
+COMMENT ON TABLE ppm.history IS 'what ppm did and what it could not do';
+COMMENT ON COLUMN ppm.history.run_id IS 'which call it was: the same for all that one call did';
+COMMENT ON COLUMN ppm.history.at IS 'when it was done, or had failed';
+COMMENT ON COLUMN ppm.history.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.history.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.history.partition IS 'the partition; null: it is about the table';
+COMMENT ON COLUMN ppm.history.action IS
+    'create, attach, finalize, detach or drop; or for a failure of none of these, provision, cleanup or check';
+COMMENT ON COLUMN ppm.history.lower_bound IS 'the partition''s lower bound as civil time in the time zone of its parent';
+COMMENT ON COLUMN ppm.history.upper_bound IS 'the partition''s upper bound as civil time in the time zone of its parent';
+COMMENT ON COLUMN ppm.history.outcome IS 'ok or failed';
+COMMENT ON COLUMN ppm.history.sqlstate IS 'the error''s code; null where all went well';
+COMMENT ON COLUMN ppm.history.message IS 'the message';
+COMMENT ON COLUMN ppm.history.duration IS 'how long it took, with its waits';
+COMMENT ON COLUMN ppm.history.executed_by IS 'the role that called';
+COMMENT ON CONSTRAINT history_outcome_check ON ppm.history IS 'it is done or it is not';
+COMMENT ON INDEX ppm.history_at_idx IS 'to forget what is old';
+COMMENT ON INDEX ppm.history_partition_idx IS 'to find what became of a partition';
+
+CREATE TABLE ppm.last_run (
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    run_id bigint NOT NULL,
+    at timestamptz NOT NULL,
+    procedure text NOT NULL,
+    outcome text NOT NULL,
+    CONSTRAINT last_run_pkey PRIMARY KEY (schema_name, table_name),
+    CONSTRAINT last_run_outcome_check CHECK (outcome IN ('ok', 'failed'))
+);
+COMMENT ON TABLE ppm.last_run IS 'when ppm was last called for each configured table, also if there was nothing to do';
+COMMENT ON COLUMN ppm.last_run.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.last_run.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.last_run.run_id IS 'which call it was';
+COMMENT ON COLUMN ppm.last_run.at IS 'when it ended';
+COMMENT ON COLUMN ppm.last_run.procedure IS 'provision, cleanup or run_all';
+COMMENT ON COLUMN ppm.last_run.outcome IS 'ok; or failed, if there was any failure with this table';
+COMMENT ON CONSTRAINT last_run_pkey ON ppm.last_run IS 'a table''s last call is one';
+COMMENT ON CONSTRAINT last_run_outcome_check ON ppm.last_run IS 'all went well or it did not';
+
+--
 -- Reading
 --
 
@@ -109,6 +177,13 @@ CREATE FUNCTION ppm.validate(parent regclass DEFAULT NULL)
 COMMENT ON FUNCTION ppm.validate(regclass) IS
     'what of the configuration the catalog contradicts, for one configured table or all of them; no row: nothing';
 
+CREATE FUNCTION ppm.check(parent regclass DEFAULT NULL)
+    RETURNS TABLE (schema_name name, table_name name, partition name, severity text, code text, detail text, hint text)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_check'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.check(regclass) IS
+    'what of the configuration and of the partitions is not as it should be, for one configured table or all of them; no row: nothing';
+
 CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
     RETURNS TABLE (step integer, schema_name name, table_name name, action text, partition name,
                    lower_bound timestamp, upper_bound timestamp, statement text)
@@ -116,6 +191,73 @@ CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.plan(regclass) IS
     'what would be done now, in order, for one configured table or all of them; changes nothing';
+
+CREATE FUNCTION ppm.partition_states()
+    RETURNS TABLE (schema_name name, table_name name, partition name, lower_bound timestamp, upper_bound timestamp,
+                   state text, relation oid)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_partition_states'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.partition_states() IS 'what the view ppm.partitions is made of';
+
+CREATE FUNCTION ppm.table_states()
+    RETURNS TABLE (schema_name name, table_name name, "interval" text, covered_until timestamp, runway interval,
+                   partitions integer, outdated integer, errors integer, warnings integer, relation oid)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_table_states'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.table_states() IS 'what the view ppm.status is made of';
+
+CREATE FUNCTION ppm.total_bytes(relation oid) RETURNS bigint
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ppm_total_bytes';
+COMMENT ON FUNCTION ppm.total_bytes(oid) IS
+    'the size of a table with its indexes and its TOAST table, and of all its partitions; null where somebody has one of them locked';
+
+CREATE VIEW ppm.partitions AS
+    SELECT p.schema_name, p.table_name, p.partition, p.lower_bound, p.upper_bound, p.state,
+           ppm.total_bytes(p.relation) AS total_bytes,
+           -- Until the first VACUUM or ANALYZE only the statistics know.
+           CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint
+                ELSE pg_catalog.pg_stat_get_live_tuples(c.oid) END AS estimated_rows
+    FROM ppm.partition_states() AS p
+    LEFT JOIN pg_catalog.pg_class AS c ON c.oid = p.relation;
+COMMENT ON VIEW ppm.partitions IS 'the partitions of each configured table';
+COMMENT ON COLUMN ppm.partitions.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.partitions.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.partitions.partition IS 'the name of the partition';
+COMMENT ON COLUMN ppm.partitions.lower_bound IS
+    'its lower bound as civil time in the time zone of its parent; null for the default partition';
+COMMENT ON COLUMN ppm.partitions.upper_bound IS
+    'its upper bound as civil time in the time zone of its parent; null for the default partition';
+COMMENT ON COLUMN ppm.partitions.state IS
+    'retained, current, upcoming, outdated, surplus, off_grid, default or pending_detach';
+COMMENT ON COLUMN ppm.partitions.total_bytes IS
+    'its size with its indexes and its TOAST table; null where somebody has it locked';
+COMMENT ON COLUMN ppm.partitions.estimated_rows IS 'about how many rows it has';
+
+CREATE VIEW ppm.status AS
+    SELECT t.schema_name, t.table_name, t."interval"::ppm.partition_interval AS "interval", t.covered_until, t.runway,
+           t.partitions, t.outdated,
+           (SELECT coalesce(pg_catalog.sum(ppm.total_bytes(i.inhrelid)), 0)::bigint
+            FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = t.relation) AS total_bytes,
+           t.errors, t.warnings, r.at AS last_run_at, r.outcome AS last_outcome, t.errors = 0 AS healthy
+    FROM ppm.table_states() AS t
+    LEFT JOIN ppm.last_run AS r ON r.schema_name = t.schema_name AND r.table_name = t.table_name;
+COMMENT ON VIEW ppm.status IS 'how each configured table is; made for monitoring';
+COMMENT ON COLUMN ppm.status.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.status.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.status."interval" IS 'how much time one partition holds';
+COMMENT ON COLUMN ppm.status.covered_until IS
+    'until when there are partitions without a hole, from now on, as civil time in the time zone of the table; null: there is none for now';
+COMMENT ON COLUMN ppm.status.runway IS
+    'how long inserts of the current time go on finding a partition, the default partition aside; null: for ever, or it is not known';
+COMMENT ON COLUMN ppm.status.partitions IS 'how many partitions there are, the default partition included';
+COMMENT ON COLUMN ppm.status.outdated IS 'how many of them are outdated';
+COMMENT ON COLUMN ppm.status.total_bytes IS 'their size with their indexes and their TOAST tables, but for those that somebody has locked';
+COMMENT ON COLUMN ppm.status.errors IS
+    'how many errors ppm.check() has for the table, as far as that can be told without looking into its partitions';
+COMMENT ON COLUMN ppm.status.warnings IS 'how many warnings ppm.check() has for the table';
+COMMENT ON COLUMN ppm.status.last_run_at IS 'when ppm was last called for it';
+COMMENT ON COLUMN ppm.status.last_outcome IS 'how that went: ok or failed';
+COMMENT ON COLUMN ppm.status.healthy IS 'whether there is no error';
 
 --
 -- Doing
@@ -131,6 +273,11 @@ CREATE PROCEDURE ppm.cleanup(parent regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_cleanup';
 COMMENT ON PROCEDURE ppm.cleanup(regclass) IS
     'removes the outdated partitions, and the empty surplus ones, of one configured table or all of them';
+
+CREATE PROCEDURE ppm.run_all(parent regclass DEFAULT NULL)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_run_all';
+COMMENT ON PROCEDURE ppm.run_all(regclass) IS
+    'creates what is missing, removes what is outdated, then checks, for one configured table or all of them';
 
 --
 -- UUIDv7

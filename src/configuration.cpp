@@ -14,10 +14,7 @@ PG_FUNCTION_INFO_V1(ppm_configuration_written);
 
 namespace {
 
-struct TableName {
-    std::string schema;
-    std::string table;
-};
+using ppm::TableName;
 
 TableName table_name_in(HeapTuple row, TupleDesc descriptor) {
     const auto column = [&](const char* name) {
@@ -33,16 +30,16 @@ TableName table_name_in(HeapTuple row, TupleDesc descriptor) {
 // there is no such table, nobody but a superuser may say what happens to one that is yet to come.
 void require_rights_over(const TableName& name) {
     const Oid relation = ppm::call([&] {
-        return get_relname_relid(name.table.c_str(), get_namespace_oid(name.schema.c_str(), true));
+        return get_relname_relid(name.table_name.c_str(),
+                                 get_namespace_oid(name.schema_name.c_str(), true));
     });
     if (OidIsValid(relation))
-        ppm::require_owner(relation, name.table);
+        ppm::require_owner(relation, name.table_name);
     else if (!superuser())
-        throw ppm::PpmError{
-            ERRCODE_INSUFFICIENT_PRIVILEGE,
-            "must be superuser to configure a table that does not exist",
-            "There is no table " + ppm::in_quotes(name.schema + "." + name.table) + ".",
-            "Create the table first."};
+        throw ppm::PpmError{ERRCODE_INSUFFICIENT_PRIVILEGE,
+                            "must be superuser to configure a table that does not exist",
+                            "There is no table " + ppm::in_quotes(name.qualified()) + ".",
+                            "Create the table first."};
 }
 
 bool is_our_trigger(FunctionCallInfo fcinfo) {
@@ -59,7 +56,7 @@ bool is_our_trigger(FunctionCallInfo fcinfo) {
 // is only a warning: a dump is to be restored also where its tables are not, or not yet, what they
 // were.
 void inspect(const TableName& name) {
-    const auto managed = ppm::read_parent(name.schema, name.table);
+    const auto managed = ppm::read_parent(name);
     if (!managed)
         return;
     const ppm::Configuration& configuration = managed->parent.configuration;

@@ -1,13 +1,15 @@
-// ppm.validate() and ppm.plan(): what the plan is made from and what it says, as rows. They change
-// nothing.
-#include "pg/catalog.hpp"
+// ppm.validate(), ppm.check() and ppm.plan(): what the plan is made from and what it says, as rows.
+// They change nothing.
+#include "pg/check.hpp"
 #include "pg/ddl.hpp"
+#include "pg/plan.hpp"
 #include "pg/report.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_validate);
+PG_FUNCTION_INFO_V1(ppm_check);
 PG_FUNCTION_INFO_V1(ppm_plan);
 }
 
@@ -33,14 +35,22 @@ ppm::Plan plan_or_warn(const ppm::ManagedParent& managed, const ppm::Clock& cloc
     return {};
 }
 
+void add(ppm::ResultSet& rows, const ppm::Configuration& configuration,
+         const std::vector<ppm::Anomaly>& anomalies) {
+    for (const ppm::Anomaly& anomaly : anomalies)
+        rows.add({configuration.schema_name, configuration.table_name,
+                  ppm::name_or_null(anomaly.partition),
+                  std::string{name_of(severity_of(anomaly.code))},
+                  std::string{name_of(anomaly.code)}, anomaly.detail, anomaly.hint});
+}
+
 void add(ppm::ResultSet& rows, std::int32_t step, const ppm::ManagedParent& managed,
          const ppm::Action& action) {
     const ppm::Configuration& configuration = managed.parent.configuration;
-    const ppm::KeyCodec codec{*managed.parent.table->key_type, *managed.zone};
-    const ppm::BoundRange& bounds = bounds_of(action);
+    const ppm::Slot bounds = civil_bounds(managed, bounds_of(action));
     rows.add({step, configuration.schema_name, configuration.table_name,
-              std::string{name_of(action)}, partition_of(action), codec.decode(bounds.lower),
-              codec.decode(bounds.upper), joined(statements_for(managed, action))});
+              std::string{name_of(action)}, partition_of(action), bounds.lower, bounds.upper,
+              joined(statements_for(managed, action))});
 }
 
 }  // namespace
@@ -50,11 +60,18 @@ Datum ppm_validate(PG_FUNCTION_ARGS) {
         const ppm::SpiConnection spi{false};
         ppm::ResultSet rows{fcinfo};
         for (const auto& [parent, zone] : ppm::read_parents(parent_argument(fcinfo)))
-            for (const ppm::Anomaly& anomaly : validate(parent))
-                rows.add({parent.configuration.schema_name, parent.configuration.table_name,
-                          ppm::name_or_null(anomaly.partition),
-                          std::string{name_of(severity_of(anomaly.code))},
-                          std::string{name_of(anomaly.code)}, anomaly.detail, anomaly.hint});
+            add(rows, parent.configuration, validate(parent));
+        return Datum{};
+    });
+}
+
+Datum ppm_check(PG_FUNCTION_ARGS) {
+    return ppm::boundary([fcinfo]() -> Datum {
+        const ppm::SpiConnection spi{false};
+        const ppm::Clock clock;
+        ppm::ResultSet rows{fcinfo};
+        for (const ppm::ManagedParent& managed : ppm::read_with_partitions(parent_argument(fcinfo)))
+            add(rows, managed.parent.configuration, check(managed, clock));
         return Datum{};
     });
 }

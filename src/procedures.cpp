@@ -1,10 +1,11 @@
-// CALL ppm.provision() and CALL ppm.cleanup().
+// CALL ppm.provision(), CALL ppm.cleanup() and CALL ppm.run_all().
 #include "pg/cleanup.hpp"
 #include "pg/provision.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_provision);
 PG_FUNCTION_INFO_V1(ppm_cleanup);
+PG_FUNCTION_INFO_V1(ppm_run_all);
 }
 
 namespace {
@@ -35,17 +36,20 @@ void refuse_if_atomic(FunctionCallInfo fcinfo, const char* procedure) {
             "Call it outside a transaction block, and not from a function."};
 }
 
-void run(FunctionCallInfo fcinfo, const ppm::Task& task) {
-    ppm::Session session{is_atomic(fcinfo)};
-    ppm::run(session, task, PG_ARGISNULL(0) ? std::nullopt : std::optional{PG_GETARG_OID(0)});
+std::optional<Oid> parent_argument(FunctionCallInfo fcinfo) {
+    return PG_ARGISNULL(0) ? std::nullopt : std::optional{PG_GETARG_OID(0)};
 }
 
 }  // namespace
 
 Datum ppm_provision(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo]() -> Datum {
-        if (!is_standby("ppm.provision()"))
-            run(fcinfo, ppm::provision);
+        if (is_standby("ppm.provision()"))
+            return Datum{};
+        ppm::Session session{is_atomic(fcinfo)};
+        ppm::Run run{session, "provision", parent_argument(fcinfo)};
+        run.perform(ppm::provision);
+        run.finish();
         return Datum{};
     });
 }
@@ -55,7 +59,28 @@ Datum ppm_cleanup(PG_FUNCTION_ARGS) {
         if (is_standby("ppm.cleanup()"))
             return Datum{};
         refuse_if_atomic(fcinfo, "ppm.cleanup()");
-        run(fcinfo, ppm::cleanup);
+        ppm::Session session{false};
+        ppm::Run run{session, "cleanup", parent_argument(fcinfo)};
+        run.perform(ppm::cleanup);
+        run.finish();
+        return Datum{};
+    });
+}
+
+// All tables get their new partitions before any loses an old one: what is missing is worse than
+// what is too much.
+Datum ppm_run_all(PG_FUNCTION_ARGS) {
+    return ppm::boundary([fcinfo]() -> Datum {
+        if (is_standby("ppm.run_all()"))
+            return Datum{};
+        refuse_if_atomic(fcinfo, "ppm.run_all()");
+        ppm::Session session{false};
+        ppm::Run run{session, "run_all", parent_argument(fcinfo)};
+        run.perform(ppm::provision);
+        run.perform(ppm::cleanup);
+        run.check();
+        run.prune();
+        run.finish();
         return Datum{};
     });
 }

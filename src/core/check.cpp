@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "core/coverage.hpp"
 #include "core/naming.hpp"
@@ -40,19 +41,13 @@ class Checking {
   private:
     // What is missing, in order, each with what stands in its way.
     void check_window() {
-        std::multimap<Bound, const Obstacle*> obstacles;
+        std::multimap<Bound, std::variant<const Action*, const Obstacle*>> missing;
+        for (const Action& action : plan_.provision)
+            missing.emplace(bounds_of(action).lower, &action);
         for (const Obstacle& obstacle : plan_.obstacles)
-            obstacles.emplace(obstacle.wanted.bounds.lower, &obstacle);
-        const auto add_obstacles_before = [&](Bound bound) {
-            for (; !obstacles.empty() && obstacles.begin()->first < bound;
-                 obstacles.erase(obstacles.begin()))
-                add(*obstacles.begin()->second);
-        };
-        for (const Action& action : plan_.provision) {
-            add_obstacles_before(bounds_of(action).lower);
-            add_missing(action);
-        }
-        add_obstacles_before(Bound::max_value());
+            missing.emplace(obstacle.wanted.bounds.lower, &obstacle);
+        for (const auto& [lower, what] : missing)
+            std::visit([&](const auto* each) { add_missing(*each); }, what);
     }
 
     void add_missing(const Action& action) {
@@ -65,7 +60,7 @@ class Checking {
              call_of("provision")});
     }
 
-    void add(const Obstacle& obstacle) {
+    void add_missing(const Obstacle& obstacle) {
         add({AnomalyCode::missing_partition, obstacle.wanted.name,
              not_covered(range_text(obstacle.wanted.lower, obstacle.wanted.upper)) + ".",
              "Mend what stands in its way (" + std::string{name_of(obstacle.reason.code)} +
@@ -78,11 +73,8 @@ class Checking {
         if (!parent_.default_partition)
             return;
         std::vector<BoundRange> wanted;
-        std::vector<const Action*> actions;
-        for (const Action& action : plan_.provision) {
+        for (const Action& action : plan_.provision)
             wanted.push_back(bounds_of(action));
-            actions.push_back(&action);
-        }
         if (wanted.empty())
             return;
         const std::string& name = parent_.default_partition->name;
@@ -91,7 +83,8 @@ class Checking {
             if (found[i])
                 add({AnomalyCode::default_has_rows, name,
                      "Default partition " + in_quotes(name) + " has rows of " + held(wanted[i]) +
-                         ", which keep partition " + in_quotes(partition_of(*actions[i])) + " out.",
+                         ", which keep partition " + in_quotes(partition_of(plan_.provision[i])) +
+                         " out.",
                      "In one transaction, move those rows away, " + call_of("provision") +
                          ", and insert them again."});
     }

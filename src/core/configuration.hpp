@@ -1,6 +1,7 @@
 // A row of ppm.config, and what the catalog tells of the table it names.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,14 @@ namespace ppm {
 
 // An OID; the core only hands it on.
 using RelationId = std::uint32_t;
+
+struct TableName {
+    std::string schema_name;
+    std::string table_name;
+
+    auto operator<=>(const TableName&) const = default;
+    std::string qualified() const { return schema_name + "." + table_name; }
+};
 
 enum class CleanupPolicy { detach, drop };
 
@@ -31,7 +40,8 @@ struct Configuration {
     bool operator==(const Configuration&) const = default;
 
     // `public.orders`, for messages.
-    std::string qualified_name() const { return schema_name + "." + table_name; }
+    std::string qualified_name() const { return name().qualified(); }
+    TableName name() const { return {schema_name, table_name}; }
 };
 
 enum class Strategy { none, range, other };

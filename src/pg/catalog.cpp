@@ -3,7 +3,6 @@
 #include "core/text.hpp"
 #include "pg/ledger.hpp"
 #include "pg/partition_bound.hpp"
-#include "pg/rows.hpp"
 #include "pg/scope.hpp"
 #include "pg/spi.hpp"
 #include "pg/sqlstate.hpp"
@@ -143,15 +142,14 @@ std::vector<ManagedParent> read_parents(std::optional<Oid> relation) {
     return parents;
 }
 
-std::optional<ManagedParent> read_parent(const std::string& schema_name,
-                                         const std::string& table_name) {
-    std::vector<ManagedParent> parents = read(std::nullopt, schema_name, table_name);
+std::optional<ManagedParent> read_parent(const TableName& name) {
+    std::vector<ManagedParent> parents = read(std::nullopt, name.schema_name, name.table_name);
     return parents.empty() ? std::nullopt : std::optional{std::move(parents.front())};
 }
 
 void require_same_configuration(const Parent& parent) {
     const Configuration& before = parent.configuration;
-    const auto now = read_parent(before.schema_name, before.table_name);
+    const auto now = read_parent(before.name());
     if (!now || now->parent.configuration != before)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(before.qualified_name()) +
@@ -203,30 +201,6 @@ std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation) {
     std::vector<ManagedParent> parents = read_parents(relation);
     read_partitions(parents);
     return parents;
-}
-
-Plan plan_for(const ManagedParent& managed, const Clock& clock) {
-    const Parent& parent = managed.parent;
-    const Configuration& configuration = parent.configuration;
-    const auto window = [&](Date today) {
-        return window_at(today, configuration.interval, configuration.pre_provisioned,
-                         configuration.retention);
-    };
-    const Lookups lookups{
-        .relation_exists =
-            [&configuration](const std::string& name) {
-                return call([&] {
-                    const Oid schema = get_namespace_oid(configuration.schema_name.c_str(), true);
-                    // A table's row type bears its name, too.
-                    return OidIsValid(get_relname_relid(name.c_str(), schema)) ||
-                           SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name.c_str()),
-                                                 ObjectIdGetDatum(schema));
-                });
-            },
-        .is_empty = [](const Partition& partition) { return !may_have_rows(partition.relation); }};
-    return plan_for(parent, KeyCodec{*parent.table->key_type, *managed.zone},
-                    {window(clock.today(*managed.zone)), window(clock.real_today(*managed.zone))},
-                    lookups);
 }
 
 }  // namespace ppm

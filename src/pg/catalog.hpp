@@ -4,8 +4,6 @@
 #pragma once
 
 #include "core/configuration.hpp"
-#include "core/planner.hpp"
-#include "pg/settings.hpp"
 #include "pg/time_zone.hpp"
 
 namespace ppm {
@@ -21,8 +19,7 @@ struct ManagedParent {
 std::vector<ManagedParent> read_parents(std::optional<Oid> relation);
 
 // The one that is configured under this name, if any.
-std::optional<ManagedParent> read_parent(const std::string& schema_name,
-                                         const std::string& table_name);
+std::optional<ManagedParent> read_parent(const TableName& name);
 
 // Throws 55000 if the parent is not configured any more as it was when it was read.
 void require_same_configuration(const Parent& parent);
@@ -36,8 +33,5 @@ void read_partitions(std::vector<ManagedParent>& parents);
 
 // read_parents() and read_partitions() in one.
 std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation);
-
-// What is to be done for a parent that is valid and has its partitions, today as `clock` has it.
-Plan plan_for(const ManagedParent& managed, const Clock& clock);
 
 }  // namespace ppm

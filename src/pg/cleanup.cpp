@@ -16,7 +16,7 @@ namespace {
 
 class Cleaning final : public Executor {
   public:
-    explicit Cleaning(Session& session) : session_{session} {}
+    using Executor::Executor;
 
     void begin(const ManagedParent& managed) override {
         if (managed.parent.ledger_is_stale)
@@ -51,14 +51,13 @@ class Cleaning final : public Executor {
                 wait_for_older_snapshots();
             },
             statement_timeout());
-        session_.step([&] {
+        perform({Done::finished_detaching, managed, partition}, [&] {
             lock_parent(managed.parent);
             lock_partition(partition, false);
             execute_as_owner(managed.parent,
                              detach_statement(managed.parent, partition, Detach::finalize));
             confirm_detached(partition);
         });
-        say("finished detaching", managed, partition.schema_name, partition.name, partition.bounds);
         if (action.only_if_empty)
             keep_if_it_has_rows(managed, partition);
     }
@@ -69,7 +68,6 @@ class Cleaning final : public Executor {
             detach_concurrently(managed, partition);
         else
             detach_plainly(managed, partition);
-        say("detached", managed, partition.schema_name, partition.name, partition.bounds);
         if (action.only_if_empty)
             keep_if_it_has_rows(managed, partition);
     }
@@ -96,12 +94,12 @@ class Cleaning final : public Executor {
                 session_.step([&] { prune_detached(managed.parent); });
             throw;
         }
-        session_.step([&] { confirm_detached(partition); });
+        perform({Done::detached, managed, partition}, [&] { confirm_detached(partition); });
     }
 
     // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
     void detach_plainly(const ManagedParent& managed, const Partition& partition) {
-        session_.step([&] {
+        perform({Done::detached, managed, partition}, [&] {
             lock_parent(managed.parent, AccessExclusiveLock);
             lock_partition(partition, false);
             require_same_configuration(managed.parent);
@@ -115,33 +113,35 @@ class Cleaning final : public Executor {
 
     // A row may have come into a surplus partition until it was detached.
     void keep_if_it_has_rows(const ManagedParent& managed, const Partition& partition) {
+        const Deed attached{Done::attached, managed, partition};
         bool keep = false;
         session_.step([&] {
             lock_parent(managed.parent);
             lock_partition(partition, true);
             keep = has_rows(partition.relation);
-            if (keep)
+            if (keep) {
                 attach_again(managed, partition);
+                history_.record(attached);
+            }
         });
         if (!keep)
             return;
         kept_.insert(partition.relation);
-        say("attached", managed, partition.schema_name, partition.name, partition.bounds);
+        say(attached);
     }
 
     void attach(const ManagedParent& managed, const Partition& partition) {
-        session_.step([&] {
+        perform({Done::attached, managed, partition}, [&] {
             lock_parent(managed.parent);
             attach_again(managed, partition);
         });
-        say("attached", managed, partition.schema_name, partition.name, partition.bounds);
     }
 
     void drop(const ManagedParent& managed, const DropPartition& action) {
         const Partition& partition = action.partition;
         if (kept_.contains(partition.relation))
             return;
-        session_.step([&] {
+        perform({Done::dropped, managed, partition}, [&] {
             lock_partition(partition, true);
             require_same_configuration(managed.parent);
             if (action.only_if_empty && has_rows(partition.relation))
@@ -154,23 +154,23 @@ class Cleaning final : public Executor {
             forget_detached(partition);
             execute_as_owner(managed.parent, drop_statement(partition));
         });
-        say("dropped", managed, partition.schema_name, partition.name, partition.bounds);
     }
 
-    Session& session_;
     std::optional<Worker> worker_;
     std::set<Oid> kept_;
 };
 
 }  // namespace
 
-constinit const Task cleanup{.verb = "clean up",
-                             .sqlstate = errcode_cleanup_failed,
-                             .actions = &Plan::cleanup,
-                             .keeps_ledger = true,
-                             .reports_obstacles = false,
-                             .executor = [](Session& session) -> std::unique_ptr<Executor> {
-                                 return std::make_unique<Cleaning>(session);
-                             }};
+constinit const Task cleanup{
+    .name = "cleanup",
+    .verb = "clean up",
+    .sqlstate = errcode_cleanup_failed,
+    .actions = &Plan::cleanup,
+    .keeps_ledger = true,
+    .reports_obstacles = false,
+    .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
+        return std::make_unique<Cleaning>(session, history);
+    }};
 
 }  // namespace ppm

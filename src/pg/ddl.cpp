@@ -7,11 +7,6 @@ namespace ppm {
 
 namespace {
 
-// A name as SQL writes it.
-std::string identifier(const std::string& name) {
-    return call([&name] { return quote_identifier(name.c_str()); });
-}
-
 std::string qualified_identifier(const std::string& schema_name, const std::string& name) {
     return identifier(schema_name) + "." + identifier(name);
 }
@@ -70,6 +65,10 @@ std::string literal(const ManagedParent& managed, Bound bound) {
 }
 
 }  // namespace
+
+std::string identifier(const std::string& name) {
+    return call([&name] { return quote_identifier(name.c_str()); });
+}
 
 std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create) {

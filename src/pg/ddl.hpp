@@ -1,10 +1,14 @@
 // The SQL that ppm executes, with every name quoted and qualified.
 #pragma once
 
+#include "core/planner.hpp"
 #include "pg/catalog.hpp"
 #include "pg/postgres.hpp"
 
 namespace ppm {
+
+// A name as SQL writes it.
+std::string identifier(const std::string& name);
 
 // The statements that make the partition, in order. It is born as a table of its own and then
 // attached: unlike CREATE TABLE ... PARTITION OF, that takes no ACCESS EXCLUSIVE lock on the

@@ -2,25 +2,12 @@
 
 #include "core/text.hpp"
 #include "pg/partition_bound.hpp"
+#include "pg/rights.hpp"
 #include "pg/spi.hpp"
 
 namespace ppm {
 
 namespace {
-
-// The owner of ppm.detached is the extension's.
-Oid ledger_owner() {
-    const Oid owner = call([] {
-        const Oid ledger = get_relname_relid("detached", get_namespace_oid("ppm", false));
-        const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(ledger));
-        if (!HeapTupleIsValid(tuple))
-            elog(ERROR, "cache lookup failed for table ppm.detached");
-        const Oid result = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-        ReleaseSysCache(tuple);
-        return result;
-    });
-    return owner;
-}
 
 Parameter timestamp_parameter(LocalTime time) {
     return {TIMESTAMPOID, TimestampGetDatum(to_stored(time)), false};
@@ -71,7 +58,7 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
     const Configuration& configuration = managed.parent.configuration;
     const KeyType type = *managed.parent.table->key_type;
     const KeyCodec codec{type, *managed.zone};
-    const UserContext owner{ledger_owner()};
+    const UserContext owner{owner_of_ppm()};
     execute(std::string{record_statement} + (only_if_unknown ? "NOTHING" : overwrite),
             {oid_parameter(partition.relation), oid_parameter(managed.parent.table->relation),
              text_parameter(configuration.schema_name), text_parameter(configuration.table_name),
@@ -84,7 +71,7 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
 }
 
 void confirm_detached(const Partition& partition) {
-    const UserContext owner{ledger_owner()};
+    const UserContext owner{owner_of_ppm()};
     execute(
         "UPDATE ppm.detached d SET row_version = r.xmin FROM pg_class r, pg_namespace n "
         "WHERE d.relation = $1 AND NOT r.relispartition AND " AGREES,
@@ -92,7 +79,7 @@ void confirm_detached(const Partition& partition) {
 }
 
 void require_unchanged(const Partition& partition) {
-    const UserContext owner{ledger_owner()};
+    const UserContext owner{owner_of_ppm()};
     const Rows rows = query(
         "SELECT FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation AND r.xmin = "
         "d.row_version WHERE d.relation = $1",
@@ -107,7 +94,7 @@ void require_unchanged(const Partition& partition) {
 }
 
 void forget_detached(const Partition& partition) {
-    const UserContext owner{ledger_owner()};
+    const UserContext owner{owner_of_ppm()};
     if (execute(forget_statement, {oid_parameter(partition.relation)}) != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "ppm.detached and the catalog do not agree on table " +
@@ -117,12 +104,12 @@ void forget_detached(const Partition& partition) {
 }
 
 void prune_detached(const Parent& parent) {
-    const UserContext owner{ledger_owner()};
+    const UserContext owner{owner_of_ppm()};
     execute(prune_statement, {oid_parameter(parent.table->relation)});
 }
 
 void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations) {
-    const UserContext owner{ledger_owner()};
+    const UserContext owner{owner_of_ppm()};
     const Rows rows = query(read_query, {oid_array_parameter(relations)});
     for (std::size_t row = 0; row < rows.count(); ++row) {
         Parent& parent = *parents.at(rows.oid(row, 1));

@@ -30,7 +30,7 @@ void require_no_rows_in_default(const ManagedParent& managed, const BoundRange& 
 
 class Provisioning final : public Executor {
   public:
-    explicit Provisioning(Session& session) : session_{session} {}
+    using Executor::Executor;
 
     void execute(const ManagedParent& managed, const Action& action) override {
         if (const auto* const create = std::get_if<CreatePartition>(&action))
@@ -41,26 +41,21 @@ class Provisioning final : public Executor {
 
   private:
     void run(const ManagedParent& managed, const CreatePartition& create) {
-        session_.step([&] {
+        const std::string& schema_name = managed.parent.configuration.schema_name;
+        perform({Done::created, managed, schema_name, create.name, create.bounds}, [&] {
             lock_parent(managed.parent);
             require_no_rows_in_default(managed, create.bounds);
             for (const std::string& statement : statements_for(managed, create))
                 execute_as_owner(managed.parent, statement);
         });
-        say("created", managed, managed.parent.configuration.schema_name, create.name,
-            create.bounds);
     }
 
     void run(const ManagedParent& managed, const AttachPartition& attach) {
-        session_.step([&] {
+        perform({Done::attached, managed, attach.partition}, [&] {
             lock_parent(managed.parent);
             attach_again(managed, attach.partition);
         });
-        say("attached", managed, attach.partition.schema_name, attach.partition.name,
-            attach.partition.bounds);
     }
-
-    Session& session_;
 };
 
 }  // namespace
@@ -73,13 +68,15 @@ void attach_again(const ManagedParent& managed, const Partition& partition) {
                                                       partition.name, partition.bounds));
 }
 
-constinit const Task provision{.verb = "provision",
-                               .sqlstate = errcode_provisioning_failed,
-                               .actions = &Plan::provision,
-                               .keeps_ledger = false,
-                               .reports_obstacles = true,
-                               .executor = [](Session& session) -> std::unique_ptr<Executor> {
-                                   return std::make_unique<Provisioning>(session);
-                               }};
+constinit const Task provision{
+    .name = "provision",
+    .verb = "provision",
+    .sqlstate = errcode_provisioning_failed,
+    .actions = &Plan::provision,
+    .keeps_ledger = false,
+    .reports_obstacles = true,
+    .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
+        return std::make_unique<Provisioning>(session, history);
+    }};
 
 }  // namespace ppm

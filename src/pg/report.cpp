@@ -1,15 +1,27 @@
 #include "pg/report.hpp"
 
 #include "core/text.hpp"
+#include "pg/plan.hpp"
 #include "pg/spi.hpp"
 
 namespace ppm {
 
 namespace {
 
-std::string sqlstate_text(int sqlstate) {
-    return call([=] { return unpack_sql_state(sqlstate); });
-}
+struct DoneNames {
+    Done done;
+    const char* action;
+    const char* participle;
+};
+
+// In the order of the enumeration.
+constexpr std::array done_names{
+    DoneNames{Done::created, "create", "created"},
+    DoneNames{Done::attached, "attach", "attached"},
+    DoneNames{Done::finished_detaching, "finalize", "finished detaching"},
+    DoneNames{Done::detached, "detach", "detached"},
+    DoneNames{Done::dropped, "drop", "dropped"},
+};
 
 // Detail lines are one line each, whatever a message holds.
 std::string one_line(std::string text) {
@@ -19,32 +31,72 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
-void say(const char* done, const ManagedParent& managed, const std::string& schema_name,
-         const std::string& name, const BoundRange& bounds) {
-    const std::string notice = std::string{done} + " partition " +
-                               in_quotes(schema_name + "." + name) + " for " +
-                               range_text(managed, bounds);
-    call([&] { ereport(NOTICE, (errmsg_internal("%s", notice.c_str()))); });
+Deed::Deed(Done done, const ManagedParent& managed, std::string in_schema, std::string name,
+           const BoundRange& range)
+    : table{managed.parent.configuration.name()},
+      action{done_names[static_cast<std::size_t>(done)].action},
+      participle{done_names[static_cast<std::size_t>(done)].participle},
+      schema_name{std::move(in_schema)},
+      partition{std::move(name)},
+      bounds{civil_bounds(managed, range)} {}
+
+Deed::Deed(Done done, const ManagedParent& managed, const Partition& existing)
+    : Deed{done, managed, existing.schema_name, existing.name, existing.bounds} {}
+
+std::string Deed::message() const {
+    return participle + " partition " + in_quotes(schema_name + "." + partition) + " for " +
+           range_text(bounds.lower, bounds.upper);
+}
+
+void say(const Deed& deed) {
+    const std::string message = deed.message();
+    call([&] { ereport(NOTICE, (errmsg_internal("%s", message.c_str()))); });
+}
+
+Slot civil_bounds(const ManagedParent& managed, const BoundRange& bounds) {
+    const KeyCodec codec = codec_of(managed);
+    return {codec.decode(bounds.lower), codec.decode(bounds.upper)};
 }
 
 std::string range_text(const ManagedParent& managed, const BoundRange& bounds) {
-    const KeyCodec codec{*managed.parent.table->key_type, *managed.zone};
-    return to_text(codec.decode(bounds.lower)) + " to " + to_text(codec.decode(bounds.upper));
+    const Slot civil = civil_bounds(managed, bounds);
+    return range_text(civil.lower, civil.upper);
 }
 
-Failure failure_of(const Configuration& configuration, std::string partition, const Error& error) {
+Failure failure_of(const Configuration& configuration, const std::string& action,
+                   const Anomaly& anomaly, int sqlstate) {
+    return {.table = configuration.name(),
+            .partition = anomaly.partition,
+            .action = action,
+            .bounds = {},
+            .sqlstate = sqlstate,
+            .message = one_line(anomaly.detail) + " (" + std::string{name_of(anomaly.code)} + ")",
+            .hint = anomaly.hint};
+}
+
+Failure failure_of(const Configuration& configuration, const std::string& action,
+                   const Error& error) {
     std::string message = error.message();
     if (const std::string detail = error.detail(); !detail.empty())
         message += ": " + detail;
-    return {configuration.qualified_name(), std::move(partition),
-            one_line(message) + " (SQLSTATE " + sqlstate_text(error.sqlstate()) + ")",
-            error.hint()};
+    return {.table = configuration.name(),
+            .partition = {},
+            .action = action,
+            .bounds = {},
+            .sqlstate = error.sqlstate(),
+            .message = one_line(message) + " (SQLSTATE " + sqlstate_text(error.sqlstate()) + ")",
+            .hint = error.hint()};
 }
 
-Failure failure_of(const Configuration& configuration, const Anomaly& anomaly) {
-    return {configuration.qualified_name(), anomaly.partition,
-            one_line(anomaly.detail) + " (" + std::string{name_of(anomaly.code)} + ")",
-            anomaly.hint};
+Failure failure_of(const ManagedParent& managed, const Action& action, const Error& error) {
+    Failure failure = failure_of(managed.parent.configuration, std::string{name_of(action)}, error);
+    failure.partition = partition_of(action);
+    failure.bounds = civil_bounds(managed, bounds_of(action));
+    return failure;
+}
+
+std::string sqlstate_text(int sqlstate) {
+    return call([=] { return unpack_sql_state(sqlstate); });
 }
 
 std::string lock_holders(const std::vector<Oid>& relations) {
@@ -71,20 +123,33 @@ void warn(const Configuration& configuration, const Anomaly& anomaly) {
     });
 }
 
+void warn_of(const Configuration& configuration, const Anomaly& anomaly) {
+    const std::string message = "table " + in_quotes(configuration.qualified_name()) + ": " +
+                                std::string{name_of(anomaly.code)};
+    call([&] {
+        ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg_internal("%s", message.c_str()),
+                          errdetail_internal("%s", anomaly.detail.c_str()),
+                          errhint("%s", anomaly.hint.c_str())));
+    });
+}
+
 void raise_failures(int sqlstate, const std::string& message, const std::vector<Failure>& failures,
                     const std::string& closing_hint) {
     std::string detail;
     std::string hint;
-    std::set<std::string> hints;
+    std::set<std::string> said;  // the phases of a call may find the same
+    const auto add = [&said](std::string& text, const std::string& line) {
+        if (!line.empty() && said.insert(line).second)
+            text += line + "\n";
+    };
     for (const Failure& failure : failures) {
-        detail += detail.empty() ? "" : "\n";
-        detail += "table " + in_quotes(failure.table);
-        if (!failure.partition.empty())
-            detail += ", partition " + in_quotes(failure.partition);
-        detail += ": " + failure.message;
-        if (!failure.hint.empty() && hints.insert(failure.hint).second)
-            hint += failure.hint + "\n";
+        add(detail,
+            "table " + in_quotes(failure.table.qualified()) +
+                (failure.partition.empty() ? "" : ", partition " + in_quotes(failure.partition)) +
+                ": " + failure.message);
+        add(hint, failure.hint);
     }
+    detail.pop_back();
     throw PpmError{sqlstate, message, detail, hint + closing_hint};
 }
 

@@ -4,27 +4,60 @@
 
 #include "core/anomaly.hpp"
 #include "core/configuration.hpp"
+#include "core/planner.hpp"
 #include "pg/catalog.hpp"
 #include "pg/guard.hpp"
 
 namespace ppm {
 
-// `created partition "public.orders_2026_11_22" for 2026-11-22 to 2026-11-23`, as a NOTICE.
-void say(const char* done, const ManagedParent& managed, const std::string& schema_name,
-         const std::string& name, const BoundRange& bounds);
+// What was done to a partition.
+enum class Done { created, attached, finished_detaching, detached, dropped };
 
-// `2026-11-22 to 2026-11-23`
-std::string range_text(const ManagedParent& managed, const BoundRange& bounds);
+struct Deed {
+    Deed(Done done, const ManagedParent& managed, std::string in_schema, std::string name,
+         const BoundRange& range);
+    Deed(Done done, const ManagedParent& managed, const Partition& existing);
 
-struct Failure {
-    std::string table;
-    std::string partition;  // empty where it is about the table
-    std::string message;    // one line, with what PostgreSQL calls the error
-    std::string hint;
+    // `created partition "public.orders_2026_11_22" for 2026-11-22 to 2026-11-23`
+    std::string message() const;
+
+    TableName table;
+    std::string action;      // as ppm.history calls it
+    std::string participle;  // as the message does
+    std::string schema_name;
+    std::string partition;
+    Slot bounds;  // civil time
 };
 
-Failure failure_of(const Configuration& configuration, std::string partition, const Error& error);
-Failure failure_of(const Configuration& configuration, const Anomaly& anomaly);
+// Says so in a NOTICE.
+void say(const Deed& deed);
+
+// The bounds as civil time, and as `2026-11-22 to 2026-11-23`.
+Slot civil_bounds(const ManagedParent& managed, const BoundRange& bounds);
+std::string range_text(const ManagedParent& managed, const BoundRange& bounds);
+
+// What was not done, and why.
+struct Failure {
+    TableName table;
+    std::string partition;       // empty where it is about the table
+    std::string action;          // as ppm.history calls it
+    std::optional<Slot> bounds;  // civil time
+    int sqlstate;
+    std::string message;  // one line, with what PostgreSQL calls the error
+    std::string hint;
+    TimestampTz at = GetCurrentTimestamp();
+    std::chrono::microseconds duration{};
+};
+
+// `sqlstate` is what stands for the anomaly.
+Failure failure_of(const Configuration& configuration, const std::string& action,
+                   const Anomaly& anomaly, int sqlstate);
+Failure failure_of(const Configuration& configuration, const std::string& action,
+                   const Error& error);
+// About the partition that the action was to be about.
+Failure failure_of(const ManagedParent& managed, const Action& action, const Error& error);
+
+std::string sqlstate_text(int sqlstate);
 
 // `; locks are held by process 123, 456`: who may stand in the way of a lock on one of the
 // relations or on a table that a foreign key ties to them. Empty if nobody (any more).
@@ -33,8 +66,11 @@ std::string lock_holders(const std::vector<Oid>& relations);
 // Says at once, as a WARNING, that the parent cannot be managed.
 void warn(const Configuration& configuration, const Anomaly& anomaly);
 
-// Raises one error for all of them: a line each in its detail, and in its hint what to do about
-// them and, last, `closing_hint`.
+// Says at once, as a WARNING, what ppm.check() found.
+void warn_of(const Configuration& configuration, const Anomaly& anomaly);
+
+// Raises one error for all of them, which are in order: a line each in its detail, and in its hint
+// what to do about them and, last, `closing_hint`.
 [[noreturn]] void raise_failures(int sqlstate, const std::string& message,
                                  const std::vector<Failure>& failures,
                                  const std::string& closing_hint);

@@ -17,10 +17,23 @@ Datum datum_of(const std::string& value, Oid type) {
     return NameGetDatum(name);
 }
 
+// Days and what is left of one, as the difference of two timestamps has them.
+Datum datum_of(std::chrono::microseconds length) {
+    const auto days = std::chrono::floor<std::chrono::days>(length);
+    auto* const interval = static_cast<::Interval*>(palloc0(sizeof(::Interval)));
+    interval->day = static_cast<std::int32_t>(days.count());
+    interval->time = (length - days).count();
+    return IntervalPGetDatum(interval);
+}
+
 // May ereport.
 Datum datum_of(const Cell& cell, Oid type) {
     if (const auto* const integer = std::get_if<std::int32_t>(&cell))
         return Int32GetDatum(*integer);
+    if (const auto* const oid = std::get_if<Oid>(&cell))
+        return ObjectIdGetDatum(*oid);
+    if (const auto* const length = std::get_if<std::chrono::microseconds>(&cell))
+        return datum_of(*length);
     if (const auto* const string = std::get_if<std::string>(&cell))
         return datum_of(*string, type);
     if (const auto* const time = std::get_if<LocalTime>(&cell))

@@ -6,8 +6,9 @@
 
 namespace ppm {
 
-// A value of such a row: null, an integer, a text or name, a timestamp.
-using Cell = std::variant<std::nullopt_t, std::int32_t, std::string, LocalTime>;
+// A value of such a row: null, an integer, an OID, a text or name, a timestamp, an interval.
+using Cell = std::variant<std::nullopt_t, std::int32_t, Oid, std::string, LocalTime,
+                          std::chrono::microseconds>;
 
 // A partition's name, or null where there is none.
 Cell name_or_null(const std::string& name);

@@ -11,4 +11,16 @@ void require_owner(Oid relation, const std::string& name) {
     });
 }
 
+Oid owner_of_ppm() {
+    return call([] {
+        const Oid table = get_relname_relid("detached", get_namespace_oid("ppm", false));
+        const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+        if (!HeapTupleIsValid(tuple))
+            elog(ERROR, "cache lookup failed for table ppm.detached");
+        const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+        ReleaseSysCache(tuple);
+        return owner;
+    });
+}
+
 }  // namespace ppm

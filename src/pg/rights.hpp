@@ -9,4 +9,8 @@ namespace ppm {
 // owner (42501).
 void require_owner(Oid relation, const std::string& name);
 
+// The owner of ppm's own tables, which is the extension's: ppm writes them as this role, whoever
+// calls. May throw PostgresError.
+Oid owner_of_ppm();
+
 }  // namespace ppm

@@ -25,8 +25,8 @@ bool any_row(Relation table, Matches matches) {
     return found;
 }
 
-// Looks at the relation and all its partitions: `look` is asked about each table, with its kind.
-// May ereport.
+// Asks `look` about each table with rows of its own among the relation and all its partitions,
+// until it is true of one. Keeps its locks. May ereport.
 template <typename Look>
 bool any_table(Oid relation, Look look) {
     LockRelationOid(relation, AccessShareLock);
@@ -41,42 +41,90 @@ bool any_table(Oid relation, Look look) {
     return false;
 }
 
+// The same, but waits for no lock and keeps none; true at once if somebody has a table locked. May
+// ereport.
+template <typename Look>
+bool any_table_at_a_glance(Oid relation, Look look) {
+    List* const tables = find_all_inheritors(relation, NoLock, nullptr);
+    for (int i = 0; i < list_length(tables); ++i) {
+        const Oid each = list_nth_oid(tables, i);
+        if (!ConditionalLockRelationOid(each, AccessShareLock))
+            return true;
+        const Relation table = try_relation_open(each, NoLock);
+        const bool found =
+            table != nullptr && table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && look(table);
+        if (table != nullptr)
+            relation_close(table, NoLock);
+        UnlockRelationOid(each, AccessShareLock);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
 bool is_foreign(Relation table) {
     return table->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+}
+
+// May ereport.
+bool has_any_row(Relation table) {
+    return is_foreign(table) || any_row(table, [](TupleTableSlot*) { return true; });
+}
+
+// Whether `matches` is true of the key of any row. May ereport.
+template <typename Matches>
+bool any_key(Relation table, const char* column, KeyType type, Matches matches) {
+    if (is_foreign(table))
+        return false;
+    const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
+    return any_row(table, [&](TupleTableSlot* slot) {
+        bool is_null = false;
+        const Datum value = slot_getattr(slot, attribute, &is_null);
+        return !is_null && matches(bound_of_value(value, type));
+    });
 }
 
 }  // namespace
 
 bool has_rows(Oid relation) {
-    return call([=] {
-        return any_table(relation, [](Relation table) {
-            return is_foreign(table) || any_row(table, [](TupleTableSlot*) { return true; });
-        });
-    });
+    return call([=] { return any_table(relation, has_any_row); });
 }
 
 bool may_have_rows(Oid relation) {
-    return !call([=] { return ConditionalLockRelationOid(relation, AccessShareLock); }) ||
-           has_rows(relation);
+    return call([=] { return any_table_at_a_glance(relation, has_any_row); });
 }
 
 bool has_rows_within(Oid relation, const std::string& column, KeyType type,
                      const BoundRange& range) {
     return call([&] {
         return any_table(relation, [&](Relation table) {
-            if (is_foreign(table))
-                return false;
-            const AttrNumber attribute = get_attnum(RelationGetRelid(table), column.c_str());
-            return any_row(table, [&](TupleTableSlot* slot) {
-                bool is_null = false;
-                const Datum value = slot_getattr(slot, attribute, &is_null);
-                if (is_null)
-                    return false;
-                const Bound key = bound_of_value(value, type);
-                return range.lower <= key && key < range.upper;
-            });
+            return any_key(table, column.c_str(), type,
+                           [&](Bound key) { return range.lower <= key && key < range.upper; });
         });
     });
+}
+
+std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,
+                                      const std::vector<BoundRange>& ranges) {
+    std::vector<std::size_t> order(ranges.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::sort(order, {}, [&](std::size_t i) { return ranges[i].lower; });
+    std::vector<bool> found(ranges.size());
+    std::size_t left = ranges.size();
+    const auto mark = [&](Bound key) {
+        const auto after = std::ranges::upper_bound(order, key, {},
+                                                    [&](std::size_t i) { return ranges[i].lower; });
+        if (after == order.begin() || key >= ranges[*std::prev(after)].upper ||
+            found[*std::prev(after)])
+            return false;
+        found[*std::prev(after)] = true;
+        return --left == 0;
+    };
+    call([&] {
+        any_table_at_a_glance(
+            relation, [&](Relation table) { return any_key(table, column.c_str(), type, mark); });
+    });
+    return found;
 }
 
 }  // namespace ppm

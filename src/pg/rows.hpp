@@ -13,13 +13,16 @@ namespace ppm {
 // counts as having rows: only its server knows. Takes ACCESS SHARE locks. Throws PostgresError.
 bool has_rows(Oid relation);
 
-// The same, but for a relation that somebody has locked against readers: it counts as having rows,
-// and is not waited for.
-bool may_have_rows(Oid relation);
-
 // Whether it has one whose `column`, a key of type `type`, lies in `range`. Foreign tables are
 // passed over, as ATTACH PARTITION passes over them.
 bool has_rows_within(Oid relation, const std::string& column, KeyType type,
                      const BoundRange& range);
+
+// The same for those who only want to look: no lock is waited for, none is kept. A relation that
+// somebody has locked against readers counts as having rows; of such a default partition it is not
+// said what it has. The ranges do not overlap.
+bool may_have_rows(Oid relation);
+std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,
+                                      const std::vector<BoundRange>& ranges);
 
 }  // namespace ppm

@@ -1,7 +1,8 @@
 #include "pg/run.hpp"
 
-#include "pg/report.hpp"
+#include "pg/check.hpp"
 #include "pg/rights.hpp"
+#include "pg/sqlstate.hpp"
 
 namespace ppm {
 
@@ -16,16 +17,22 @@ enum class Outcome {
     stopped,      // so would the next one be
 };
 
-// One call's work on one parent.
+// One task on one parent.
 class ParentRun {
   public:
-    ParentRun(Session& session, const Clock& clock, const Task& task)
-        : session_{session}, clock_{clock}, task_{task}, executor_{task.executor(session)} {}
+    ParentRun(Session& session, History& history, const Clock& clock, const Task& task)
+        : session_{session},
+          history_{history},
+          clock_{clock},
+          task_{task},
+          executor_{task.executor(session, history)} {}
 
-    std::vector<Failure> run(const ManagedParent& managed) {
+    // What it throws is a failure, too.
+    void run(const ManagedParent& managed) {
+        history_.begin_action();
         assess(managed);
         if (!has_work(managed.parent))
-            return std::move(failures_);
+            return;
 
         keep_others_off(managed.parent);
         const Oid relation = managed.parent.table->relation;
@@ -37,10 +44,13 @@ class ParentRun {
             executor_->begin(parents.front());
             const Outcome outcome = execute_all(parents.front());
             if (outcome != Outcome::lock_failed || session_.atomic() || attempt == attempts)
-                return std::move(failures_);
+                return;
             session_.pause(first_pause * attempt);
         }
     }
+
+    // So far.
+    std::vector<Failure>& failures() { return failures_; }
 
   private:
     const std::vector<Action>& actions() const { return plan_.*task_.actions; }
@@ -58,7 +68,8 @@ class ParentRun {
         plan_ = {};
         failures_.clear();
         for (const Anomaly& anomaly : validate(parent))
-            failures_.push_back(failure_of(parent.configuration, anomaly));
+            failures_.push_back(failure_of(parent.configuration, task_.name, anomaly,
+                                           errcode_invalid_configuration));
         if (!failures_.empty())
             return;
 
@@ -68,7 +79,8 @@ class ParentRun {
         });
         if (task_.reports_obstacles)
             for (const Obstacle& obstacle : plan_.obstacles)
-                failures_.push_back(failure_of(parent.configuration, obstacle.reason));
+                failures_.push_back(
+                    failure_of(parent.configuration, "create", obstacle.reason, task_.sqlstate));
     }
 
     // Executes what the plan has, up to the first lock that is not to be had and the first timeout.
@@ -82,7 +94,7 @@ class ParentRun {
             if (failed.contains(name))
                 continue;
             const std::size_t failures = failures_.size();
-            const Outcome outcome = execute(managed, action, name);
+            const Outcome outcome = execute(managed, action);
             if (failures_.size() > failures)
                 failed.insert(name);
             if (outcome == Outcome::done)
@@ -94,14 +106,16 @@ class ParentRun {
         return Outcome::done;
     }
 
-    Outcome execute(const ManagedParent& managed, const Action& action, const std::string& name) {
+    Outcome execute(const ManagedParent& managed, const Action& action) {
+        history_.begin_action();
         try {
             executor_->execute(managed, action);
             return Outcome::done;
         } catch (const Error& error) {
+            failures_.push_back(failure_of(managed, action, error));
+            failures_.back().duration = history_.elapsed();
             if (ends_the_call(error))
                 throw;
-            failures_.push_back(failure_of(managed.parent.configuration, name, error));
             if (!is_lock_failure(error) && !stops_the_table(error))
                 return Outcome::done;
             failures_.back().message +=
@@ -135,6 +149,7 @@ class ParentRun {
     }
 
     Session& session_;
+    History& history_;
     const Clock& clock_;
     const Task& task_;
     std::optional<AdvisoryLock> lock_;
@@ -146,34 +161,119 @@ class ParentRun {
 
 }  // namespace
 
-void run(Session& session, const Task& task, std::optional<Oid> relation) {
-    const Clock clock;
+Run::Run(Session& session, const char* procedure, std::optional<Oid> relation)
+    : session_{session}, relation_{relation}, history_{procedure} {}
+
+void Run::perform(const Task& task) {
     const std::vector<ManagedParent> parents =
-        session.read([&] { return read_with_partitions(relation); });
-
-    std::vector<Failure> failures;
+        session_.read([&] { return read_with_partitions(relation_); });
     std::size_t failed = 0;
-    for (const ManagedParent& managed : parents) {
-        std::vector<Failure> found;
-        try {
-            found = ParentRun{session, clock, task}.run(managed);
-        } catch (const Error& error) {
-            if (ends_the_call(error))
-                throw;
-            found.push_back(failure_of(managed.parent.configuration, {}, error));
-        }
-        failed += found.empty() ? 0 : 1;
-        std::ranges::move(found, std::back_inserter(failures));
-    }
+    for (const ManagedParent& managed : parents)
+        failed += keep(managed, perform(task, managed)) ? 1 : 0;
+    end_phase(task.sqlstate, "could not " + std::string{task.verb}, failed, parents.size());
+}
 
-    if (!failures.empty())
-        raise_failures(
-            task.sqlstate,
-            "could not " + std::string{task.verb} + " " + std::to_string(failed) + " of " +
-                std::to_string(parents.size()) + (parents.size() == 1 ? " table" : " tables"),
-            failures,
-            session.atomic() ? "Nothing was done: the call is atomic inside a transaction block."
-                             : "Everything else was done. Call the procedure again after that.");
+std::vector<Failure> Run::perform(const Task& task, const ManagedParent& managed) {
+    ParentRun parent_run{session_, history_, clock_, task};
+    std::vector<Failure>& failures = parent_run.failures();
+    try {
+        parent_run.run(managed);
+    } catch (const Error& error) {
+        if (ends_the_call(error)) {
+            if (failures.empty())
+                failures.push_back(failure_of(managed.parent.configuration, task.name, error));
+            record([&] { history_.record(failures); });
+            throw;
+        }
+        failures.push_back(failure_of(managed.parent.configuration, task.name, error));
+        failures.back().duration = history_.elapsed();
+    }
+    return std::move(failures);
+}
+
+void Run::check() {
+    const std::vector<ManagedParent> parents =
+        session_.read([&] { return read_with_partitions(relation_); });
+    std::size_t failed = 0;
+    for (const ManagedParent& managed : parents)
+        failed += keep(managed, check(managed)) ? 1 : 0;
+    end_phase(errcode_check_failed, "found errors in", failed, parents.size());
+}
+
+std::vector<Failure> Run::check(const ManagedParent& managed) {
+    const Configuration& configuration = managed.parent.configuration;
+    std::vector<Failure> failures;
+    try {
+        for (const Anomaly& anomaly : session_.read([&] { return ppm::check(managed, clock_); })) {
+            if (severity_of(anomaly.code) == Severity::warning)
+                warn_of(configuration, anomaly);
+            else
+                failures.push_back(
+                    failure_of(configuration, "check", anomaly, errcode_check_failed));
+        }
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            throw;
+        failures.push_back(failure_of(configuration, "check", error));
+    }
+    return failures;
+}
+
+// Records the failures at once: the call may be ended before it has said them. Returns whether
+// there are any.
+bool Run::keep(const ManagedParent& managed, const std::vector<Failure>& failures) {
+    const bool failed = !failures.empty();
+    bool& succeeded = succeeded_.emplace(managed.parent.configuration.name(), true).first->second;
+    succeeded = succeeded && !failed;
+    std::ranges::copy(failures, std::back_inserter(failures_));
+    if (failed)
+        record([&] { history_.record(failures); });
+    return failed;
+}
+
+void Run::end_phase(int sqlstate, const std::string& what, std::size_t failed, std::size_t all) {
+    if (failed > 0)
+        failed_phases_.push_back({sqlstate, what + " " + std::to_string(failed) + " of " +
+                                                std::to_string(all) +
+                                                (all == 1 ? " table" : " tables")});
+}
+
+// In a transaction block a failure undoes everything, its record too.
+template <typename Body>
+void Run::record(Body body) {
+    if (session_.atomic())
+        return;
+    try {
+        session_.step(body);
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            throw;
+        Failure failure = failure_of(Configuration{}, "record", error);
+        failure.table = {"ppm", "history"};
+        failures_.push_back(std::move(failure));
+    }
+}
+
+void Run::prune() {
+    record([&] {
+        const StatementTimeout timeout{statement_timeout()};
+        history_.prune();
+    });
+}
+
+void Run::finish() {
+    // Also if there was nothing to do: who watches wants to see that somebody called.
+    record([&] { history_.record_run(succeeded_); });
+    if (failures_.empty())
+        return;
+
+    std::string message;
+    for (const Phase& phase : failed_phases_)
+        message += (message.empty() ? "" : ", ") + phase.message;
+    raise_failures(failed_phases_.front().sqlstate, message, failures_,
+                   session_.atomic()
+                       ? "Nothing was done: the call is atomic inside a transaction block."
+                       : "Everything else was done. Call the procedure again after that.");
 }
 
 }  // namespace ppm

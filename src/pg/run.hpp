@@ -3,6 +3,9 @@
 #pragma once
 
 #include "pg/catalog.hpp"
+#include "pg/history.hpp"
+#include "pg/plan.hpp"
+#include "pg/report.hpp"
 #include "pg/session.hpp"
 
 namespace ppm {
@@ -10,6 +13,7 @@ namespace ppm {
 // Executes actions on one parent.
 class Executor {
   public:
+    Executor(Session& session, History& history) : session_{session}, history_{history} {}
     virtual ~Executor() = default;
 
     // Puts ppm's own records of the parent in order. Called before any action, with other calls
@@ -19,20 +23,72 @@ class Executor {
     // Does it and says so in a NOTICE, or throws and leaves things as they were, or as a later call
     // can go on from.
     virtual void execute(const ManagedParent& managed, const Action& action) = 0;
+
+  protected:
+    // Runs body() as a step, records there what it did, and then says so.
+    template <typename Body>
+    void perform(const Deed& deed, Body body) {
+        session_.step([&] {
+            body();
+            history_.record(deed);
+        });
+        say(deed);
+    }
+
+    Session& session_;
+    History& history_;
 };
 
-// One of the procedures.
+// What is done to every parent, one after the other.
 struct Task {
+    const char* name;                    // as ppm.history calls it
     const char* verb;                    // for "could not ... 1 of 3 tables"
     int sqlstate;                        // of the final error
     std::vector<Action> Plan::*actions;  // its half of the plan
     bool keeps_ledger;       // goes over ppm.detached even if nothing else is to be done
-    bool reports_obstacles;  // what stands in the way of the plan is this procedure's failure
-    std::unique_ptr<Executor> (*executor)(Session& session);  // for one call on one parent
+    bool reports_obstacles;  // what stands in the way of the plan is this task's failure
+    // For one parent.
+    std::unique_ptr<Executor> (*executor)(Session& session, History& history);
 };
 
-// Runs the task on every configured parent, or on the one whose table is `relation`. Goes on past
-// every failure and throws one error for all of them at the end.
-void run(Session& session, const Task& task, std::optional<Oid> relation);
+// One call of a procedure, on every configured parent or on the one whose table is `relation`:
+// perform() and check(), in any number, then finish(). Each goes on past every failure.
+class Run {
+  public:
+    Run(Session& session, const char* procedure, std::optional<Oid> relation);
+
+    void perform(const Task& task);
+
+    // Errors are failures; warnings are said at once.
+    void check();
+
+    // Forgets what ppm.history need not remember any more.
+    void prune();
+
+    // Records which tables were worked on, and throws one error for all the failures, with the
+    // SQLSTATE of the first task that had one.
+    void finish();
+
+  private:
+    struct Phase {
+        int sqlstate;
+        std::string message;  // `could not provision 1 of 3 tables`
+    };
+
+    std::vector<Failure> perform(const Task& task, const ManagedParent& managed);
+    std::vector<Failure> check(const ManagedParent& managed);
+    bool keep(const ManagedParent& managed, const std::vector<Failure>& failures);
+    void end_phase(int sqlstate, const std::string& what, std::size_t failed, std::size_t all);
+    template <typename Body>
+    void record(Body body);
+
+    Session& session_;
+    const Clock clock_;
+    std::optional<Oid> relation_;
+    History history_;
+    std::map<TableName, bool> succeeded_;
+    std::vector<Phase> failed_phases_;
+    std::vector<Failure> failures_;
+};
 
 }  // namespace ppm

@@ -42,12 +42,15 @@ void Session::commit() {
     call([] {
         SPI_commit();
         SPI_start_transaction();
+        // Whatever the session's default is: two calls may write ppm's tables at the same time.
+        XactIsoLevel = XACT_READ_COMMITTED;
     });
 }
 
 void Session::pause(std::chrono::milliseconds duration) {
     commit();
     const TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), duration.count());
+    Subtransaction subtransaction;
     call([=] {
         // The latch is also set by what is none of our business.
         for (long left = duration.count(); left > 0;
@@ -58,6 +61,7 @@ void Session::pause(std::chrono::milliseconds duration) {
             CHECK_FOR_INTERRUPTS();
         }
     });
+    subtransaction.commit();
 }
 
 void lock_parent(const Parent& parent, LOCKMODE mode) {

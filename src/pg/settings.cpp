@@ -11,7 +11,9 @@ namespace {
 
 int lock_timeout_milliseconds = 300;
 int statement_timeout_milliseconds = 3000;
+int history_retention_minutes = 90 * 24 * 60;
 char* work_date = nullptr;
+
 void define_timeout(const char* name, const char* what, int* variable) {
     DefineCustomIntVariable(name, what, nullptr, variable, *variable, 1, INT_MAX, PGC_USERSET,
                             GUC_UNIT_MS, nullptr, nullptr, nullptr);
@@ -24,6 +26,12 @@ void define_settings() {
                    &lock_timeout_milliseconds);
     define_timeout("ppm.statement_timeout", "How long a statement of ppm may take.",
                    &statement_timeout_milliseconds);
+
+    // Not for everybody: who calls ppm cannot make it forget what it did for him.
+    DefineCustomIntVariable("ppm.history_retention",
+                            "How long ppm.history remembers; -1 is for ever.", nullptr,
+                            &history_retention_minutes, history_retention_minutes, -1, INT_MAX,
+                            PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
 
     // Without a check hook: PostgreSQL would replace a wrong value that was set before the library
     // was loaded by the default, which is today. A call refuses it instead.
@@ -40,6 +48,10 @@ int lock_timeout() {
 
 int statement_timeout() {
     return statement_timeout_milliseconds;
+}
+
+int history_retention() {
+    return history_retention_minutes;
 }
 
 int deadlock_timeout_for(int wait) {
@@ -64,6 +76,10 @@ Date Clock::today(const TimeZone& zone) const {
 
 Date Clock::real_today(const TimeZone& zone) const {
     return std::chrono::floor<std::chrono::days>(zone.civil(now_));
+}
+
+Instant Clock::now(const TimeZone& zone) const {
+    return work_date_ ? zone.instant(*work_date_) : now_;
 }
 
 }  // namespace ppm

@@ -14,6 +14,9 @@ void define_settings();
 int lock_timeout();
 int statement_timeout();
 
+// ppm.history_retention, in minutes; negative keeps everything.
+int history_retention();
+
 // The deadlock_timeout, in milliseconds, for waits of `wait` at most: no longer than half of it. A
 // lock that an autovacuum holds is given up after deadlock_timeout to whoever waits for it
 // (ProcSleep() in proc.c), not before.
@@ -30,6 +33,9 @@ class Clock {
 
     // The date that it is now in `zone`, whatever ppm.work_date says.
     Date real_today(const TimeZone& zone) const;
+
+    // Now, or where ppm.work_date says otherwise, that day's midnight in `zone`.
+    Instant now(const TimeZone& zone) const;
 
   private:
     Instant now_;

@@ -24,9 +24,9 @@ class Arguments {
     }
 
   private:
-    std::array<Oid, 12> types_{};
-    std::array<Datum, 12> values_{};
-    std::array<char, 12> nulls_{};
+    std::array<Oid, 16> types_{};
+    std::array<Datum, 16> values_{};
+    std::array<char, 16> nulls_{};
     std::size_t count_ = 0;
 };
 
@@ -55,6 +55,18 @@ Parameter text_parameter(const std::optional<std::string>& value) {
     if (!value)
         return {TEXTOID, Datum{}, true};
     return {TEXTOID, call([&value] { return CStringGetTextDatum(value->c_str()); }), false};
+}
+
+Parameter text_array_parameter(const std::vector<std::string>& values) {
+    const Datum array = call([&values] {
+        auto* const datums = static_cast<Datum*>(palloc(sizeof(Datum) * values.size()));
+        std::ranges::transform(values, datums, [](const std::string& value) {
+            return CStringGetTextDatum(value.c_str());
+        });
+        return PointerGetDatum(construct_array(datums, static_cast<int>(values.size()), TEXTOID, -1,
+                                               false, TYPALIGN_INT));
+    });
+    return {TEXTARRAYOID, array, false};
 }
 
 Parameter oid_array_parameter(const std::vector<Oid>& oids) {
@@ -90,6 +102,10 @@ std::int32_t Rows::integer(std::size_t row, int column) const {
     return DatumGetInt32(datum(row, column));
 }
 
+std::int64_t Rows::bigint(std::size_t row, int column) const {
+    return DatumGetInt64(datum(row, column));
+}
+
 Oid Rows::oid(std::size_t row, int column) const {
     return DatumGetObjectId(datum(row, column));
 }
@@ -117,6 +133,15 @@ Rows query(const char* sql, std::initializer_list<Parameter> parameters) {
         if (result != SPI_OK_SELECT)
             elog(ERROR, "query failed: %s", SPI_result_code_string(result));
         PopActiveSnapshot();
+    });
+    return Rows{SPI_tuptable, SPI_processed};
+}
+
+Rows query_to_change(const char* sql) {
+    call([=] {
+        const int result = SPI_execute(sql, false, 0);
+        if (result != SPI_OK_SELECT)
+            elog(ERROR, "query failed: %s", SPI_result_code_string(result));
     });
     return Rows{SPI_tuptable, SPI_processed};
 }

@@ -26,6 +26,7 @@ struct Parameter {
 
 Parameter oid_parameter(std::optional<Oid> oid);
 Parameter text_parameter(const std::optional<std::string>& value);
+Parameter text_array_parameter(const std::vector<std::string>& values);
 Parameter oid_array_parameter(const std::vector<Oid>& oids);
 
 // The rows of a query. Columns count from 1. What the getters return is the caller's own.
@@ -39,6 +40,7 @@ class Rows : Scope {
     bool is_null(std::size_t row, int column) const;
     bool boolean(std::size_t row, int column) const;
     std::int32_t integer(std::size_t row, int column) const;
+    std::int64_t bigint(std::size_t row, int column) const;
     Oid oid(std::size_t row, int column) const;
     char character(std::size_t row, int column) const;
 
@@ -57,6 +59,9 @@ class Rows : Scope {
 // under REPEATABLE READ the transaction's own snapshot would show a catalog of the past. Throws
 // PostgresError.
 Rows query(const char* sql, std::initializer_list<Parameter> parameters = {});
+
+// Runs a query that changes something. Throws PostgresError.
+Rows query_to_change(const char* sql);
 
 // Runs a statement that changes something; returns how many rows it changed. Throws PostgresError.
 std::size_t execute(const std::string& statement, std::initializer_list<Parameter> parameters = {});

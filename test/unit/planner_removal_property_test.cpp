@@ -199,7 +199,8 @@ TEST_P(EveryCleanup, AttachesAgainTheRowsThatAreNotOutdatedWhereNothingElseIs) {
     for_each_case([](const Case& each) {
         const auto taken_before = bounds_of_all(each.before.parent.partitions);
         const auto taken_after = bounds_of_all(each.after.parent.partitions);
-        for (const auto& [partition, policy, is_detached, is_unconfirmed] : each.before.parent.detached)
+        for (const auto& [partition, policy, is_detached, is_unconfirmed] :
+             each.before.parent.detached)
             if (is_detached && !each.is_outdated(each.windows.today, partition) &&
                 (each.reaches_into(each.windows.work, partition) ||
                  (each.is_surplus(partition) && each.had_rows(partition)))) {

@@ -1,0 +1,148 @@
+#include "pg/history.hpp"
+
+#include "pg/rights.hpp"
+#include "pg/settings.hpp"
+#include "pg/spi.hpp"
+#include "pg/time_zone.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr char record_statement[] =
+    "INSERT INTO ppm.history (run_id, at, schema_name, table_name, partition, action, lower_bound, "
+    "upper_bound, outcome, sqlstate, message, duration, executed_by) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 * interval '1 microsecond', $13)";
+
+constexpr char record_run_statement[] =
+    "INSERT INTO ppm.last_run (schema_name, table_name, run_id, at, procedure, outcome) "
+    "SELECT t.schema_name, t.table_name, $1, clock_timestamp(), $2, t.outcome "
+    "FROM unnest($3::name[], $4::name[], $5::text[]) AS t(schema_name, table_name, outcome) "
+    // Always in the same order: two calls may do this at the same time.
+    "ORDER BY 1, 2 "
+    "ON CONFLICT (schema_name, table_name) DO UPDATE SET run_id = excluded.run_id, "
+    "at = excluded.at, procedure = excluded.procedure, outcome = excluded.outcome";
+
+constexpr char prune_history_statement[] =
+    "DELETE FROM ppm.history WHERE at < clock_timestamp() - $1 * interval '1 minute'";
+
+constexpr char prune_last_run_statement[] =
+    "DELETE FROM ppm.last_run l WHERE NOT EXISTS (SELECT FROM ppm.config c "
+    "WHERE c.schema_name = l.schema_name AND c.table_name = l.table_name)";
+
+constexpr char last_failures_query[] =
+    "SELECT partition, message FROM (SELECT DISTINCT ON (partition) partition, message, outcome "
+    "FROM ppm.history WHERE schema_name = $1 AND table_name = $2 AND partition IS NOT NULL "
+    "AND action <> 'check' ORDER BY partition, at DESC) AS h WHERE outcome = 'failed'";
+
+Parameter int8_parameter(std::int64_t value) {
+    return {INT8OID, call([=] { return Int64GetDatum(value); }), false};
+}
+
+Parameter timestamp_parameter(std::optional<LocalTime> time) {
+    return {TIMESTAMPOID, time ? TimestampGetDatum(to_stored(*time)) : Datum{}, !time};
+}
+
+struct Entry {
+    TimestampTz at;
+    const TableName& table;
+    const std::string& partition;
+    std::string action;
+    std::optional<Slot> bounds;
+    std::optional<int> sqlstate;  // of a failure
+    std::string message;
+    std::chrono::microseconds duration;
+};
+
+void insert(const Entry& entry, std::int64_t run_id, const std::string& caller) {
+    const UserContext owner{owner_of_ppm()};
+    const auto lower = entry.bounds ? std::optional{entry.bounds->lower} : std::nullopt;
+    const auto upper = entry.bounds ? std::optional{entry.bounds->upper} : std::nullopt;
+    const auto sqlstate =
+        entry.sqlstate ? std::optional{sqlstate_text(*entry.sqlstate)} : std::nullopt;
+    const auto partition = entry.partition.empty() ? std::nullopt : std::optional{entry.partition};
+    execute(record_statement, {int8_parameter(run_id),
+                               {TIMESTAMPTZOID, TimestampTzGetDatum(entry.at), false},
+                               text_parameter(entry.table.schema_name),
+                               text_parameter(entry.table.table_name),
+                               text_parameter(partition),
+                               text_parameter(entry.action),
+                               timestamp_parameter(lower),
+                               timestamp_parameter(upper),
+                               text_parameter(entry.sqlstate ? "failed" : "ok"),
+                               text_parameter(sqlstate),
+                               text_parameter(entry.message),
+                               int8_parameter(entry.duration.count()),
+                               text_parameter(caller)});
+}
+
+}  // namespace
+
+History::History(const char* procedure)
+    : procedure_{procedure},
+      caller_{call([] { return GetUserNameFromId(GetUserId(), false); })},
+      begun_{GetCurrentTimestamp()} {}
+
+void History::begin_action() {
+    begun_ = GetCurrentTimestamp();
+}
+
+std::chrono::microseconds History::elapsed() const {
+    return std::chrono::microseconds{GetCurrentTimestamp() - begun_};
+}
+
+std::int64_t History::run_id() {
+    if (!run_id_) {
+        const UserContext owner{owner_of_ppm()};
+        run_id_ = query_to_change("SELECT nextval('ppm.run_id')").bigint(0, 1);
+    }
+    return *run_id_;
+}
+
+void History::record(const Deed& deed) {
+    insert({GetCurrentTimestamp(), deed.table, deed.partition, deed.action, deed.bounds,
+            std::nullopt, deed.message(), elapsed()},
+           run_id(), caller_);
+}
+
+void History::record(const std::vector<Failure>& failures) {
+    for (const Failure& failure : failures)
+        insert({failure.at, failure.table, failure.partition, failure.action, failure.bounds,
+                failure.sqlstate, failure.message, failure.duration},
+               run_id(), caller_);
+}
+
+void History::record_run(const std::map<TableName, bool>& succeeded) {
+    std::vector<std::string> schemas;
+    std::vector<std::string> tables;
+    std::vector<std::string> outcomes;
+    for (const auto& [table, success] : succeeded) {
+        schemas.push_back(table.schema_name);
+        tables.push_back(table.table_name);
+        outcomes.emplace_back(success ? "ok" : "failed");
+    }
+    const std::int64_t id = run_id();
+    const UserContext owner{owner_of_ppm()};
+    execute(record_run_statement,
+            {int8_parameter(id), text_parameter(procedure_), text_array_parameter(schemas),
+             text_array_parameter(tables), text_array_parameter(outcomes)});
+}
+
+void History::prune() {
+    const UserContext owner{owner_of_ppm()};
+    if (const int minutes = history_retention(); minutes >= 0)
+        execute(prune_history_statement, {{INT4OID, Int32GetDatum(minutes), false}});
+    execute(prune_last_run_statement);
+}
+
+std::map<std::string, std::string> last_failures(const Configuration& configuration) {
+    const UserContext owner{owner_of_ppm()};
+    const Rows rows = query(last_failures_query, {text_parameter(configuration.schema_name),
+                                                  text_parameter(configuration.table_name)});
+    std::map<std::string, std::string> failures;
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        failures.emplace(rows.string(row, 1), rows.string(row, 2));
+    return failures;
+}
+
+}  // namespace ppm

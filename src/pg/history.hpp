@@ -1,0 +1,44 @@
+// ppm.history and ppm.last_run: what was done, what failed, and when ppm was last called for each
+// table. Written as the owner of ppm's tables, whoever calls, so that nobody else can forge or
+// erase it.
+#pragma once
+
+#include "pg/report.hpp"
+
+namespace ppm {
+
+// Of one call of a procedure.
+class History {
+  public:
+    // Takes the current user for the caller.
+    explicit History(const char* procedure);
+
+    // From here on counts the duration of what is recorded next.
+    void begin_action();
+    std::chrono::microseconds elapsed() const;
+
+    // These run inside a step: what was done is recorded with it, or neither stays.
+    void record(const Deed& deed);
+    void record(const std::vector<Failure>& failures);
+
+    // Which tables were worked on, and whether all went well with each.
+    void record_run(const std::map<TableName, bool>& succeeded);
+
+    // Forgets what is older than ppm.history_retention, and the last calls for tables that are not
+    // configured any more.
+    void prune();
+
+  private:
+    std::int64_t run_id();
+
+    const char* procedure_;
+    std::string caller_;
+    TimestampTz begun_;
+    std::optional<std::int64_t> run_id_;
+};
+
+// Why the last attempt to do something with a partition of the table failed, by the partition's
+// name; nothing for those where it did not. Needs an SpiConnection and a pinned search_path.
+std::map<std::string, std::string> last_failures(const Configuration& configuration);
+
+}  // namespace ppm

@@ -1,0 +1,22 @@
+// The core's plan of a parent, made with what this server can tell.
+#pragma once
+
+#include "core/planner.hpp"
+#include "pg/catalog.hpp"
+#include "pg/settings.hpp"
+
+namespace ppm {
+
+Windows windows_of(const ManagedParent& managed, const Clock& clock);
+
+KeyCodec codec_of(const ManagedParent& managed);
+
+// Whether a question may be answered by a look into a table, under an ACCESS SHARE lock that is
+// neither waited for nor kept, or by the catalog alone: then no partition is taken for empty.
+enum class Look { into_tables, into_catalog };
+
+// What is to be done for a parent that is valid and has its partitions, today as `clock` has it.
+// Throws PostgresError.
+Plan plan_for(const ManagedParent& managed, const Clock& clock, Look look = Look::into_tables);
+
+}  // namespace ppm

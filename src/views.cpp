@@ -1,0 +1,129 @@
+// What the views ppm.partitions and ppm.status are made of. Cheap: they read the catalog, and look
+// into no table.
+#include "core/coverage.hpp"
+#include "core/state.hpp"
+#include "pg/check.hpp"
+#include "pg/report.hpp"
+#include "pg/result_set.hpp"
+#include "pg/size.hpp"
+#include "pg/spi.hpp"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(ppm_partition_states);
+PG_FUNCTION_INFO_V1(ppm_table_states);
+PG_FUNCTION_INFO_V1(ppm_total_bytes);
+}
+
+namespace {
+
+using ppm::Cell;
+
+void add(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const ppm::Partition& partition,
+         ppm::PartitionState state) {
+    const ppm::Configuration& configuration = managed.parent.configuration;
+    const ppm::Slot bounds = civil_bounds(managed, partition.bounds);
+    const bool has_bounds = state != ppm::PartitionState::default_partition;
+    rows.add({configuration.schema_name, configuration.table_name, partition.name,
+              has_bounds ? Cell{bounds.lower} : Cell{std::nullopt},
+              has_bounds ? Cell{bounds.upper} : Cell{std::nullopt}, std::string{name_of(state)},
+              partition.relation});
+}
+
+void add_partitions(ppm::ResultSet& rows, const ppm::ManagedParent& managed,
+                    const ppm::Clock& clock) {
+    const ppm::Window window = windows_of(managed, clock).work;
+    const ppm::KeyCodec codec = codec_of(managed);
+    for (const ppm::Partition& partition : managed.parent.partitions)
+        add(rows, managed, partition, state_of(partition, codec, window));
+    if (const auto& partition = managed.parent.default_partition)
+        add(rows, managed, *partition, ppm::PartitionState::default_partition);
+}
+
+// How far the partitions go on from now; nothing if there is none for now. The default partition
+// does not count: rows in it keep their own from being made.
+std::optional<ppm::LocalTime> covered_until(const ppm::ManagedParent& managed,
+                                            const ppm::Clock& clock) {
+    const ppm::KeyCodec codec = codec_of(managed);
+    std::vector<ppm::BoundRange> covered;
+    for (const ppm::Partition& partition : managed.parent.partitions)
+        if (!partition.detach_pending)
+            covered.push_back(
+                {codec.canonical(partition.bounds.lower), codec.canonical(partition.bounds.upper)});
+    const auto end =
+        ppm::covered_until(codec.encode(managed.zone->civil(clock.now(*managed.zone))), covered);
+    return end ? std::optional{codec.decode(*end)} : std::nullopt;
+}
+
+struct Coverage {
+    Cell until = std::nullopt;
+    Cell runway = std::nullopt;
+};
+
+Coverage coverage_of(const ppm::ManagedParent& managed, const ppm::Clock& clock) {
+    const auto until = covered_until(managed, clock);
+    if (!until)
+        return {.runway = std::chrono::microseconds{0}};
+    if (*until == ppm::plus_infinity)
+        return {.until = *until};
+    const std::chrono::microseconds runway =
+        managed.zone->instant(*until) - clock.now(*managed.zone);
+    return {*until, std::max(runway, std::chrono::microseconds{0})};
+}
+
+std::int32_t count_of(const std::vector<ppm::Anomaly>& anomalies, ppm::Severity severity) {
+    return static_cast<std::int32_t>(std::ranges::count_if(
+        anomalies, [=](const ppm::Anomaly& each) { return severity_of(each.code) == severity; }));
+}
+
+void add_table(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const ppm::Clock& clock) {
+    const ppm::Parent& parent = managed.parent;
+    const std::vector<ppm::Anomaly> anomalies = check(managed, clock, ppm::Look::into_catalog);
+    Coverage coverage;
+    std::int32_t outdated = 0;
+    if (validate(parent).empty()) {
+        coverage = coverage_of(managed, clock);
+        const ppm::Window window = windows_of(managed, clock).work;
+        const ppm::KeyCodec codec = codec_of(managed);
+        outdated = static_cast<std::int32_t>(
+            std::ranges::count_if(parent.partitions, [&](const ppm::Partition& each) {
+                return state_of(each, codec, window) == ppm::PartitionState::outdated;
+            }));
+    }
+    rows.add(
+        {parent.configuration.schema_name, parent.configuration.table_name,
+         std::string{name_of(parent.configuration.interval)}, coverage.until, coverage.runway,
+         static_cast<std::int32_t>(parent.partitions.size() + (parent.default_partition ? 1 : 0)),
+         outdated, count_of(anomalies, ppm::Severity::error),
+         count_of(anomalies, ppm::Severity::warning),
+         parent.table ? Cell{parent.table->relation} : Cell{std::nullopt}});
+}
+
+// Calls add_rows() for each configured parent.
+template <typename AddRows>
+Datum rows_of_all(FunctionCallInfo fcinfo, AddRows add_rows) {
+    const ppm::SpiConnection spi{false};
+    const ppm::Clock clock;
+    ppm::ResultSet rows{fcinfo};
+    for (const ppm::ManagedParent& managed : ppm::read_with_partitions(std::nullopt))
+        add_rows(rows, managed, clock);
+    return Datum{};
+}
+
+}  // namespace
+
+Datum ppm_partition_states(PG_FUNCTION_ARGS) {
+    return ppm::boundary([fcinfo] { return rows_of_all(fcinfo, add_partitions); });
+}
+
+Datum ppm_table_states(PG_FUNCTION_ARGS) {
+    return ppm::boundary([fcinfo] { return rows_of_all(fcinfo, add_table); });
+}
+
+Datum ppm_total_bytes(PG_FUNCTION_ARGS) {
+    return ppm::boundary([fcinfo]() -> Datum {
+        const auto bytes = ppm::total_bytes(PG_GETARG_OID(0));
+        if (!bytes)
+            fcinfo->isnull = true;
+        return ppm::call([=] { return Int64GetDatum(bytes.value_or(0)); });
+    });
+}
