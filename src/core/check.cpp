@@ -85,8 +85,8 @@ class Checking {
                      "Default partition " + in_quotes(name) + " has rows of " + held(wanted[i]) +
                          ", which keep partition " + in_quotes(partition_of(plan_.provision[i])) +
                          " out.",
-                     "In one transaction, move those rows away, " + call_of("provision") +
-                         ", and insert them again."});
+                     "In one transaction: move those rows away; " + call_of("provision") +
+                         " insert them again."});
     }
 
     void check(const Partition& partition) {

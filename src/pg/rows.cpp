@@ -2,6 +2,7 @@
 
 #include "pg/guard.hpp"
 #include "pg/partition_bound.hpp"
+#include "pg/tree.hpp"
 
 namespace ppm {
 
@@ -45,7 +46,7 @@ bool any_table(Oid relation, Look look) {
 // ereport.
 template <typename Look>
 bool any_table_at_a_glance(Oid relation, Look look) {
-    List* const tables = find_all_inheritors(relation, NoLock, nullptr);
+    List* const tables = partition_tree(relation);
     for (int i = 0; i < list_length(tables); ++i) {
         const Oid each = list_nth_oid(tables, i);
         if (!ConditionalLockRelationOid(each, AccessShareLock))

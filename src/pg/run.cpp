@@ -78,9 +78,11 @@ class ParentRun {
             return plan_for(managed, clock_);
         });
         if (task_.reports_obstacles)
-            for (const Obstacle& obstacle : plan_.obstacles)
+            for (const auto& [wanted, reason] : plan_.obstacles) {
                 failures_.push_back(
-                    failure_of(parent.configuration, "create", obstacle.reason, task_.sqlstate));
+                    failure_of(parent.configuration, "create", reason, task_.sqlstate));
+                failures_.back().bounds = Slot{wanted.lower, wanted.upper};
+            }
     }
 
     // Executes what the plan has, up to the first lock that is not to be had and the first timeout.

@@ -1,6 +1,7 @@
 #include "pg/size.hpp"
 
 #include "pg/guard.hpp"
+#include "pg/tree.hpp"
 
 namespace ppm {
 
@@ -53,8 +54,8 @@ std::int64_t bytes_of(Oid relation) {
 
 std::optional<std::int64_t> total_bytes(Oid relation) {
     const std::int64_t bytes = call([=] {
-        std::int64_t sum = 0;
-        List* const tables = find_all_inheritors(relation, NoLock, nullptr);
+        List* const tables = partition_tree(relation);
+        std::int64_t sum = tables == nullptr ? unknown : 0;
         for (int i = 0; i < list_length(tables) && sum != unknown; ++i) {
             const std::int64_t each = bytes_of(list_nth_oid(tables, i));
             sum = each == unknown ? unknown : sum + each;

@@ -30,7 +30,9 @@ CREATE ROLE regress_ppm_nobody;
 SELECT oid::regprocedure FROM pg_proc
 WHERE pronamespace = 'ppm'::regnamespace AND has_function_privilege('regress_ppm_nobody', oid, 'EXECUTE')
 ORDER BY oid::regprocedure::text COLLATE "C";
-SELECT has_table_privilege('regress_ppm_nobody', 'ppm.config', 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER');
+SELECT oid::regclass FROM pg_class WHERE relnamespace = 'ppm'::regnamespace
+  AND CASE relkind WHEN 'S' THEN has_sequence_privilege('regress_ppm_nobody', oid, 'SELECT, UPDATE, USAGE')
+      ELSE has_table_privilege('regress_ppm_nobody', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER') END;
 SELECT typname FROM pg_type
 WHERE typnamespace = 'ppm'::regnamespace AND typtype = 'e' AND has_type_privilege('regress_ppm_nobody', oid, 'USAGE');
 SET ROLE regress_ppm_nobody;
