@@ -206,8 +206,9 @@ CREATE FUNCTION ppm.table_states()
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.table_states() IS 'what the view ppm.status is made of';
 
+-- Stable, so that a query of the views that leaves the sizes out does not pay for them.
 CREATE FUNCTION ppm.total_bytes(relation oid) RETURNS bigint
-    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ppm_total_bytes';
+    LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'ppm_total_bytes';
 COMMENT ON FUNCTION ppm.total_bytes(oid) IS
     'the size of a table with its indexes and its TOAST table, and of all its partitions; null where somebody has one of them locked';
 

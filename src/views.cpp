@@ -70,32 +70,25 @@ Coverage coverage_of(const ppm::ManagedParent& managed, const ppm::Clock& clock)
     return {*until, std::max(runway, std::chrono::microseconds{0})};
 }
 
-std::int32_t count_of(const std::vector<ppm::Anomaly>& anomalies, ppm::Severity severity) {
-    return static_cast<std::int32_t>(std::ranges::count_if(
-        anomalies, [=](const ppm::Anomaly& each) { return severity_of(each.code) == severity; }));
-}
-
 void add_table(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const ppm::Clock& clock) {
     const ppm::Parent& parent = managed.parent;
     const std::vector<ppm::Anomaly> anomalies = check(managed, clock, ppm::Look::into_catalog);
-    Coverage coverage;
-    std::int32_t outdated = 0;
-    if (validate(parent).empty()) {
-        coverage = coverage_of(managed, clock);
-        const ppm::Window window = windows_of(managed, clock).work;
-        const ppm::KeyCodec codec = codec_of(managed);
-        outdated = static_cast<std::int32_t>(
-            std::ranges::count_if(parent.partitions, [&](const ppm::Partition& each) {
-                return state_of(each, codec, window) == ppm::PartitionState::outdated;
-            }));
-    }
-    rows.add(
-        {parent.configuration.schema_name, parent.configuration.table_name,
-         std::string{name_of(parent.configuration.interval)}, coverage.until, coverage.runway,
-         static_cast<std::int32_t>(parent.partitions.size() + (parent.default_partition ? 1 : 0)),
-         outdated, count_of(anomalies, ppm::Severity::error),
-         count_of(anomalies, ppm::Severity::warning),
-         parent.table ? Cell{parent.table->relation} : Cell{std::nullopt}});
+    const auto count = [&](auto is_counted) {
+        return static_cast<std::int32_t>(std::ranges::count_if(anomalies, is_counted));
+    };
+    const auto is_outdated = [](const ppm::Anomaly& each) {
+        return each.code == ppm::AnomalyCode::outdated_partition;
+    };
+    const auto is_error = [](const ppm::Anomaly& each) {
+        return severity_of(each.code) == ppm::Severity::error;
+    };
+    const auto partitions = parent.partitions.size() + (parent.default_partition ? 1 : 0);
+    const Coverage coverage = validate(parent).empty() ? coverage_of(managed, clock) : Coverage{};
+    rows.add({parent.configuration.schema_name, parent.configuration.table_name,
+              std::string{name_of(parent.configuration.interval)}, coverage.until, coverage.runway,
+              static_cast<std::int32_t>(partitions), count(is_outdated), count(is_error),
+              count(std::not_fn(is_error)),
+              parent.table ? Cell{parent.table->relation} : Cell{std::nullopt}});
 }
 
 // Calls add_rows() for each configured parent.

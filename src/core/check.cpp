@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
 #include <variant>
 
@@ -28,13 +27,14 @@ class Checking {
         for (const DetachedPartition& detached : parent_.detached)
             check(detached);
 
+        if (parent_.default_partition)
+            check_default_name(*parent_.default_partition);
+
         // What is missing comes first; what stands in its way may be known from above.
-        const std::vector<Anomaly> others = std::exchange(anomalies_, {});
-        for (const Anomaly& anomaly : others)
-            reported_.emplace(anomaly.code, anomaly.partition);
+        others_ = std::exchange(anomalies_, {});
         check_window();
-        check_default();
-        anomalies_.insert(anomalies_.end(), others.begin(), others.end());
+        check_default_rows();
+        anomalies_.insert(anomalies_.end(), others_.begin(), others_.end());
         return std::move(anomalies_);
     }
 
@@ -65,16 +65,33 @@ class Checking {
              not_covered(range_text(obstacle.wanted.lower, obstacle.wanted.upper)) + ".",
              "Mend what stands in its way (" + std::string{name_of(obstacle.reason.code)} +
                  "), then " + call_of("provision")});
-        if (reported_.emplace(obstacle.reason.code, obstacle.reason.partition).second)
+        if (!is_known(obstacle.reason))
             add(obstacle.reason);
     }
 
-    void check_default() {
+    // A partition may stand in the way of several slots, and be wrong in itself.
+    bool is_known(const Anomaly& reason) const {
+        const auto is_same = [&](const Anomaly& each) {
+            return each.code == reason.code && each.partition == reason.partition &&
+                   (each.code == AnomalyCode::pending_detach || each.detail == reason.detail);
+        };
+        return std::ranges::any_of(others_, is_same) || std::ranges::any_of(anomalies_, is_same);
+    }
+
+    // Also of slots that something else keeps from being made.
+    void check_default_rows() {
         if (!parent_.default_partition)
             return;
         std::vector<BoundRange> wanted;
-        for (const Action& action : plan_.provision)
+        std::vector<std::string> names;
+        for (const Action& action : plan_.provision) {
             wanted.push_back(bounds_of(action));
+            names.push_back(partition_of(action));
+        }
+        for (const Obstacle& obstacle : plan_.obstacles) {
+            wanted.push_back(obstacle.wanted.bounds);
+            names.push_back(obstacle.wanted.name);
+        }
         if (wanted.empty())
             return;
         const std::string& name = parent_.default_partition->name;
@@ -83,10 +100,15 @@ class Checking {
             if (found[i])
                 add({AnomalyCode::default_has_rows, name,
                      "Default partition " + in_quotes(name) + " has rows of " + held(wanted[i]) +
-                         ", which keep partition " + in_quotes(partition_of(plan_.provision[i])) +
-                         " out.",
+                         ", which keep partition " + in_quotes(names[i]) + " out.",
                      "In one transaction: move those rows away; " + call_of("provision") +
                          " insert them again."});
+    }
+
+    void check_default_name(const Partition& partition) {
+        if (const auto named = slot_named(partition.name, table(), interval()))
+            add(wrong_bounds(partition.name, *named, held_by_default,
+                             "Rename the partition to what it holds."));
     }
 
     void check(const Partition& partition) {
@@ -98,32 +120,40 @@ class Checking {
                                 last_failure(partition),
                             call_of("cleanup")});
             case PartitionState::outdated:
+                check_name(partition, AnomalyCode::wrong_bounds);
                 return add_outdated(partition);
             case PartitionState::surplus:
+                check_name(partition, AnomalyCode::wrong_bounds);
                 return add_surplus(partition);
             case PartitionState::off_grid:
                 if (!check_name(partition))
-                    add({AnomalyCode::off_grid, partition.name,
-                         "Partition " + in_quotes(partition.name) + " holds " +
-                             held(partition.bounds) + ", which is not one " +
-                             std::string{name_of(interval())} + " slot.",
-                         "Nothing has to be done: it is removed when all of it is outdated."});
+                    add_off_grid(partition);
                 return;
             default:
                 check_name(partition);
         }
     }
 
+    void add_off_grid(const Partition& partition) {
+        const bool has_end = codec_.decode(partition.bounds.upper) != plus_infinity;
+        add({AnomalyCode::off_grid, partition.name,
+             "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
+                 ", which is not one " + std::string{name_of(interval())} + " slot.",
+             !has_end                         ? detach_if_not_wanted(partition)
+             : windows_.work.keeps_everything ? "Nothing has to be done."
+                                              : "Nothing has to be done: it is removed when all of "
+                                                "it is outdated."});
+    }
+
     void add_outdated(const Partition& partition) {
-        const bool by_work_date_alone =
-            place_in(windows_.today, codec_, partition.bounds) != Place::outdated;
+        const bool goes = action_on(partition, plan_.cleanup) != nullptr;
         add({AnomalyCode::outdated_partition, partition.name,
              "Partition " + in_quotes(partition.name) + ", of " + held(partition.bounds) +
                  ", ended before the window, which begins on " + to_text(windows_.work.lower) +
                  "." +
-                 (by_work_date_alone ? " Cleanup leaves it: by the real date it has not ended."
-                                     : last_failure(partition)),
-             by_work_date_alone ? "RESET ppm.work_date;" : call_of("cleanup")});
+                 (goes ? last_failure(partition)
+                       : " Cleanup leaves it: by the real date it is not outdated."),
+             goes ? call_of("cleanup") : "RESET ppm.work_date;"});
     }
 
     void add_surplus(const Partition& partition) {
@@ -132,10 +162,9 @@ class Checking {
         if (action_on(partition, plan_.cleanup) == nullptr) {
             if (codec_.decode(partition.bounds.upper) == plus_infinity) {
                 why = " Cleanup leaves it: it has no end.";
-                hint = "If it is not wanted: ALTER TABLE " + sql_name(parent_.configuration) +
-                       " DETACH PARTITION " + sql_name(partition) + ";";
+                hint = detach_if_not_wanted(partition);
             } else if (place_in(windows_.today, codec_, partition.bounds) == Place::inside) {
-                why = " Cleanup leaves it: it is in the window of the real date.";
+                why = " Cleanup leaves it: by the real date it is not surplus.";
                 hint = "RESET ppm.work_date;";
             } else {
                 why = " Cleanup leaves it: it has rows, or is locked.";
@@ -149,38 +178,44 @@ class Checking {
              std::move(hint)});
     }
 
-    // Whether the partition bears another name than what it holds has, or than that of what it
-    // holds.
-    bool check_name(const Partition& partition) {
-        const std::string& table = parent_.configuration.table_name;
-        const auto held_slot = slot_of(partition.bounds, codec_, interval());
-        const auto named_slot = slot_named(partition.name, table, interval());
-        const LocalTime lower = codec_.decode(partition.bounds.lower);
-        const LocalTime upper = codec_.decode(partition.bounds.upper);
-        if (held_slot == named_slot)
-            return false;
+    std::string detach_if_not_wanted(const Partition& partition) const {
+        return "If it is not wanted: ALTER TABLE " + sql_name(parent_.configuration) +
+               " DETACH PARTITION " + sql_name(partition) + ";";
+    }
 
-        std::string name;
-        if (held_slot)
-            name = slot_name(table, interval(), *held_slot);
-        else if (lower != minus_infinity && upper != plus_infinity)
-            name = piece_name(table, lower, upper);
-        std::string hint = name.empty() || name.size() > max_name_bytes
-                               ? "Rename it to what it holds."
-                               : "ALTER TABLE " + sql_name(partition) + " RENAME TO " +
-                                     inquiries_.identifier(name) + ";";
-        if (named_slot)
-            add({AnomalyCode::wrong_bounds, partition.name,
-                 "Partition " + in_quotes(partition.name) + " bears the name of " +
-                     range_text(named_slot->lower, named_slot->upper) + " but holds " +
-                     held(partition.bounds) + ".",
-                 std::move(hint)});
+    // Whether the partition bears another name than what it holds has, or than that of what it
+    // holds. With `only`, no other code is of interest.
+    bool check_name(const Partition& partition, std::optional<AnomalyCode> only = {}) {
+        const auto holds = slot_of(partition.bounds, codec_, interval());
+        const auto named = slot_named(partition.name, table(), interval());
+        const auto code = named ? AnomalyCode::wrong_bounds : AnomalyCode::misnamed;
+        if (holds == named || (only && code != *only))
+            return false;
+        if (named)
+            add(wrong_bounds(partition.name, *named, held(partition.bounds),
+                             rename(partition, holds)));
         else
             add({AnomalyCode::misnamed, partition.name,
                  "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
-                     ", whose name is " + in_quotes(name) + ".",
-                 std::move(hint)});
+                     ", whose name is " + in_quotes(slot_name(table(), interval(), *holds)) + ".",
+                 rename(partition, holds)});
         return true;
+    }
+
+    // How the partition gets the name of what it holds.
+    std::string rename(const Partition& partition, const std::optional<Slot>& holds) const {
+        const LocalTime lower = codec_.decode(partition.bounds.lower);
+        const LocalTime upper = codec_.decode(partition.bounds.upper);
+        if (!holds && (lower == minus_infinity || upper == plus_infinity))
+            return "Rename it to what it holds.";
+        const std::string name =
+            holds ? slot_name(table(), interval(), *holds) : piece_name(table(), lower, upper);
+        if (name.size() > max_name_bytes)
+            return "Rename it to what it holds.";
+        if (inquiries_.relation_exists(partition.schema_name, name))
+            return "Rename it to " + in_quotes(name) + ", once nothing else has that name.";
+        return "ALTER TABLE " + sql_name(partition) + " RENAME TO " + inquiries_.identifier(name) +
+               ";";
     }
 
     // Holes before and after the window. What is being detached leaves none.
@@ -208,35 +243,38 @@ class Checking {
                  "to be done."});
     }
 
-    // What ppm set out to drop, and has not.
+    // What ppm set out to remove, and has not.
     void check(const DetachedPartition& detached) {
         const Partition& partition = detached.partition;
-        if (!detached.is_detached || detached.policy != CleanupPolicy::drop ||
-            parent_.configuration.cleanup_policy != CleanupPolicy::drop ||
-            action_on(partition, plan_.provision) != nullptr)
-            return;
-        const std::string failure = last_failure(partition);
+        const std::string table_was = "Table " +
+                                      in_quotes(partition.schema_name + "." + partition.name) +
+                                      ", of " + held(partition.bounds) + ", was detached and ";
         const Action* const next = action_on(partition, plan_.cleanup);
-        add({AnomalyCode::pending_drop, partition.name,
-             "Table " + in_quotes(partition.schema_name + "." + partition.name) + ", of " +
-                 held(partition.bounds) + ", was detached and " + fate(detached, next) + failure,
-             next != nullptr && failure.empty()
-                 ? call_of("cleanup")
-                 : "DROP TABLE " + sql_name(partition) +
-                       "; or, to keep it: DELETE FROM ppm.detached WHERE relation = " +
-                       std::to_string(partition.relation) + ";"});
+        if (!detached.is_detached || action_on(partition, plan_.provision) != nullptr)
+            return;
+        if (next != nullptr && std::holds_alternative<AttachPartition>(*next))
+            add({AnomalyCode::pending_detach, partition.name,
+                 table_was + "got rows: cleanup attaches it again." + last_failure(partition),
+                 call_of("cleanup")});
+        else if (detached.policy == CleanupPolicy::drop &&
+                 parent_.configuration.cleanup_policy == CleanupPolicy::drop)
+            add({AnomalyCode::pending_drop, partition.name,
+                 table_was +
+                     (next != nullptr ? "is to be dropped."
+                      : detached.is_unconfirmed
+                          ? "was to be dropped. Cleanup leaves it: it was interrupted "
+                            "before it knew who had detached it."
+                          : "was to be dropped. Cleanup leaves it: it has rows, or is not "
+                            "outdated any more.") +
+                     last_failure(partition),
+                 next != nullptr && last_failure(partition).empty() ? call_of("cleanup")
+                                                                    : keep_or_drop(partition)});
     }
 
-    static const char* fate(const DetachedPartition& detached, const Action* next) {
-        if (next != nullptr)
-            return std::holds_alternative<AttachPartition>(*next)
-                       ? "got rows: cleanup attaches it again."
-                       : "is to be dropped.";
-        return detached.is_unconfirmed
-                   ? "was to be dropped. Cleanup leaves it: it was interrupted before it knew who "
-                     "had detached it."
-                   : "was to be dropped. Cleanup leaves it: it has rows, or is not outdated any "
-                     "more.";
+    std::string keep_or_drop(const Partition& partition) const {
+        return "To keep it: DELETE FROM ppm.detached WHERE relation = " +
+               std::to_string(partition.relation) + "; or, to lose its rows: DROP TABLE " +
+               sql_name(partition) + ";";
     }
 
     static const Action* action_on(const Partition& partition, const std::vector<Action>& actions) {
@@ -250,6 +288,7 @@ class Checking {
     void add(Anomaly anomaly) { anomalies_.push_back(std::move(anomaly)); }
 
     Interval interval() const { return parent_.configuration.interval; }
+    const std::string& table() const { return parent_.configuration.table_name; }
 
     std::string held(const BoundRange& bounds) const {
         return range_text(codec_.decode(bounds.lower), codec_.decode(bounds.upper));
@@ -289,7 +328,7 @@ class Checking {
     const Plan& plan_;
     const Inquiries& inquiries_;
     std::vector<Anomaly> anomalies_;
-    std::set<std::pair<AnomalyCode, std::string>> reported_;
+    std::vector<Anomaly> others_;
 };
 
 }  // namespace

@@ -16,6 +16,8 @@ namespace ppm {
 struct Inquiries {
     // A name as SQL writes it.
     std::function<std::string(const std::string& name)> identifier;
+    // Whether a relation or a type of that name exists in that schema.
+    std::function<bool(const std::string& schema_name, const std::string& name)> relation_exists;
     // For each of the ranges, whether the default partition has rows of it.
     std::function<std::vector<bool>(const std::vector<BoundRange>& ranges)> default_has_rows;
     // Why the last attempt to remove the partition failed; empty if none did.

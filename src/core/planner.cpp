@@ -118,11 +118,8 @@ class Filling {
                                ".",
                            "Rename the table to a shorter name."};
         if (const Partition* partition = own_partition(wanted.name))
-            return Anomaly{AnomalyCode::wrong_bounds, partition->name,
-                           "Partition " + in_quotes(partition->name) + " bears the name of " +
-                               range_text(wanted.lower, wanted.upper) + " but holds " +
-                               held_by(*partition) + ".",
-                           "Rename the partition to what it holds."};
+            return wrong_bounds(partition->name, {wanted.lower, wanted.upper}, held_by(*partition),
+                                "Rename the partition to what it holds.");
         if (lookups_.relation_exists(wanted.name))
             return Anomaly{AnomalyCode::name_taken, wanted.name,
                            "A relation or type " + in_quotes(wanted.name) +
@@ -135,7 +132,7 @@ class Filling {
 
     std::string held_by(const Partition& partition) const {
         if (is_default(partition))
-            return "the rows of no other partition (DEFAULT)";
+            return held_by_default;
         return range_text(codec_.decode(partition.bounds.lower),
                           codec_.decode(partition.bounds.upper));
     }
@@ -293,6 +290,14 @@ const Partition* existing_partition(const Action& action) {
                 return nullptr;
         },
         action);
+}
+
+Anomaly wrong_bounds(const std::string& partition, const Slot& named, const std::string& held,
+                     std::string hint) {
+    return {AnomalyCode::wrong_bounds, partition,
+            "Partition " + in_quotes(partition) + " bears the name of " +
+                range_text(named.lower, named.upper) + " but holds " + held + ".",
+            std::move(hint)};
 }
 
 Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,

@@ -86,6 +86,11 @@ struct Lookups {
     std::function<bool(const Partition& partition)> is_empty;
 };
 
+// A partition that bears the name of a slot but holds something else.
+inline constexpr const char* held_by_default = "the rows of no other partition (DEFAULT)";
+Anomaly wrong_bounds(const std::string& partition, const Slot& named, const std::string& held,
+                     std::string hint);
+
 // `parent` is valid (see validate()) and `codec` is that of its key.
 Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,
               const Lookups& lookups);

@@ -16,6 +16,7 @@ std::vector<Anomaly> check(const ManagedParent& managed, const Clock& clock, Loo
     // Read once, and only where something is to be explained.
     std::optional<std::map<std::string, std::string>> failures;
     const Inquiries inquiries{.identifier = identifier,
+                              .relation_exists = relation_exists,
                               .default_has_rows =
                                   [&](const std::vector<BoundRange>& ranges) {
                                       if (look == Look::into_catalog)

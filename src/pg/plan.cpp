@@ -5,8 +5,6 @@
 
 namespace ppm {
 
-namespace {
-
 bool relation_exists(const std::string& schema_name, const std::string& name) {
     return call([&] {
         const Oid schema = get_namespace_oid(schema_name.c_str(), true);
@@ -16,8 +14,6 @@ bool relation_exists(const std::string& schema_name, const std::string& name) {
                                      ObjectIdGetDatum(schema));
     });
 }
-
-}  // namespace
 
 Windows windows_of(const ManagedParent& managed, const Clock& clock) {
     const Configuration& configuration = managed.parent.configuration;

@@ -2,30 +2,51 @@
 
 #include <gtest/gtest.h>
 
+#include <span>
+
 namespace ppm {
 namespace {
 
-TEST(AnomalyCode, HasAStableNameAndASeverity) {
-    const struct {
-        AnomalyCode code;
-        const char* name;
-    } errors[] = {
-        {AnomalyCode::table_missing, "table_missing"},
-        {AnomalyCode::not_partitioned, "not_partitioned"},
-        {AnomalyCode::unsupported_strategy, "unsupported_strategy"},
-        {AnomalyCode::unsupported_key, "unsupported_key"},
-        {AnomalyCode::unsupported_key_type, "unsupported_key_type"},
-        {AnomalyCode::partition_key_mismatch, "partition_key_mismatch"},
-        {AnomalyCode::unknown_timezone, "unknown_timezone"},
-        {AnomalyCode::name_too_long, "name_too_long"},
-        {AnomalyCode::wrong_bounds, "wrong_bounds"},
-        {AnomalyCode::name_taken, "name_taken"},
-        {AnomalyCode::pending_detach, "pending_detach"},
-    };
-    for (const auto& [code, name] : errors) {
+struct Code {
+    AnomalyCode code;
+    const char* name;
+};
+
+constexpr Code errors[] = {
+    {AnomalyCode::table_missing, "table_missing"},
+    {AnomalyCode::not_partitioned, "not_partitioned"},
+    {AnomalyCode::unsupported_strategy, "unsupported_strategy"},
+    {AnomalyCode::unsupported_key, "unsupported_key"},
+    {AnomalyCode::unsupported_key_type, "unsupported_key_type"},
+    {AnomalyCode::partition_key_mismatch, "partition_key_mismatch"},
+    {AnomalyCode::unknown_timezone, "unknown_timezone"},
+    {AnomalyCode::name_too_long, "name_too_long"},
+    {AnomalyCode::missing_partition, "missing_partition"},
+    {AnomalyCode::wrong_bounds, "wrong_bounds"},
+    {AnomalyCode::outdated_partition, "outdated_partition"},
+    {AnomalyCode::surplus_partition, "surplus_partition"},
+    {AnomalyCode::name_taken, "name_taken"},
+    {AnomalyCode::default_has_rows, "default_has_rows"},
+    {AnomalyCode::pending_detach, "pending_detach"},
+    {AnomalyCode::pending_drop, "pending_drop"},
+};
+
+constexpr Code warnings[] = {
+    {AnomalyCode::gap, "gap"},
+    {AnomalyCode::off_grid, "off_grid"},
+    {AnomalyCode::misnamed, "misnamed"},
+};
+
+void expect_names(std::span<const Code> codes, Severity severity) {
+    for (const auto& [code, name] : codes) {
         EXPECT_EQ(name_of(code), name);
-        EXPECT_EQ(severity_of(code), Severity::error) << name;
+        EXPECT_EQ(severity_of(code), severity) << name;
     }
+}
+
+TEST(AnomalyCode, HasAStableNameAndASeverity) {
+    expect_names(errors, Severity::error);
+    expect_names(warnings, Severity::warning);
 }
 
 TEST(Severity, HasAName) {

@@ -48,6 +48,30 @@ TEST(Holes, OfAnEmptyRangeAreNone) {
     EXPECT_EQ(holes_in(range(10, 10), Ranges{range(5, 15)}), Ranges{});
 }
 
+TEST(CoveredUntil, IsTheEndOfTheRangeThatHoldsThePoint) {
+    const Ranges covered{range(10, 20)};
+    EXPECT_EQ(covered_until(at(10), covered), at(20));
+    EXPECT_EQ(covered_until(at(19), covered), at(20));
+}
+
+TEST(CoveredUntil, GoesOnUntilTheFirstHole) {
+    const Ranges covered{range(0, 10), range(10, 20), range(20, 25), range(26, 30)};
+    EXPECT_EQ(covered_until(at(5), covered), at(25));
+    EXPECT_EQ(covered_until(at(26), covered), at(30));
+}
+
+TEST(CoveredUntil, IsNothingInAHole) {
+    const Ranges covered{range(10, 20), range(30, 40)};
+    for (const int hole : {9, 20, 29, 40})
+        EXPECT_EQ(covered_until(at(hole), covered), std::nullopt) << hole;
+    EXPECT_EQ(covered_until(at(10), Ranges{}), std::nullopt);
+}
+
+TEST(CoveredUntil, MayBeMaxvalue) {
+    const Ranges covered{{Bound::min_value(), at(10)}, {at(10), Bound::max_value()}};
+    EXPECT_EQ(covered_until(at(0), covered), Bound::max_value());
+}
+
 // The line from 0 to 30, each unit of it covered or not.
 constexpr int line_length = 30;
 using Line = std::vector<bool>;
@@ -66,25 +90,54 @@ Ranges uncovered_runs(const Line& covered, int lower, int upper) {
     return runs;
 }
 
-TEST(Holes, AreWhatCountingUnitByUnitFinds) {
-    std::mt19937 random{20261122};
-    const auto below = [&](int limit) {
-        return static_cast<int>(random() % static_cast<unsigned>(limit));
-    };
+// Ranges that do not overlap, and the units that they cover.
+struct Covering {
+    Ranges ranges;
+    Line line = Line(line_length, false);
+};
 
-    for (int round = 0; round < 20000; ++round) {
-        Ranges covered;
-        Line line(line_length, false);
+class RandomCoverings {
+  public:
+    int below(int limit) { return static_cast<int>(random_() % static_cast<unsigned>(limit)); }
+
+    Covering next() {
+        Covering covering;
         for (int start = below(6); start < line_length;) {
             const int end = std::min(line_length, start + 1 + below(6));
-            covered.push_back(range(start, end));
-            std::fill(line.begin() + start, line.begin() + end, true);
+            covering.ranges.push_back(range(start, end));
+            std::fill(covering.line.begin() + start, covering.line.begin() + end, true);
             start = end + (below(2) == 0 ? 0 : below(6));
         }
-        const int lower = below(line_length);
-        const int upper = lower + below(line_length - lower + 1);
-        ASSERT_EQ(holes_in(range(lower, upper), covered), uncovered_runs(line, lower, upper))
+        return covering;
+    }
+
+  private:
+    std::mt19937 random_{20261122};
+};
+
+TEST(Holes, AreWhatCountingUnitByUnitFinds) {
+    RandomCoverings random;
+    for (int round = 0; round < 20000; ++round) {
+        const Covering covering = random.next();
+        const int lower = random.below(line_length);
+        const int upper = lower + random.below(line_length - lower + 1);
+        ASSERT_EQ(holes_in(range(lower, upper), covering.ranges),
+                  uncovered_runs(covering.line, lower, upper))
             << "in round " << round;
+    }
+}
+
+TEST(CoveredUntil, IsWhereCountingUnitByUnitEnds) {
+    RandomCoverings random;
+    for (int round = 0; round < 20000; ++round) {
+        const Covering covering = random.next();
+        const int from = random.below(line_length);
+        const auto begin = covering.line.begin() + from;
+        const auto end = std::find(begin, covering.line.end(), false);
+        const auto expected =
+            begin == end ? std::nullopt
+                         : std::optional{at(static_cast<int>(end - covering.line.begin()))};
+        ASSERT_EQ(covered_until(at(from), covering.ranges), expected) << "in round " << round;
     }
 }
 

@@ -4,21 +4,15 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "core/planner.hpp"
+#include "every_kind.hpp"
 #include "printers.hpp"
 #include "random_orders.hpp"
 #include "uuid_bounds.hpp"
 
 namespace ppm {
 namespace {
-
-const std::pair<const char*, const TimeZone*> all_zones[] = {{"UTC", &zones::utc},
-                                                             {"Kolkata", &zones::kolkata},
-                                                             {"Sao_Paulo", &zones::sao_paulo},
-                                                             {"Havana", &zones::havana},
-                                                             {"Apia", &zones::apia}};
 
 constexpr unsigned cases_per_zone = 300;  // and 20 pairs of interval and type: 30,000 in all
 
@@ -29,7 +23,7 @@ std::vector<CreatePartition> created_by(const Plan& plan) {
     return created;
 }
 
-class EveryPlan : public testing::TestWithParam<std::tuple<Interval, KeyType>> {
+class EveryPlan : public testing::TestWithParam<Kind> {
   protected:
     template <typename Property>
     static void for_each_case(Property property) {
@@ -45,16 +39,7 @@ class EveryPlan : public testing::TestWithParam<std::tuple<Interval, KeyType>> {
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(, EveryPlan,
-                         testing::Combine(testing::Values(Interval::daily, Interval::weekly,
-                                                          Interval::monthly, Interval::quarterly,
-                                                          Interval::yearly),
-                                          testing::Values(KeyType::date, KeyType::timestamp,
-                                                          KeyType::timestamptz, KeyType::uuid)),
-                         [](const auto& test) {
-                             return std::string{name_of(std::get<0>(test.param))} + "_" +
-                                    std::string{name_of(std::get<1>(test.param))};
-                         });
+INSTANTIATE_TEST_SUITE_P(, EveryPlan, every_kind(), name_of_kind);
 
 TEST_P(EveryPlan, CreatesOnlyInsideTheWindow) {
     for_each_case([](const Orders& orders, const Window& window) {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "core/planner.hpp"
+#include "every_kind.hpp"
 #include "execution.hpp"
 #include "printers.hpp"
 #include "random_removals.hpp"
@@ -15,12 +15,6 @@
 
 namespace ppm {
 namespace {
-
-const std::pair<const char*, const TimeZone*> all_zones[] = {{"UTC", &zones::utc},
-                                                             {"Kolkata", &zones::kolkata},
-                                                             {"Sao_Paulo", &zones::sao_paulo},
-                                                             {"Havana", &zones::havana},
-                                                             {"Apia", &zones::apia}};
 
 constexpr unsigned cases_per_zone = 200;  // and 20 pairs of interval and type: 20,000 in all
 
@@ -88,7 +82,7 @@ std::vector<BoundRange> bounds_of_all(const std::vector<Partition>& partitions) 
     return all;
 }
 
-class EveryCleanup : public testing::TestWithParam<std::tuple<Interval, KeyType>> {
+class EveryCleanup : public testing::TestWithParam<Kind> {
   protected:
     template <typename Property>
     static void for_each_case(Property property) {
@@ -108,16 +102,7 @@ class EveryCleanup : public testing::TestWithParam<std::tuple<Interval, KeyType>
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(, EveryCleanup,
-                         testing::Combine(testing::Values(Interval::daily, Interval::weekly,
-                                                          Interval::monthly, Interval::quarterly,
-                                                          Interval::yearly),
-                                          testing::Values(KeyType::date, KeyType::timestamp,
-                                                          KeyType::timestamptz, KeyType::uuid)),
-                         [](const auto& test) {
-                             return std::string{name_of(std::get<0>(test.param))} + "_" +
-                                    std::string{name_of(std::get<1>(test.param))};
-                         });
+INSTANTIATE_TEST_SUITE_P(, EveryCleanup, every_kind(), name_of_kind);
 
 TEST_P(EveryCleanup, CanBeExecuted) {
     for_each_case([](const Case& each) { EXPECT_EQ(each.execution.refused, Lines{}); });

@@ -68,6 +68,23 @@ TEST(Window, LeavesOutTheWeekThatTheCalendarEndsIn) {
         slots_of(window_at(civil_day("9999-12-31"), Interval::weekly, 3, no_retention)).empty());
 }
 
+std::string current(const std::string& today, Interval interval) {
+    return to_text(window_at(civil_day(today), interval, 2, 3).current);
+}
+
+TEST(Window, KnowsTheStartOfTheCurrentSlot) {
+    EXPECT_EQ(current("2026-11-22", Interval::daily), "2026-11-22");
+    EXPECT_EQ(current("2026-11-22", Interval::weekly), "2026-11-16");
+    EXPECT_EQ(current("2026-11-22", Interval::monthly), "2026-11-01");
+    EXPECT_EQ(current("2026-11-22", Interval::quarterly), "2026-10-01");
+    EXPECT_EQ(current("2026-11-22", Interval::yearly), "2026-01-01");
+}
+
+TEST(Window, KnowsTheCurrentSlotWhereTheCalendarCutsIt) {
+    EXPECT_EQ(current("0001-01-02", Interval::daily), "0001-01-02");
+    EXPECT_EQ(current("9999-12-31", Interval::weekly), "9999-12-27");
+}
+
 TEST(Slots, AreTheWindowCutAtTheGrid) {
     const Window quarter{Interval::monthly, civil("2026-01-01"), civil("2026-04-01"), true};
     const auto slots = slots_of(quarter);
