@@ -153,7 +153,8 @@ CREATE TABLE ppm.last_run (
     at timestamptz NOT NULL,
     procedure text NOT NULL,
     outcome text NOT NULL,
-    CONSTRAINT last_run_pkey PRIMARY KEY (schema_name, table_name),
+    CONSTRAINT last_run_pkey PRIMARY KEY (schema_name, table_name, procedure),
+    CONSTRAINT last_run_procedure_check CHECK (procedure IN ('provision', 'cleanup')),
     CONSTRAINT last_run_outcome_check CHECK (outcome IN ('ok', 'failed'))
 );
 COMMENT ON TABLE ppm.last_run IS 'when ppm was last called for each configured table, also if there was nothing to do';
@@ -161,9 +162,10 @@ COMMENT ON COLUMN ppm.last_run.schema_name IS 'the schema of the configured tabl
 COMMENT ON COLUMN ppm.last_run.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.last_run.run_id IS 'which call it was';
 COMMENT ON COLUMN ppm.last_run.at IS 'when it ended';
-COMMENT ON COLUMN ppm.last_run.procedure IS 'provision, cleanup or run_all';
+COMMENT ON COLUMN ppm.last_run.procedure IS 'provision or cleanup; a call of run_all is both';
 COMMENT ON COLUMN ppm.last_run.outcome IS 'ok; or failed, if there was any failure with this table';
 COMMENT ON CONSTRAINT last_run_pkey ON ppm.last_run IS 'a table''s last call is one';
+COMMENT ON CONSTRAINT last_run_procedure_check ON ppm.last_run IS 'so that provision does not hide that cleanup failed';
 COMMENT ON CONSTRAINT last_run_outcome_check ON ppm.last_run IS 'all went well or it did not';
 
 --
@@ -237,11 +239,17 @@ COMMENT ON COLUMN ppm.partitions.estimated_rows IS 'about how many rows it has';
 CREATE VIEW ppm.status AS
     SELECT t.schema_name, t.table_name, t."interval"::ppm.partition_interval AS "interval", t.covered_until, t.runway,
            t.partitions, t.outdated,
-           (SELECT coalesce(pg_catalog.sum(ppm.total_bytes(i.inhrelid)), 0)::bigint
-            FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = t.relation) AS total_bytes,
-           t.errors, t.warnings, r.at AS last_run_at, r.outcome AS last_outcome, t.errors = 0 AS healthy
-    FROM ppm.table_states() AS t
-    LEFT JOIN ppm.last_run AS r ON r.schema_name = t.schema_name AND r.table_name = t.table_name;
+           (SELECT CASE WHEN pg_catalog.count(s.bytes) = pg_catalog.count(*) THEN coalesce(pg_catalog.sum(s.bytes), 0)::bigint END
+            FROM (SELECT ppm.total_bytes(i.inhrelid) AS bytes
+                  FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = t.relation) AS s) AS total_bytes,
+           t.errors, t.warnings,
+           (SELECT pg_catalog.max(r.at) FROM ppm.last_run AS r
+            WHERE r.schema_name = t.schema_name AND r.table_name = t.table_name) AS last_run_at,
+           -- 'failed' comes before 'ok'.
+           (SELECT pg_catalog.min(r.outcome) FROM ppm.last_run AS r
+            WHERE r.schema_name = t.schema_name AND r.table_name = t.table_name) AS last_outcome,
+           t.errors = 0 AS healthy
+    FROM ppm.table_states() AS t;
 COMMENT ON VIEW ppm.status IS 'how each configured table is; made for monitoring';
 COMMENT ON COLUMN ppm.status.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.status.table_name IS 'the name of the configured table';
@@ -249,15 +257,15 @@ COMMENT ON COLUMN ppm.status."interval" IS 'how much time one partition holds';
 COMMENT ON COLUMN ppm.status.covered_until IS
     'until when there are partitions without a hole, from now on, as civil time in the time zone of the table; null: there is none for now';
 COMMENT ON COLUMN ppm.status.runway IS
-    'how long inserts of the current time go on finding a partition, the default partition aside; null: for ever, or it is not known';
+    'how long inserts of the current time go on finding a partition, the default partition aside; null: for ever (covered_until is infinity), or the configuration is not valid';
 COMMENT ON COLUMN ppm.status.partitions IS 'how many partitions there are, the default partition included';
 COMMENT ON COLUMN ppm.status.outdated IS 'how many of them are outdated';
-COMMENT ON COLUMN ppm.status.total_bytes IS 'their size with their indexes and their TOAST tables, but for those that somebody has locked';
+COMMENT ON COLUMN ppm.status.total_bytes IS 'their size with their indexes and their TOAST tables; null where somebody has one of them locked';
 COMMENT ON COLUMN ppm.status.errors IS
     'how many errors ppm.check() has for the table, as far as that can be told without looking into its partitions';
 COMMENT ON COLUMN ppm.status.warnings IS 'how many warnings ppm.check() has for the table';
 COMMENT ON COLUMN ppm.status.last_run_at IS 'when ppm was last called for it';
-COMMENT ON COLUMN ppm.status.last_outcome IS 'how that went: ok or failed';
+COMMENT ON COLUMN ppm.status.last_outcome IS 'how that went: ok; or failed, if the last provision or the last cleanup did';
 COMMENT ON COLUMN ppm.status.healthy IS 'whether there is no error';
 
 --

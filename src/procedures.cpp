@@ -47,7 +47,7 @@ Datum ppm_provision(PG_FUNCTION_ARGS) {
         if (is_standby("ppm.provision()"))
             return Datum{};
         ppm::Session session{is_atomic(fcinfo)};
-        ppm::Run run{session, "provision", parent_argument(fcinfo)};
+        ppm::Run run{session, parent_argument(fcinfo)};
         run.perform(ppm::provision);
         run.finish();
         return Datum{};
@@ -60,7 +60,7 @@ Datum ppm_cleanup(PG_FUNCTION_ARGS) {
             return Datum{};
         refuse_if_atomic(fcinfo, "ppm.cleanup()");
         ppm::Session session{false};
-        ppm::Run run{session, "cleanup", parent_argument(fcinfo)};
+        ppm::Run run{session, parent_argument(fcinfo)};
         run.perform(ppm::cleanup);
         run.finish();
         return Datum{};
@@ -75,7 +75,7 @@ Datum ppm_run_all(PG_FUNCTION_ARGS) {
             return Datum{};
         refuse_if_atomic(fcinfo, "ppm.run_all()");
         ppm::Session session{false};
-        ppm::Run run{session, "run_all", parent_argument(fcinfo)};
+        ppm::Run run{session, parent_argument(fcinfo)};
         run.perform(ppm::provision);
         run.perform(ppm::cleanup);
         run.check();

@@ -16,12 +16,13 @@ constexpr char record_statement[] =
 
 constexpr char record_run_statement[] =
     "INSERT INTO ppm.last_run (schema_name, table_name, run_id, at, procedure, outcome) "
-    "SELECT t.schema_name, t.table_name, $1, clock_timestamp(), $2, t.outcome "
-    "FROM unnest($3::name[], $4::name[], $5::text[]) AS t(schema_name, table_name, outcome) "
+    "SELECT t.schema_name, t.table_name, $1, clock_timestamp(), p.procedure, t.outcome "
+    "FROM unnest($3::name[], $4::name[], $5::text[]) AS t(schema_name, table_name, outcome), "
+    "unnest($2::text[]) AS p(procedure) "
     // Always in the same order: two calls may do this at the same time.
-    "ORDER BY 1, 2 "
-    "ON CONFLICT (schema_name, table_name) DO UPDATE SET run_id = excluded.run_id, "
-    "at = excluded.at, procedure = excluded.procedure, outcome = excluded.outcome";
+    "ORDER BY 1, 2, 5 "
+    "ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET run_id = excluded.run_id, "
+    "at = excluded.at, outcome = excluded.outcome";
 
 constexpr char prune_history_statement[] =
     "DELETE FROM ppm.history WHERE at < clock_timestamp() - $1 * interval '1 minute'";
@@ -78,9 +79,8 @@ void insert(const Entry& entry, std::int64_t run_id, const std::string& caller) 
 
 }  // namespace
 
-History::History(const char* procedure)
-    : procedure_{procedure},
-      caller_{call([] { return GetUserNameFromId(GetUserId(), false); })},
+History::History()
+    : caller_{call([] { return GetUserNameFromId(GetUserId(), false); })},
       begun_{GetCurrentTimestamp()} {}
 
 void History::begin_action() {
@@ -112,7 +112,8 @@ void History::record(const std::vector<Failure>& failures) {
                run_id(), caller_);
 }
 
-void History::record_run(const std::map<TableName, bool>& succeeded) {
+void History::record_run(const std::vector<std::string>& procedures,
+                         const std::map<TableName, bool>& succeeded) {
     std::vector<std::string> schemas;
     std::vector<std::string> tables;
     std::vector<std::string> outcomes;
@@ -124,7 +125,7 @@ void History::record_run(const std::map<TableName, bool>& succeeded) {
     const std::int64_t id = run_id();
     const UserContext owner{owner_of_ppm()};
     execute(record_run_statement,
-            {int8_parameter(id), text_parameter(procedure_), text_array_parameter(schemas),
+            {int8_parameter(id), text_array_parameter(procedures), text_array_parameter(schemas),
              text_array_parameter(tables), text_array_parameter(outcomes)});
 }
 

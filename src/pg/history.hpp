@@ -11,7 +11,7 @@ namespace ppm {
 class History {
   public:
     // Takes the current user for the caller.
-    explicit History(const char* procedure);
+    History();
 
     // From here on counts the duration of what is recorded next.
     void begin_action();
@@ -21,8 +21,9 @@ class History {
     void record(const Deed& deed);
     void record(const std::vector<Failure>& failures);
 
-    // Which tables were worked on, and whether all went well with each.
-    void record_run(const std::map<TableName, bool>& succeeded);
+    // Which procedures were called, on which tables, and whether all went well with each.
+    void record_run(const std::vector<std::string>& procedures,
+                    const std::map<TableName, bool>& succeeded);
 
     // Forgets what is older than ppm.history_retention, and the last calls for tables that are not
     // configured any more.
@@ -31,7 +32,6 @@ class History {
   private:
     std::int64_t run_id();
 
-    const char* procedure_;
     std::string caller_;
     TimestampTz begun_;
     std::optional<std::int64_t> run_id_;

@@ -163,10 +163,10 @@ class ParentRun {
 
 }  // namespace
 
-Run::Run(Session& session, const char* procedure, std::optional<Oid> relation)
-    : session_{session}, relation_{relation}, history_{procedure} {}
+Run::Run(Session& session, std::optional<Oid> relation) : session_{session}, relation_{relation} {}
 
 void Run::perform(const Task& task) {
+    performed_.emplace_back(task.name);
     const std::vector<ManagedParent> parents =
         session_.read([&] { return read_with_partitions(relation_); });
     std::size_t failed = 0;
@@ -265,10 +265,12 @@ void Run::prune() {
 
 void Run::finish() {
     // Also if there was nothing to do: who watches wants to see that somebody called.
-    record([&] { history_.record_run(succeeded_); });
+    record([&] { history_.record_run(performed_, succeeded_); });
     if (failures_.empty())
         return;
 
+    if (failed_phases_.empty())
+        failed_phases_.push_back({failures_.front().sqlstate, "could not record the call"});
     std::string message;
     for (const Phase& phase : failed_phases_)
         message += (message.empty() ? "" : ", ") + phase.message;

@@ -41,7 +41,7 @@ class Executor {
 
 // What is done to every parent, one after the other.
 struct Task {
-    const char* name;                    // as ppm.history calls it
+    const char* name;                    // as ppm.history and ppm.last_run call it
     const char* verb;                    // for "could not ... 1 of 3 tables"
     int sqlstate;                        // of the final error
     std::vector<Action> Plan::*actions;  // its half of the plan
@@ -55,7 +55,7 @@ struct Task {
 // perform() and check(), in any number, then finish(). Each goes on past every failure.
 class Run {
   public:
-    Run(Session& session, const char* procedure, std::optional<Oid> relation);
+    Run(Session& session, std::optional<Oid> relation);
 
     void perform(const Task& task);
 
@@ -86,6 +86,7 @@ class Run {
     const Clock clock_;
     std::optional<Oid> relation_;
     History history_;
+    std::vector<std::string> performed_;
     std::map<TableName, bool> succeeded_;
     std::vector<Phase> failed_phases_;
     std::vector<Failure> failures_;

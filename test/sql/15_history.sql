@@ -9,7 +9,7 @@ CREATE VIEW recorded AS
            outcome, sqlstate, message, executed_by = current_user AS by_us
     FROM ppm.history ORDER BY run_id, at, message;
 CREATE VIEW last AS
-    SELECT table_name, procedure, outcome, run_id = (SELECT max(run_id) FROM ppm.last_run) AS latest FROM ppm.last_run ORDER BY table_name;
+    SELECT table_name, procedure, outcome, run_id = (SELECT max(run_id) FROM ppm.last_run) AS latest FROM ppm.last_run ORDER BY table_name, procedure;
 SET client_min_messages = warning;
 
 -- What is done.
@@ -53,6 +53,18 @@ CALL ppm.run_all();
 CALL ppm.run_all();
 SET client_min_messages = warning;
 DROP TABLE c_far;
+-- A later provision does not hide that cleanup failed.
+CREATE TABLE c_old PARTITION OF c FOR VALUES FROM ('2026-02-01') TO ('2026-02-02');
+CREATE VIEW on_it AS SELECT * FROM c_old;
+\set VERBOSITY sqlstate
+CALL ppm.cleanup('c');
+\set VERBOSITY default
+CALL ppm.provision('c');
+TABLE last;
+SELECT last_outcome FROM ppm.status WHERE table_name = 'c';
+DROP VIEW on_it;
+CALL ppm.cleanup('c');
+SELECT last_outcome FROM ppm.status WHERE table_name = 'c';
 -- What is only a warning is said, and is no failure.
 ALTER TABLE c_2026_03_15 RENAME TO c_today;
 CALL ppm.run_all();

@@ -19,6 +19,10 @@ my ($result, $output, $messages);
 $primary->safe_psql('postgres', daily_table('a', 2) . <<'EOF');
 SET client_min_messages = error;
 INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('missing', 'daily', 2);
+CREATE TABLE watched (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE watched_far PARTITION OF watched FOR VALUES FROM ('2027-03-15') TO ('2027-03-16');
+CREATE TABLE watched_rest PARTITION OF watched DEFAULT;
+INSERT INTO watched VALUES ('2027-03-15'), ('2026-03-15');
 EOF
 $primary->wait_for_catchup($standby);
 
@@ -30,6 +34,10 @@ $primary->wait_for_catchup($standby);
 is($result, 0, 'on a standby provision succeeds');
 is(scalar(() = $messages =~ /NOTICE:.*ppm\.provision\(\) does nothing on a standby server$/mg), 2, 'and says that it did nothing');
 
+($result, $output, $messages) = run_sql($standby, q(CALL ppm.cleanup(); CALL ppm.run_all('a')));
+is($result, 0, 'so do cleanup and run_all');
+is(scalar(() = $messages =~ /NOTICE:.*ppm\.(?:cleanup|run_all)\(\) does nothing on a standby server$/mg), 2, 'and say it');
+
 my $plan = 'SELECT string_agg(action || \' \' || partition, \', \' ORDER BY step) FROM ppm.plan()';
 my $validation = 'SELECT string_agg(code || \' \' || table_name, \', \') FROM ppm.validate()';
 my $planned = 'create a_2026_03_15, create a_2026_03_16, create a_2026_03_17';
@@ -37,6 +45,18 @@ is($standby->safe_psql('postgres', $plan), $planned, 'plan() works on a standby'
 is($standby->safe_psql('postgres', $validation), 'table_missing missing', 'validate() too');
 is($standby->safe_psql('postgres', "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; $plan; $validation; COMMIT"),
 	"$planned\ntable_missing missing", 'also in a transaction block');
+
+# Checks and views, too, also where they look into tables.
+$primary->safe_psql('postgres', q(INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('watched', 'daily', 1)));
+$primary->wait_for_catchup($standby);
+my $check = "SELECT string_agg(partition || ' ' || code, ', ' ORDER BY code, partition) FROM ppm.check('watched')";
+is($standby->safe_psql('postgres', "BEGIN READ ONLY; $check; COMMIT"),
+	'watched_rest default_has_rows, watched_2026_03_15 missing_partition, watched_2026_03_16 missing_partition, watched_far surplus_partition', 'check() works on a standby');
+is($standby->safe_psql('postgres', q(SELECT state, total_bytes FROM ppm.partitions WHERE table_name = 'watched' ORDER BY state)),
+	"default|8192\nsurplus|8192", 'the views too');
+is($standby->safe_psql('postgres', q(SELECT partitions, errors, healthy FROM ppm.status WHERE table_name = 'watched')), '2|3|f', 'and they are no worse informed');
+$primary->safe_psql('postgres', q(DELETE FROM ppm.config WHERE table_name = 'watched'));
+$primary->wait_for_catchup($standby);
 
 #
 # In a read-only transaction
@@ -71,6 +91,11 @@ is($standby->safe_psql('postgres', $plan), '', 'where nothing is planned any mor
 
 ($result, $output, $messages) = run_sql($primary, 'BEGIN READ ONLY; CALL ppm.provision(); COMMIT');
 is("$result $messages", '0 ', 'with nothing to do, provision succeeds in a read-only transaction');
+($result, $output, $messages) = run_sql($primary, 'SET default_transaction_read_only = on; CALL ppm.run_all()');
+like($messages, qr/ERROR:  25006: could not record the call$/m, 'a call that could not even be recorded fails');
+$primary->safe_psql('postgres', 'CALL ppm.run_all()');
+$primary->wait_for_catchup($standby);
+is($standby->safe_psql('postgres', 'SELECT last_outcome, healthy FROM ppm.status'), 'ok|t', 'the last call is known on the standby');
 
 $primary->stop;
 $standby->promote;

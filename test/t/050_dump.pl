@@ -49,6 +49,12 @@ sub configuration
 	return $node->safe_psql($database, 'SELECT * FROM ppm.config ORDER BY schema_name, table_name');
 }
 
+sub history
+{
+	my ($database) = @_;
+	return $node->safe_psql($database, 'SELECT * FROM ppm.history ORDER BY run_id, at');
+}
+
 my $tables = <<'EOF';
 CREATE SCHEMA "Odd.Schema";
 CREATE TABLE "Odd.Schema"."Odd ""Table" (instant timestamptz NOT NULL) PARTITION BY RANGE (instant);
@@ -64,6 +70,8 @@ CALL ppm.provision();
 INSERT INTO a VALUES ('2026-03-15', 'kept');
 EOF
 my $configured = configuration('postgres');
+my $history = history('postgres');
+like($history, qr/created partition "public\.a_2026_03_14"/, 'something was done');
 is(scalar(split /\n/, $configured), 3, 'there is something to dump');
 
 #
@@ -77,6 +85,12 @@ is($result, 0, 'a database is restored');
 is($messages, '', 'without a warning');
 is(configuration('whole'), $configured, 'with its configuration');
 is(partitions_of($node, 'a', 'whole'), '14 15 16 17', 'and its partitions');
+is(history('whole'), $history, 'and its history');
+is($node->safe_psql('whole', 'SELECT last_run_at, healthy FROM ppm.status ORDER BY table_name'), "|t\n|t\n|t",
+	'nobody has called ppm there yet, and all is well');
+$node->safe_psql('whole', q(UPDATE ppm.config SET pre_provisioned = 3 WHERE table_name = 'a'; CALL ppm.run_all()));
+is($node->safe_psql('whole', 'SELECT count(DISTINCT run_id) FROM ppm.history'), '2', 'calls are numbered on from there');
+$node->safe_psql('whole', q(UPDATE ppm.config SET pre_provisioned = 2 WHERE table_name = 'a'; CALL ppm.run_all()));
 is($node->safe_psql('whole', 'SELECT * FROM a'), '2026-03-15|kept', 'and their rows');
 
 $node->psql('whole', 'CALL ppm.provision()', stderr => \$messages);

@@ -1,4 +1,4 @@
-# Scheduled by the real pg_cron: a job that succeeds, and one that fails and says why, through a connection as in a background worker.
+# Scheduled by the real pg_cron, through connections and in background workers: jobs that succeed, that fail and say why, that overlap.
 use strict;
 use warnings;
 
@@ -27,9 +27,15 @@ CREATE EXTENSION pg_cron;
 CREATE TABLE orders (day date) PARTITION BY RANGE (day);
 CREATE TABLE orders_old PARTITION OF orders FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
 INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('orders', 'daily', 1, 1, 'drop');
-SELECT cron.schedule('provision', '* * * * *', $$CALL ppm.provision('orders')$$);
-SELECT cron.schedule('cleanup', '* * * * *', $$CALL ppm.cleanup('orders')$$);
-SELECT cron.schedule('fails', '* * * * *', $$CALL ppm.provision('pg_class')$$);
+CREATE TABLE broken (day date) PARTITION BY RANGE (day);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('broken', 'daily', 1);
+SELECT cron.schedule('run_all', '* * * * *', $$CALL ppm.run_all('orders')$$);
+SELECT cron.schedule('overlaps', '* * * * *', $$CALL ppm.run_all('orders')$$);
+SELECT cron.schedule('overlaps too', '* * * * *', $$CALL ppm.run_all('orders')$$);
+SELECT cron.schedule('fails', '* * * * *', $$CALL ppm.run_all('broken')$$);
+SELECT cron.schedule('unknown', '* * * * *', $$CALL ppm.provision('pg_class')$$);
+-- What fails whatever the day: a name that is taken today and tomorrow.
+SELECT format('CREATE TABLE %I ()', partition) FROM ppm.plan('broken') \gexec
 EOF
 	return $node;
 }
@@ -43,18 +49,24 @@ foreach my $how (sort keys %nodes)
 {
 	my $node = $nodes{$how};
 	$node->poll_query_until('postgres', <<'EOF') or die 'the jobs did not run';
-SELECT count(DISTINCT jobid) = 3 FROM cron.job_run_details WHERE status IN ('succeeded', 'failed')
+SELECT count(DISTINCT jobid) = 5 FROM cron.job_run_details WHERE status IN ('succeeded', 'failed')
 EOF
 	my $details = sub {
 		return $node->safe_psql('postgres', <<"EOF");
 SELECT status, return_message FROM cron.job_run_details JOIN cron.job USING (jobid) WHERE jobname = '$_[0]' ORDER BY runid LIMIT 1
 EOF
 	};
-	like($details->('provision'), qr/^succeeded/, "$how: provision succeeds");
-	like($details->('cleanup'), qr/^succeeded/, "$how: cleanup succeeds");
-	is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relname = 'orders_old')), '0', "$how: and has removed what is outdated");
-	is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_inherits WHERE inhparent = 'orders'::regclass)), '3', "$how: and provision made what was missing");
-	like($details->('fails'), qr/^failed\|.*table "pg_class" is not configured/s, "$how: a failure is recorded, with the reason");
+	like($details->($_), qr/^succeeded/, "$how: $_ succeeds") foreach ('run_all', 'overlaps', 'overlaps too');
+	is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relname = 'orders_old')), '0', "$how: what is outdated is removed");
+	is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.check('orders'))), '0', "$how: what was missing is there");
+	is($node->safe_psql('postgres', q(SELECT count(*), count(DISTINCT (action, partition)) FROM ppm.history WHERE table_name = 'orders')), '5|5',
+		"$how: each thing was done once");
+	is($node->safe_psql('postgres', q(SELECT last_outcome FROM ppm.status WHERE table_name = 'orders')), 'ok', "$how: the status knows");
+	note $details->("fails");
+	like($details->('fails'), qr/^failed\|.*could not provision 1 of 1 table, found errors in 1 of 1 table/s, "$how: a failure is recorded");
+	is($node->safe_psql('postgres', q(SELECT DISTINCT sqlstate FROM ppm.history WHERE table_name = 'broken' AND message LIKE '%name_taken%' ORDER BY 1)), "PM004\nPM005",
+		"$how: ppm.history says what of");
+	like($details->('unknown'), qr/^failed\|.*table "pg_class" is not configured/s, "$how: so is that of a call that names what is not configured");
 	$node->stop;
 }
 
