@@ -121,14 +121,29 @@ WHERE id >= ppm.uuidv7_lower_bound(date_trunc('week', now(), 'UTC'))
   AND id < ppm.uuidv7_lower_bound(date_trunc('week', now(), 'UTC') + interval '1 week');
 
 \set ECHO none
+\echo '=== What a scheduler calls, and what a monitor reads'
+\echo
+\set ECHO queries
+CALL ppm.run_all();
+
+ANALYZE;
+SELECT table_name, interval, covered_until, runway, partitions, total_bytes, errors, last_outcome, healthy FROM ppm.status;
+
+SELECT partition, lower_bound, upper_bound, state, total_bytes, estimated_rows FROM ppm.partitions WHERE table_name = 'events';
+
+SELECT run_id, table_name, partition, action, outcome, duration, executed_by FROM ppm.history ORDER BY run_id DESC, at DESC LIMIT 5;
+
+\set ECHO none
 \echo '=== What cannot be done is said, after everything else was done'
 \echo
 \set ON_ERROR_STOP 0
 \set ECHO queries
-CREATE TABLE orders_2000_01_01 (note text);
+ALTER TABLE orders RENAME TO orders_v2;  -- a migration that forgot ppm
 
-INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('order_archive', 'daily', 1);
+SELECT format('ALTER TABLE %I RENAME TO invoices_of_this_year', partition)  -- and one that is untidy
+FROM ppm.partitions WHERE table_name = 'invoices' AND state = 'current' \gexec
 
-SET ppm.work_date = '2000-01-03';  -- plays the day on which a table's name was taken
-UPDATE ppm.config SET retention = 3 WHERE table_name = 'orders';
-CALL ppm.provision('orders');
+CALL ppm.run_all();
+
+\x on
+SELECT * FROM ppm.check();
