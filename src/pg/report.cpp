@@ -123,13 +123,19 @@ void warn(const Configuration& configuration, const Anomaly& anomaly) {
     });
 }
 
-void warn_of(const Configuration& configuration, const Anomaly& anomaly) {
+void warn_of(const Configuration& configuration, const std::vector<Anomaly>& anomalies) {
+    const Anomaly& first = anomalies.front();
     const std::string message = "table " + in_quotes(configuration.qualified_name()) + ": " +
-                                std::string{name_of(anomaly.code)};
+                                std::string{name_of(first.code)};
+    std::string detail = first.detail;
+    std::string hint = first.hint;
+    if (const std::size_t more = anomalies.size() - 1; more > 0) {
+        detail += " And " + std::to_string(more) + " more of these.";
+        hint = "SELECT * FROM ppm.check(); shows them all.";
+    }
     call([&] {
         ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg_internal("%s", message.c_str()),
-                          errdetail_internal("%s", anomaly.detail.c_str()),
-                          errhint("%s", anomaly.hint.c_str())));
+                          errdetail_internal("%s", detail.c_str()), errhint("%s", hint.c_str())));
     });
 }
 

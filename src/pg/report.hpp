@@ -66,8 +66,8 @@ std::string lock_holders(const std::vector<Oid>& relations);
 // Says at once, as a WARNING, that the parent cannot be managed.
 void warn(const Configuration& configuration, const Anomaly& anomaly);
 
-// Says at once, as a WARNING, what ppm.check() found.
-void warn_of(const Configuration& configuration, const Anomaly& anomaly);
+// Says at once, as one WARNING, what ppm.check() found, all of it of one code.
+void warn_of(const Configuration& configuration, const std::vector<Anomaly>& anomalies);
 
 // Raises one error for all of them, which are in order: a line each in its detail, and in its hint
 // what to do about them and, last, `closing_hint`.

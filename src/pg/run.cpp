@@ -206,13 +206,15 @@ std::vector<Failure> Run::check(const ManagedParent& managed) {
     const Configuration& configuration = managed.parent.configuration;
     std::vector<Failure> failures;
     try {
-        for (const Anomaly& anomaly : session_.read([&] { return ppm::check(managed, clock_); })) {
+        std::map<AnomalyCode, std::vector<Anomaly>> warnings;
+        for (const Anomaly& anomaly : session_.read([&] { return ppm::check(managed, clock_); }))
             if (severity_of(anomaly.code) == Severity::warning)
-                warn_of(configuration, anomaly);
+                warnings[anomaly.code].push_back(anomaly);
             else
                 failures.push_back(
                     failure_of(configuration, "check", anomaly, errcode_check_failed));
-        }
+        for (const auto& [code, anomalies] : warnings)
+            warn_of(configuration, anomalies);
     } catch (const Error& error) {
         if (ends_the_call(error))
             throw;
