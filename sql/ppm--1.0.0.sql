@@ -25,9 +25,12 @@ CREATE TABLE ppm.config (
     retention integer,
     cleanup_policy ppm.cleanup_policy NOT NULL DEFAULT 'detach',
     timezone text NOT NULL DEFAULT 'UTC',
+    partition_options text[],
     CONSTRAINT config_pkey PRIMARY KEY (schema_name, table_name),
     CONSTRAINT config_pre_provisioned_check CHECK (pre_provisioned BETWEEN 1 AND 1000),
-    CONSTRAINT config_retention_check CHECK (retention BETWEEN 1 AND 10000)
+    CONSTRAINT config_retention_check CHECK (retention BETWEEN 1 AND 10000),
+    CONSTRAINT config_partition_options_check
+        CHECK (pg_catalog.array_position(partition_options, NULL) IS NULL AND pg_catalog.array_ndims(partition_options) = 1)
 );
 SELECT pg_catalog.pg_extension_config_dump('ppm.config', '');
 
@@ -44,8 +47,11 @@ COMMENT ON COLUMN ppm.config.retention IS
 COMMENT ON COLUMN ppm.config.cleanup_policy IS 'what becomes of outdated partitions';
 COMMENT ON COLUMN ppm.config.timezone IS
     'the time zone whose midnights the partitions begin at, where the key is a timestamptz or uuid, and whose date is today';
+COMMENT ON COLUMN ppm.config.partition_options IS
+    'the storage parameters of new partitions, each name=value or toast.name=value';
 COMMENT ON CONSTRAINT config_pkey ON ppm.config IS 'a table is configured once';
 COMMENT ON CONSTRAINT config_pre_provisioned_check ON ppm.config IS 'there is always a next partition';
+COMMENT ON CONSTRAINT config_partition_options_check ON ppm.config IS 'a list of options without a null';
 COMMENT ON CONSTRAINT config_retention_check ON ppm.config IS 'to keep everything, retention is null';
 
 CREATE FUNCTION ppm.configuration_written() RETURNS trigger

@@ -4,6 +4,7 @@
 #include "core/text.hpp"
 #include "pg/catalog.hpp"
 #include "pg/guard.hpp"
+#include "pg/partition_options.hpp"
 #include "pg/report.hpp"
 #include "pg/rights.hpp"
 #include "pg/spi.hpp"
@@ -67,6 +68,8 @@ void inspect(const TableName& name) {
             "time zone " + ppm::in_quotes(configuration.timezone) + " not recognized",
             {},
             "Use a name of pg_timezone_names."};
+    if (check_function_bodies)
+        ppm::require_valid_options(configuration.partition_options);
     for (const ppm::Anomaly& anomaly : validate(managed->parent))
         ppm::warn(configuration, anomaly);
 }

@@ -70,7 +70,7 @@ Datum ppm_check(PG_FUNCTION_ARGS) {
         const ppm::SpiConnection spi{false};
         const ppm::Clock clock;
         ppm::ResultSet rows{fcinfo};
-        for (const ppm::ManagedParent& managed : ppm::read_with_partitions(parent_argument(fcinfo)))
+        for (const ppm::ManagedParent& managed : ppm::read_for_check(parent_argument(fcinfo)))
             add(rows, managed.parent.configuration, check(managed, clock));
         return Datum{};
     });

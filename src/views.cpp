@@ -91,13 +91,13 @@ void add_table(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const pp
               parent.table ? Cell{parent.table->relation} : Cell{std::nullopt}});
 }
 
-// Calls add_rows() for each configured parent.
-template <typename AddRows>
-Datum rows_of_all(FunctionCallInfo fcinfo, AddRows add_rows) {
+// Reads the parents and calls add_rows() for each.
+template <typename Read, typename AddRows>
+Datum rows_of_all(FunctionCallInfo fcinfo, Read read, AddRows add_rows) {
     const ppm::SpiConnection spi{false};
     const ppm::Clock clock;
     ppm::ResultSet rows{fcinfo};
-    for (const ppm::ManagedParent& managed : ppm::read_with_partitions(std::nullopt))
+    for (const ppm::ManagedParent& managed : read(std::nullopt))
         add_rows(rows, managed, clock);
     return Datum{};
 }
@@ -105,11 +105,12 @@ Datum rows_of_all(FunctionCallInfo fcinfo, AddRows add_rows) {
 }  // namespace
 
 Datum ppm_partition_states(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo] { return rows_of_all(fcinfo, add_partitions); });
+    return ppm::boundary(
+        [fcinfo] { return rows_of_all(fcinfo, ppm::read_with_partitions, add_partitions); });
 }
 
 Datum ppm_table_states(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo] { return rows_of_all(fcinfo, add_table); });
+    return ppm::boundary([fcinfo] { return rows_of_all(fcinfo, ppm::read_for_check, add_table); });
 }
 
 Datum ppm_total_bytes(PG_FUNCTION_ARGS) {

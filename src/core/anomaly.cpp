@@ -33,6 +33,10 @@ constexpr std::array kinds{
     Kind{AnomalyCode::gap, "gap", Severity::warning},
     Kind{AnomalyCode::off_grid, "off_grid", Severity::warning},
     Kind{AnomalyCode::misnamed, "misnamed", Severity::warning},
+    Kind{AnomalyCode::missing_index, "missing_index", Severity::warning},
+    Kind{AnomalyCode::owner_differs, "owner_differs", Severity::warning},
+    Kind{AnomalyCode::replica_identity_differs, "replica_identity_differs", Severity::warning},
+    Kind{AnomalyCode::tablespace_differs, "tablespace_differs", Severity::warning},
 };
 
 constexpr bool in_order() {

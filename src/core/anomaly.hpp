@@ -29,6 +29,10 @@ enum class AnomalyCode {
     gap,
     off_grid,
     misnamed,
+    missing_index,
+    owner_differs,
+    replica_identity_differs,
+    tablespace_differs,
 };
 
 std::string_view name_of(AnomalyCode code);

@@ -27,8 +27,10 @@ class Checking {
         for (const DetachedPartition& detached : parent_.detached)
             check(detached);
 
-        if (parent_.default_partition)
+        if (parent_.default_partition) {
             check_default_name(*parent_.default_partition);
+            check_differences(*parent_.default_partition);
+        }
 
         // What is missing comes first; what stands in its way may be known from above.
         others_ = std::exchange(anomalies_, {});
@@ -128,9 +130,10 @@ class Checking {
             case PartitionState::off_grid:
                 if (!check_name(partition))
                     add_off_grid(partition);
-                return;
+                return check_differences(partition);
             default:
                 check_name(partition);
+                check_differences(partition);
         }
     }
 
@@ -216,6 +219,43 @@ class Checking {
             return "Rename it to " + in_quotes(name) + ", once nothing else has that name.";
         return "ALTER TABLE " + sql_name(partition) + " RENAME TO " + inquiries_.identifier(name) +
                ";";
+    }
+
+    // In what it is not like its parent.
+    void check_differences(const Partition& partition) {
+        for (const Difference& difference : partition.differences)
+            add({difference.code, partition.name,
+                 "Partition " + in_quotes(partition.name) + difference_text(difference) + ".",
+                 mend(partition, difference)});
+    }
+
+    static std::string difference_text(const Difference& difference) {
+        const auto& [code, actual, expected] = difference;
+        if (code == AnomalyCode::missing_index)
+            return " has no index like " + expected + " of its parent";
+        const char* const what = code == AnomalyCode::owner_differs ? " belongs to "
+                                 : code == AnomalyCode::tablespace_differs
+                                     ? " is in tablespace "
+                                     : " has replica identity ";
+        return what + actual + ", not " + expected + " as its parent";
+    }
+
+    std::string mend(const Partition& partition, const Difference& difference) const {
+        const std::string alter = "ALTER TABLE " + sql_name(partition);
+        switch (difference.code) {
+            case AnomalyCode::owner_differs:
+                return alter + " OWNER TO " + inquiries_.identifier(difference.expected) + ";";
+            case AnomalyCode::tablespace_differs:
+                return "If it is not to stay there: " + alter + " SET TABLESPACE " +
+                       inquiries_.identifier(difference.expected) +
+                       "; which rewrites it, with readers and writers waiting.";
+            case AnomalyCode::replica_identity_differs:
+                return alter + " REPLICA IDENTITY " + difference.expected + ";";
+            default:
+                return "Create it on the partition with CREATE INDEX CONCURRENTLY, then ALTER "
+                       "INDEX " +
+                       difference.expected + " ATTACH PARTITION, with its name.";
+        }
     }
 
     // Holes before and after the window. What is being detached leaves none.

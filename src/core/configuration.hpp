@@ -36,6 +36,7 @@ struct Configuration {
     std::optional<int> retention;  // slots before it, 1 to 10000; none keeps everything
     CleanupPolicy cleanup_policy;
     std::string timezone;
+    std::vector<std::string> partition_options;  // `name=value`, storage parameters
 
     bool operator==(const Configuration&) const = default;
 
@@ -58,6 +59,13 @@ struct Table {
     bool has_default_order;           // the key is compared by its type's default operator class
 };
 
+// In what a partition is not like its parent: an owner, a tablespace, a replica identity, an index.
+struct Difference {
+    AnomalyCode code;
+    std::string actual;
+    std::string expected;
+};
+
 // A partition as the catalog has it. The default partition has no bounds of its own: it is in
 // Parent.
 struct Partition {
@@ -65,7 +73,8 @@ struct Partition {
     std::string schema_name;
     std::string name;
     BoundRange bounds;
-    bool detach_pending;  // DETACH CONCURRENTLY was begun and not finished
+    bool detach_pending;                       // DETACH CONCURRENTLY was begun and not finished
+    std::vector<Difference> differences = {};  // only where read_differences() was called
 };
 
 // A partition as ppm.detached has it, whose relation the catalog still knows by OID, name and

@@ -15,7 +15,7 @@ namespace {
 // is one that the key is only binary-compatible with.
 constexpr char parents_query[] = R"(
     SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, c.pre_provisioned,
-           c.retention, c.cleanup_policy::text, c.timezone,
+           c.retention, c.cleanup_policy::text, c.timezone, c.partition_options,
            r.oid, r.relowner, t.partstrat,
            t.partnatts = 1 AND k.attnum IS NOT NULL, k.attname, k.atttypid, format_type(k.atttypid, NULL),
            o.opcdefault AND o.opcintype = k.atttypid
@@ -40,6 +40,7 @@ enum ParentColumn {
     retention,
     cleanup_policy,
     timezone_name,
+    partition_options,
     relation_id,
     owner,
     strategy,
@@ -74,6 +75,7 @@ Configuration configuration_in(const Rows& rows, std::size_t row) {
     result.cleanup_policy =
         rows.string(row, cleanup_policy) == "drop" ? CleanupPolicy::drop : CleanupPolicy::detach;
     result.timezone = rows.string(row, timezone_name);
+    result.partition_options = rows.strings(row, partition_options);
     return result;
 }
 

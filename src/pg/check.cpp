@@ -3,9 +3,16 @@
 #include "core/check.hpp"
 #include "pg/ddl.hpp"
 #include "pg/history.hpp"
+#include "pg/likeness.hpp"
 #include "pg/rows.hpp"
 
 namespace ppm {
+
+std::vector<ManagedParent> read_for_check(std::optional<Oid> relation) {
+    std::vector<ManagedParent> parents = read_with_partitions(relation);
+    read_differences(parents);
+    return parents;
+}
 
 std::vector<Anomaly> check(const ManagedParent& managed, const Clock& clock, Look look) {
     const Parent& parent = managed.parent;

@@ -5,6 +5,9 @@
 
 namespace ppm {
 
+// The parents with all that a check needs of them.
+std::vector<ManagedParent> read_for_check(std::optional<Oid> relation);
+
 // What is wrong with the parent's configuration or, if nothing is, with its partitions. With
 // Look::into_catalog, rows in the default partition and the reasons of past failures stay unknown.
 // Needs an SpiConnection and a pinned search_path; works in a read-only transaction and on a

@@ -1,6 +1,7 @@
 #include "pg/ddl.hpp"
 
 #include "pg/guard.hpp"
+#include "pg/likeness.hpp"
 #include "pg/partition_bound.hpp"
 
 namespace ppm {
@@ -19,47 +20,6 @@ std::string partition_identifier(const Partition& partition) {
     return qualified_identifier(partition.schema_name, partition.name);
 }
 
-// ` TABLESPACE ...` and, where a partitioned table can have one (17), ` USING ...`; nothing where
-// the parent has none.
-std::string storage_clauses(const Parent& parent) {
-    const auto names = call([&] {
-        struct {
-            const char* access_method;
-            const char* tablespace;
-        } result{nullptr, nullptr};
-        const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(parent.table->relation));
-        if (HeapTupleIsValid(tuple)) {
-            const auto* const relation = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-            if (OidIsValid(relation->relam))
-                result.access_method = get_am_name(relation->relam);
-            if (OidIsValid(relation->reltablespace))
-                result.tablespace = get_tablespace_name(relation->reltablespace);
-            ReleaseSysCache(tuple);
-        }
-        return result;
-    });
-    std::string clauses;
-    if (names.access_method != nullptr)
-        clauses += " USING " + identifier(names.access_method);
-    if (names.tablespace != nullptr)
-        clauses += " TABLESPACE " + identifier(names.tablespace);
-    return clauses;
-}
-
-// `FULL` or `NOTHING`, where that is the parent's.
-const char* replica_identity(const Parent& parent) {
-    return call([&]() -> const char* {
-        const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(parent.table->relation));
-        if (!HeapTupleIsValid(tuple))
-            return nullptr;
-        const char identity = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relreplident;
-        ReleaseSysCache(tuple);
-        return identity == REPLICA_IDENTITY_FULL      ? "FULL"
-               : identity == REPLICA_IDENTITY_NOTHING ? "NOTHING"
-                                                      : nullptr;
-    });
-}
-
 std::string literal(const ManagedParent& managed, Bound bound) {
     return bound_literal(bound, *managed.parent.table->key_type, *managed.zone);
 }
@@ -70,6 +30,10 @@ std::string identifier(const std::string& name) {
     return call([&name] { return quote_identifier(name.c_str()); });
 }
 
+std::string literal(const std::string& text) {
+    return call([&text] { return quote_literal_cstr(text.c_str()); });
+}
+
 std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create) {
     const std::string& schema_name = managed.parent.configuration.schema_name;
@@ -77,8 +41,8 @@ std::vector<std::string> statements_for(const ManagedParent& managed,
     std::vector<std::string> statements{
         "CREATE TABLE " + partition + " (LIKE " + parent_identifier(managed.parent) +
         " INCLUDING ALL EXCLUDING IDENTITY)" + storage_clauses(managed.parent)};
-    if (const char* const identity = replica_identity(managed.parent))
-        statements.push_back("ALTER TABLE " + partition + " REPLICA IDENTITY " + identity);
+    std::ranges::move(likeness_statements(managed.parent, partition),
+                      std::back_inserter(statements));
     statements.push_back(attach_statement(managed, schema_name, create.name, create.bounds));
     return statements;
 }
@@ -105,8 +69,13 @@ std::string drop_statement(const Partition& partition) {
 }
 
 std::vector<std::string> statements_for(const ManagedParent& managed, const Action& action) {
-    if (const auto* const create = std::get_if<CreatePartition>(&action))
-        return statements_for(managed, *create);
+    if (const auto* const create = std::get_if<CreatePartition>(&action)) {
+        std::vector<std::string> statements = statements_for(managed, *create);
+        if (auto last = replica_identity_statement(
+                managed.parent, managed.parent.configuration.schema_name, create->name))
+            statements.push_back(*std::move(last));
+        return statements;
+    }
     if (const auto* const attach = std::get_if<AttachPartition>(&action))
         return {attach_statement(managed, attach->partition.schema_name, attach->partition.name,
                                  attach->partition.bounds)};

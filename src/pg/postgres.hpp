@@ -36,6 +36,7 @@ extern "C" {
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/reloptions.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -54,6 +55,7 @@ extern "C" {
 #include "funcapi.h"
 #include "libpq/pqmq.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "pgtime.h"
@@ -136,6 +138,19 @@ inline TableScanDesc begin_scan(Relation table, Snapshot snapshot) {
     return table_beginscan(table, snapshot, 0, nullptr, 0);
 #else
     return table_beginscan(table, snapshot, 0, nullptr);
+#endif
+}
+
+// The storage parameters of one namespace (null: those of the table itself) as an array. May
+// ereport.
+inline Datum options_of(List* definitions, const char* name_space) {
+#if PG_VERSION_NUM >= 180000
+    static const char* const valid_name_spaces[] = HEAP_RELOPT_NAMESPACES;
+    return transformRelOptions(Datum{}, definitions, name_space, valid_name_spaces, true, false);
+#else
+    char toast[] = "toast";
+    char* valid_name_spaces[] = {toast, nullptr};
+    return transformRelOptions(Datum{}, definitions, name_space, valid_name_spaces, true, false);
 #endif
 }
 

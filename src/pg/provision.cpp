@@ -3,6 +3,7 @@
 #include "core/text.hpp"
 #include "pg/ddl.hpp"
 #include "pg/ledger.hpp"
+#include "pg/likeness.hpp"
 #include "pg/report.hpp"
 #include "pg/rows.hpp"
 #include "pg/sqlstate.hpp"
@@ -47,6 +48,10 @@ class Provisioning final : public Executor {
             require_no_rows_in_default(managed, create.bounds);
             for (const std::string& statement : statements_for(managed, create))
                 execute_as_owner(managed.parent, statement);
+            // In the same transaction: no row can come in between.
+            if (const auto statement =
+                    replica_identity_statement(managed.parent, schema_name, create.name))
+                execute_as_owner(managed.parent, *statement);
         });
     }
 

@@ -195,7 +195,7 @@ std::vector<Failure> Run::perform(const Task& task, const ManagedParent& managed
 
 void Run::check() {
     const std::vector<ManagedParent> parents =
-        session_.read([&] { return read_with_partitions(relation_); });
+        session_.read([&] { return read_for_check(relation_); });
     std::size_t failed = 0;
     for (const ManagedParent& managed : parents)
         failed += keep(managed, check(managed)) ? 1 : 0;

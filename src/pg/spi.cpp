@@ -124,6 +124,23 @@ std::string Rows::string(std::size_t row, int column) const {
     return result;
 }
 
+std::vector<std::string> Rows::strings(std::size_t row, int column) const {
+    std::vector<std::string> result;
+    if (is_null(row, column))
+        return result;
+    Datum* elements = nullptr;
+    bool* nulls = nullptr;
+    int count = 0;
+    call([&] {
+        deconstruct_array(DatumGetArrayTypeP(datum(row, column)), TEXTOID, -1, false, TYPALIGN_INT,
+                          &elements, &nulls, &count);
+    });
+    for (int i = 0; i < count; ++i)
+        if (!nulls[i])
+            result.emplace_back(call([&] { return TextDatumGetCString(elements[i]); }));
+    return result;
+}
+
 Rows query(const char* sql, std::initializer_list<Parameter> parameters) {
     Arguments arguments{parameters};
     call([&] {

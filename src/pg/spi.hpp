@@ -47,6 +47,9 @@ class Rows : Scope {
     // Of a column of type name or text.
     std::string string(std::size_t row, int column) const;
 
+    // Of a column of type text[]; none for null and for elements that are null.
+    std::vector<std::string> strings(std::size_t row, int column) const;
+
     // For what has no getter; lives as long as the rows.
     Datum datum(std::size_t row, int column) const;
 

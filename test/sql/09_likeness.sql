@@ -82,6 +82,66 @@ SELECT col_description('parent_2026_11_22'::regclass, attnum) FROM pg_attribute
 WHERE attrelid = 'parent_2026_11_22'::regclass AND attname = 'note';
 SELECT count(*) FROM pg_statistic_ext WHERE stxrelid = 'parent_2026_11_22'::regclass;
 
+-- What a partition has of its parent's own: what holds of the parent holds of it.
+CREATE TABLE whole (id int NOT NULL, d date NOT NULL, note text, CONSTRAINT key UNIQUE (id, d), CONSTRAINT later UNIQUE (note, d) DEFERRABLE INITIALLY DEFERRED)
+    PARTITION BY RANGE (d);
+ALTER TABLE whole REPLICA IDENTITY USING INDEX key;
+ALTER TABLE whole ALTER note SET STATISTICS 500, ALTER id SET STATISTICS 7;
+COMMENT ON TABLE whole IS 'it''s whole';
+ALTER TABLE whole ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY mine ON whole AS RESTRICTIVE FOR SELECT TO regress_ppm_owner USING (note <> 'secret' AND likeness.whole.id > 1);
+CREATE POLICY "Any one's" ON whole USING (true) WITH CHECK (id > 0);
+ALTER TABLE whole OWNER TO regress_ppm_owner;
+CREATE ROLE regress_ppm_other;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, partition_options) VALUES
+    ('likeness', 'whole', 'daily', 1, '{fillfactor=90,autovacuum_vacuum_scale_factor=0.01,toast.autovacuum_enabled=off}');
+SELECT statement FROM ppm.plan('whole') WHERE partition = 'whole_2026_11_22';
+CALL ppm.provision('whole');
+CREATE VIEW properties AS
+SELECT relname AS partition, relreplident, relrowsecurity, relforcerowsecurity, obj_description(oid, 'pg_class') AS comment,
+       (SELECT array_agg(ROW (attname, attstattarget)::text ORDER BY attname) FROM pg_attribute WHERE attrelid = r.oid AND attstattarget > 0) AS targets,
+       (SELECT array_agg(ROW (polname, polcmd, polpermissive, polroles, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))::text ORDER BY polname)
+        FROM pg_policy WHERE polrelid = r.oid) AS policies,
+       (SELECT array_agg(pg_get_constraintdef(oid) ORDER BY conkey) FROM pg_constraint WHERE conrelid = r.oid AND contype = 'u') AS keys
+FROM pg_class r;
+SELECT count(*), count(DISTINCT to_jsonb(p) - 'partition') FROM properties AS p WHERE partition IN ('whole', 'whole_2026_11_22');
+SELECT reloptions, (SELECT reloptions FROM pg_class t WHERE t.oid = r.reltoastrelid) AS toast FROM pg_class r WHERE relname = 'whole_2026_11_22';
+SELECT indisreplident, indkey FROM pg_index WHERE indrelid = 'whole_2026_11_22'::regclass ORDER BY 1;
+SELECT * FROM ppm.check('whole');
+
+-- What became another afterwards is told.
+ALTER TABLE whole REPLICA IDENTITY FULL;
+ALTER TABLE whole_2026_11_23 OWNER TO regress_ppm_other;
+CREATE INDEX whole_id ON ONLY whole (id);
+SELECT partition, code, detail, hint FROM ppm.check('whole');
+ALTER TABLE whole_2026_11_22 REPLICA IDENTITY FULL;
+ALTER TABLE whole_2026_11_23 OWNER TO regress_ppm_owner, REPLICA IDENTITY USING INDEX whole_2026_11_23_id_d_key;
+ALTER TABLE whole REPLICA IDENTITY USING INDEX key;
+DROP INDEX whole_id;
+SELECT partition, code, hint FROM ppm.check('whole');
+
+-- Options are looked at when they are written.
+\set VERBOSITY terse
+UPDATE ppm.config SET partition_options = '{fillfactor=5}' WHERE table_name = 'whole';
+UPDATE ppm.config SET partition_options = '{fillfactr=50}' WHERE table_name = 'whole';
+UPDATE ppm.config SET partition_options = '{fillfactor}' WHERE table_name = 'whole';
+UPDATE ppm.config SET partition_options = '{fillfactor=50,fillfactor=60}' WHERE table_name = 'whole';
+UPDATE ppm.config SET partition_options = '{toast.fillfactor=50}' WHERE table_name = 'whole';
+UPDATE ppm.config SET partition_options = '{other.fillfactor=50}' WHERE table_name = 'whole';
+UPDATE ppm.config SET partition_options = '{"fillfactor = 50); DROP TABLE whole; --=50"}' WHERE table_name = 'whole';
+UPDATE ppm.config SET partition_options = '{fillfactor=50,NULL}' WHERE table_name = 'whole';
+UPDATE ppm.config SET partition_options = '{}' WHERE table_name = 'whole';
+-- Unless they come from a dump.
+SET check_function_bodies = off;
+UPDATE ppm.config SET partition_options = '{"a\"; DROP TABLE whole; --='' OR true"}' WHERE table_name = 'whole';
+RESET check_function_bodies;
+DROP TABLE whole_2026_11_23;
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+CALL ppm.provision('whole');
+DELETE FROM ppm.config WHERE table_name = 'whole';
+DROP ROLE regress_ppm_other;
+
 -- An owner who may not create tables in the schema, and a caller who may not use it.
 ALTER SCHEMA likeness OWNER TO CURRENT_USER;
 GRANT USAGE ON SCHEMA likeness TO regress_ppm_owner;

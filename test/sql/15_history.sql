@@ -7,7 +7,7 @@ TRUNCATE ppm.history, ppm.last_run;
 CREATE VIEW recorded AS
     SELECT dense_rank() OVER (ORDER BY run_id) AS run, table_name, partition, action, lower_bound::date AS lower, upper_bound::date AS upper,
            outcome, sqlstate, message, executed_by = current_user AS by_us
-    FROM ppm.history ORDER BY run_id, at, message;
+    FROM ppm.history ORDER BY run_id, table_name, partition, action, message;
 CREATE VIEW last AS
     SELECT table_name, procedure, outcome, run_id = (SELECT max(run_id) FROM ppm.last_run) AS latest FROM ppm.last_run ORDER BY table_name, procedure;
 SET client_min_messages = warning;

@@ -188,7 +188,7 @@ my $read = "SET statement_timeout = '2s'; SET ppm.lock_timeout = '1min';";
 ($result, $output, $messages) = run_sql($node, "$read SELECT count(*) FROM ppm.status; SELECT count(*), count(total_bytes) FROM ppm.partitions; SELECT count(*) FROM ppm.plan()");
 is("$result $output", "0 8\n25|14\n1", 'locked tables, indexes, and partitions keep no reader of the views waiting: their size is unknown');
 $holder->query_safe('ROLLBACK; BEGIN; LOCK TABLE t2_far, t3_rest, t4');
-($result, $output, $messages) = run_sql($node, "$read SELECT table_name, partition, code FROM ppm.check()");
+($result, $output, $messages) = run_sql($node, "$read SELECT table_name, partition, code FROM ppm.check() WHERE table_name <> 't1'");
 is("$result $output", "0 t2|t2_far|surplus_partition\nt2||gap\nt3|t3_2026_03_15|missing_partition", 'nor one of check()');
 $holder->query_safe('ROLLBACK');
 
