@@ -43,8 +43,7 @@ class Filling {
     }
 
     // What was detached and reaches into the window comes back, with the bounds that it had, where
-    // nothing has taken its place. Not what today's window calls outdated: after a mistyped work
-    // date it would go again, and perhaps under another policy.
+    // nothing has taken its place.
     void attach_again(const BoundRange& window, const Window& today) {
         for (const DetachedPartition& detached : parent_.detached) {
             const BoundRange& bounds = detached.partition.bounds;
@@ -53,9 +52,7 @@ class Filling {
                                     [&](const BoundRange& each) { return each.overlaps(bounds); }))
                 continue;
             const BoundRange edges{codec_.canonical(bounds.lower), codec_.canonical(bounds.upper)};
-            const bool wanted =
-                edges.overlaps(window) &&
-                (today.keeps_everything || edges.upper > codec_.encode(today.lower));
+            const bool wanted = edges.overlaps(window) && !would_be_lost(detached, today);
             if (wanted) {
                 plan_.provision.emplace_back(AttachPartition{detached.partition});
                 names_.insert(detached.partition.name);
@@ -68,6 +65,14 @@ class Filling {
                     std::ranges::upper_bound(covered_, covered.lower, {}, &BoundRange::lower),
                     covered);
         }
+    }
+
+    // What was to be kept, but is outdated by the real date: attached again after a mistyped work
+    // date, it would go again, and under the policy of now for ever.
+    bool would_be_lost(const DetachedPartition& detached, const Window& today) const {
+        return detached.policy == CleanupPolicy::detach &&
+               parent_.configuration.cleanup_policy == CleanupPolicy::drop &&
+               place_in(today, codec_, detached.partition.bounds) == Place::outdated;
     }
 
     // Plans what of the slot nothing covers.
@@ -120,6 +125,13 @@ class Filling {
         if (const Partition* partition = own_partition(wanted.name))
             return wrong_bounds(partition->name, {wanted.lower, wanted.upper}, held_by(*partition),
                                 "Rename the partition to what it holds.");
+        if (const Partition* detached = detached_table(wanted.name))
+            return Anomaly{AnomalyCode::name_taken, wanted.name,
+                           "Table " + in_quotes(wanted.name) + ", which was detached from table " +
+                               in_quotes(parent_.configuration.qualified_name()) + " and holds " +
+                               held_by(*detached) + ", bears the name of " +
+                               range_text(wanted.lower, wanted.upper) + ".",
+                           "Rename it, or attach it yourself."};
         if (lookups_.relation_exists(wanted.name))
             return Anomaly{AnomalyCode::name_taken, wanted.name,
                            "A relation or type " + in_quotes(wanted.name) +
@@ -159,6 +171,16 @@ class Filling {
             return &*parent_.default_partition;
         const auto found = std::ranges::find_if(parent_.partitions, bears_it);
         return found == parent_.partitions.end() ? nullptr : &*found;
+    }
+
+    // The one of that name that ppm detached and does not attach again.
+    const Partition* detached_table(const std::string& name) const {
+        const auto found =
+            std::ranges::find_if(parent_.detached, [&](const DetachedPartition& each) {
+                return each.is_detached && each.partition.name == name &&
+                       each.partition.schema_name == parent_.configuration.schema_name;
+            });
+        return found == parent_.detached.end() ? nullptr : &found->partition;
     }
 
     const Parent& parent_;

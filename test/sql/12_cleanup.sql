@@ -170,5 +170,20 @@ CREATE PROCEDURE nightly() LANGUAGE plpgsql AS $$ BEGIN CALL ppm.provision(); CA
 DO $$ BEGIN CALL nightly(); END $$;
 SELECT count(*) FROM pg_inherits WHERE inhparent = 'nested'::regclass;
 
+-- What was detached comes back for a work date in the past, too, and goes again.
+CREATE TABLE past (d date) PARTITION BY RANGE (d);
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('cleaned', 'past', 'daily', 1, 3);
+SET ppm.work_date = '2024-01-10';
+CALL ppm.run_all('past');
+INSERT INTO past VALUES ('2024-01-07');
+UPDATE ppm.config SET retention = 1 WHERE table_name = 'past';
+CALL ppm.run_all('past');
+SELECT count(*) FROM past;
+UPDATE ppm.config SET retention = 3 WHERE table_name = 'past';
+CALL ppm.run_all('past');
+SELECT tableoid::regclass, * FROM past;
+SELECT * FROM ppm.check('past');
+RESET ppm.work_date;
+
 DELETE FROM ppm.config;
 DROP SCHEMA cleaned CASCADE;

@@ -199,6 +199,13 @@ TEST_F(Detached, ThatWasToBeKeptSurvivesAMistypedWorkDate) {
     EXPECT_TRUE(orders.relation_exists("after its window"));
 }
 
+TEST_F(Detached, ComesBackForAPastWorkDateIfItIsToBeKeptAnyway) {
+    configuration().cleanup_policy = CleanupPolicy::detach;
+    orders.add_detached("orders_2025_03", "2025-03-01", "2025-04-01", CleanupPolicy::detach);
+    const Lines actions = actions_of(orders.plan_on("2025-03-15", today));
+    EXPECT_EQ(std::count(actions.begin(), actions.end(), "attach orders_2025_03"), 1);
+}
+
 TEST_F(Detached, ComesBackWithItsOwnBoundsAndTheRestIsFilledAroundIt) {
     orders.add_detached("week", "2026-11-09", "2026-11-16", CleanupPolicy::detach);
     const Plan plan = orders.plan_on(today);
