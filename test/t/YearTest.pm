@@ -229,12 +229,14 @@ BEGIN
 	WITH truth AS (
 		SELECT parent, CASE WHEN code IN ('misnamed', 'off_grid') THEN 'warning' ELSE 'error' END, code, name
 		FROM (SELECT p.parent, p.name,
-		             CASE WHEN upper(p.held) <= lower(window_held) AND retention IS NOT NULL THEN 'outdated_partition'
-		                  WHEN lower(p.held) >= upper(window_held) THEN 'surplus_partition'
-		                  WHEN p.name = p.parent || has.suffix THEN NULL
-		                  WHEN named.suffix IS NOT NULL THEN 'wrong_bounds'
-		                  WHEN has.suffix IS NOT NULL THEN 'misnamed'
-		                  WHEN p.held && window_held THEN 'off_grid' END AS code
+		             unnest(CASE WHEN upper(p.held) <= lower(window_held) AND retention IS NOT NULL THEN ARRAY['outdated_partition']
+		                         WHEN lower(p.held) >= upper(window_held) THEN ARRAY['surplus_partition'] ELSE ARRAY[]::text[] END
+		                    || CASE WHEN p.name = p.parent || has.suffix THEN ARRAY[]::text[]
+		                            WHEN named.suffix IS NOT NULL THEN ARRAY['wrong_bounds']
+		                            WHEN upper(p.held) <= lower(window_held) AND retention IS NOT NULL
+		                              OR lower(p.held) >= upper(window_held) THEN ARRAY[]::text[]
+		                            WHEN has.suffix IS NOT NULL THEN ARRAY['misnamed']
+		                            WHEN p.held && window_held THEN ARRAY['off_grid'] ELSE ARRAY[]::text[] END) AS code
 		      FROM partitions p JOIN config USING (parent)
 		      LEFT JOIN judge.calendar has ON has.kind = config.kind AND has.lower = date_trunc('day', lower(p.held) AT TIME ZONE zone)
 		                                  AND tstzrange(has.lower AT TIME ZONE zone, has.upper AT TIME ZONE zone) = p.held
