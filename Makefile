@@ -31,8 +31,9 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# Warnings are errors only for those who work on ppm (PPM_WERROR=1): a user's compiler may know new ones.
-WARNINGS = -Wall -Wextra -Wshadow $(if $(PPM_WERROR),-Werror)
+# Warnings are errors, and the library's assertions are on, only for those who work on ppm (PPM_WERROR=1): a user's compiler may know
+# new ones.
+WARNINGS = -Wall -Wextra -Wshadow $(if $(PPM_WERROR),-Werror -D_GLIBCXX_ASSERTIONS)
 CXX_COMMON = -std=c++20 $(CFLAGS_SL) $(WARNINGS) -fvisibility-inlines-hidden -MMD -MP -I$(srcdir)/src
 
 # The core sees no PostgreSQL header: the server's include paths are not on its command line.

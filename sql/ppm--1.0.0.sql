@@ -83,7 +83,7 @@ CREATE TABLE ppm.detached (
     detached_schema name NOT NULL,
     lower_value text NOT NULL,
     upper_value text NOT NULL,
-    row_version xid,
+    version text,
     CONSTRAINT detached_pkey PRIMARY KEY (relation)
 );
 COMMENT ON TABLE ppm.detached IS 'what ppm detached, or is detaching, and has not dropped';
@@ -100,8 +100,8 @@ COMMENT ON COLUMN ppm.detached.parent IS 'the OID of the table that it was a par
 COMMENT ON COLUMN ppm.detached.detached_schema IS 'its schema';
 COMMENT ON COLUMN ppm.detached.lower_value IS 'its lower bound as the partition key has it, or MINVALUE';
 COMMENT ON COLUMN ppm.detached.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE';
-COMMENT ON COLUMN ppm.detached.row_version IS
-    'the xmin that its row in pg_class had when ppm had detached it: it is dropped only while that is so; null: it is not known that ppm detached it';
+COMMENT ON COLUMN ppm.detached.version IS
+    'what ppm left behind, as a digest of the rows in pg_class of the table and its partitions: it is dropped only while that is so; null: it is not known that ppm detached it';
 COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'a table is detached once';
 
 --

@@ -84,6 +84,7 @@ Datum ppm_plan(PG_FUNCTION_ARGS) {
         const std::vector<ppm::ManagedParent> parents =
             ppm::read_with_partitions(parent_argument(fcinfo));
         std::vector<ppm::Plan> plans;
+        plans.reserve(parents.size());
         for (const ppm::ManagedParent& managed : parents)
             plans.push_back(plan_or_warn(managed, clock));
 

@@ -17,6 +17,15 @@ bool is_atomic(FunctionCallInfo fcinfo) {
            reinterpret_cast<CallContext*>(fcinfo->context)->atomic;
 }
 
+// What runs in the middle of ppm's own DDL, or of anybody's REFRESH or ANALYZE, is a table owner's
+// code: it must not lift the limits that it runs under.
+void refuse_if_restricted(const char* procedure) {
+    if (InSecurityRestrictedOperation())
+        throw ppm::PpmError{
+            ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "cannot call " + std::string{procedure} + " within security-restricted operation"};
+}
+
 // On a standby there is nothing to do: what the primary does arrives by itself. A job that runs on
 // all servers may succeed.
 bool is_standby(const char* procedure) {
@@ -46,6 +55,7 @@ Datum ppm_provision(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo]() -> Datum {
         if (is_standby("ppm.provision()"))
             return Datum{};
+        refuse_if_restricted("ppm.provision()");
         ppm::Session session{is_atomic(fcinfo)};
         ppm::Run run{session, parent_argument(fcinfo)};
         run.perform(ppm::provision);
@@ -58,6 +68,7 @@ Datum ppm_cleanup(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo]() -> Datum {
         if (is_standby("ppm.cleanup()"))
             return Datum{};
+        refuse_if_restricted("ppm.cleanup()");
         refuse_if_atomic(fcinfo, "ppm.cleanup()");
         ppm::Session session{false};
         ppm::Run run{session, parent_argument(fcinfo)};
@@ -73,6 +84,7 @@ Datum ppm_run_all(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo]() -> Datum {
         if (is_standby("ppm.run_all()"))
             return Datum{};
+        refuse_if_restricted("ppm.run_all()");
         refuse_if_atomic(fcinfo, "ppm.run_all()");
         ppm::Session session{false};
         ppm::Run run{session, parent_argument(fcinfo)};

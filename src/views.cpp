@@ -31,6 +31,8 @@ void add(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const ppm::Par
 
 void add_partitions(ppm::ResultSet& rows, const ppm::ManagedParent& managed,
                     const ppm::Clock& clock) {
+    if (!validate(managed.parent).empty())
+        return;
     const ppm::Window window = windows_of(managed, clock).work;
     const ppm::KeyCodec codec = codec_of(managed);
     for (const ppm::Partition& partition : managed.parent.partitions)

@@ -53,8 +53,8 @@ std::string date_text(Date day) {
     const chrono::year_month_day date{day};
     const int year = static_cast<int>(date.year());
     std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%04d-%02u-%02u", year > 0 ? year : 1 - year,
-                  unsigned{date.month()}, unsigned{date.day()});
+    (void)std::snprintf(text.data(), text.size(), "%04d-%02u-%02u", year > 0 ? year : 1 - year,
+                        unsigned{date.month()}, unsigned{date.day()});
     return text.data();
 }
 

@@ -138,12 +138,11 @@ class Checking {
     }
 
     void add_off_grid(const Partition& partition) {
-        const bool has_end = codec_.decode(partition.bounds.upper) != plus_infinity;
         add({AnomalyCode::off_grid, partition.name,
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
                  ", which is not one " + std::string{name_of(interval())} + " slot.",
-             !has_end                         ? detach_if_not_wanted(partition)
-             : windows_.work.keeps_everything ? "Nothing has to be done."
+             !has_end(partition.bounds, codec_) ? detach_if_not_wanted(partition)
+             : windows_.work.keeps_everything   ? "Nothing has to be done."
                                               : "Nothing has to be done: it is removed when all of "
                                                 "it is outdated."});
     }
@@ -163,7 +162,7 @@ class Checking {
         std::string why = last_failure(partition);
         std::string hint = call_of("cleanup");
         if (action_on(partition, plan_.cleanup) == nullptr) {
-            if (codec_.decode(partition.bounds.upper) == plus_infinity) {
+            if (!has_end(partition.bounds, codec_)) {
                 why = " Cleanup leaves it: it has no end.";
                 hint = detach_if_not_wanted(partition);
             } else if (place_in(windows_.today, codec_, partition.bounds) == Place::inside) {
@@ -307,8 +306,10 @@ class Checking {
                           : "was to be dropped. Cleanup leaves it: it has rows, or is not "
                             "outdated any more.") +
                      last_failure(partition),
-                 next != nullptr && last_failure(partition).empty() ? call_of("cleanup")
-                                                                    : keep_or_drop(partition)});
+                 next == nullptr ? keep_or_drop(partition)
+                 : last_failure(partition).empty()
+                     ? call_of("cleanup")
+                     : call_of("cleanup") + " tries again. " + keep_or_drop(partition)});
     }
 
     std::string keep_or_drop(const Partition& partition) const {

@@ -50,7 +50,7 @@ std::string compact_date(LocalTime time) {
 }
 
 std::string slot_suffix(Interval interval, LocalTime lower) {
-    const std::string year = "_" + digits(year_of(lower), 4);
+    std::string year = "_" + digits(year_of(lower), 4);
     switch (interval) {
         case Interval::daily:
             return year + "_" + digits(month_of(lower), 2) + "_" + digits(day_of(lower), 2);

@@ -221,8 +221,7 @@ class Removing {
     bool is_surplus(const BoundRange& bounds) const {
         return place_in(windows_.work, bounds) != Place::inside &&
                place_in(windows_.today, bounds) != Place::inside && !is_outdated(bounds) &&
-               codec_.decode(bounds.lower) != minus_infinity &&
-               codec_.decode(bounds.upper) != plus_infinity;
+               codec_.decode(bounds.lower) != minus_infinity && has_end(bounds, codec_);
     }
 
     bool may_go(const Partition& partition) const {

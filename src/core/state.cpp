@@ -20,6 +20,11 @@ Place place_in(const Window& window, const KeyCodec& codec, const BoundRange& bo
                                                                        : Place::inside;
 }
 
+bool has_end(const BoundRange& bounds, const KeyCodec& codec) {
+    constexpr LocalTime long_after_the_calendar = Date{std::chrono::year{10100} / 1 / 1};
+    return codec.decode(bounds.upper) < long_after_the_calendar;
+}
+
 std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec, Interval interval) {
     const LocalTime lower = codec.decode(bounds.lower);
     if (lower < calendar_begin || lower >= calendar_end)

@@ -14,6 +14,11 @@ enum class Place { outdated, inside, surplus };
 
 Place place_in(const Window& window, const KeyCodec& codec, const BoundRange& bounds);
 
+// Whether it ends about when the calendar does, or before: a partition for everything that is to
+// come has no end of its own, whether it is written as MAXVALUE, infinity, or the largest value
+// there is.
+bool has_end(const BoundRange& bounds, const KeyCodec& codec);
+
 // The slot of the interval that has exactly these bounds, if one has.
 std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec, Interval interval);
 

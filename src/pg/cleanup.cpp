@@ -39,10 +39,11 @@ class Cleaning final : public Executor {
     // comes of it is kept.
     void finalize(const ManagedParent& managed, const FinalizeDetach& action) {
         const Partition& partition = action.partition;
-        session_.step([&] {
-            require_same_configuration(managed.parent);
-            record_detach(managed, partition, CleanupPolicy::detach, true);
-        });
+        if (!is_known(managed.parent, partition))
+            session_.step([&] {
+                require_same_configuration(managed.parent);
+                record_detach(managed, partition, CleanupPolicy::detach);
+            });
         // FINALIZE waits for every older snapshot in the database, under its locks. Waiting first,
         // without any, is in nobody's way, and may take longer.
         session_.step(
@@ -56,10 +57,17 @@ class Cleaning final : public Executor {
             lock_partition(partition, false);
             execute_as_owner(managed.parent,
                              detach_statement(managed.parent, partition, Detach::finalize));
-            confirm_detached(partition);
+            confirm_detached(partition.relation);
         });
         if (action.only_if_empty)
             keep_if_it_has_rows(managed, partition);
+    }
+
+    // Whether ppm itself set out to detach it.
+    static bool is_known(const Parent& parent, const Partition& partition) {
+        return std::ranges::any_of(parent.detached, [&](const DetachedPartition& each) {
+            return each.partition.relation == partition.relation;
+        });
     }
 
     void detach(const ManagedParent& managed, const DetachPartition& action) {
@@ -77,7 +85,7 @@ class Cleaning final : public Executor {
             lock_parent(managed.parent);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
-            record_detach(managed, partition, managed.parent.configuration.cleanup_policy, false);
+            record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
         });
         try {
             // As all that may fail, in a subtransaction; it holds no lock and no snapshot.
@@ -94,8 +102,6 @@ class Cleaning final : public Executor {
                 session_.step([&] { prune_detached(managed.parent); });
             throw;
         }
-        // By itself: nothing else, not even a lock on ppm.history, is to keep ppm from knowing it.
-        session_.step([&] { confirm_detached(partition); });
         perform({Done::detached, managed, partition}, [] {});
     }
 
@@ -106,10 +112,11 @@ class Cleaning final : public Executor {
             lock_partition(partition, false);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
-            record_detach(managed, partition, managed.parent.configuration.cleanup_policy, false);
-            execute_as_owner(managed.parent,
-                             detach_statement(managed.parent, partition, Detach::plain));
-            confirm_detached(partition);
+            record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
+            for (const std::string& statement :
+                 statements_for(managed, DetachPartition{partition, false, false}))
+                execute_as_owner(managed.parent, statement);
+            confirm_detached(partition.relation);
         });
     }
 

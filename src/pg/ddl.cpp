@@ -54,6 +54,17 @@ std::string attach_statement(const ManagedParent& managed, const std::string& sc
            literal(managed, bounds.lower) + ") TO (" + literal(managed, bounds.upper) + ")";
 }
 
+std::string fence_statement(const ManagedParent& managed, const Partition& partition) {
+    const std::string key = identifier(managed.parent.table->key_column);
+    std::string condition = key + " IS NOT NULL";
+    if (partition.bounds.lower.kind() == Bound::Kind::value)
+        condition += " AND " + key + " >= " + literal(managed, partition.bounds.lower);
+    if (partition.bounds.upper.kind() == Bound::Kind::value)
+        condition += " AND " + key + " < " + literal(managed, partition.bounds.upper);
+    return "ALTER TABLE " + partition_identifier(partition) + " ADD CHECK (" + condition +
+           ") NOT VALID";
+}
+
 std::string detach_statement(const Parent& parent, const Partition& partition, Detach how) {
     return "ALTER TABLE " + parent_identifier(parent) + " DETACH PARTITION " +
            partition_identifier(partition) +
@@ -81,9 +92,15 @@ std::vector<std::string> statements_for(const ManagedParent& managed, const Acti
                                  attach->partition.bounds)};
     if (const auto* const finalize = std::get_if<FinalizeDetach>(&action))
         return {detach_statement(managed.parent, finalize->partition, Detach::finalize)};
-    if (const auto* const detach = std::get_if<DetachPartition>(&action))
-        return {detach_statement(managed.parent, detach->partition,
-                                 detach->concurrently ? Detach::concurrently : Detach::plain)};
+    if (const auto* const detach = std::get_if<DetachPartition>(&action)) {
+        if (detach->concurrently)
+            return {detach_statement(managed.parent, detach->partition, Detach::concurrently)};
+        std::vector<std::string> statements;
+        if (managed.parent.configuration.cleanup_policy == CleanupPolicy::drop)
+            statements.push_back(fence_statement(managed, detach->partition));
+        statements.push_back(detach_statement(managed.parent, detach->partition, Detach::plain));
+        return statements;
+    }
     return {drop_statement(std::get<DropPartition>(action).partition)};
 }
 

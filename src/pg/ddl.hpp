@@ -20,6 +20,10 @@ std::vector<std::string> statements_for(const ManagedParent& managed,
 std::string attach_statement(const ManagedParent& managed, const std::string& schema_name,
                              const std::string& name, const BoundRange& bounds);
 
+// Keeps rows of another time out of what is to be dropped, as what DETACH CONCURRENTLY leaves
+// behind does; without a look at the rows that are there.
+std::string fence_statement(const ManagedParent& managed, const Partition& partition);
+
 enum class Detach { plain, concurrently, finalize };
 std::string detach_statement(const Parent& parent, const Partition& partition, Detach how);
 

@@ -24,8 +24,12 @@ constexpr char record_run_statement[] =
     "ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET run_id = excluded.run_id, "
     "at = excluded.at, outcome = excluded.outcome";
 
+// As many as a short statement can do, and none that another call is at.
+constexpr std::size_t prune_batch = 10000;
 constexpr char prune_history_statement[] =
-    "DELETE FROM ppm.history WHERE at < clock_timestamp() - $1 * interval '1 minute'";
+    "DELETE FROM ppm.history WHERE ctid = ANY (ARRAY (SELECT ctid FROM ppm.history "
+    "WHERE at < clock_timestamp() - $1 * interval '1 minute' ORDER BY at LIMIT $2 "
+    "FOR UPDATE SKIP LOCKED))";
 
 constexpr char prune_last_run_statement[] =
     "DELETE FROM ppm.last_run l WHERE NOT EXISTS (SELECT FROM ppm.config c "
@@ -34,7 +38,8 @@ constexpr char prune_last_run_statement[] =
 constexpr char last_failures_query[] =
     "SELECT partition, message FROM (SELECT DISTINCT ON (partition) partition, message, outcome "
     "FROM ppm.history WHERE schema_name = $1 AND table_name = $2 AND partition IS NOT NULL "
-    "AND action <> 'check' ORDER BY partition, at DESC) AS h WHERE outcome = 'failed'";
+    "AND action IN ('detach', 'finalize', 'drop', 'attach') ORDER BY partition, at DESC) AS h "
+    "WHERE outcome = 'failed'";
 
 Parameter int8_parameter(std::int64_t value) {
     return {INT8OID, call([=] { return Int64GetDatum(value); }), false};
@@ -129,11 +134,26 @@ void History::record_run(const std::vector<std::string>& procedures,
              text_array_parameter(tables), text_array_parameter(outcomes)});
 }
 
-void History::prune() {
+bool History::prune() {
     const UserContext owner{owner_of_ppm()};
-    if (const int minutes = history_retention(); minutes >= 0)
-        execute(prune_history_statement, {{INT4OID, Int32GetDatum(minutes), false}});
+    const int minutes = history_retention();
+    return minutes >= 0 &&
+           execute(prune_history_statement, {{INT4OID, Int32GetDatum(minutes), false},
+                                             int8_parameter(prune_batch)}) == prune_batch;
+}
+
+void History::prune_last_run() {
+    const UserContext owner{owner_of_ppm()};
     execute(prune_last_run_statement);
+}
+
+void lock_own_tables() {
+    call([] {
+        const Oid schema = get_namespace_oid("ppm", false);
+        LockRelationOid(get_relname_relid("config", schema), AccessShareLock);
+        LockRelationOid(get_relname_relid("detached", schema), RowExclusiveLock);
+        LockRelationOid(get_relname_relid("history", schema), RowExclusiveLock);
+    });
 }
 
 std::map<std::string, std::string> last_failures(const Configuration& configuration) {

@@ -25,9 +25,11 @@ class History {
     void record_run(const std::vector<std::string>& procedures,
                     const std::map<TableName, bool>& succeeded);
 
-    // Forgets what is older than ppm.history_retention, and the last calls for tables that are not
-    // configured any more.
-    void prune();
+    // Forgets some of what is older than ppm.history_retention; whether there may be more.
+    bool prune();
+
+    // Forgets the last calls for tables that are not configured any more.
+    void prune_last_run();
 
   private:
     std::int64_t run_id();
@@ -37,8 +39,12 @@ class History {
     std::optional<std::int64_t> run_id_;
 };
 
-// Why the last attempt to do something with a partition of the table failed, by the partition's
-// name; nothing for those where it did not. Needs an SpiConnection and a pinned search_path.
+// Waits for ppm's own tables before anything else is locked: whoever has one of them locked is not
+// to keep those waiting who wait for that. In a step that will write them.
+void lock_own_tables();
+
+// Why the last attempt to remove a partition of the table failed, by the partition's name; nothing
+// for those where it did not. Needs an SpiConnection and a pinned search_path.
 std::map<std::string, std::string> last_failures(const Configuration& configuration);
 
 }  // namespace ppm

@@ -14,17 +14,25 @@ Parameter timestamp_parameter(LocalTime time) {
 }
 
 // Where the catalog and the ledger name the same relation, and that is either on its own, or a
-// partition of the same parent whose detaching has begun.
+// partition of the same parent whose detaching has begun; not one that ppm had detached before, and
+// somebody attached and is detaching again.
 #define AGREES                                                                        \
     "r.oid = d.relation AND r.relname = d.detached AND n.oid = r.relnamespace "       \
     "AND n.nspname = d.detached_schema AND CASE WHEN r.relispartition THEN EXISTS "   \
     "(SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND i.inhparent = d.parent " \
-    "AND i.inhdetachpending) "                                                        \
+    "AND i.inhdetachpending AND d.version IS NULL) "                                  \
     "ELSE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid) END"
+
+// Of d.relation: changes with whatever is done to it or to a table below it, but for its rows.
+#define VERSION                                                                               \
+    "(WITH RECURSIVE tree AS (SELECT c.oid, c.xmin FROM pg_class c WHERE c.oid = d.relation " \
+    "UNION ALL SELECT c.oid, c.xmin FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid "  \
+    "JOIN pg_class c ON c.oid = i.inhrelid) "                                                 \
+    "SELECT md5(string_agg(concat(tree.oid, ':', tree.xmin), ' ' ORDER BY tree.oid)) FROM tree)"
 
 constexpr char read_query[] =
     "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
-    "d.cleanup_policy = 'drop', NOT r.relispartition, d.row_version IS NULL "
+    "d.cleanup_policy = 'drop', NOT r.relispartition, d.version IS NULL "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
     " WHERE d.parent = ANY ($1) ORDER BY d.lower_bound";
 
@@ -40,26 +48,30 @@ constexpr char record_statement[] =
     "detached,"
     " lower_bound, upper_bound, lower_value, upper_value, cleanup_policy)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::ppm.cleanup_policy)"
-    " ON CONFLICT (relation) DO ";
-
-constexpr char overwrite[] =
-    "UPDATE SET parent = excluded.parent, schema_name = excluded.schema_name, table_name = "
+    " ON CONFLICT (relation) DO UPDATE SET parent = excluded.parent, schema_name = "
+    "excluded.schema_name, table_name = "
     "excluded.table_name,"
     " detached_schema = excluded.detached_schema, detached = excluded.detached,"
     " lower_bound = excluded.lower_bound, upper_bound = excluded.upper_bound,"
     " lower_value = excluded.lower_value, upper_value = excluded.upper_value,"
-    " cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, row_version "
-    "= NULL";
+    " cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
+
+// Whether that is what is being detached: not one that somebody attached anew meanwhile, with other
+// bounds.
+bool is_pending_with(const Parent& parent, Oid relation, const BoundRange& bounds) {
+    return std::ranges::any_of(parent.partitions, [&](const Partition& each) {
+        return each.relation == relation && each.detach_pending && each.bounds == bounds;
+    });
+}
 
 }  // namespace
 
-void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy,
-                   bool only_if_unknown) {
+void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy) {
     const Configuration& configuration = managed.parent.configuration;
     const KeyType type = *managed.parent.table->key_type;
     const KeyCodec codec{type, *managed.zone};
     const UserContext owner{owner_of_ppm()};
-    execute(std::string{record_statement} + (only_if_unknown ? "NOTHING" : overwrite),
+    execute(record_statement,
             {oid_parameter(partition.relation), oid_parameter(managed.parent.table->relation),
              text_parameter(configuration.schema_name), text_parameter(configuration.table_name),
              text_parameter(partition.schema_name), text_parameter(partition.name),
@@ -70,19 +82,19 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
              text_parameter(policy == CleanupPolicy::drop ? "drop" : "detach")});
 }
 
-void confirm_detached(const Partition& partition) {
+void confirm_detached(RelationId relation) {
     const UserContext owner{owner_of_ppm()};
-    execute(
-        "UPDATE ppm.detached d SET row_version = r.xmin FROM pg_class r, pg_namespace n "
-        "WHERE d.relation = $1 AND NOT r.relispartition AND " AGREES,
-        {oid_parameter(partition.relation)});
+    execute("UPDATE ppm.detached d SET version = " VERSION
+            " FROM pg_class r, pg_namespace n WHERE d.relation = $1 AND NOT r.relispartition "
+            "AND " AGREES,
+            {oid_parameter(relation)});
 }
 
 void require_unchanged(const Partition& partition) {
     const UserContext owner{owner_of_ppm()};
     const Rows rows = query(
-        "SELECT FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation AND r.xmin = "
-        "d.row_version WHERE d.relation = $1",
+        "SELECT FROM ppm.detached d WHERE d.relation = $1 "
+        "AND d.version = " VERSION,
         {oid_parameter(partition.relation)});
     if (rows.count() == 0)
         throw PpmError{ERRCODE_OBJECT_IN_USE,
@@ -120,6 +132,10 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
         const KeyType type = *parent.table->key_type;
         const BoundRange bounds{bound_of_text(rows.string(row, 5), type),
                                 bound_of_text(rows.string(row, 6), type)};
+        if (!rows.boolean(row, 8) && !is_pending_with(parent, rows.oid(row, 2), bounds)) {
+            parent.ledger_is_stale = true;
+            continue;
+        }
         parent.detached.push_back(
             {{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4), bounds, false},
              rows.boolean(row, 7) ? CleanupPolicy::drop : CleanupPolicy::detach,

@@ -8,15 +8,14 @@
 
 namespace ppm {
 
-// Records that the partition is being detached. A removal of somebody else's making
-// (`only_if_unknown`) does not overwrite what ppm itself set out to do.
-void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy,
-                   bool only_if_unknown);
+// Records that the partition is being detached.
+void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy);
 
 // Records that ppm has detached it: from here on, and as long as nobody changes it, it may be
 // dropped. Without, the table could be one that somebody else detached, after ppm had been
 // interrupted before it did.
-void confirm_detached(const Partition& partition);
+// In the transaction that detaches it.
+void confirm_detached(RelationId relation);
 
 // Before the table is dropped, under a lock on it. Throws 55006 if it is not as ppm detached it any
 // more: somebody may have attached it, filled it and detached it again.

@@ -41,9 +41,8 @@ DefElem* definition_of(const Option& option) {
 }  // namespace
 
 void require_valid_options(const std::vector<std::string>& options) {
-    std::vector<Option> elements;
-    for (const std::string& option : options)
-        elements.push_back(parsed(option));
+    std::vector<Option> elements(options.size());
+    std::ranges::transform(options, elements.begin(), parsed);
     call([&] {
         List* definitions = nullptr;
         for (const Option& element : elements)

@@ -14,15 +14,17 @@ namespace {
 
 // Rows of the range in the default partition keep a partition from being attached there.
 void require_no_rows_in_default(const ManagedParent& managed, const BoundRange& bounds) {
-    if (!managed.parent.default_partition)
+    // Under the lock on the parent: what was planned with may not be its default partition any
+    // more.
+    const Table& table = *managed.parent.table;
+    const Oid default_partition = call([&] { return get_default_partition_oid(table.relation); });
+    if (!OidIsValid(default_partition))
         return;
     // ATTACH PARTITION would find them too, but only under an ACCESS EXCLUSIVE lock on the default
     // partition.
-    const Table& table = *managed.parent.table;
-    if (!has_rows_within(managed.parent.default_partition->relation, table.key_column,
-                         *table.key_type, bounds))
+    if (!has_rows_within(default_partition, table.key_column, *table.key_type, bounds))
         return;
-    const std::string name = in_quotes(managed.parent.default_partition->name);
+    const std::string name = in_quotes(call([=] { return get_rel_name(default_partition); }));
     throw PpmError{ERRCODE_CHECK_VIOLATION,
                    "default partition " + name + " holds rows of " + range_text(managed, bounds),
                    {},

@@ -23,9 +23,25 @@ constexpr std::array done_names{
     DoneNames{Done::dropped, "drop", "dropped"},
 };
 
-// Detail lines are one line each, whatever a message holds.
+// Nobody's message is to fill the log, the history, or the memory.
+constexpr int max_message_bytes = 2000;
+constexpr std::size_t max_lines = 200;
+
+std::string clipped(const std::string& text, int bytes) {
+    if (text.size() <= static_cast<std::size_t>(bytes))
+        return text;
+    const int length = call([&] {
+        return pg_mbcliplen(text.c_str(),
+                            static_cast<int>(std::min<std::size_t>(text.size(), INT_MAX)), bytes);
+    });
+    return text.substr(0, static_cast<std::size_t>(length)) + "...";
+}
+
+// Detail lines are one line each, whatever a name or a message holds; it can neither pass for
+// another line nor move a terminal's cursor.
 std::string one_line(std::string text) {
-    std::ranges::replace(text, '\n', ' ');
+    std::ranges::replace_if(
+        text, [](unsigned char each) { return each < ' ' || each == '\x7f'; }, ' ');
     return text;
 }
 
@@ -71,7 +87,7 @@ Failure failure_of(const Configuration& configuration, const std::string& action
             .bounds = {},
             .sqlstate = sqlstate,
             .message = one_line(anomaly.detail) + " (" + std::string{name_of(anomaly.code)} + ")",
-            .hint = anomaly.hint};
+            .hint = one_line(anomaly.hint)};
 }
 
 Failure failure_of(const Configuration& configuration, const std::string& action,
@@ -84,14 +100,18 @@ Failure failure_of(const Configuration& configuration, const std::string& action
             .action = action,
             .bounds = {},
             .sqlstate = error.sqlstate(),
-            .message = one_line(message) + " (SQLSTATE " + sqlstate_text(error.sqlstate()) + ")",
-            .hint = error.hint()};
+            .message = one_line(clipped(message, max_message_bytes)) + " (SQLSTATE " +
+                       sqlstate_text(error.sqlstate()) + ")",
+            .hint = one_line(clipped(error.hint(), max_message_bytes))};
 }
 
 Failure failure_of(const ManagedParent& managed, const Action& action, const Error& error) {
     Failure failure = failure_of(managed.parent.configuration, std::string{name_of(action)}, error);
     failure.partition = partition_of(action);
     failure.bounds = civil_bounds(managed, bounds_of(action));
+    // PostgreSQL's own advice is CASCADE.
+    if (error.sqlstate() == ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST)
+        failure.hint = "Drop what depends on it, or keep it: set cleanup_policy to detach.";
     return failure;
 }
 
@@ -149,10 +169,15 @@ void raise_failures(int sqlstate, const std::string& message, const std::vector<
             text += line + "\n";
     };
     for (const Failure& failure : failures) {
+        if (said.size() >= max_lines) {
+            add(detail, "There is more: SELECT * FROM ppm.history;");
+            break;
+        }
         add(detail,
-            "table " + in_quotes(failure.table.qualified()) +
+            one_line(
+                "table " + in_quotes(failure.table.qualified()) +
                 (failure.partition.empty() ? "" : ", partition " + in_quotes(failure.partition)) +
-                ": " + failure.message);
+                ": " + failure.message));
         add(hint, failure.hint);
     }
     detail.pop_back();

@@ -11,6 +11,14 @@ void require_owner(Oid relation, const std::string& name) {
     });
 }
 
+bool may_manage(const Parent& parent) {
+    return call([&] {
+        return parent.table && get_rel_relkind(parent.table->relation) != '\0'
+                   ? is_owner(parent.table->relation, GetUserId())
+                   : superuser();
+    });
+}
+
 Oid owner_of_ppm() {
     return call([] {
         const Oid table = get_relname_relid("detached", get_namespace_oid("ppm", false));

@@ -1,6 +1,7 @@
 // Who may do what.
 #pragma once
 
+#include "core/configuration.hpp"
 #include "pg/postgres.hpp"
 
 namespace ppm {
@@ -8,6 +9,10 @@ namespace ppm {
 // Throws what PostgreSQL raises where the current user does not have the rights of the relation's
 // owner (42501).
 void require_owner(Oid relation, const std::string& name);
+
+// Whether the current user has them; where there is no table, whether it is a superuser. May throw
+// PostgresError.
+bool may_manage(const Parent& parent);
 
 // The owner of ppm's own tables, which is the extension's: ppm writes them as this role, whoever
 // calls. May throw PostgresError.

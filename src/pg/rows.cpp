@@ -31,6 +31,8 @@ bool any_row(Relation table, Matches matches) {
 template <typename Look>
 bool any_table(Oid relation, Look look) {
     LockRelationOid(relation, AccessShareLock);
+    if (get_rel_relkind(relation) == '\0')
+        return false;
     List* const tables = find_all_inheritors(relation, AccessShareLock, nullptr);
     for (int i = 0; i < list_length(tables); ++i) {
         const Relation table = table_open(list_nth_oid(tables, i), NoLock);
@@ -75,9 +77,12 @@ bool has_any_row(Relation table) {
 // Whether `matches` is true of the key of any row. May ereport.
 template <typename Matches>
 bool any_key(Relation table, const char* column, KeyType type, Matches matches) {
-    if (is_foreign(table))
-        return false;
     const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
+    // A foreign table, or one that is not what it was planned with any more: then what follows
+    // finds that out.
+    if (is_foreign(table) || attribute == InvalidAttrNumber ||
+        key_type_of(get_atttype(RelationGetRelid(table), attribute)) != type)
+        return false;
     return any_row(table, [&](TupleTableSlot* slot) {
         bool is_null = false;
         const Datum value = slot_getattr(slot, attribute, &is_null);

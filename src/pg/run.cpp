@@ -165,14 +165,34 @@ class ParentRun {
 
 Run::Run(Session& session, std::optional<Oid> relation) : session_{session}, relation_{relation} {}
 
-void Run::perform(const Task& task) {
-    performed_.emplace_back(task.name);
-    const std::vector<ManagedParent> parents =
-        session_.read([&] { return read_with_partitions(relation_); });
+// Keeps what do_one() could not do with each parent. That there is nothing to begin with is an
+// error of the first phase; later, it is one failure more.
+template <typename Read, typename DoOne>
+void Run::for_each_parent(const char* action, int sqlstate, const std::string& what, Read read_all,
+                          DoOne do_one) {
+    std::vector<ManagedParent> parents;
+    try {
+        parents = session_.read([&] { return read_all(relation_); });
+    } catch (const Error& error) {
+        if (ends_the_call(error) || is_first_phase_)
+            throw;
+        failures_.push_back(failure_of(Configuration{}, action, error));
+        failures_.back().table = {"ppm", "config"};
+        end_phase(sqlstate, what, 1, 1);
+        return;
+    }
+    is_first_phase_ = false;
     std::size_t failed = 0;
     for (const ManagedParent& managed : parents)
-        failed += keep(managed, perform(task, managed)) ? 1 : 0;
-    end_phase(task.sqlstate, "could not " + std::string{task.verb}, failed, parents.size());
+        failed += keep(managed, do_one(managed)) ? 1 : 0;
+    end_phase(sqlstate, what, failed, parents.size());
+}
+
+void Run::perform(const Task& task) {
+    performed_.emplace_back(task.name);
+    for_each_parent(task.name, task.sqlstate, "could not " + std::string{task.verb},
+                    read_with_partitions,
+                    [&](const ManagedParent& managed) { return perform(task, managed); });
 }
 
 std::vector<Failure> Run::perform(const Task& task, const ManagedParent& managed) {
@@ -194,12 +214,8 @@ std::vector<Failure> Run::perform(const Task& task, const ManagedParent& managed
 }
 
 void Run::check() {
-    const std::vector<ManagedParent> parents =
-        session_.read([&] { return read_for_check(relation_); });
-    std::size_t failed = 0;
-    for (const ManagedParent& managed : parents)
-        failed += keep(managed, check(managed)) ? 1 : 0;
-    end_phase(errcode_check_failed, "found errors in", failed, parents.size());
+    for_each_parent("check", errcode_check_failed, "found errors in", read_for_check,
+                    [&](const ManagedParent& managed) { return check(managed); });
 }
 
 std::vector<Failure> Run::check(const ManagedParent& managed) {
@@ -227,8 +243,12 @@ std::vector<Failure> Run::check(const ManagedParent& managed) {
 // there are any.
 bool Run::keep(const ManagedParent& managed, const std::vector<Failure>& failures) {
     const bool failed = !failures.empty();
-    bool& succeeded = succeeded_.emplace(managed.parent.configuration.name(), true).first->second;
-    succeeded = succeeded && !failed;
+    // Whoever has no rights over the table has not worked on it.
+    if (may_manage(managed.parent)) {
+        bool& succeeded =
+            succeeded_.emplace(managed.parent.configuration.name(), true).first->second;
+        succeeded = succeeded && !failed;
+    }
     std::ranges::copy(failures, std::back_inserter(failures_));
     if (failed)
         record([&] { history_.record(failures); });
@@ -259,10 +279,15 @@ void Run::record(Body body) {
 }
 
 void Run::prune() {
-    record([&] {
-        const StatementTimeout timeout{statement_timeout()};
-        history_.prune();
-    });
+    record([&] { history_.prune_last_run(); });
+    bool more = true;
+    while (more) {
+        more = false;
+        record([&] {
+            const StatementTimeout timeout{statement_timeout()};
+            more = history_.prune();
+        });
+    }
 }
 
 void Run::finish() {

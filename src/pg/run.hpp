@@ -29,6 +29,7 @@ class Executor {
     template <typename Body>
     void perform(const Deed& deed, Body body) {
         session_.step([&] {
+            lock_own_tables();
             body();
             history_.record(deed);
         });
@@ -75,6 +76,9 @@ class Run {
         std::string message;  // `could not provision 1 of 3 tables`
     };
 
+    template <typename Read, typename DoOne>
+    void for_each_parent(const char* action, int sqlstate, const std::string& what, Read read_all,
+                         DoOne do_one);
     std::vector<Failure> perform(const Task& task, const ManagedParent& managed);
     std::vector<Failure> check(const ManagedParent& managed);
     bool keep(const ManagedParent& managed, const std::vector<Failure>& failures);
@@ -86,6 +90,7 @@ class Run {
     const Clock clock_;
     std::optional<Oid> relation_;
     History history_;
+    bool is_first_phase_ = true;
     std::vector<std::string> performed_;
     std::map<TableName, bool> succeeded_;
     std::vector<Phase> failed_phases_;

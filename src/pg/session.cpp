@@ -18,7 +18,9 @@ bool is_still(const Parent& parent) {
         const bool same =
             now->relowner == table.owner &&
             now->relnamespace == get_namespace_oid(configuration.schema_name.c_str(), true) &&
-            configuration.table_name == NameStr(now->relname);
+            configuration.table_name == NameStr(now->relname) &&
+            OidIsValid(
+                get_atttype(table.relation, get_attnum(table.relation, table.key_column.c_str())));
         ReleaseSysCache(tuple);
         return same;
     });

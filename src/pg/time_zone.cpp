@@ -46,7 +46,11 @@ Timestamp to_stored(LocalTime time) {
         return DT_NOBEGIN;
     if (time == plus_infinity)
         return DT_NOEND;
-    return to_stored(Instant{time.time_since_epoch()});
+    // An instant at either end of PostgreSQL's range may have a civil time that is past it.
+    const Timestamp stored = to_stored(Instant{time.time_since_epoch()});
+    if (stored < MIN_TIMESTAMP)
+        return DT_NOBEGIN;
+    return stored < END_TIMESTAMP ? stored : DT_NOEND;
 }
 
 std::optional<ServerTimeZone> ServerTimeZone::named(const std::string& name) {

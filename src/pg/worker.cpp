@@ -1,7 +1,9 @@
 #include "pg/worker.hpp"
 
+#include "pg/ledger.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/settings.hpp"
+#include "pg/spi.hpp"
 
 extern "C" {
 PGDLLEXPORT void ppm_worker_main(Datum argument);
@@ -241,6 +243,9 @@ void set_milliseconds(const char* name, int value) {
 void connect(const WorkerSettings& settings) {
     BackgroundWorkerInitializeConnectionByOid(settings.database, InvalidOid, 0);
     StartTransactionCommand();
+    // Its messages go to a session of this server, whatever ALTER DATABASE ... SET client_encoding
+    // says.
+    set("client_encoding", GetDatabaseEncodingName());
     // ALTER DATABASE ... SET role would outlast the change of the session's user.
     set("role", "none");
     SetSessionAuthorization(settings.owner, superuser_arg(settings.owner));
@@ -299,7 +304,8 @@ const char* locked_statement(const Request& request) {
 }
 
 // As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
-// with everything that is to survive the transaction in a context of its own.
+// with everything that is to survive the transaction in a context of its own. Leaves the second
+// transaction, which has detached the partition, open.
 void execute_detach(const Request& request, const WorkerSettings& settings, MemoryContext context) {
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
@@ -323,7 +329,19 @@ void execute_detach(const Request& request, const WorkerSettings& settings, Memo
     enter_restriction();
     run_portal(portal);
     PortalDrop(portal, false);
+}
 
+// Records the detach in its own transaction: whatever happens, both are there or neither is.
+void confirm(const Request& request) {
+    call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
+    {
+        const SpiConnection spi{false};
+        confirm_detached(request.partition);
+    }
+    call(PopActiveSnapshot);
+}
+
+void end_transaction() {
     CommitTransactionCommand();
     disable_timeout(STATEMENT_TIMEOUT, false);
     debug_query_string = nullptr;
@@ -335,6 +353,8 @@ void serve(const Request& request, const WorkerSettings& settings, shm_mq_handle
            MemoryContext context) {
     try {
         call([&] { execute_detach(request, settings, context); });
+        confirm(request);
+        call(end_transaction);
         call([=] { send(answers, sizeof(done_message), &done_message); });
     } catch (const PostgresError& error) {
         call([] {

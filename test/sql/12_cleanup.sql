@@ -56,8 +56,7 @@ CALL ppm.cleanup('kept');
 SELECT * FROM tables();
 SELECT detached, cleanup_policy FROM ppm.detached;
 -- Unless asked.
-UPDATE ppm.detached SET cleanup_policy = 'drop', row_version = pg_class.xmin FROM pg_class
-WHERE pg_class.oid = relation AND detached = 'kept_minus_9';
+UPDATE ppm.detached SET cleanup_policy = 'drop' WHERE detached = 'kept_minus_9';
 SELECT step, action, partition, statement FROM ppm.plan('kept');
 CALL ppm.cleanup('kept');
 SELECT * FROM tables();
@@ -127,7 +126,7 @@ CREATE TABLE late_rest PARTITION OF late DEFAULT;
 CALL add_days('late', -5, -4, 0);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy)
 VALUES ('cleaned', 'late', 'daily', 1, 1, 'drop');
-SELECT action, partition, statement FROM ppm.plan('late') WHERE action <> 'create';
+SELECT action, partition, regexp_replace(statement, '\d+-\d+-\d+', 'a date', 'g') AS statement FROM ppm.plan('late') WHERE action <> 'create';
 CALL ppm.cleanup('late');
 SELECT * FROM partitions('late');
 DROP TABLE late;

@@ -58,7 +58,7 @@ UPDATE ppm.config SET cleanup_policy = 'detach' WHERE table_name = 'a';
 SELECT partition, code FROM found('a') WHERE code = 'pending_drop';
 UPDATE ppm.config SET cleanup_policy = 'drop' WHERE table_name = 'a';
 -- It is not known who detached it.
-UPDATE ppm.detached SET row_version = NULL WHERE detached = 'a_old';
+UPDATE ppm.detached SET version = NULL WHERE detached = 'a_old';
 SELECT * FROM found('a') WHERE code = 'pending_drop';
 DELETE FROM ppm.detached;
 DROP TABLE a_far, a_end;

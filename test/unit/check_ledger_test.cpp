@@ -68,7 +68,7 @@ TEST_F(CheckDetached, SaysWhyTheLastAttemptFailed) {
     EXPECT_EQ(pending.detail,
               "Table \"public.orders_2026_09\", of 2026-09-01 to 2026-10-01, was detached and is "
               "to be dropped. The last attempt failed: a view depends on it.");
-    EXPECT_EQ(pending.hint, keep_or_drop());
+    EXPECT_EQ(pending.hint, "CALL ppm.cleanup('public.orders'); tries again. " + keep_or_drop());
 }
 
 TEST_F(CheckDetached, FindsWhatPpmMayNotHaveDetached) {
