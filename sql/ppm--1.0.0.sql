@@ -128,6 +128,8 @@ CREATE TABLE ppm.history (
     executed_by name NOT NULL,
     CONSTRAINT history_outcome_check CHECK (outcome IN ('ok', 'failed'))
 );
+-- So that it can be pruned where all tables are published.
+ALTER TABLE ppm.history REPLICA IDENTITY FULL;
 CREATE INDEX history_at_idx ON ppm.history (at);
 CREATE INDEX history_partition_idx ON ppm.history (schema_name, table_name, partition, at);
 SELECT pg_catalog.pg_extension_config_dump('ppm.run_id', '');

@@ -12,6 +12,7 @@ enum class Severity { error, warning };
 enum class AnomalyCode {
     table_missing,
     not_partitioned,
+    temporary_table,
     unsupported_strategy,
     unsupported_key,
     unsupported_key_type,

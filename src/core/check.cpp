@@ -301,8 +301,8 @@ class Checking {
                  table_was +
                      (next != nullptr ? "is to be dropped."
                       : detached.is_unconfirmed
-                          ? "was to be dropped. Cleanup leaves it: it was interrupted "
-                            "before it knew who had detached it."
+                          ? "was to be dropped. Cleanup leaves it: it was not ppm that finished "
+                            "detaching it."
                           : "was to be dropped. Cleanup leaves it: it has rows, or is not "
                             "outdated any more.") +
                      last_failure(partition),

@@ -15,6 +15,13 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
                        {},
                        "Relation " + name + " is not a partitioned table.",
                        "Create it with PARTITION BY RANGE, or delete its row from ppm.config."};
+    if (table.is_temporary)
+        return Anomaly{
+            AnomalyCode::temporary_table,
+            {},
+            "Table " + name + " is temporary.",
+            "Its partitions would be, too: make them in your session, and delete its row "
+            "from ppm.config."};
     if (table.strategy == Strategy::other)
         return Anomaly{AnomalyCode::unsupported_strategy,
                        {},

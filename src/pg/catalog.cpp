@@ -18,7 +18,7 @@ constexpr char parents_query[] = R"(
            c.retention, c.cleanup_policy::text, c.timezone, c.partition_options,
            r.oid, r.relowner, t.partstrat,
            t.partnatts = 1 AND k.attnum IS NOT NULL, k.attname, k.atttypid, format_type(k.atttypid, NULL),
-           o.opcdefault AND o.opcintype = k.atttypid
+           o.opcdefault AND o.opcintype = k.atttypid, r.relpersistence = 't'
     FROM ppm.config c
     LEFT JOIN (pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid)
            ON n.nspname = c.schema_name AND r.relname = c.table_name
@@ -49,6 +49,7 @@ enum ParentColumn {
     key_type,
     key_type_text,
     has_default_order,
+    is_temporary,
 };
 
 constexpr char partitions_query[] = R"(
@@ -85,6 +86,7 @@ std::optional<Table> table_in(const Rows& rows, std::size_t row) {
     Table table{};
     table.relation = rows.oid(row, relation_id);
     table.owner = rows.oid(row, owner);
+    table.is_temporary = rows.boolean(row, is_temporary);
     if (rows.is_null(row, strategy))
         return table;
     table.strategy = rows.character(row, strategy) == PARTITION_STRATEGY_RANGE ? Strategy::range

@@ -85,6 +85,9 @@ std::vector<std::string> statements_for(const ManagedParent& managed, const Acti
         if (auto last = replica_identity_statement(
                 managed.parent, managed.parent.configuration.schema_name, create->name))
             statements.push_back(*std::move(last));
+        std::ranges::move(policy_statements(managed.parent,
+                                            managed.parent.configuration.schema_name, create->name),
+                          std::back_inserter(statements));
         return statements;
     }
     if (const auto* const attach = std::get_if<AttachPartition>(&action))

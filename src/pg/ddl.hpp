@@ -11,9 +11,9 @@ namespace ppm {
 std::string identifier(const std::string& name);
 std::string literal(const std::string& text);
 
-// The statements that make the partition, in order, but for replica_identity_statement() (see
-// likeness.hpp). It is born as a table of its own and then attached: unlike CREATE TABLE ...
-// PARTITION OF, that takes no ACCESS EXCLUSIVE lock on the parent.
+// The statements that make the partition, in order, but for replica_identity_statement() and
+// policy_statements() (see likeness.hpp). It is born as a table of its own and then attached:
+// unlike CREATE TABLE ... PARTITION OF, that takes no ACCESS EXCLUSIVE lock on the parent.
 std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create);
 

@@ -16,6 +16,9 @@ constexpr char likeness_query[] = R"(
                (SELECT string_agg(format('ALTER COLUMN %I SET STATISTICS %s', a.attname, a.attstattarget), ', ' ORDER BY a.attnum)
                 FROM pg_attribute a
                 WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0),
+               (SELECT string_agg(format('ALTER COLUMN %I SET (%I = %L)', a.attname, o.option_name, o.option_value), ', ' ORDER BY a.attnum, o.option_name)
+                FROM pg_attribute a, pg_options_to_table(a.attoptions) o
+                WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped AND o.option_name IN ('n_distinct', 'n_distinct_inherited')),
                CASE WHEN r.relrowsecurity THEN 'ENABLE ROW LEVEL SECURITY' END,
                CASE WHEN r.relforcerowsecurity THEN 'FORCE ROW LEVEL SECURITY' END),
            quote_literal(obj_description(r.oid, 'pg_class'))
@@ -27,9 +30,9 @@ constexpr char policies_query[] = R"(
     SELECT concat('CREATE POLICY ', quote_ident(p.polname), ' ON ', $2,
                   CASE WHEN NOT p.polpermissive THEN ' AS RESTRICTIVE' END,
                   CASE p.polcmd WHEN 'r' THEN ' FOR SELECT' WHEN 'a' THEN ' FOR INSERT' WHEN 'w' THEN ' FOR UPDATE' WHEN 'd' THEN ' FOR DELETE' END,
-                  (SELECT ' TO ' || string_agg(quote_ident(a.rolname), ', ' ORDER BY a.rolname) FROM pg_roles a WHERE a.oid = ANY (p.polroles)),
-                  ' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
-                  ' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')
+                  (SELECT ' TO ' || string_agg(quote_ident(a.rolname), ', ' ORDER BY a.rolname) FROM pg_roles a WHERE a.oid = ANY (p.polroles))),
+           p.polqual::text, p.polwithcheck::text,
+           concat('COMMENT ON POLICY ', quote_ident(p.polname), ' ON ', $2, ' IS ') || quote_literal(obj_description(p.oid, 'pg_policy'))
     FROM pg_policy p WHERE p.polrelid = $1 ORDER BY p.polname)";
 
 constexpr char storage_query[] = R"(
@@ -75,7 +78,9 @@ constexpr char differences_query[] = R"(
                       JOIN pg_index j ON j.indexrelid = h.inhrelid JOIN pg_class c ON c.oid = j.indexrelid
                       WHERE k.indrelid = parent AND k.indisreplident AND j.indrelid = partition.oid), '...') END
     FROM partition
-    WHERE is_table AND (relreplident <> identity OR identity = 'i' AND NOT EXISTS
+    -- Without its index, an identity by index is none, and new partitions have the default.
+    WHERE is_table AND (identity <> 'i' OR EXISTS (SELECT FROM pg_index k WHERE k.indrelid = parent AND k.indisreplident))
+      AND (relreplident <> identity OR identity = 'i' AND NOT EXISTS
           (SELECT FROM pg_index k JOIN pg_inherits h ON h.inhparent = k.indexrelid JOIN pg_index j ON j.indexrelid = h.inhrelid
            WHERE k.indrelid = parent AND k.indisreplident AND j.indrelid = partition.oid AND j.indisreplident))
     UNION ALL
@@ -94,6 +99,17 @@ AnomalyCode code_named(const std::string& name) {
         if (name_of(code) == name)
             return code;
     throw PpmError{ERRCODE_INTERNAL_ERROR, "unknown difference: " + name};
+}
+
+// An expression of the parent's as the partition's: where a subquery refers to the table by name,
+// by that of the partition. pg_get_expr() knows only the parent's.
+std::string expression_text(const std::string& tree, const Parent& parent,
+                            const std::string& partition) {
+    return call([&] {
+        return deparse_expression(static_cast<Node*>(stringToNode(tree.c_str())),
+                                  deparse_context_for(partition.c_str(), parent.table->relation),
+                                  false, false);
+    });
 }
 
 Oid relation_named(const std::string& schema_name, const std::string& name) {
@@ -131,10 +147,26 @@ std::vector<std::string> likeness_statements(const Parent& parent, const std::st
         statements.push_back("ALTER TABLE " + partition + " " + clauses);
     if (!rows.is_null(0, 2))
         statements.push_back("COMMENT ON TABLE " + partition + " IS " + rows.string(0, 2));
-    const Rows policies =
+    return statements;
+}
+
+std::vector<std::string> policy_statements(const Parent& parent, const std::string& schema_name,
+                                           const std::string& name) {
+    const std::string partition = identifier(schema_name) + "." + identifier(name);
+    const Rows rows =
         query(policies_query, {oid_parameter(parent.table->relation), text_parameter(partition)});
-    for (std::size_t row = 0; row < policies.count(); ++row)
-        statements.push_back(policies.string(row, 1));
+    std::vector<std::string> statements;
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        const auto clause = [&](const char* keyword, int column) {
+            return rows.is_null(row, column)
+                       ? ""
+                       : keyword +
+                             (" (" + expression_text(rows.string(row, column), parent, name)) + ")";
+        };
+        statements.push_back(rows.string(row, 1) + clause(" USING", 2) + clause(" WITH CHECK", 3));
+        if (!rows.is_null(row, 4))
+            statements.push_back(rows.string(row, 4));
+    }
     return statements;
 }
 

@@ -13,6 +13,11 @@ std::string storage_clauses(const Parent& parent);
 // `partition` is its name as SQL writes it.
 std::vector<std::string> likeness_statements(const Parent& parent, const std::string& partition);
 
+// `CREATE POLICY ...`, at the end. What a policy names may be out of the owner's reach; without
+// one, row level security lets nobody at the rows but through the parent.
+std::vector<std::string> policy_statements(const Parent& parent, const std::string& schema_name,
+                                           const std::string& name);
+
 // `ALTER TABLE ... REPLICA IDENTITY USING INDEX ...`, where the parent's replica identity is an
 // index: for the partition after it is attached, in the same transaction, because only then it is
 // known which of its indexes is that one's. Before, the index's name is the one that PostgreSQL

@@ -31,6 +31,23 @@ void require_no_rows_in_default(const ManagedParent& managed, const BoundRange& 
                    "Move those rows out of default partition " + name + "."};
 }
 
+// A policy that cannot be copied is no reason to have no partition.
+void copy_policies(const ManagedParent& managed, const std::string& schema_name,
+                   const std::string& name) {
+    for (const std::string& statement : policy_statements(managed.parent, schema_name, name)) {
+        try {
+            Subtransaction subtransaction;
+            execute_as_owner(managed.parent, statement);
+            subtransaction.commit();
+        } catch (const Error& error) {
+            if (ERRCODE_TO_CATEGORY(error.sqlstate()) !=
+                ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION))
+                throw;
+            warn_of_policy(schema_name + "." + name, error);
+        }
+    }
+}
+
 class Provisioning final : public Executor {
   public:
     using Executor::Executor;
@@ -54,6 +71,7 @@ class Provisioning final : public Executor {
             if (const auto statement =
                     replica_identity_statement(managed.parent, schema_name, create.name))
                 execute_as_owner(managed.parent, *statement);
+            copy_policies(managed, schema_name, create.name);
         });
     }
 

@@ -112,6 +112,8 @@ Failure failure_of(const ManagedParent& managed, const Action& action, const Err
     // PostgreSQL's own advice is CASCADE.
     if (error.sqlstate() == ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST)
         failure.hint = "Drop what depends on it, or keep it: set cleanup_policy to detach.";
+    if (error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && failure.hint.empty())
+        failure.hint = "It is done as the table's owner: grant him what is missing.";
     return failure;
 }
 
@@ -156,6 +158,17 @@ void warn_of(const Configuration& configuration, const std::vector<Anomaly>& ano
     call([&] {
         ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg_internal("%s", message.c_str()),
                           errdetail_internal("%s", detail.c_str()), errhint("%s", hint.c_str())));
+    });
+}
+
+void warn_of_policy(const std::string& partition, const Error& error) {
+    const std::string message = error.message();
+    call([&] {
+        ereport(WARNING,
+                (errcode(ERRCODE_WARNING),
+                 errmsg_internal("a policy was not copied to partition \"%s\"", partition.c_str()),
+                 errdetail_internal("%s", message.c_str()),
+                 errhint("Its rows can be reached through the partitioned table.")));
     });
 }
 

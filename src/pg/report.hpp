@@ -69,6 +69,9 @@ void warn(const Configuration& configuration, const Anomaly& anomaly);
 // Says at once, as one WARNING, what ppm.check() found, all of it of one code.
 void warn_of(const Configuration& configuration, const std::vector<Anomaly>& anomalies);
 
+// Says at once, as a WARNING, that a policy could not be copied to the partition.
+void warn_of_policy(const std::string& partition, const Error& error);
+
 // Raises one error for all of them, which are in order: a line each in its detail, and in its hint
 // what to do about them and, last, `closing_hint`.
 [[noreturn]] void raise_failures(int sqlstate, const std::string& message,

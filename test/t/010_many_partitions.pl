@@ -21,7 +21,7 @@ INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('events',
 CREATE TABLE locks_held (n bigint);
 CREATE FUNCTION count_locks() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
-	INSERT INTO public.locks_held SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid();
+	INSERT INTO public.locks_held SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation >= 16384;  -- the catalog's are few, and always the same
 END $$;
 CREATE EVENT TRIGGER count_locks ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION count_locks();
 EOF
@@ -39,8 +39,8 @@ EOF
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE relispartition'),
 	1500, 'every partition has its three indexes');
 is(half_made($node), '', 'nothing is half-made');
-is($node->safe_psql('postgres', 'SELECT count(*), max(n) < 64 FROM locks_held'),
-	'500|t', 'at no time did the call hold more locks than max_locks_per_transaction');
+is($node->safe_psql('postgres', 'SELECT count(*), max(n) < 40 FROM locks_held'),
+	'500|t', 'at no time did the call hold locks on more than a few tables and their indexes');
 
 # Whoever waited for any lock on the table or a partition would fail after ppm.lock_timeout.
 my $holder = hold($node, 'LOCK TABLE events IN ACCESS EXCLUSIVE MODE');

@@ -78,8 +78,8 @@ TEST_F(CheckDetached, FindsWhatPpmMayNotHaveDetached) {
     EXPECT_EQ(line_of(pending), "pending_drop orders_2026_09");
     EXPECT_EQ(pending.detail,
               "Table \"public.orders_2026_09\", of 2026-09-01 to 2026-10-01, was detached and was "
-              "to be dropped. Cleanup leaves it: it was interrupted before it knew who had "
-              "detached it.");
+              "to be dropped. Cleanup leaves it: it was not ppm that finished "
+              "detaching it.");
     EXPECT_EQ(pending.hint, keep_or_drop());
 }
 
