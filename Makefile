@@ -22,7 +22,7 @@ TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl
 
 EXTRA_CLEAN = $(CORE) $(OBJS:.o=.d) $(CORE:.o=.d) src/core/libppm_core.a test/unit/*.o test/unit/*.d \
-	test/unit/unit_tests test/module/*.o test/module/*.d test/module/*.so
+	test/unit/unit_tests test/unit/unit_tests_sanitized test/fuzz/planner_fuzz test/module/*.o test/module/*.d test/module/*.so
 
 # The rule that makes LLVM bitcode knows no C++20, and nothing here is worth inlining.
 override with_llvm = no
@@ -73,6 +73,25 @@ test/unit/unit_tests: $(UNIT) src/core/libppm_core.a
 unit: test/unit/unit_tests
 	test/unit/unit_tests --gtest_brief=1
 
+# libFuzzer on the core, with sanitizers, for so many seconds.
+FUZZ_SECONDS = 600
+fuzz: test/fuzz/planner_fuzz
+	test/fuzz/planner_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=512 -print_final_stats=1 -artifact_prefix=test/fuzz/ 2>&1 | tail -12
+
+test/fuzz/planner_fuzz: test/fuzz/planner_fuzz.cpp $(CORE:.o=.cpp) $(wildcard src/core/*.hpp test/unit/*.hpp)
+	clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I$(srcdir)/src -I$(srcdir)/test/unit \
+		$(filter %.cpp,$^) -o $@
+
+# The unit tests under the sanitizers.
+unit-sanitized:
+	clang++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -I$(srcdir)/src -I$(srcdir)/test/unit \
+		$(CORE:.o=.cpp) $(UNIT:.o=.cpp) -lgtest -lgtest_main -lpthread -o test/unit/unit_tests_sanitized
+	test/unit/unit_tests_sanitized --gtest_brief=1
+
+# What can be said without running anything.
+lint:
+	dev/lint
+
 # Whether another compiler (CXX=clang++) has something to say.
 warnings:
 	$(foreach source,$(CORE:.o=.cpp) $(wildcard test/unit/*.cpp),\
@@ -91,8 +110,8 @@ test:
 	dev/test
 
 format:
-	clang-format-14 -i src/*.cpp src/*/*.[ch]pp test/unit/*.[ch]pp test/module/*.cpp
+	clang-format-14 -i src/*.cpp src/*/*.[ch]pp test/unit/*.[ch]pp test/module/*.cpp test/fuzz/*.cpp
 
-.PHONY: unit warnings demo test format
+.PHONY: unit unit-sanitized fuzz lint warnings demo test format
 
 -include $(wildcard src/*.d src/*/*.d test/*/*.d)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <random>
 #include <set>
@@ -14,12 +15,22 @@
 
 namespace ppm {
 
+// Any 32 bits, again and again.
+using Random = std::function<std::uint32_t()>;
+
 class RandomOrders {
   public:
-    // Partitions lie in the window, or up to `reach` slots beside it.
     RandomOrders(Interval interval, KeyType key_type, const TimeZone& zone, unsigned seed,
                  int reach = 1)
-        : orders{interval, key_type, zone}, random_{seed}, interval_{interval}, reach_{reach} {
+        : RandomOrders{interval, key_type, zone, Random{std::mt19937{seed}}, reach} {}
+
+    // Partitions lie in the window, or up to `reach` slots beside it.
+    RandomOrders(Interval interval, KeyType key_type, const TimeZone& zone, Random random,
+                 int reach)
+        : orders{interval, key_type, zone},
+          random_{std::move(random)},
+          interval_{interval},
+          reach_{reach} {
         // Each in a statement of its own: compilers differ in the order of arguments.
         today_ = day();
         pre_provisioned_ = 1 + below(4);
@@ -132,7 +143,7 @@ class RandomOrders {
                          slot_at(interval_, between(window.lower, window.upper)));
     }
 
-    std::mt19937 random_;
+    Random random_;
     Interval interval_;
     int reach_;
     Date today_{};

@@ -15,7 +15,10 @@ namespace ppm {
 class RandomRemovals : public RandomOrders {
   public:
     RandomRemovals(Interval interval, KeyType key_type, const TimeZone& zone, unsigned seed)
-        : RandomOrders{interval, key_type, zone, seed, 4} {
+        : RandomRemovals{interval, key_type, zone, Random{std::mt19937{seed}}} {}
+
+    RandomRemovals(Interval interval, KeyType key_type, const TimeZone& zone, Random random)
+        : RandomOrders{interval, key_type, zone, std::move(random), 4} {
         Configuration& configuration = orders.parent.configuration;
         configuration.cleanup_policy = policy();
         configuration.pre_provisioned = pre_provisioned_;

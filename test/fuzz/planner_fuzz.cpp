@@ -1,0 +1,124 @@
+// Every table, configuration and date that libFuzzer can think of, through the planner and an
+// executor in memory.
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+
+#include "core/check.hpp"
+#include "core/coverage.hpp"
+#include "core/naming.hpp"
+#include "every_kind.hpp"
+#include "execution.hpp"
+#include "random_removals.hpp"
+
+namespace ppm {
+namespace {
+
+void require(bool condition, const char* what) {
+    if (condition)
+        return;
+    std::fprintf(stderr, "%s\n", what);
+    std::abort();
+}
+
+// What the bytes say, and after them anything: the same again and again would never end a loop.
+class Bytes {
+  public:
+    Bytes(const std::uint8_t* data, std::size_t size) : left_(data, data + size) {}
+
+    std::uint32_t next() {
+        if (left_.size() < 4)
+            return static_cast<std::uint32_t>(rest_());
+        std::uint32_t result = 0;
+        for (int i = 0; i < 4; ++i, left_.pop_front())
+            result = result << 8 | left_.front();
+        return result;
+    }
+
+  private:
+    std::deque<std::uint8_t> left_;
+    std::mt19937 rest_;
+};
+
+bool lies_in(const Window& window, const KeyCodec& codec, const BoundRange& bounds) {
+    return codec.canonical(bounds.upper) > codec.encode(window.lower) &&
+           codec.canonical(bounds.lower) < codec.encode(window.upper);
+}
+
+void require_no_overlap(const std::vector<Partition>& partitions) {
+    for (std::size_t i = 1; i < partitions.size(); ++i)
+        require(partitions[i - 1].bounds.upper <= partitions[i].bounds.lower,
+                "two partitions overlap");
+}
+
+// All of the window that nothing stands in the way of.
+void require_covered(const Orders& orders, const Window& window,
+                     const std::vector<Obstacle>& obstacles) {
+    std::vector<BoundRange> covered;
+    for (const Partition& each : orders.parent.partitions)
+        covered.push_back(
+            {orders.codec.canonical(each.bounds.lower), orders.codec.canonical(each.bounds.upper)});
+    for (const Slot& slot : slots_of(window))
+        for (const BoundRange& hole :
+             holes_in({orders.codec.encode(slot.lower), orders.codec.encode(slot.upper)}, covered))
+            require(std::any_of(obstacles.begin(), obstacles.end(),
+                                [&](const Obstacle& obstacle) {
+                                    return obstacle.wanted.bounds.overlaps(hole);
+                                }),
+                    "a slot of the window is not covered");
+}
+
+// What had rows, and lay in the window of the work date or of today.
+std::set<RelationId> rows_to_keep(const Orders& orders, const Windows& windows) {
+    std::set<RelationId> relations;
+    for (const Partition& each : orders.parent.partitions)
+        if (orders.with_rows.count(each.name) > 0 && !each.detach_pending &&
+            (lies_in(windows.work, orders.codec, each.bounds) ||
+             lies_in(windows.today, orders.codec, each.bounds)))
+            relations.insert(each.relation);
+    return relations;
+}
+
+void require_names(const Orders& orders, const Window& window) {
+    const Interval interval = window.interval;
+    const std::string& table = orders.parent.configuration.table_name;
+    for (const Slot& slot : slots_of(window))
+        require(slot_named(slot_name(table, interval, slot), table, interval) == slot,
+                "a slot's name does not name it");
+}
+
+void try_all(Bytes bytes) {
+    const auto interval = static_cast<Interval>(bytes.next() % 5);
+    const auto key_type = static_cast<KeyType>(bytes.next() % 4);
+    const TimeZone& zone = *all_zones[bytes.next() % std::size(all_zones)].second;
+    const RandomRemovals random{interval, key_type, zone, [&] { return bytes.next(); }};
+    Orders orders = random.orders;
+    const Windows& windows = random.windows;
+    const std::set<RelationId> kept = rows_to_keep(orders, windows);
+
+    const Plan first = orders.plan(windows);
+    Execution execution{orders};
+    execution.execute(first.provision);
+    require(execution.refused.empty(), "a step of the plan cannot be done");
+    require_no_overlap(orders.parent.partitions);
+    if (std::none_of(orders.parent.partitions.begin(), orders.parent.partitions.end(),
+                     [](const Partition& each) { return each.detach_pending; }))
+        require_covered(orders, windows.work, first.obstacles);
+    require(orders.plan(windows).provision.empty(), "a second plan is not empty");
+
+    execution.execute(orders.plan(windows).cleanup);
+    require_no_overlap(orders.parent.partitions);
+    for (const RelationId relation : kept)
+        require(std::any_of(orders.parent.partitions.begin(), orders.parent.partitions.end(),
+                            [&](const Partition& each) { return each.relation == relation; }),
+                "rows in the window were removed");
+    require_names(orders, windows.work);
+}
+
+}  // namespace
+}  // namespace ppm
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    ppm::try_all({data, size});
+    return 0;
+}
