@@ -34,6 +34,7 @@ void require_no_rows_in_default(const ManagedParent& managed, const BoundRange& 
 // A policy that cannot be copied is no reason to have no partition.
 void copy_policies(const ManagedParent& managed, const std::string& schema_name,
                    const std::string& name) {
+    const std::string partition = schema_name + "." + name;
     for (const std::string& statement : policy_statements(managed.parent, schema_name, name)) {
         try {
             Subtransaction subtransaction;
@@ -43,7 +44,7 @@ void copy_policies(const ManagedParent& managed, const std::string& schema_name,
             if (ERRCODE_TO_CATEGORY(error.sqlstate()) !=
                 ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION))
                 throw;
-            warn_of_policy(schema_name + "." + name, error);
+            warn_of_policy(partition, error);
         }
     }
 }

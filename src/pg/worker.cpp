@@ -13,7 +13,7 @@ namespace ppm {
 
 namespace {
 
-constexpr Size queue_bytes = 16 * 1024;
+constexpr Size queue_bytes = Size{16} * 1024;
 
 enum Key : uint64 { settings_key, requests_key, answers_key };
 
