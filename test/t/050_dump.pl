@@ -6,6 +6,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 use PpmTest;
 use IPC::Run;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -114,6 +115,20 @@ like($messages, qr/WARNING:  ppm cannot manage table "public\.a" as configured/,
 is(scalar(() = $messages =~ /WARNING|ERROR/g), 1, 'and only that');
 is(configuration('partial'), $configured, 'with all of its configuration');
 is($node->safe_psql('partial', 'SELECT table_name, code FROM ppm.validate()'), 'a|table_missing', 'validate() knows');
+
+# In a new cluster.
+my $other = PostgreSQL::Test::Cluster->new('elsewhere');
+$other->init;
+$other->start;
+$other->safe_psql('postgres', 'CREATE DATABASE moved');
+($result, $messages) = run_program('pg_restore', '--exit-on-error', '-d', $other->connstr('moved'), "$directory/whole");
+is("$result $messages", '0 ', 'a new cluster takes the dump');
+is($other->safe_psql('moved', 'SELECT * FROM ppm.config ORDER BY schema_name, table_name'), $configured, 'with the configuration');
+is($other->safe_psql('moved', 'SELECT * FROM ppm.history ORDER BY run_id, at'), $history, 'and the history');
+is($other->safe_psql('moved', "SET ppm.work_date = '2026-03-16'; CALL ppm.run_all(); SELECT count(*) FROM ppm.check()"), '0', 'and ppm goes on');
+is(partitions_of($other, 'a', 'moved'), '15 16 17 18', 'a day later: a new partition and one that is gone');
+is($other->safe_psql('moved', 'SELECT count(DISTINCT run_id), max(run_id) = (SELECT max(run_id) FROM ppm.last_run) FROM ppm.history'), '2|t', 'numbered on');
+$other->stop;
 
 #
 # Data alone

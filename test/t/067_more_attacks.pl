@@ -255,6 +255,9 @@ INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('others',
 EOF
 run_sql($node, 'CALL ppm.run_all()', user => 'busy');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.last_run WHERE table_name = 'others')), '0', 'a call without rights is none');
+# A role that is dropped is still named.
+$node->safe_psql('postgres', 'DROP OWNED BY busy; DROP ROLE busy; CALL ppm.run_all()');
+is($node->safe_psql('postgres', q(SELECT string_agg(DISTINCT executed_by, ' ') FROM ppm.history WHERE table_name = 'others' AND outcome = 'failed')), 'busy', 'the history remembers a role that is gone');
 forget('others');
 
 # Looking after a lock on ppm's own tables keeps no reader of the parent waiting.
