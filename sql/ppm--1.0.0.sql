@@ -101,7 +101,7 @@ COMMENT ON COLUMN ppm.detached.detached_schema IS 'its schema';
 COMMENT ON COLUMN ppm.detached.lower_value IS 'its lower bound as the partition key has it, or MINVALUE';
 COMMENT ON COLUMN ppm.detached.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE';
 COMMENT ON COLUMN ppm.detached.version IS
-    'what ppm left behind, as a digest of the rows in pg_class of the table and its partitions: it is dropped only while that is so; null: it is not known that ppm detached it';
+    'what ppm left behind: OID and xmin of the rows in pg_class of the table and of its partitions; it is dropped only while they are so; null: it is not known that ppm detached it';
 COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'a table is detached once';
 
 --

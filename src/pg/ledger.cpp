@@ -28,7 +28,7 @@ Parameter timestamp_parameter(LocalTime time) {
     "(WITH RECURSIVE tree AS (SELECT c.oid, c.xmin FROM pg_class c WHERE c.oid = d.relation " \
     "UNION ALL SELECT c.oid, c.xmin FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid "  \
     "JOIN pg_class c ON c.oid = i.inhrelid) "                                                 \
-    "SELECT md5(string_agg(concat(tree.oid, ':', tree.xmin), ' ' ORDER BY tree.oid)) FROM tree)"
+    "SELECT string_agg(concat(tree.oid, ':', tree.xmin), ' ' ORDER BY tree.oid) FROM tree)"
 
 constexpr char read_query[] =
     "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
