@@ -76,7 +76,7 @@ unit: test/unit/unit_tests
 # libFuzzer on the core, with sanitizers, for so many seconds.
 FUZZ_SECONDS = 600
 fuzz: test/fuzz/planner_fuzz
-	test/fuzz/planner_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=512 -print_final_stats=1 -artifact_prefix=test/fuzz/ 2>&1 | tail -12
+	test/fuzz/planner_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=512 -verbosity=0 -print_final_stats=1 -artifact_prefix=test/fuzz/
 
 test/fuzz/planner_fuzz: test/fuzz/planner_fuzz.cpp $(CORE:.o=.cpp) $(wildcard src/core/*.hpp test/unit/*.hpp)
 	clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I$(srcdir)/src -I$(srcdir)/test/unit \

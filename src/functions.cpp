@@ -15,10 +15,6 @@ PG_FUNCTION_INFO_V1(ppm_plan);
 
 namespace {
 
-std::optional<Oid> parent_argument(FunctionCallInfo fcinfo) {
-    return PG_ARGISNULL(0) ? std::nullopt : std::optional{PG_GETARG_OID(0)};
-}
-
 std::string joined(const std::vector<std::string>& statements) {
     std::string result;
     for (const std::string& statement : statements)
@@ -59,7 +55,7 @@ Datum ppm_validate(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo]() -> Datum {
         const ppm::SpiConnection spi{false};
         ppm::ResultSet rows{fcinfo};
-        for (const auto& [parent, zone] : ppm::read_parents(parent_argument(fcinfo)))
+        for (const auto& [parent, zone] : ppm::read_parents(ppm::parent_argument(fcinfo)))
             add(rows, parent.configuration, validate(parent));
         return Datum{};
     });
@@ -70,7 +66,7 @@ Datum ppm_check(PG_FUNCTION_ARGS) {
         const ppm::SpiConnection spi{false};
         const ppm::Clock clock;
         ppm::ResultSet rows{fcinfo};
-        for (const ppm::ManagedParent& managed : ppm::read_for_check(parent_argument(fcinfo)))
+        for (const ppm::ManagedParent& managed : ppm::read_for_check(ppm::parent_argument(fcinfo)))
             add(rows, managed.parent.configuration, check(managed, clock));
         return Datum{};
     });
@@ -82,7 +78,7 @@ Datum ppm_plan(PG_FUNCTION_ARGS) {
         const ppm::Clock clock;
         ppm::ResultSet rows{fcinfo};
         const std::vector<ppm::ManagedParent> parents =
-            ppm::read_with_partitions(parent_argument(fcinfo));
+            ppm::read_with_partitions(ppm::parent_argument(fcinfo));
         std::vector<ppm::Plan> plans;
         plans.reserve(parents.size());
         for (const ppm::ManagedParent& managed : parents)

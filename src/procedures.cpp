@@ -45,10 +45,6 @@ void refuse_if_atomic(FunctionCallInfo fcinfo, const char* procedure) {
             "Call it outside a transaction block, and not from a function."};
 }
 
-std::optional<Oid> parent_argument(FunctionCallInfo fcinfo) {
-    return PG_ARGISNULL(0) ? std::nullopt : std::optional{PG_GETARG_OID(0)};
-}
-
 }  // namespace
 
 Datum ppm_provision(PG_FUNCTION_ARGS) {
@@ -57,7 +53,7 @@ Datum ppm_provision(PG_FUNCTION_ARGS) {
             return Datum{};
         refuse_if_restricted("ppm.provision()");
         ppm::Session session{is_atomic(fcinfo)};
-        ppm::Run run{session, parent_argument(fcinfo)};
+        ppm::Run run{session, ppm::parent_argument(fcinfo)};
         run.perform(ppm::provision);
         run.finish();
         return Datum{};
@@ -71,7 +67,7 @@ Datum ppm_cleanup(PG_FUNCTION_ARGS) {
         refuse_if_restricted("ppm.cleanup()");
         refuse_if_atomic(fcinfo, "ppm.cleanup()");
         ppm::Session session{false};
-        ppm::Run run{session, parent_argument(fcinfo)};
+        ppm::Run run{session, ppm::parent_argument(fcinfo)};
         run.perform(ppm::cleanup);
         run.finish();
         return Datum{};
@@ -87,7 +83,7 @@ Datum ppm_run_all(PG_FUNCTION_ARGS) {
         refuse_if_restricted("ppm.run_all()");
         refuse_if_atomic(fcinfo, "ppm.run_all()");
         ppm::Session session{false};
-        ppm::Run run{session, parent_argument(fcinfo)};
+        ppm::Run run{session, ppm::parent_argument(fcinfo)};
         run.perform(ppm::provision);
         run.perform(ppm::cleanup);
         run.check();

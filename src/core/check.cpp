@@ -122,17 +122,18 @@ class Checking {
                                 last_failure(partition),
                             call_of("cleanup")});
             case PartitionState::outdated:
-                check_name(partition, AnomalyCode::wrong_bounds);
+                check_bounds(partition);
                 return add_outdated(partition);
             case PartitionState::surplus:
-                check_name(partition, AnomalyCode::wrong_bounds);
+                check_bounds(partition);
                 return add_surplus(partition);
             case PartitionState::off_grid:
-                if (!check_name(partition))
+                if (!check_bounds(partition))
                     add_off_grid(partition);
                 return check_differences(partition);
             default:
-                check_name(partition);
+                if (!check_bounds(partition))
+                    check_name(partition);
                 check_differences(partition);
         }
     }
@@ -185,23 +186,25 @@ class Checking {
                " DETACH PARTITION " + sql_name(partition) + ";";
     }
 
-    // Whether the partition bears another name than what it holds has, or than that of what it
-    // holds. With `only`, no other code is of interest.
-    bool check_name(const Partition& partition, std::optional<AnomalyCode> only = {}) {
+    // Whether the partition bears the name of a slot that it does not hold.
+    bool check_bounds(const Partition& partition) {
         const auto holds = slot_of(partition.bounds, codec_, interval());
         const auto named = slot_named(partition.name, table(), interval());
-        const auto code = named ? AnomalyCode::wrong_bounds : AnomalyCode::misnamed;
-        if (holds == named || (only && code != *only))
+        if (!named || holds == named)
             return false;
-        if (named)
-            add(wrong_bounds(partition.name, *named, held(partition.bounds),
-                             rename(partition, holds)));
-        else
-            add({AnomalyCode::misnamed, partition.name,
-                 "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
-                     ", whose name is " + in_quotes(slot_name(table(), interval(), *holds)) + ".",
-                 rename(partition, holds)});
+        add(wrong_bounds(partition.name, *named, held(partition.bounds), rename(partition, holds)));
         return true;
+    }
+
+    // Whether it holds a slot whose name it does not bear.
+    void check_name(const Partition& partition) {
+        const auto holds = slot_of(partition.bounds, codec_, interval());
+        if (!holds || holds == slot_named(partition.name, table(), interval()))
+            return;
+        add({AnomalyCode::misnamed, partition.name,
+             "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
+                 ", whose name is " + in_quotes(slot_name(table(), interval(), *holds)) + ".",
+             rename(partition, holds)});
     }
 
     // How the partition gets the name of what it holds.
@@ -285,31 +288,34 @@ class Checking {
     // What ppm set out to remove, and has not.
     void check(const DetachedPartition& detached) {
         const Partition& partition = detached.partition;
-        const std::string table_was = "Table " +
-                                      in_quotes(partition.schema_name + "." + partition.name) +
-                                      ", of " + held(partition.bounds) + ", was detached and ";
-        const Action* const next = action_on(partition, plan_.cleanup);
         if (!detached.is_detached || action_on(partition, plan_.provision) != nullptr)
             return;
-        if (next != nullptr && std::holds_alternative<AttachPartition>(*next))
-            add({AnomalyCode::pending_detach, partition.name,
-                 table_was + "got rows: cleanup attaches it again." + last_failure(partition),
-                 call_of("cleanup")});
-        else if (detached.policy == CleanupPolicy::drop &&
-                 parent_.configuration.cleanup_policy == CleanupPolicy::drop)
-            add({AnomalyCode::pending_drop, partition.name,
-                 table_was +
-                     (next != nullptr ? "is to be dropped."
-                      : detached.is_unconfirmed
-                          ? "was to be dropped. Cleanup leaves it: it was not ppm that finished "
-                            "detaching it."
-                          : "was to be dropped. Cleanup leaves it: it has rows, or is not "
-                            "outdated any more.") +
-                     last_failure(partition),
-                 next == nullptr ? keep_or_drop(partition)
-                 : last_failure(partition).empty()
-                     ? call_of("cleanup")
-                     : call_of("cleanup") + " tries again. " + keep_or_drop(partition)});
+        const Action* const next = action_on(partition, plan_.cleanup);
+        const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
+        const bool was_to_go = detached.policy == CleanupPolicy::drop &&
+                               parent_.configuration.cleanup_policy == CleanupPolicy::drop;
+        if (!comes_back && !was_to_go)
+            return;
+        const std::string failure = last_failure(partition);
+        std::string hint = next == nullptr ? keep_or_drop(partition) : call_of("cleanup");
+        if (next != nullptr && !comes_back && !failure.empty())
+            hint += " tries again. " + keep_or_drop(partition);
+        add({comes_back ? AnomalyCode::pending_detach : AnomalyCode::pending_drop, partition.name,
+             "Table " + in_quotes(partition.qualified_name()) + ", of " + held(partition.bounds) +
+                 ", was detached and " + fate(detached, next) + failure,
+             std::move(hint)});
+    }
+
+    static const char* fate(const DetachedPartition& detached, const Action* next) {
+        if (next != nullptr)
+            return std::holds_alternative<AttachPartition>(*next)
+                       ? "got rows: cleanup attaches it again."
+                       : "is to be dropped.";
+        return detached.is_unconfirmed
+                   ? "was to be dropped. Cleanup leaves it: it was not ppm that finished detaching "
+                     "it."
+                   : "was to be dropped. Cleanup leaves it: it has rows, or is not outdated any "
+                     "more.";
     }
 
     std::string keep_or_drop(const Partition& partition) const {
@@ -369,7 +375,7 @@ class Checking {
     const Plan& plan_;
     const Inquiries& inquiries_;
     std::vector<Anomaly> anomalies_;
-    std::vector<Anomaly> others_;
+    std::vector<Anomaly> others_;  // than about what is missing
 };
 
 }  // namespace

@@ -76,6 +76,8 @@ struct Partition {
     BoundRange bounds;
     bool detach_pending;                       // DETACH CONCURRENTLY was begun and not finished
     std::vector<Difference> differences = {};  // only where read_differences() was called
+
+    std::string qualified_name() const { return schema_name + "." + name; }
 };
 
 // A partition as ppm.detached has it, whose relation the catalog still knows by OID, name and

@@ -14,6 +14,11 @@ struct ManagedParent {
     std::optional<ServerTimeZone> zone;
 };
 
+// What the routines take for their argument `parent`.
+inline std::optional<Oid> parent_argument(FunctionCallInfo fcinfo) {
+    return PG_ARGISNULL(0) ? std::nullopt : std::optional{PG_GETARG_OID(0)};
+}
+
 // The configured parents by name, or only the one whose table is `relation`; throws PM001 if none
 // is. Their partitions are not read yet.
 std::vector<ManagedParent> read_parents(std::optional<Oid> relation);

@@ -75,7 +75,7 @@ class Cleaning final : public Executor {
         if (action.concurrently)
             detach_concurrently(managed, partition);
         else
-            detach_plainly(managed, partition);
+            detach_plainly(managed, action);
         if (action.only_if_empty)
             keep_if_it_has_rows(managed, partition);
     }
@@ -106,15 +106,15 @@ class Cleaning final : public Executor {
     }
 
     // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
-    void detach_plainly(const ManagedParent& managed, const Partition& partition) {
+    void detach_plainly(const ManagedParent& managed, const DetachPartition& action) {
+        const Partition& partition = action.partition;
         perform({Done::detached, managed, partition}, [&] {
             lock_parent(managed.parent, AccessExclusiveLock);
             lock_partition(partition, false);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
-            for (const std::string& statement :
-                 statements_for(managed, DetachPartition{partition, false, false}))
+            for (const std::string& statement : statements_for(managed, action))
                 execute_as_owner(managed.parent, statement);
             confirm_detached(partition.relation);
         });

@@ -3,7 +3,6 @@
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
-#include "pg/time_zone.hpp"
 
 namespace ppm {
 
@@ -43,10 +42,6 @@ constexpr char last_failures_query[] =
 
 Parameter int8_parameter(std::int64_t value) {
     return {INT8OID, call([=] { return Int64GetDatum(value); }), false};
-}
-
-Parameter timestamp_parameter(std::optional<LocalTime> time) {
-    return {TIMESTAMPOID, time ? TimestampGetDatum(to_stored(*time)) : Datum{}, !time};
 }
 
 struct Entry {

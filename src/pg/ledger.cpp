@@ -9,10 +9,6 @@ namespace ppm {
 
 namespace {
 
-Parameter timestamp_parameter(LocalTime time) {
-    return {TIMESTAMPOID, TimestampGetDatum(to_stored(time)), false};
-}
-
 // Where the catalog and the ledger name the same relation, and that is either on its own, or a
 // partition of the same parent whose detaching has begun; not one that ppm had detached before, and
 // somebody attached and is detaching again.
@@ -45,16 +41,14 @@ constexpr char forget_statement[] =
 
 constexpr char record_statement[] =
     "INSERT INTO ppm.detached (relation, parent, schema_name, table_name, detached_schema, "
-    "detached,"
-    " lower_bound, upper_bound, lower_value, upper_value, cleanup_policy)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::ppm.cleanup_policy)"
-    " ON CONFLICT (relation) DO UPDATE SET parent = excluded.parent, schema_name = "
-    "excluded.schema_name, table_name = "
-    "excluded.table_name,"
-    " detached_schema = excluded.detached_schema, detached = excluded.detached,"
-    " lower_bound = excluded.lower_bound, upper_bound = excluded.upper_bound,"
-    " lower_value = excluded.lower_value, upper_value = excluded.upper_value,"
-    " cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
+    "detached, lower_bound, upper_bound, lower_value, upper_value, cleanup_policy) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::ppm.cleanup_policy) "
+    "ON CONFLICT (relation) DO UPDATE SET parent = excluded.parent, "
+    "schema_name = excluded.schema_name, table_name = excluded.table_name, "
+    "detached_schema = excluded.detached_schema, detached = excluded.detached, "
+    "lower_bound = excluded.lower_bound, upper_bound = excluded.upper_bound, "
+    "lower_value = excluded.lower_value, upper_value = excluded.upper_value, "
+    "cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
 
 // Whether that is what is being detached: not one that somebody attached anew meanwhile, with other
 // bounds.
@@ -98,7 +92,7 @@ void require_unchanged(const Partition& partition) {
         {oid_parameter(partition.relation)});
     if (rows.count() == 0)
         throw PpmError{ERRCODE_OBJECT_IN_USE,
-                       "table " + in_quotes(partition.schema_name + "." + partition.name) +
+                       "table " + in_quotes(partition.qualified_name()) +
                            " was changed after ppm had detached it, and is not dropped",
                        {},
                        "Look what became of it, then drop it, or delete its row from ppm.detached "
@@ -110,7 +104,7 @@ void forget_detached(const Partition& partition) {
     if (execute(forget_statement, {oid_parameter(partition.relation)}) != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "ppm.detached and the catalog do not agree on table " +
-                           in_quotes(partition.schema_name + "." + partition.name) + " any more",
+                           in_quotes(partition.qualified_name()) + " any more",
                        {},
                        "Call the procedure again."};
 }

@@ -45,6 +45,13 @@ std::string one_line(std::string text) {
     return text;
 }
 
+void warn(const std::string& message, const std::string& detail, const std::string& hint) {
+    call([&] {
+        ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg_internal("%s", message.c_str()),
+                          errdetail_internal("%s", detail.c_str()), errhint("%s", hint.c_str())));
+    });
+}
+
 }  // namespace
 
 Deed::Deed(Done done, const ManagedParent& managed, std::string in_schema, std::string name,
@@ -113,7 +120,7 @@ Failure failure_of(const ManagedParent& managed, const Action& action, const Err
     if (error.sqlstate() == ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST)
         failure.hint = "Drop what depends on it, or keep it: set cleanup_policy to detach.";
     if (error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && failure.hint.empty())
-        failure.hint = "It is done as the table's owner: grant him what is missing.";
+        failure.hint = "It is done as the table's owner: grant that role what is missing.";
     return failure;
 }
 
@@ -135,41 +142,25 @@ std::string lock_holders(const std::vector<Oid>& relations) {
 }
 
 void warn(const Configuration& configuration, const Anomaly& anomaly) {
-    const std::string name = configuration.qualified_name();
-    call([&] {
-        ereport(WARNING,
-                (errcode(ERRCODE_WARNING),
-                 errmsg_internal("ppm cannot manage table \"%s\" as configured", name.c_str()),
-                 errdetail_internal("%s", anomaly.detail.c_str()),
-                 errhint("%s", anomaly.hint.c_str())));
-    });
+    warn("ppm cannot manage table " + in_quotes(configuration.qualified_name()) + " as configured",
+         anomaly.detail, anomaly.hint);
 }
 
 void warn_of(const Configuration& configuration, const std::vector<Anomaly>& anomalies) {
     const Anomaly& first = anomalies.front();
     const std::string message = "table " + in_quotes(configuration.qualified_name()) + ": " +
                                 std::string{name_of(first.code)};
-    std::string detail = first.detail;
-    std::string hint = first.hint;
-    if (const std::size_t more = anomalies.size() - 1; more > 0) {
-        detail += " And " + std::to_string(more) + " more of these.";
-        hint = "SELECT * FROM ppm.check(); shows them all.";
-    }
-    call([&] {
-        ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg_internal("%s", message.c_str()),
-                          errdetail_internal("%s", detail.c_str()), errhint("%s", hint.c_str())));
-    });
+    if (anomalies.size() == 1)
+        warn(message, first.detail, first.hint);
+    else
+        warn(message,
+             first.detail + " And " + std::to_string(anomalies.size() - 1) + " more of these.",
+             "SELECT * FROM ppm.check(); shows them all.");
 }
 
 void warn_of_policy(const std::string& partition, const Error& error) {
-    const std::string message = error.message();
-    call([&] {
-        ereport(WARNING,
-                (errcode(ERRCODE_WARNING),
-                 errmsg_internal("a policy was not copied to partition \"%s\"", partition.c_str()),
-                 errdetail_internal("%s", message.c_str()),
-                 errhint("Its rows can be reached through the partitioned table.")));
-    });
+    warn("a policy was not copied to partition " + in_quotes(partition), error.message(),
+         "Its rows can be reached through the partitioned table.");
 }
 
 void raise_failures(int sqlstate, const std::string& message, const std::vector<Failure>& failures,

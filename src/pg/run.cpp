@@ -262,32 +262,34 @@ void Run::end_phase(int sqlstate, const std::string& what, std::size_t failed, s
                                                 (all == 1 ? " table" : " tables")});
 }
 
-// In a transaction block a failure undoes everything, its record too.
+// Returns whether it is recorded. In a transaction block a failure undoes everything, its record
+// too.
 template <typename Body>
-void Run::record(Body body) {
+bool Run::record(Body body) {
     if (session_.atomic())
-        return;
+        return false;
     try {
         session_.step(body);
+        return true;
     } catch (const Error& error) {
         if (ends_the_call(error))
             throw;
         Failure failure = failure_of(Configuration{}, "record", error);
         failure.table = {"ppm", "history"};
         failures_.push_back(std::move(failure));
+        return false;
     }
 }
 
 void Run::prune() {
     record([&] { history_.prune_last_run(); });
-    bool more = true;
-    while (more) {
-        more = false;
-        record([&] {
-            const StatementTimeout timeout{statement_timeout()};
-            more = history_.prune();
-        });
-    }
+    bool more = false;
+    const auto prune_some = [&] {
+        const StatementTimeout timeout{statement_timeout()};
+        more = history_.prune();
+    };
+    while (record(prune_some) && more)
+        ;
 }
 
 void Run::finish() {

@@ -84,7 +84,7 @@ class Run {
     bool keep(const ManagedParent& managed, const std::vector<Failure>& failures);
     void end_phase(int sqlstate, const std::string& what, std::size_t failed, std::size_t all);
     template <typename Body>
-    void record(Body body);
+    bool record(Body body);
 
     Session& session_;
     const Clock clock_;

@@ -96,7 +96,7 @@ void lock_partition(const Partition& partition, bool detached) {
     });
     if (!is_still)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       "table " + in_quotes(partition.schema_name + "." + partition.name) +
+                       "table " + in_quotes(partition.qualified_name()) +
                            " was renamed, replaced, attached or detached meanwhile",
                        {},
                        "Call the procedure again."};

@@ -1,5 +1,7 @@
 #include "pg/spi.hpp"
 
+#include "pg/time_zone.hpp"
+
 namespace ppm {
 
 namespace {
@@ -55,6 +57,10 @@ Parameter text_parameter(const std::optional<std::string>& value) {
     if (!value)
         return {TEXTOID, Datum{}, true};
     return {TEXTOID, call([&value] { return CStringGetTextDatum(value->c_str()); }), false};
+}
+
+Parameter timestamp_parameter(std::optional<LocalTime> time) {
+    return {TIMESTAMPOID, time ? TimestampGetDatum(to_stored(*time)) : Datum{}, !time};
 }
 
 Parameter text_array_parameter(const std::vector<std::string>& values) {

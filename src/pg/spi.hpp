@@ -1,6 +1,7 @@
 // Queries through SPI. Every name in them is looked up in the search_path: pin it first.
 #pragma once
 
+#include "core/calendar.hpp"
 #include "pg/guard.hpp"
 #include "pg/scope.hpp"
 
@@ -26,6 +27,7 @@ struct Parameter {
 
 Parameter oid_parameter(std::optional<Oid> oid);
 Parameter text_parameter(const std::optional<std::string>& value);
+Parameter timestamp_parameter(std::optional<LocalTime> time);
 Parameter text_array_parameter(const std::vector<std::string>& values);
 Parameter oid_array_parameter(const std::vector<Oid>& oids);
 

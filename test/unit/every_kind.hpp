@@ -34,4 +34,16 @@ inline const std::pair<const char*, const TimeZone*> all_zones[] = {
     {"Havana", &zones::havana},
     {"Apia", &zones::apia}};
 
+// Calls try_case(zone, seed) for each zone and so many seeds, until one fails.
+template <typename TryCase>
+void for_each_seed(unsigned cases_per_zone, TryCase try_case) {
+    for (const auto& [zone_name, zone] : all_zones)
+        for (unsigned seed = 1; seed <= cases_per_zone; ++seed) {
+            SCOPED_TRACE(std::string{zone_name} + ", seed " + std::to_string(seed));
+            try_case(*zone, seed);
+            if (testing::Test::HasFailure())
+                return;
+        }
+}
+
 }  // namespace ppm

@@ -27,15 +27,12 @@ class EveryPlan : public testing::TestWithParam<Kind> {
   protected:
     template <typename Property>
     static void for_each_case(Property property) {
-        const auto [interval, key_type] = GetParam();
-        for (const auto& [zone_name, zone] : all_zones)
-            for (unsigned seed = 1; seed <= cases_per_zone; ++seed) {
-                SCOPED_TRACE(std::string{zone_name} + ", seed " + std::to_string(seed));
-                const RandomOrders random{interval, key_type, *zone, seed};
-                property(random.orders, random.window);
-                if (testing::Test::HasFailure())
-                    return;
-            }
+        const Interval interval = std::get<0>(GetParam());
+        const KeyType key_type = std::get<1>(GetParam());
+        for_each_seed(cases_per_zone, [&](const TimeZone& zone, unsigned seed) {
+            const RandomOrders random{interval, key_type, zone, seed};
+            property(random.orders, random.window);
+        });
     }
 };
 

@@ -86,19 +86,16 @@ class EveryCleanup : public testing::TestWithParam<Kind> {
   protected:
     template <typename Property>
     static void for_each_case(Property property) {
-        const auto [interval, key_type] = GetParam();
-        for (const auto& [zone_name, zone] : all_zones)
-            for (unsigned seed = 1; seed <= cases_per_zone; ++seed) {
-                SCOPED_TRACE(std::string{zone_name} + ", seed " + std::to_string(seed));
-                const RandomRemovals random{interval, key_type, *zone, seed};
-                const Plan plan = random.orders.plan(random.windows);
-                Orders orders = random.orders;
-                Execution execution{orders};
-                execution.execute(plan);
-                property(Case{random.orders, random.windows, plan, orders, execution});
-                if (testing::Test::HasFailure())
-                    return;
-            }
+        const Interval interval = std::get<0>(GetParam());
+        const KeyType key_type = std::get<1>(GetParam());
+        for_each_seed(cases_per_zone, [&](const TimeZone& zone, unsigned seed) {
+            const RandomRemovals random{interval, key_type, zone, seed};
+            const Plan plan = random.orders.plan(random.windows);
+            Orders orders = random.orders;
+            Execution execution{orders};
+            execution.execute(plan);
+            property(Case{random.orders, random.windows, plan, orders, execution});
+        });
     }
 };
 
