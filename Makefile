@@ -2,7 +2,7 @@
 #
 #   make, make install, make installcheck   as with any PGXS extension, against any PG_CONFIG
 #   make unit                               the core's tests, without a server
-#   make demo, make test                    do everything themselves on Debian and Ubuntu
+#   make demo, make test                    do everything themselves on Debian and Ubuntu (DEVELOPERS.md has more)
 
 EXTENSION = ppm
 MODULE_big = ppm
@@ -22,7 +22,7 @@ TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl
 
 EXTRA_CLEAN = $(CORE) $(OBJS:.o=.d) $(CORE:.o=.d) src/core/libppm_core.a test/unit/*.o test/unit/*.d \
-	test/unit/unit_tests test/unit/unit_tests_sanitized test/fuzz/planner_fuzz test/module/*.o test/module/*.d test/module/*.so
+	test/unit/unit_tests test/unit/unit_tests_sanitized test/fuzz/planner_fuzz test/module/*.o test/module/*.d test/module/*.so test/module/next
 
 # The rule that makes LLVM bitcode knows no C++20, and nothing here is worth inlining.
 override with_llvm = no
@@ -32,8 +32,8 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # Warnings are errors, and the library's assertions are on, only for those who work on ppm (PPM_WERROR=1): a user's compiler may know
-# new ones.
-WARNINGS = -Wall -Wextra -Wshadow $(if $(PPM_WERROR),-Werror -D_GLIBCXX_ASSERTIONS)
+# new ones. PostgreSQL's own flags are those of the compiler that it was built with.
+WARNINGS = -Wall -Wextra -Wshadow -Wno-unknown-warning-option -Wno-ignored-optimization-argument $(if $(PPM_WERROR),-Werror -D_GLIBCXX_ASSERTIONS)
 CXX_COMMON = -std=c++20 $(CFLAGS_SL) $(WARNINGS) -fvisibility-inlines-hidden -MMD -MP -I$(srcdir)/src
 
 # The core sees no PostgreSQL header: the server's include paths are not on its command line.
@@ -43,8 +43,11 @@ $(CORE): %.o: %.cpp
 src/core/libppm_core.a: $(CORE)
 	$(AR) crs $@ $^
 
+VERSION := $(shell sed -n "s/^default_version = '\(.*\)'$$/\1/p" $(srcdir)/ppm.control)
+src/module.o src/pg/version.o: ppm.control
+
 # As system headers, the server's are not warned about; they still say `register`.
-COMPILE_PG = $(CXX) $(CXXFLAGS) $(CXX_COMMON) -Wno-register -isystem $(includedir_server) -isystem $(includedir_internal) -c
+COMPILE_PG = $(CXX) $(CXXFLAGS) $(CXX_COMMON) -DPPM_VERSION='"$(VERSION)"' -Wno-register -isystem $(includedir_server) -isystem $(includedir_internal) -c
 
 $(PG): %.o: %.cpp
 	$(COMPILE_PG) $< -o $@
@@ -60,7 +63,19 @@ test/module/ppm_test.so: test/module/ppm_test.o src/pg/guard.o src/pg/scope.o
 test/module/ppm_test.o: test/module/ppm_test.cpp
 	$(COMPILE_PG) $< -o $@
 
-installcheck: test/module/ppm_test.so
+# The library of a version to come, for test/t/190_update.pl.
+test/module/ppm_next.so: $(filter-out src/module.o src/pg/version.o,$(OBJS)) test/module/next/module.o test/module/next/version.o
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) -shared -o $@ $(filter %.o,$^) $(filter %.a,$^)
+
+test/module/next/%.o: VERSION = 1.0.1
+test/module/next/module.o: src/module.cpp
+test/module/next/version.o: src/pg/version.cpp
+test/module/next/%.o:
+	@mkdir -p $(@D)
+	$(COMPILE_PG) $< -o $@
+
+test-modules: test/module/ppm_test.so test/module/ppm_next.so
+installcheck: test-modules
 
 UNIT = $(patsubst %.cpp,%.o,$(wildcard test/unit/*.cpp))
 
@@ -73,11 +88,6 @@ test/unit/unit_tests: $(UNIT) src/core/libppm_core.a
 unit: test/unit/unit_tests
 	test/unit/unit_tests --gtest_brief=1
 
-# libFuzzer on the core, with sanitizers, for so many seconds.
-FUZZ_SECONDS = 600
-fuzz: test/fuzz/planner_fuzz
-	test/fuzz/planner_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=512 -verbosity=0 -print_final_stats=1 -artifact_prefix=test/fuzz/
-
 test/fuzz/planner_fuzz: test/fuzz/planner_fuzz.cpp $(CORE:.o=.cpp) $(wildcard src/core/*.hpp test/unit/*.hpp)
 	clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I$(srcdir)/src -I$(srcdir)/test/unit \
 		$(filter %.cpp,$^) -o $@
@@ -88,30 +98,30 @@ unit-sanitized:
 		$(CORE:.o=.cpp) $(UNIT:.o=.cpp) -lgtest -lgtest_main -lpthread -o test/unit/unit_tests_sanitized
 	test/unit/unit_tests_sanitized --gtest_brief=1
 
-# What can be said without running anything.
-lint:
-	dev/lint
-
 # Whether another compiler (CXX=clang++) has something to say.
 warnings:
 	$(foreach source,$(CORE:.o=.cpp) $(wildcard test/unit/*.cpp),\
 		$(CXX) $(CXX_COMMON) -MF /dev/null -Wpedantic -fsyntax-only $(source) &&) true
 	$(foreach source,$(PG:.o=.cpp) $(wildcard test/module/*.cpp),\
-		$(COMPILE_PG) -Wno-unknown-warning-option -MF /dev/null -fsyntax-only $(source) &&) true
+		$(COMPILE_PG) -MF /dev/null -fsyntax-only $(source) &&) true
 
 #
 # Everything, from a fresh machine
 #
 
-demo:
-	dev/demo
+demo test test-assert test-valgrind lint:
+	dev/$@
 
-test:
-	dev/test
+matrix:
+	dev/matrix $(MATRIX)
+
+FUZZ_SECONDS = 600
+fuzz:
+	dev/fuzz $(FUZZ_SECONDS)
 
 format:
 	clang-format-14 -i src/*.cpp src/*/*.[ch]pp test/unit/*.[ch]pp test/module/*.cpp test/fuzz/*.cpp
 
-.PHONY: unit unit-sanitized fuzz lint warnings demo test format
+.PHONY: test-modules unit unit-sanitized fuzz warnings demo test test-assert test-valgrind matrix lint format
 
 -include $(wildcard src/*.d src/*/*.d test/*/*.d)

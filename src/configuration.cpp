@@ -3,11 +3,11 @@
 
 #include "core/text.hpp"
 #include "pg/catalog.hpp"
-#include "pg/guard.hpp"
 #include "pg/partition_options.hpp"
 #include "pg/report.hpp"
 #include "pg/rights.hpp"
 #include "pg/spi.hpp"
+#include "pg/version.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_configuration_written);
@@ -78,7 +78,7 @@ void inspect(const TableName& name) {
 
 // AFTER INSERT OR UPDATE OR DELETE, FOR EACH ROW: what it returns does not matter.
 Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo]() -> Datum {
+    return ppm::entry([fcinfo]() -> Datum {
         if (!is_our_trigger(fcinfo))
             throw ppm::PpmError{
                 ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,

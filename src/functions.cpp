@@ -6,6 +6,7 @@
 #include "pg/report.hpp"
 #include "pg/result_set.hpp"
 #include "pg/spi.hpp"
+#include "pg/version.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_validate);
@@ -52,7 +53,7 @@ void add(ppm::ResultSet& rows, std::int32_t step, const ppm::ManagedParent& mana
 }  // namespace
 
 Datum ppm_validate(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo]() -> Datum {
+    return ppm::entry([fcinfo]() -> Datum {
         const ppm::SpiConnection spi{false};
         ppm::ResultSet rows{fcinfo};
         for (const auto& [parent, zone] : ppm::read_parents(ppm::parent_argument(fcinfo)))
@@ -62,7 +63,7 @@ Datum ppm_validate(PG_FUNCTION_ARGS) {
 }
 
 Datum ppm_check(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo]() -> Datum {
+    return ppm::entry([fcinfo]() -> Datum {
         const ppm::SpiConnection spi{false};
         const ppm::Clock clock;
         ppm::ResultSet rows{fcinfo};
@@ -73,7 +74,7 @@ Datum ppm_check(PG_FUNCTION_ARGS) {
 }
 
 Datum ppm_plan(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo]() -> Datum {
+    return ppm::entry([fcinfo]() -> Datum {
         const ppm::SpiConnection spi{false};
         const ppm::Clock clock;
         ppm::ResultSet rows{fcinfo};

@@ -3,7 +3,7 @@
 #include "pg/settings.hpp"
 
 extern "C" {
-PG_MODULE_MAGIC;
+PPM_MODULE_MAGIC;
 
 void _PG_init(void);
 }

@@ -1,6 +1,7 @@
 // CALL ppm.provision(), CALL ppm.cleanup() and CALL ppm.run_all().
 #include "pg/cleanup.hpp"
 #include "pg/provision.hpp"
+#include "pg/version.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_provision);
@@ -48,7 +49,7 @@ void refuse_if_atomic(FunctionCallInfo fcinfo, const char* procedure) {
 }  // namespace
 
 Datum ppm_provision(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo]() -> Datum {
+    return ppm::entry([fcinfo]() -> Datum {
         if (is_standby("ppm.provision()"))
             return Datum{};
         refuse_if_restricted("ppm.provision()");
@@ -61,7 +62,7 @@ Datum ppm_provision(PG_FUNCTION_ARGS) {
 }
 
 Datum ppm_cleanup(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo]() -> Datum {
+    return ppm::entry([fcinfo]() -> Datum {
         if (is_standby("ppm.cleanup()"))
             return Datum{};
         refuse_if_restricted("ppm.cleanup()");
@@ -77,7 +78,7 @@ Datum ppm_cleanup(PG_FUNCTION_ARGS) {
 // All tables get their new partitions before any loses an old one: what is missing is worse than
 // what is too much.
 Datum ppm_run_all(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo]() -> Datum {
+    return ppm::entry([fcinfo]() -> Datum {
         if (is_standby("ppm.run_all()"))
             return Datum{};
         refuse_if_restricted("ppm.run_all()");

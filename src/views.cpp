@@ -7,6 +7,7 @@
 #include "pg/result_set.hpp"
 #include "pg/size.hpp"
 #include "pg/spi.hpp"
+#include "pg/version.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_partition_states);
@@ -107,12 +108,12 @@ Datum rows_of_all(FunctionCallInfo fcinfo, Read read, AddRows add_rows) {
 }  // namespace
 
 Datum ppm_partition_states(PG_FUNCTION_ARGS) {
-    return ppm::boundary(
+    return ppm::entry(
         [fcinfo] { return rows_of_all(fcinfo, ppm::read_with_partitions, add_partitions); });
 }
 
 Datum ppm_table_states(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo] { return rows_of_all(fcinfo, ppm::read_for_check, add_table); });
+    return ppm::entry([fcinfo] { return rows_of_all(fcinfo, ppm::read_for_check, add_table); });
 }
 
 Datum ppm_total_bytes(PG_FUNCTION_ARGS) {

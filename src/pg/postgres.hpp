@@ -34,6 +34,7 @@
 extern "C" {
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/reloptions.h"
@@ -45,6 +46,7 @@ extern "C" {
 #include "catalog/objectaddress.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
@@ -78,6 +80,7 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -95,6 +98,13 @@ extern "C" {
 
 #if PG_VERSION_NUM < 140000
 #error "ppm needs PostgreSQL 14 or newer"
+#endif
+
+// pg_get_loaded_modules() knows the version.
+#if PG_VERSION_NUM >= 180000
+#define PPM_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "ppm", .version = PPM_VERSION)
+#else
+#define PPM_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
 namespace ppm {

@@ -4,6 +4,7 @@
 #include "pg/partition_bound.hpp"
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
+#include "pg/version.hpp"
 
 extern "C" {
 PGDLLEXPORT void ppm_worker_main(Datum argument);
@@ -35,9 +36,6 @@ struct Request {
     NameData partition_name;
 };
 
-// Another version of the library, loaded before an update, has other requests.
-constexpr uint64 shared_magic = 0x70706d0000 + sizeof(Request);
-
 // The type of the message that says that a request was carried out; others are those of the
 // frontend protocol.
 constexpr char done_message = 'C';
@@ -63,6 +61,13 @@ void end_worker(dsm_segment*, Datum handle) {
     TerminateBackgroundWorker(reinterpret_cast<BackgroundWorkerHandle*>(DatumGetPointer(handle)));
 }
 
+[[noreturn]] void raise_end_of_worker() {
+    ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
+                    errmsg("the background worker of ppm has ended unexpectedly"),
+                    errhint("The server's log may say why. If ppm was updated since this session "
+                            "first called it, open a new session.")));
+}
+
 }  // namespace
 
 Worker::Worker(Oid owner) {
@@ -79,7 +84,8 @@ void Worker::start(Oid owner) {
     shm_toc_estimator estimator;
     const Size size = shared_size(estimator);
     segment_ = dsm_create(size, 0);
-    shm_toc* const contents = shm_toc_create(shared_magic, dsm_segment_address(segment_), size);
+    shm_toc* const contents =
+        shm_toc_create(library_fingerprint(), dsm_segment_address(segment_), size);
 
     auto* const settings =
         static_cast<WorkerSettings*>(shm_toc_allocate(contents, sizeof(WorkerSettings)));
@@ -155,8 +161,7 @@ void Worker::detach(const Table& parent, const Partition& partition) {
     busy_ = true;
     call([&] {
         if (send(requests_, sizeof(request), &request) != SHM_MQ_SUCCESS)
-            ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
-                            errmsg("the background worker of ppm has ended unexpectedly")));
+            raise_end_of_worker();
     });
     receive_answer();
 }
@@ -169,9 +174,7 @@ Worker::Message Worker::receive(TimestampTz deadline) {
         if (result == SHM_MQ_SUCCESS)
             return message;
         if (result == SHM_MQ_DETACHED)
-            ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
-                            errmsg("the background worker of ppm has ended unexpectedly"),
-                            errhint("The server's log may say why.")));
+            raise_end_of_worker();
         const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
         if (left <= 0)
             ereport(ERROR,
@@ -384,7 +387,13 @@ void work(Datum argument) {
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                             errmsg("the session that started the ppm worker has ended")));
         dsm_pin_mapping(segment);
-        shm_toc* const contents = shm_toc_attach(shared_magic, dsm_segment_address(segment));
+        shm_toc* const contents =
+            shm_toc_attach(library_fingerprint(), dsm_segment_address(segment));
+        // Sessions keep the library that they have loaded, workers load the one of now.
+        if (contents == nullptr)
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("the session that started the ppm worker has loaded another "
+                                   "version of ppm's library")));
         auto* const request_queue =
             static_cast<shm_mq*>(shm_toc_lookup(contents, requests_key, false));
         auto* const answer_queue =

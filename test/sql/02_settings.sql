@@ -1,10 +1,6 @@
 -- ppm.lock_timeout, ppm.statement_timeout and ppm.work_date.
 SELECT ppm.uuidv7_timestamp(ppm.uuidv7_lower_bound('epoch')) = 'epoch';  -- loads the library
 
-SHOW ppm.lock_timeout;
-SHOW ppm.statement_timeout;
-SHOW ppm.work_date;
-
 SET ppm.lock_timeout = '2s';
 SHOW ppm.lock_timeout;
 RESET ppm.lock_timeout;
