@@ -81,18 +81,21 @@ class Cleaning final : public Executor {
     }
 
     void detach_concurrently(const ManagedParent& managed, const Partition& partition) {
+        const Deed detached{Done::detached, managed, partition};
+        WorkerRecord record{};
         session_.step([&] {
             lock_parent(managed.parent);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
+            record = history_.for_worker(detached);
         });
         try {
             // As all that may fail, in a subtransaction; it holds no lock and no snapshot.
             session_.read([&] {
                 if (!worker_)
                     worker_.emplace(managed.parent.table->owner);
-                worker_->detach(*managed.parent.table, partition);
+                worker_->detach(*managed.parent.table, partition, record);
                 return true;
             });
         } catch (const Error& error) {
@@ -102,7 +105,7 @@ class Cleaning final : public Executor {
                 session_.step([&] { prune_detached(managed.parent); });
             throw;
         }
-        perform({Done::detached, managed, partition}, [] {});
+        say(detached);
     }
 
     // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.

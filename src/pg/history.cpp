@@ -112,6 +112,25 @@ void History::record(const std::vector<Failure>& failures) {
                run_id(), caller_);
 }
 
+WorkerRecord History::for_worker(const Deed& deed) {
+    WorkerRecord record{run_id(), begun_, {}, {}, {}, {}, {}, deed.bounds, {}};
+    namestrcpy(&record.caller, caller_.c_str());
+    namestrcpy(&record.schema_name, deed.table.schema_name.c_str());
+    namestrcpy(&record.table_name, deed.table.table_name.c_str());
+    namestrcpy(&record.partition, deed.partition.c_str());
+    namestrcpy(&record.action, deed.action.c_str());
+    strlcpy(record.message, deed.message().c_str(), sizeof(record.message));
+    return record;
+}
+
+void write(const WorkerRecord& record) {
+    const TableName table{NameStr(record.schema_name), NameStr(record.table_name)};
+    const TimestampTz now = GetCurrentTimestamp();
+    insert({now, table, NameStr(record.partition), NameStr(record.action), record.bounds,
+            std::nullopt, record.message, std::chrono::microseconds{now - record.begun}},
+           record.run_id, NameStr(record.caller));
+}
+
 void History::record_run(const std::vector<std::string>& procedures,
                          const std::map<TableName, bool>& succeeded) {
     std::vector<std::string> schemas;

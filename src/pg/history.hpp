@@ -7,6 +7,23 @@
 
 namespace ppm {
 
+// What a worker records of what it does for a call, in its own transaction. Goes through shared
+// memory.
+struct WorkerRecord {
+    std::int64_t run_id;
+    TimestampTz begun;
+    NameData caller;
+    NameData schema_name;
+    NameData table_name;
+    NameData partition;
+    NameData action;
+    Slot bounds;
+    char message[512];  // holds the longest names
+};
+
+// In the worker.
+void write(const WorkerRecord& record);
+
 // Of one call of a procedure.
 class History {
   public:
@@ -20,6 +37,9 @@ class History {
     // These run inside a step: what was done is recorded with it, or neither stays.
     void record(const Deed& deed);
     void record(const std::vector<Failure>& failures);
+
+    // For what the worker is to do.
+    WorkerRecord for_worker(const Deed& deed);
 
     // Which procedures were called, on which tables, and whether all went well with each.
     void record_run(const std::vector<std::string>& procedures,

@@ -34,6 +34,7 @@ struct Request {
     BoundRange bounds;
     NameData partition_schema;
     NameData partition_name;
+    WorkerRecord record;
 };
 
 // The type of the message that says that a request was carried out; others are those of the
@@ -153,9 +154,9 @@ Worker::~Worker() {
     });
 }
 
-void Worker::detach(const Table& parent, const Partition& partition) {
-    Request request{
-        parent.relation, partition.relation, *parent.key_type, partition.bounds, {}, {}};
+void Worker::detach(const Table& parent, const Partition& partition, const WorkerRecord& record) {
+    Request request{parent.relation, partition.relation, *parent.key_type, partition.bounds, {}, {},
+                    record};
     namestrcpy(&request.partition_schema, partition.schema_name.c_str());
     namestrcpy(&request.partition_name, partition.name.c_str());
     busy_ = true;
@@ -340,6 +341,7 @@ void confirm(const Request& request) {
     {
         const SpiConnection spi{false};
         confirm_detached(request.partition);
+        write(request.record);
     }
     call(PopActiveSnapshot);
 }

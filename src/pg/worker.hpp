@@ -5,6 +5,7 @@
 
 #include "core/configuration.hpp"
 #include "pg/guard.hpp"
+#include "pg/history.hpp"
 #include "pg/scope.hpp"
 
 namespace ppm {
@@ -22,9 +23,10 @@ class Worker : Scope {
     ~Worker();
 
     // Detaches the partition concurrently, under ppm's timeouts, if both are what they were: the
-    // parent by its OID, the partition by OID, name and bounds. Throws the worker's error as it
-    // was; after any error the partition may be attached, pending or detached.
-    void detach(const Table& parent, const Partition& partition);
+    // parent by its OID, the partition by OID, name and bounds; and records it, together with it.
+    // Throws the worker's error as it was; after any error the partition may be attached, pending
+    // or detached.
+    void detach(const Table& parent, const Partition& partition, const WorkerRecord& record);
 
   private:
     void start(Oid owner);
