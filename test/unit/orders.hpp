@@ -12,6 +12,7 @@
 #include "civil.hpp"
 #include "core/naming.hpp"
 #include "core/planner.hpp"
+#include "printers.hpp"
 #include "test_zones.hpp"
 
 namespace ppm {

@@ -4,7 +4,6 @@
 #include "core/planner.hpp"
 #include "execution.hpp"
 #include "orders.hpp"
-#include "printers.hpp"
 #include "uuid_bounds.hpp"
 
 namespace ppm {

@@ -7,7 +7,6 @@
 
 #include "core/planner.hpp"
 #include "every_kind.hpp"
-#include "printers.hpp"
 #include "random_orders.hpp"
 #include "uuid_bounds.hpp"
 

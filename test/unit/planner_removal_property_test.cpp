@@ -9,7 +9,6 @@
 #include "core/planner.hpp"
 #include "every_kind.hpp"
 #include "execution.hpp"
-#include "printers.hpp"
 #include "random_removals.hpp"
 #include "uuid_bounds.hpp"
 

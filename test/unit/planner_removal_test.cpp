@@ -7,7 +7,6 @@
 
 #include "core/planner.hpp"
 #include "orders.hpp"
-#include "printers.hpp"
 #include "uuid_bounds.hpp"
 
 namespace ppm {

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include "orders.hpp"
-#include "printers.hpp"
 
 namespace ppm {
 namespace {

@@ -1,4 +1,5 @@
-// How GoogleTest shows the core's types when an expectation fails.
+// How GoogleTest shows the core's types when an expectation fails. Every test of them includes
+// this: from one that did not, the linker might take its way to show them, for all tests.
 #pragma once
 
 #include <cstdio>

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "orders.hpp"
-#include "printers.hpp"
 #include "uuid_bounds.hpp"
 
 namespace ppm {
