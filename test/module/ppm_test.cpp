@@ -17,6 +17,8 @@ PG_FUNCTION_INFO_V1(ppm_test_state);
 PG_FUNCTION_INFO_V1(ppm_test_line);
 PG_FUNCTION_INFO_V1(ppm_test_memory);
 PG_FUNCTION_INFO_V1(ppm_test_timeout);
+PG_FUNCTION_INFO_V1(ppm_test_late_timeout);
+PG_FUNCTION_INFO_V1(ppm_test_worker);
 }
 
 namespace {
@@ -94,6 +96,10 @@ void raise_in(const std::string& layer) {
         const ppm::AdvisoryLock lock{RelationRelationId, ppm::AdvisoryLock::Lifetime::scope};
         raise_postgres_error();
     }
+    if (layer == "destructor")
+        ppm::call_in_destructor([] { ereport(ERROR, (errmsg("raised by PostgreSQL"))); });
+    if (layer == "exception_in_destructor")
+        ppm::call_in_destructor([] { raise_ppm_error(); });
     if (layer == "work_memory") {
         const ppm::WorkMemory memory{"ppm test"};
         raise_postgres_error();
@@ -209,6 +215,48 @@ Datum ppm_test_timeout(PG_FUNCTION_ARGS) {
         const ppm::StatementTimeout timeout{PG_GETARG_INT32(0)};
         const Datum sleep = PG_GETARG_DATUM(1);
         ppm::call([=] { DirectFunctionCall1(pg_sleep, sleep); });
+        return Datum{};
+    });
+}
+
+// late_timeout(): has a statement timeout that fires when nothing looks at it any more.
+Datum ppm_test_late_timeout(PG_FUNCTION_ARGS) {
+    return ppm::boundary([fcinfo]() -> Datum {
+        (void)fcinfo;
+        const ppm::StatementTimeout timeout{10};
+        while (!get_timeout_indicator(STATEMENT_TIMEOUT, false))
+            pg_usleep(1000);
+        return Datum{};
+    });
+}
+
+// worker(gone bool): starts ppm's worker with shared memory that is gone already, or as another
+// version of the library has it, and waits until the worker has ended.
+Datum ppm_test_worker(PG_FUNCTION_ARGS) {
+    return ppm::boundary([fcinfo]() -> Datum {
+        const bool gone = PG_GETARG_BOOL(0);
+        ppm::call([gone] {
+            constexpr Size size = 1024;
+            dsm_segment* const segment = dsm_create(size, 0);
+            shm_toc_create(1, dsm_segment_address(segment), size);
+            BackgroundWorker worker{};
+            worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+            worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+            worker.bgw_restart_time = BGW_NEVER_RESTART;
+            strlcpy(worker.bgw_library_name, "$libdir/ppm", sizeof(worker.bgw_library_name));
+            strlcpy(worker.bgw_function_name, "ppm_worker_main", sizeof(worker.bgw_function_name));
+            strlcpy(worker.bgw_name, "ppm worker", sizeof(worker.bgw_name));
+            worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
+            worker.bgw_notify_pid = MyProcPid;
+            if (gone)
+                dsm_detach(segment);
+            BackgroundWorkerHandle* handle = nullptr;
+            if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+                elog(ERROR, "no background worker is free");
+            WaitForBackgroundWorkerShutdown(handle);
+            if (!gone)
+                dsm_detach(segment);
+        });
         return Datum{};
     });
 }

@@ -24,6 +24,8 @@ CREATE FUNCTION test.state() RETURNS text LANGUAGE c AS '$module', 'ppm_test_sta
 CREATE FUNCTION test.line() RETURNS int LANGUAGE c AS '$module', 'ppm_test_line';
 CREATE FUNCTION test.memory() RETURNS bigint LANGUAGE c AS '$module', 'ppm_test_memory';
 CREATE FUNCTION test.timeout(int, float8) RETURNS void LANGUAGE c AS '$module', 'ppm_test_timeout';
+CREATE FUNCTION test.late_timeout() RETURNS void LANGUAGE c AS '$module', 'ppm_test_late_timeout';
+CREATE FUNCTION test.worker(gone boolean) RETURNS void LANGUAGE c AS '$module', 'ppm_test_worker';
 
 -- What an exception handler in PL/pgSQL gets to see.
 CREATE FUNCTION test.caught(statement text) RETURNS text LANGUAGE plpgsql AS \$\$
@@ -110,6 +112,24 @@ is($node->safe_psql('postgres', "SET statement_timeout = '200ms'; SELECT test.ca
 like($error, qr/canceling statement due to statement timeout/, 'and goes on afterwards');
 is($node->safe_psql('postgres', "SELECT test.survive('statement_timeout', 100)"), '0', 'timeout after timeout');
 is($node->safe_psql('postgres', 'SELECT test.timeout(60000, 0), pg_sleep(0.1)'), '|', 'no timeout is left armed');
+is($node->safe_psql('postgres', 'SELECT test.late_timeout(), pg_sleep(0.1)'), '|', 'one that fired too late cancels nothing else');
+
+# Where the session's state cannot be put back, the session ends, and no other.
+for my $layer (qw(destructor exception_in_destructor))
+{
+	(undef, undef, $error) = $node->psql('postgres', "SELECT test.raise('$layer')");
+	my $by = $layer eq 'destructor' ? 'PostgreSQL' : 'C\+\+';
+	like($error, qr/FATAL:  could not clean up after an error: raised by $by$/m, "an error in a $layer ends the session");
+}
+
+# A worker whose starter is gone, or of another version. A crash would end this session, too.
+my %reasons = (true => 'has ended', false => 'has loaded another version of ppm\'s library');
+for my $gone (sort keys %reasons)
+{
+	my $offset = -s $node->logfile;
+	is($node->safe_psql('postgres', "SELECT test.worker(gone => $gone); SELECT 'goes on'"), "\ngoes on", "a worker whose starter $reasons{$gone} ends");
+	like(slurp_file($node->logfile, $offset), qr/ERROR:  the session that started the ppm worker $reasons{$gone}$/m, 'and the log says why');
+}
 
 $node->stop;
 done_testing();
