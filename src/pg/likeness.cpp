@@ -55,9 +55,14 @@ constexpr char identity_query[] = R"(
     FROM pg_index p JOIN pg_class t ON t.oid = p.indrelid
     WHERE p.indrelid = $1 AND p.indisreplident AND t.relreplident = 'i')";
 
-// Each with the partition, the code, what it is and what it should be.
+// Each with the partition, the code, what it is and what it should be. Tablespace 0 is the
+// database's.
 constexpr char differences_query[] = R"(
-    WITH partition AS (
+    WITH spaces AS (
+        SELECT s.oid, s.spcname::text AS name FROM pg_tablespace s
+        UNION ALL
+        SELECT 0, s.spcname::text FROM pg_database d JOIN pg_tablespace s ON s.oid = d.dattablespace WHERE d.datname = current_database()),
+    partition AS (
         SELECT r.oid, r.relowner, r.reltablespace, r.relreplident, r.relkind = 'r' AS is_table,
                p.oid AS parent, p.relowner AS owner, p.reltablespace AS tablespace, p.relreplident AS identity
         FROM pg_inherits i JOIN pg_class r ON r.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
@@ -66,8 +71,8 @@ constexpr char differences_query[] = R"(
     FROM partition WHERE relowner <> owner
     UNION ALL
     SELECT parent, oid, 'tablespace_differs',
-           coalesce((SELECT spcname::text FROM pg_tablespace s WHERE s.oid = reltablespace), 'pg_default'),
-           coalesce((SELECT spcname::text FROM pg_tablespace s WHERE s.oid = tablespace), 'pg_default')
+           coalesce((SELECT name FROM spaces s WHERE s.oid = reltablespace), '...'),
+           coalesce((SELECT name FROM spaces s WHERE s.oid = tablespace), '...')
     FROM partition WHERE is_table AND reltablespace <> tablespace
     UNION ALL
     SELECT parent, oid, 'replica_identity_differs',

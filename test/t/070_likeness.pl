@@ -405,5 +405,61 @@ EOF
 }
 is($node->safe_psql('postgres', 'SELECT * FROM ppm.check()'), '', 'and check is content');
 
+#
+# Not like its parent
+#
+
+# In another tablespace than the parent's: the hint moves it back, also where the parent's is the database's own.
+$node->safe_psql('postgres', 'CREATE DATABASE spaced TABLESPACE index_space');
+$node->safe_psql('spaced', 'CREATE EXTENSION ppm');
+foreach my $database ('postgres', 'spaced')
+{
+	my $own = $database eq 'spaced' ? 'index_space' : 'pg_default';
+	$node->safe_psql($database, <<"EOF");
+SET client_min_messages = warning;
+CREATE TABLE moved (day date NOT NULL) PARTITION BY RANGE (day);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('moved', 'daily', 1);
+CALL ppm.provision('moved');
+ALTER TABLE moved_2026_03_15 SET TABLESPACE row_space;
+EOF
+	is($node->safe_psql($database, q(SELECT partition, severity, code, detail FROM ppm.check('moved'))),
+		"moved_2026_03_15|warning|tablespace_differs|Partition \"moved_2026_03_15\" is in tablespace row_space, not $own as its parent.",
+		"another tablespace is told, where $own is the database's");
+	my ($move) = $node->safe_psql($database, q(SELECT hint FROM ppm.check('moved'))) =~ /^If it is not to stay there: (ALTER TABLE .*;) which rewrites it/;
+	$node->safe_psql($database, $move);
+	is($node->safe_psql($database, q(SELECT * FROM ppm.check('moved'))), '', "and $move is what mends it");
+}
+
+# A policy that the owner may not make is left out, rather than the partition. Row level security is on without it.
+$node->safe_psql('postgres', <<'EOF');
+CREATE SCHEMA closed;
+CREATE TABLE closed.readers (id int);
+CREATE TABLE likeness.guarded (id int, day date NOT NULL) PARTITION BY RANGE (day);
+CREATE POLICY readers ON likeness.guarded USING (id IN (SELECT r.id FROM closed.readers r));
+CREATE POLICY writers ON likeness.guarded FOR INSERT WITH CHECK (id > 0);
+ALTER TABLE likeness.guarded ENABLE ROW LEVEL SECURITY;
+ALTER TABLE likeness.guarded OWNER TO keeper;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('likeness', 'guarded', 'daily', 1);
+EOF
+($result, $output, $messages) = run_sql($node, q(CALL ppm.provision('likeness.guarded')));
+like($messages, qr/WARNING:  01000: a policy was not copied to partition "likeness\.guarded_2026_03_15"\nDETAIL:  permission denied for schema closed\nHINT:  Its rows can be reached through the partitioned table\.$/m,
+	'a policy that the owner may not make is told');
+is("$result " . $node->safe_psql('postgres', <<'EOF'), '0 t writers|t writers', 'and nothing but that is left out');
+SELECT string_agg(concat_ws(' ', relrowsecurity, (SELECT string_agg(polname, ' ') FROM pg_policy WHERE polrelid = c.oid)), '|')
+FROM pg_class c WHERE relname ~ '^guarded_'
+EOF
+
+# Another failure there is one of the partition.
+$node->safe_psql('postgres', <<'EOF');
+UPDATE ppm.config SET pre_provisioned = 2 WHERE table_name = 'guarded';
+CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no more policies'; END $$;
+CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION refuse();
+EOF
+($result, $output, $messages) = run_sql($node, q(CALL ppm.provision('likeness.guarded')));
+like($messages, qr/ERROR:  PM004: .*\nDETAIL:  table "likeness\.guarded", partition "guarded_2026_03_17": no more policies \(SQLSTATE P0001\)$/m,
+	'an event trigger that refuses the policy');
+is(half_made($node), '', 'refuses the partition');
+$node->safe_psql('postgres', 'DROP EVENT TRIGGER refuse');
+
 $node->stop;
 done_testing();
