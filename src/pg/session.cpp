@@ -80,10 +80,7 @@ void lock_parent(const Parent& parent, LOCKMODE mode) {
 void lock_partition(const Partition& partition, bool detached) {
     const StatementTimeout timeout{statement_timeout()};
     const bool is_still = call([&] {
-        // Of one that is partitioned itself the leaves, too: their rows can be written to without
-        // it.
         LockRelationOid(partition.relation, AccessExclusiveLock);
-        find_all_inheritors(partition.relation, AccessExclusiveLock, nullptr);
         const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition.relation));
         if (!HeapTupleIsValid(tuple))
             return false;
@@ -92,6 +89,10 @@ void lock_partition(const Partition& partition, bool detached) {
             now->relnamespace == get_namespace_oid(partition.schema_name.c_str(), true) &&
             partition.name == NameStr(now->relname) && now->relispartition != detached;
         ReleaseSysCache(tuple);
+        // Of one that is partitioned itself the leaves, too: their rows can be written to without
+        // it.
+        if (same)
+            find_all_inheritors(partition.relation, AccessExclusiveLock, nullptr);
         return same;
     });
     if (!is_still)
