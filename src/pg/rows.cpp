@@ -31,8 +31,6 @@ bool any_row(Relation table, Matches matches) {
 template <typename Look>
 bool any_table(Oid relation, Look look) {
     LockRelationOid(relation, AccessShareLock);
-    if (get_rel_relkind(relation) == '\0')
-        return false;
     List* const tables = find_all_inheritors(relation, AccessShareLock, nullptr);
     for (int i = 0; i < list_length(tables); ++i) {
         const Relation table = table_open(list_nth_oid(tables, i), NoLock);
