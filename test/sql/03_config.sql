@@ -75,6 +75,17 @@ DROP TABLE owned, plain, by_day;
 DELETE FROM ppm.config;
 DROP ROLE regress_ppm_owner, regress_ppm_other;
 
+-- The trigger's function does nothing for anybody else.
+SELECT ppm.configuration_written();
+
+-- What another trigger has deleted again is nothing to warn of.
+CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN DELETE FROM ppm.config WHERE table_name = NEW.table_name; RETURN NULL; END $$;
+CREATE TRIGGER before_the_other AFTER INSERT ON ppm.config FOR EACH ROW EXECUTE FUNCTION forget();
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('nowhere', 'daily', 1);
+SELECT table_name FROM ppm.config;
+DROP FUNCTION forget CASCADE;
+
 -- A dump that names a zone which this server does not know can still be restored; pg_dump sets this.
 CREATE TABLE restored (d date) PARTITION BY RANGE (d);
 SET check_function_bodies = off;

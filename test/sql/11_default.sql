@@ -40,7 +40,17 @@ INSERT INTO nested VALUES ('2026-11-22 12:00+00');
 INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('nested', 'daily', 1);
 CALL ppm.provision('nested');
 
+-- One that is a foreign table is not looked into.
+CREATE FOREIGN DATA WRAPPER nothing;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
+CREATE TABLE remote (d date) PARTITION BY RANGE (d);
+CREATE FOREIGN TABLE remote_rest PARTITION OF remote DEFAULT SERVER nowhere;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('remote', 'daily', 1);
+CALL ppm.provision('remote');
+SELECT * FROM ppm.check('remote');
+
 DELETE FROM ppm.config;
-DROP TABLE late, nested;
+DROP TABLE late, nested, remote;
+DROP FOREIGN DATA WRAPPER nothing CASCADE;
 REVOKE ALL ON SCHEMA public FROM regress_ppm_owner;
 DROP ROLE regress_ppm_owner;

@@ -184,5 +184,26 @@ SELECT tableoid::regclass, * FROM past;
 SELECT * FROM ppm.check('past');
 RESET ppm.work_date;
 
+-- MINVALUE and the infinities are in the ledger what they are in the catalog.
+CREATE TABLE endless (d date) PARTITION BY RANGE (d);
+CREATE TABLE endless_past PARTITION OF endless FOR VALUES FROM (MINVALUE) TO ('2000-01-01');
+CREATE TABLE infinite (d date) PARTITION BY RANGE (d);
+CREATE TABLE infinite_past PARTITION OF infinite FOR VALUES FROM ('-infinity') TO ('2000-01-01');
+CREATE TABLE infinite_at (t timestamp) PARTITION BY RANGE (t);
+CREATE TABLE infinite_at_past PARTITION OF infinite_at FOR VALUES FROM ('-infinity') TO ('2000-01-01');
+INSERT INTO endless VALUES ('1000-01-01');
+INSERT INTO infinite VALUES ('-infinity');
+INSERT INTO infinite_at VALUES ('-infinity');
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention)
+SELECT 'cleaned', unnest(ARRAY['endless', 'infinite', 'infinite_at']), 'daily', 1, 1;
+CALL ppm.cleanup();
+SELECT detached, lower_bound, upper_bound, lower_value, upper_value FROM ppm.detached WHERE detached ~ '_past$' ORDER BY detached;
+SELECT (SELECT count(*) FROM endless) AS endless, (SELECT count(*) FROM infinite) AS infinite, (SELECT count(*) FROM infinite_at) AS infinite_at;
+SET ppm.work_date = '1999-12-31';
+CALL ppm.provision();
+RESET ppm.work_date;
+SELECT relname, pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname ~ '_past$' AND relispartition ORDER BY relname;
+SELECT (SELECT count(*) FROM endless) AS endless, (SELECT count(*) FROM infinite) AS infinite, (SELECT count(*) FROM infinite_at) AS infinite_at;
+
 DELETE FROM ppm.config;
 DROP SCHEMA cleaned CASCADE;

@@ -1,3 +1,27 @@
+-- A function of the library that is declared as it is not is refused.
+CREATE FUNCTION declared_scalar(regclass) RETURNS int LANGUAGE c AS '$libdir/ppm', 'ppm_validate';
+CREATE FUNCTION declared_set(regclass) RETURNS SETOF int LANGUAGE c AS '$libdir/ppm', 'ppm_validate';
+CREATE FUNCTION declared_short(regclass) RETURNS TABLE (schema_name name, table_name name) LANGUAGE c AS '$libdir/ppm', 'ppm_validate';
+SET client_min_messages = error;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('nowhere', 'daily', 1);
+SELECT declared_scalar(NULL);
+SELECT declared_set(NULL);
+SELECT declared_short(NULL);
+DROP FUNCTION declared_scalar, declared_set, declared_short;
+
+-- So is an interval that the library does not know, and a table of ppm's own that is not there.
+ALTER TYPE ppm.partition_interval ADD VALUE 'hourly';
+UPDATE ppm.config SET interval = 'hourly';
+DELETE FROM ppm.config;
+RESET client_min_messages;
+CREATE TABLE kept (d date) PARTITION BY RANGE (d);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('kept', 'daily', 1);
+ALTER TABLE ppm.detached RENAME TO elsewhere;
+SELECT * FROM ppm.check();
+ALTER TABLE ppm.elsewhere RENAME TO detached;
+DROP TABLE kept;
+DELETE FROM ppm.config;
+
 -- DROP EXTENSION leaves the tables as they are.
 SET ppm.work_date = '2026-11-22';
 CREATE TABLE kept (d date) PARTITION BY RANGE (d);

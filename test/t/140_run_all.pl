@@ -206,5 +206,20 @@ foreach (1 .. 10)
 is($failed, 0, 'what goes while somebody looks is no error');
 is((finish_sql($moving))[0], 0, 'nor does looking keep anybody from anything');
 
+#
+# Very many failures
+#
+
+$node->safe_psql('postgres', <<'EOF');
+SET client_min_messages = error;
+DELETE FROM ppm.config;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) SELECT 'missing_' || n, 'daily', 1 FROM generate_series(1, 300) AS n;
+TRUNCATE ppm.history;
+EOF
+($result, $output, $messages) = run_sql($node, 'CALL ppm.provision()');
+like($messages, qr/PM004: could not provision 300 of 300 tables\nDETAIL:  (?:table "public\.missing_\d+": .* \(table_missing\)\n){199}There is more: SELECT \* FROM ppm\.history;\nHINT:  /,
+	'the error lists as many as one can read');
+is($node->safe_psql('postgres', q(SELECT count(DISTINCT table_name) FROM ppm.history WHERE outcome = 'failed')), 300, 'and the history all of them');
+
 $node->stop;
 done_testing();
