@@ -109,7 +109,7 @@ warnings:
 # Everything, from a fresh machine
 #
 
-demo test test-assert test-valgrind lint:
+demo test test-assert test-valgrind coverage lint:
 	dev/$@
 
 matrix:
@@ -122,6 +122,6 @@ fuzz:
 format:
 	clang-format-14 -i src/*.cpp src/*/*.[ch]pp test/unit/*.[ch]pp test/module/*.cpp test/fuzz/*.cpp
 
-.PHONY: test-modules unit unit-sanitized fuzz warnings demo test test-assert test-valgrind matrix lint format
+.PHONY: test-modules unit unit-sanitized fuzz warnings demo test test-assert test-valgrind coverage matrix lint format
 
 -include $(wildcard src/*.d src/*/*.d test/*/*.d)
