@@ -174,7 +174,8 @@ void raise_failures(int sqlstate, const std::string& message, const std::vector<
     };
     for (const Failure& failure : failures) {
         if (said.size() >= max_lines) {
-            add(detail, "There is more: SELECT * FROM ppm.history;");
+            add(detail,
+                "There is more, which ppm.history has unless this was a transaction block.");
             break;
         }
         add(detail,

@@ -23,6 +23,7 @@ sub make
 SET client_min_messages = error;
 DELETE FROM ppm.config;
 DELETE FROM ppm.detached;
+DELETE FROM ppm.history;
 DROP TABLE IF EXISTS orders, orders_2026_03_14, orders_old, orders_older, orders_far;
 CREATE TABLE orders (day date NOT NULL) PARTITION BY RANGE (day);
 INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('orders', 'daily', 1, 1, '$policy');
@@ -67,6 +68,35 @@ sub wait_until_worker_is_gone
 {
 	$node->poll_query_until('postgres', q(SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'ppm worker')))
 	  or die 'the worker is still there';
+	return;
+}
+
+# A call, of which the worker has detached the first partition, and which waits for another session to let go of that: it has done this
+# statement, for which it stood in line while the worker was at it.
+sub detached_while
+{
+	my ($sql) = @_;
+	$holder->query_safe('SELECT pg_advisory_lock(7); BEGIN; LOCK TABLE ppm.history IN SHARE MODE');
+	my $call = call('CALL ppm.cleanup();');
+	wait_until_worker_waits();
+	my $user = start_sql($node, 'user', "BEGIN; $sql; SELECT pg_advisory_lock(7); COMMIT;");
+	wait_until_waits($node, 'user', 'relation');
+	$holder->query_safe('COMMIT');
+	wait_until_waits($node, 'caller', 'relation');
+	return ($call, $user);
+}
+
+sub let_go
+{
+	my ($user) = @_;
+	$holder->query_safe('SELECT pg_advisory_unlock(7)');
+	finish_sql($user);
+	return;
+}
+
+sub end_call
+{
+	$node->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'caller'));
 	return;
 }
 
@@ -148,16 +178,27 @@ foreach my $change (sort keys %changes)
 
 # It ends between two partitions.
 make('drop', $older . $old);
-$holder->query_safe('BEGIN; LOCK TABLE ppm.history IN SHARE MODE');
-my $call = call('CALL ppm.cleanup();');
-wait_until_waits($node, 'caller', 'relation');
+my ($call, $user) = detached_while('LOCK TABLE orders_older IN ACCESS SHARE MODE');
 is($node->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'ppm worker')), 't', 'the worker is ended');
 wait_until_worker_is_gone();
-$holder->query_safe('COMMIT');
+let_go($user);
 finish($call);
 failed('PM006', 'the background worker of ppm has ended unexpectedly \(SQLSTATE 08006\)[^\n]*', 'a worker that has ended between two partitions');
 like(tables(), qr/^$days orders_old\|/, 'the one that it was not asked for yet is still a partition');
 cleans_up("$days||", 'the next call does the rest');
+
+# It is ended together with its call, while it records what it is about to have done.
+make('detach', $old);
+$holder->query_safe('BEGIN; LOCK TABLE ppm.history IN SHARE MODE');
+$call = call('CALL ppm.cleanup();');
+wait_until_worker_waits();
+end_call();
+finish($call);
+$holder->query_safe('COMMIT');
+wait_until_worker_is_gone();
+is(tables(), "$days orders_old||orders_old", 'a detach that is not recorded is not done');
+cleans_up("$days|orders_old|orders_old", 'the next call does it');
+is($node->safe_psql('postgres', q(SELECT action, outcome FROM ppm.history WHERE partition = 'orders_old')), 'finalize|ok', 'and records it');
 
 # It does not even begin: the memory that it shares with the call is lost, as systemd's RemoveIPC loses it.
 make('drop', $old);
@@ -204,12 +245,10 @@ cleans_up("$days||", 'the next call finishes what it had begun');
 #
 
 make('drop', $far);
-$holder->query_safe('BEGIN; LOCK TABLE ppm.history IN SHARE MODE');
-$call = call('CALL ppm.cleanup();');
-wait_until_waits($node, 'caller', 'relation');
-$node->safe_psql('postgres', q(INSERT INTO orders_far VALUES ('2999-01-01'); SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'caller'));
+($call, $user) = detached_while(q(INSERT INTO orders_far VALUES ('2999-01-01')));
+end_call();
 finish($call);
-$holder->query_safe('COMMIT');
+let_go($user);
 wait_until_worker_is_gone();
 is(tables(), "$days|orders_far|orders_far", 'a surplus partition is detached, and has a row');
 is($node->safe_psql('postgres', q(SELECT action, partition FROM ppm.plan())), 'attach|orders_far', 'what would be done about it');
