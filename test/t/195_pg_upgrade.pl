@@ -71,6 +71,10 @@ EOF
 }
 
 my $records = records($old);
+
+# From their minor releases of November 2026 on (15.20, 17.12), servers note a version with each column that an older one of a newer
+# major version does not know.
+my $is_versioned = $old->safe_psql('postgres', q(SELECT EXISTS (SELECT FROM pg_attribute WHERE attoptions::text ~ 'pg_attver')));
 $old->stop;
 
 #
@@ -82,14 +86,24 @@ $new->init(@init);
 $new->append_conf('postgresql.conf', $conf);
 my $bindir = $old->config_data('--bindir');
 chdir PostgreSQL::Test::Utils::tempdir() or die $!;
-command_ok(
+if ($is_versioned eq 't' && !grep { /pg_attver/ } slurp_file($new->config_data('--bindir') . '/pg_dump'))
+{
+	diag 'skipped: to upgrade from ' . $old->config_data('--version') . ' needs a newer minor version of ' . $new->config_data('--version');
+	done_testing();
+	exit;
+}
+my $is_upgraded = run_log(
 	[
 		'pg_upgrade',
 		'-d', $old->data_dir, '-b', $bindir, '-p', $old->port,
 		'-D', $new->data_dir, '-B', $new->config_data('--bindir'), '-P', $new->port,
 		'-s', $new->host
-	],
-	'pg_upgrade');
+	]);
+ok($is_upgraded, 'pg_upgrade') or do
+{
+	note "$_:\n" . substr slurp_file($_), -500 foreach (glob('*.log'), reverse glob($new->data_dir . '/pg_upgrade_output.d/*/log/*'));
+	die 'there is nothing to go on with';
+};
 $new->start;
 note 'to ' . $new->safe_psql('postgres', 'SELECT version()');
 is(records($new), $records, 'everything is as it was');
