@@ -114,6 +114,13 @@ void prune_detached(const Parent& parent) {
     execute(prune_statement, {oid_parameter(parent.table->relation)});
 }
 
+void prune_detached() {
+    const UserContext owner{owner_of_ppm()};
+    execute(
+        "DELETE FROM ppm.detached d "
+        "WHERE NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = d.relation)");
+}
+
 void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations) {
     const UserContext owner{owner_of_ppm()};
     const Rows rows = query(read_query, {oid_array_parameter(relations)});

@@ -28,6 +28,9 @@ void forget_detached(const Partition& partition);
 // Forgets what the catalog contradicts: relations that are gone, renamed, or partitions again.
 void prune_detached(const Parent& parent);
 
+// Forgets relations that are gone, also those of parents that are gone or not configured any more.
+void prune_detached();
+
 // Gives each parent, by the OID of its table, its entries that the catalog agrees with.
 void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations);
 

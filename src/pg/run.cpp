@@ -1,6 +1,7 @@
 #include "pg/run.hpp"
 
 #include "pg/check.hpp"
+#include "pg/ledger.hpp"
 #include "pg/rights.hpp"
 #include "pg/sqlstate.hpp"
 
@@ -283,6 +284,7 @@ bool Run::record(Body body) {
 
 void Run::prune() {
     record([&] { history_.prune_last_run(); });
+    record([] { prune_detached(); });
     bool more = false;
     const auto prune_some = [&] {
         const StatementTimeout timeout{statement_timeout()};

@@ -63,7 +63,7 @@ class Run {
     // Errors are failures; warnings are said at once.
     void check();
 
-    // Forgets what ppm.history need not remember any more.
+    // Forgets what ppm's own tables need not remember any more.
     void prune();
 
     // Records which tables were worked on, and throws one error for all the failures, with the

@@ -207,3 +207,8 @@ SELECT (SELECT count(*) FROM endless) AS endless, (SELECT count(*) FROM infinite
 
 DELETE FROM ppm.config;
 DROP SCHEMA cleaned CASCADE;
+
+-- What was detached is forgotten when it is gone, also of tables that are gone themselves.
+SELECT count(*) > 0 AS remembered FROM ppm.detached;
+CALL ppm.run_all();
+SELECT * FROM ppm.detached;
