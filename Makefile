@@ -33,7 +33,7 @@ include $(PGXS)
 
 # Warnings are errors, and the library's assertions are on, only for those who work on ppm (PPM_WERROR=1): a user's compiler may know
 # new ones. PostgreSQL's own flags are those of the compiler that it was built with.
-WARNINGS = -Wall -Wextra -Wshadow -Wno-unknown-warning-option -Wno-ignored-optimization-argument $(if $(PPM_WERROR),-Werror -D_GLIBCXX_ASSERTIONS)
+WARNINGS = -Wall -Wextra -Wshadow $(if $(PPM_WERROR),-Werror -Wno-unknown-warning-option -Wno-ignored-optimization-argument -D_GLIBCXX_ASSERTIONS)
 CXX_COMMON = -std=c++20 $(CFLAGS_SL) $(WARNINGS) -fvisibility-inlines-hidden -MMD -MP -I$(srcdir)/src
 
 # The core sees no PostgreSQL header: the server's include paths are not on its command line.

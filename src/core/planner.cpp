@@ -57,10 +57,10 @@ class Filling {
                 plan_.provision.emplace_back(AttachPartition{detached.partition});
                 names_.insert(detached.partition.name);
             }
-            // What stays out may come back later: up to where it begins, and no further, is for the
-            // slot before it.
+            // What lies behind the window may come back later: the last slot leaves out its start.
+            // What lies in it and stays out will not: new partitions take its place.
             const BoundRange covered = wanted ? bounds : keyless_start(bounds);
-            if (!covered.empty())
+            if (!covered.empty() && (wanted || !edges.overlaps(window)))
                 covered_.insert(
                     std::ranges::upper_bound(covered_, covered.lower, {}, &BoundRange::lower),
                     covered);

@@ -137,6 +137,13 @@ sub write_rows
 	return ($done, $said);
 }
 
+# The rows of numbers in what was said: the news that the server is going down can come with the last of them.
+sub rows_in
+{
+	my ($said) = @_;
+	return $said =~ /^([\d|]+)$/mg;
+}
+
 # The rows of a day never become fewer.
 sub count_day
 {
@@ -146,9 +153,10 @@ sub count_day
 	my ($done, $said) = ask($client->{session},
 		"SELECT count(*) FROM $table->{name} WHERE at >= (SELECT " . key($table, $day, 0) . ') AND at < (SELECT ' . key($table, $day + 1, 0) . ');');
 	return (0, $said) unless $done;
+	my ($count) = rows_in($said);
 	my $before = \$client->{counts}{ $table->{name} }{$day};
-	write_log($client, 'wrong', "of day $day in $table->{name} there were $$before rows, and then " . $said) if $said < ($$before // 0);
-	$$before = $said + 0;
+	write_log($client, 'wrong', "of day $day in $table->{name} there were $$before rows, and then $count\n") if $count < ($$before // 0);
+	$$before = $count;
 	return (1, $said);
 }
 
@@ -161,7 +169,7 @@ sub count_twice
 	my $pause = "DO 'BEGIN PERFORM pg_sleep(0.005); END';";
 	my ($done, $said) = ask($client->{session}, "BEGIN ISOLATION LEVEL REPEATABLE READ;\n$count\n$pause\n$count\nCOMMIT;");
 	return (0, $said) unless $done;
-	my ($first, $second) = split /\n/, $said;
+	my ($first, $second) = rows_in($said);
 	write_log($client, 'wrong', "a transaction saw of $table->{name} first $first and then $second\n") if $first ne $second;
 	return (1, $said);
 }

@@ -96,6 +96,27 @@ TEST_F(UuidPlanner, BlocksTheDayOfABarePendingDetach) {
     EXPECT_EQ(actions_of(plan), Lines{"orders_2026_11_23: 2026-11-23 to 2026-11-24"});
 }
 
+// It was to be kept, is outdated by the real date, and the policy of now would drop it.
+TEST_F(UuidPlanner, MakesADayWholeInWhichABareTableBeginsThatStaysDetached) {
+    orders.parent.configuration.cleanup_policy = CleanupPolicy::drop;
+    orders.add_detached({orders.partition("noon", {bare("2026-11-22 12:00"), bare("2026-11-25")}),
+                         CleanupPolicy::detach, true});
+    const Windows windows{
+        .work = {Interval::daily, civil("2026-11-22"), civil("2026-11-24"), false},
+        .today = {Interval::daily, civil("2027-11-22"), civil("2027-11-24"), false}};
+    const Lines days{"orders_2026_11_22: 2026-11-22 to 2026-11-23",
+                     "orders_2026_11_23: 2026-11-23 to 2026-11-24"};
+    EXPECT_EQ(actions_of(orders.plan(windows)), days);
+}
+
+// Behind the window it may come back.
+TEST_F(UuidPlanner, LeavesOutTheStartOfABareTableThatStaysDetachedBehindTheWindow) {
+    orders.add_detached({orders.partition("later", {bare("2026-11-23"), bare("2026-11-24")}),
+                         CleanupPolicy::detach, true});
+    expect_created(orders.plan("2026-11-22", "2026-11-23"), "orders_2026_11_22",
+                   {versioned("2026-11-22"), bare("2026-11-23")});
+}
+
 TEST_F(UuidPlanner, DoesNotBlockTheDayBeforeABarePendingDetach) {
     orders.add_pending("orders_2026_11_23", "2026-11-23", "2026-11-24");
     orders.parent.partitions[0].bounds = {bare("2026-11-23"), bare("2026-11-24")};
