@@ -124,4 +124,4 @@ format:
 
 .PHONY: test-modules unit unit-sanitized fuzz warnings demo test test-assert test-valgrind coverage matrix lint format
 
--include $(wildcard src/*.d src/*/*.d test/*/*.d)
+-include $(wildcard src/*.d src/*/*.d test/*/*.d test/*/*/*.d)

@@ -84,6 +84,8 @@ class Cleaning final : public Executor {
         const Deed detached{Done::detached, managed, partition};
         WorkerRecord record{};
         session_.step([&] {
+            // The worker will write them when it is too late to leave the partition as it is.
+            lock_own_tables();
             lock_parent(managed.parent);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);

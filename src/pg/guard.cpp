@@ -134,6 +134,11 @@ void raise_received(const char* message, std::size_t size) {
             appendBinaryStringInfo(&buffer, message, static_cast<int>(size));
             ErrorData data;
             pq_parse_errornotice(&buffer, &data);
+            // What runs there may have changed its client_encoding.
+            for (char** const text : {&data.message, &data.detail, &data.hint, &data.context})
+                if (*text != nullptr &&
+                    !pg_verifymbstr(*text, static_cast<int>(strlen(*text)), true))
+                    *text = pstrdup("(not in the encoding of this database)");
             // The death of the other process is no reason to die here.
             data.elevel = std::min(data.elevel, ERROR);
             ThrowErrorData(&data);

@@ -10,7 +10,7 @@ namespace ppm {
 // Throws 55000 if the extension in this database is newer than this library.
 void require_version();
 
-// What processes that share memory must have in common: differs between versions of the library.
+// Differs between versions of the library: what processes that share memory must have in common.
 uint64 library_fingerprint();
 
 // The boundary of a routine that works with the extension's objects.

@@ -37,6 +37,11 @@ struct Request {
     WorkerRecord record;
 };
 
+// Another version of the library, or another build of this one, may have other requests.
+uint64 shared_magic() {
+    return library_fingerprint() ^ (sizeof(Request) << 32 | sizeof(WorkerSettings));
+}
+
 // The type of the message that says that a request was carried out; others are those of the
 // frontend protocol.
 constexpr char done_message = 'C';
@@ -85,8 +90,7 @@ void Worker::start(Oid owner) {
     shm_toc_estimator estimator;
     const Size size = shared_size(estimator);
     segment_ = dsm_create(size, 0);
-    shm_toc* const contents =
-        shm_toc_create(library_fingerprint(), dsm_segment_address(segment_), size);
+    shm_toc* const contents = shm_toc_create(shared_magic(), dsm_segment_address(segment_), size);
 
     auto* const settings =
         static_cast<WorkerSettings*>(shm_toc_allocate(contents, sizeof(WorkerSettings)));
@@ -223,16 +227,6 @@ void enter_restriction() {
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 }
 
-void leave_restriction(XactEvent event, void*) {
-    if (event != XACT_EVENT_COMMIT)
-        return;
-    Oid user = InvalidOid;
-    int context = 0;
-    GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(
-        user, context & ~(SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION));
-}
-
 // These may ereport, so no std::string here.
 void set(const char* name, const char* value) {
     SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
@@ -242,32 +236,47 @@ void set_milliseconds(const char* name, int value) {
     set(name, psprintf("%d", value));
 }
 
-// Connects as the superuser, because a role that may not log in can own tables; from then on it is
-// the owner's session.
-void connect(const WorkerSettings& settings) {
-    BackgroundWorkerInitializeConnectionByOid(settings.database, InvalidOid, 0);
-    StartTransactionCommand();
-    // Its messages go to a session of this server, whatever ALTER DATABASE ... SET client_encoding
-    // says.
-    set("client_encoding", GetDatabaseEncodingName());
-    // ALTER DATABASE ... SET role would outlast the change of the session's user.
-    set("role", "none");
-    SetSessionAuthorization(settings.owner, superuser_arg(settings.owner));
-    if (GetUserId() != settings.owner)
-        elog(FATAL, "ppm worker could not become the table's owner");
-    CommitTransactionCommand();
-    RegisterXactCallback(leave_restriction, nullptr);
-}
-
-// Before each statement: the one before may have run somebody's code.
+// Before each statement, and before each transaction ends: somebody's code may have run in it, and
+// in the next one ppm writes its own tables as their owner.
 void pin_settings(const WorkerSettings& settings) {
+    ResetAllOptions();
     set("search_path", "pg_catalog, pg_temp");
+    // Its messages go to a session of this server.
+    set("client_encoding", GetDatabaseEncodingName());
     set_milliseconds("lock_timeout", settings.lock_timeout);
     set_milliseconds("deadlock_timeout", deadlock_timeout_for(settings.lock_timeout));
     set("default_transaction_read_only", "off");
     set("default_transaction_isolation", "read committed");
     set_no_transaction_timeout();
     synchronous_commit = settings.synchronous_commit;
+}
+
+// Connects as the superuser, because a role that may not log in can own tables; from then on it is
+// the owner's session.
+void connect(const WorkerSettings& settings) {
+    BackgroundWorkerInitializeConnectionByOid(settings.database, InvalidOid, 0);
+    StartTransactionCommand();
+    // Whatever ALTER DATABASE ... SET says.
+    pin_settings(settings);
+    // ALTER DATABASE ... SET role would outlast the change of the session's user.
+    set("role", "none");
+    SetSessionAuthorization(settings.owner, superuser_arg(settings.owner));
+    if (GetUserId() != settings.owner)
+        elog(FATAL, "ppm worker could not become the table's owner");
+    CommitTransactionCommand();
+}
+
+// What somebody's code has set must not outlast its transaction either. May ereport.
+void end_somebodys_code(XactEvent event, void* settings) {
+    if (event == XACT_EVENT_PRE_COMMIT)
+        pin_settings(*static_cast<const WorkerSettings*>(settings));
+    if (event != XACT_EVENT_COMMIT)
+        return;
+    Oid user = InvalidOid;
+    int context = 0;
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(
+        user, context & ~(SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION));
 }
 
 // Whether the request is about what bears this name and has these bounds now. Under the locks. May
@@ -381,7 +390,7 @@ void work(Datum argument) {
     };
     shm_mq_handle* requests = nullptr;
     shm_mq_handle* answers = nullptr;
-    const WorkerSettings settings = call([&] {
+    WorkerSettings settings = call([&] {
         pqsignal(SIGTERM, die);
         BackgroundWorkerUnblockSignals();
         dsm_segment* const segment = dsm_attach(DatumGetUInt32(argument));
@@ -389,8 +398,7 @@ void work(Datum argument) {
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                             errmsg("the session that started the ppm worker has ended")));
         dsm_pin_mapping(segment);
-        shm_toc* const contents =
-            shm_toc_attach(library_fingerprint(), dsm_segment_address(segment));
+        shm_toc* const contents = shm_toc_attach(shared_magic(), dsm_segment_address(segment));
         // Sessions keep the library that they have loaded, workers load the one of now.
         if (contents == nullptr)
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -410,7 +418,8 @@ void work(Datum argument) {
         connect(received);
         return received;
     });
-    const MemoryContext context = call([] {
+    const MemoryContext context = call([&settings] {
+        RegisterXactCallback(end_somebodys_code, &settings);
         return AllocSetContextCreateInternal(TopMemoryContext, "ppm worker",
                                              ALLOCSET_DEFAULT_SIZES);
     });

@@ -8,7 +8,7 @@ use PpmTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('attacks');
+my $node = new_node('attacks', extra => [ '--encoding=UTF8', '--no-locale' ]);
 my ($result, $output, $messages);
 
 $node->safe_psql('postgres', <<'EOF');
@@ -116,6 +116,60 @@ if (leaves_check($node))
 is($node->safe_psql('postgres', q(SELECT count(*) FROM trap WHERE who <> 'mallory')), '0', 'as its owner, before and after the attack');
 is($node->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"), 'f', 'mallory is no superuser still');
 $node->safe_psql('postgres', 'ALTER DATABASE postgres RESET role');
+
+# What such code sets does not outlast its transaction: the next one writes ppm's tables as their owner, and an error that is reported
+# later is in the server's encoding.
+run_sql($node, <<'EOF', user => 'mallory');
+CREATE FUNCTION mallory.is_equal(oid, oid) RETURNS boolean LANGUAGE plpgsql AS
+	'BEGIN INSERT INTO public.trap VALUES (current_user); RETURN $1 OPERATOR(pg_catalog.=) $2; END';
+CREATE OPERATOR mallory.= (FUNCTION = mallory.is_equal, LEFTARG = oid, RIGHTARG = oid);
+CREATE FUNCTION mallory.multiply(bigint, interval) RETURNS interval LANGUAGE plpgsql AS
+	'BEGIN INSERT INTO public.trap VALUES (current_user); RETURN $2; END';
+CREATE OPERATOR mallory.* (FUNCTION = mallory.multiply, LEFTARG = bigint, RIGHTARG = interval);
+CREATE FUNCTION mallory.sets(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('search_path', 'mallory, pg_catalog', false);
+	PERFORM set_config('client_encoding', 'LATIN1', false);
+	RETURN 1;
+END $$;
+CREATE FUNCTION mallory.fails(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE mallory.parent_2 (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE mallory.sets PARTITION OF mallory.parent_2 (CHECK (mallory.sets(1) = 1)) FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+CREATE TABLE mallory.fails PARTITION OF mallory.parent_2 (CHECK (mallory.fails(1) = 1)) FOR VALUES FROM ('2000-01-02') TO ('2000-01-03');
+CREATE OR REPLACE FUNCTION mallory.fails(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+	$$ BEGIN RAISE USING MESSAGE = 'no caf' || chr(233); END $$;
+EOF
+$node->safe_psql('postgres', <<'EOF');
+TRUNCATE trap;
+DELETE FROM ppm.config;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('mallory', 'parent_2', 'daily', 1, 1);
+EOF
+run_sql($node, 'CALL ppm.cleanup();', on_error_stop => 0);
+is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.detached WHERE detached = 'sets' AND version IS NOT NULL)), '1', 'a constraint that changes settings: the partition is detached');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '0', 'no operator of the table\'s owner ran as ppm\'s');
+if (leaves_check($node))
+{
+	is($node->safe_psql('postgres', q(SELECT convert_from(convert_to(message, 'UTF8'), 'UTF8') LIKE 'no caf_ %' FROM ppm.history WHERE partition = 'fails')),
+		't', 'what failed after it can be read');
+}
+
+# Nor what it says at once.
+run_sql($node, <<'EOF', user => 'mallory');
+CREATE FUNCTION mallory.says(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE mallory.parent_3 (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE mallory.says PARTITION OF mallory.parent_3 (CHECK (mallory.says(1) = 1)) FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+CREATE OR REPLACE FUNCTION mallory.says(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('client_encoding', 'LATIN1', false);
+	RAISE WARNING USING MESSAGE = 'the caf' || chr(233);
+	RETURN 1;
+END $$;
+EOF
+$node->safe_psql('postgres', q(DELETE FROM ppm.config; INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('mallory', 'parent_3', 'daily', 1, 1)));
+($result, undef, $messages) = run_sql($node, 'CALL ppm.cleanup();');
+is($result, 0, 'a constraint that says something in another encoding: the partition is detached');
+like($messages, qr/WARNING:  01000: \(not in the encoding of this database\)$/m, 'which is not passed on') if leaves_check($node);
+$node->safe_psql('postgres', q(DELETE FROM ppm.config; INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('mallory', 'parent', 'daily', 1, 1, 'drop')));
 
 # One that does not heed the timeout is terminated.
 run_sql($node, <<'EOF', user => 'mallory');

@@ -15,6 +15,12 @@ my ($result, $output, $messages);
 my $holder = hold($node, 'SELECT 1');
 $holder->query_safe('ROLLBACK');
 
+# Whoever records waits for who holds 8.
+$node->safe_psql('postgres', <<'EOF');
+CREATE FUNCTION wait_for_8() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(8); RETURN NEW; END';
+CREATE TRIGGER wait_for_8 BEFORE INSERT ON ppm.history FOR EACH ROW WHEN (NEW.action = 'detach') EXECUTE FUNCTION wait_for_8();
+EOF
+
 # A table of daily partitions for the 14th to the 16th of March, and what else is to be made.
 sub make
 {
@@ -76,12 +82,12 @@ sub wait_until_worker_is_gone
 sub detached_while
 {
 	my ($sql) = @_;
-	$holder->query_safe('SELECT pg_advisory_lock(7); BEGIN; LOCK TABLE ppm.history IN SHARE MODE');
+	$holder->query_safe('SELECT pg_advisory_lock(7), pg_advisory_lock(8)');
 	my $call = call('CALL ppm.cleanup();');
 	wait_until_worker_waits();
 	my $user = start_sql($node, 'user', "BEGIN; $sql; SELECT pg_advisory_lock(7); COMMIT;");
 	wait_until_waits($node, 'user', 'relation');
-	$holder->query_safe('COMMIT');
+	$holder->query_safe('SELECT pg_advisory_unlock(8)');
 	wait_until_waits($node, 'caller', 'relation');
 	return ($call, $user);
 }
@@ -189,16 +195,25 @@ cleans_up("$days||", 'the next call does the rest');
 
 # It is ended together with its call, while it records what it is about to have done.
 make('detach', $old);
-$holder->query_safe('BEGIN; LOCK TABLE ppm.history IN SHARE MODE');
+$holder->query_safe('SELECT pg_advisory_lock(8)');
 $call = call('CALL ppm.cleanup();');
 wait_until_worker_waits();
 end_call();
 finish($call);
-$holder->query_safe('COMMIT');
+$holder->query_safe('SELECT pg_advisory_unlock(8)');
 wait_until_worker_is_gone();
 is(tables(), "$days orders_old||orders_old", 'a detach that is not recorded is not done');
 cleans_up("$days|orders_old|orders_old", 'the next call does it');
 is($node->safe_psql('postgres', q(SELECT action, outcome FROM ppm.history WHERE partition = 'orders_old')), 'finalize|ok', 'and records it');
+
+# It could not record what it would do: then it is not asked to begin, and no partition is left half detached.
+make('drop', $old);
+$holder->query_safe('BEGIN; LOCK TABLE ppm.history IN SHARE MODE');
+finish(call(q(SET ppm.lock_timeout = '100ms'; CALL ppm.cleanup();)));
+failed('PM006', 'canceling statement due to lock timeout \(SQLSTATE 55P03\)[^\n]*', 'a locked ppm.history');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_inherits WHERE inhdetachpending'), '0', 'leaves no pending detach behind');
+$holder->query_safe('COMMIT');
+cleans_up("$days||", 'the next call does it');
 
 # It does not even begin: the memory that it shares with the call is lost, as systemd's RemoveIPC loses it.
 make('drop', $old);
