@@ -71,8 +71,8 @@ constexpr char differences_query[] = R"(
     FROM partition WHERE relowner <> owner
     UNION ALL
     SELECT parent, oid, 'tablespace_differs',
-           coalesce((SELECT name FROM spaces s WHERE s.oid = reltablespace), '...'),
-           coalesce((SELECT name FROM spaces s WHERE s.oid = tablespace), '...')
+           coalesce((SELECT name FROM spaces s WHERE s.oid = reltablespace), reltablespace::text),
+           coalesce((SELECT name FROM spaces s WHERE s.oid = tablespace), tablespace::text)
     FROM partition WHERE is_table AND reltablespace <> tablespace
     UNION ALL
     SELECT parent, oid, 'replica_identity_differs',
