@@ -350,6 +350,14 @@ $holder->query_safe('DROP TABLE orders; COMMIT');
 finish($call);
 is("$result $output", '0 create|orders_2026_03_16', 'a plan of a table that is dropped meanwhile is still one of what was there');
 
+# A table is dropped while it is measured: the session still knows it when it asks for the lock.
+$holder->query_safe('CREATE TABLE measured AS SELECT 1; SELECT pg_advisory_lock(7)');
+$call = call(q(SELECT ppm.total_bytes('measured'::regclass) > 0, pg_advisory_lock(7), ppm.total_bytes('measured'::regclass) IS NULL;));
+wait_until_waits($node, 'caller', 'advisory');
+$holder->query_safe('DROP TABLE measured; SELECT pg_advisory_unlock(7)');
+finish($call);
+is("$result $output", '0 t||t', 'the size of a table that is dropped meanwhile is unknown');
+
 $holder->quit;
 $node->stop;
 done_testing();
