@@ -230,15 +230,13 @@ Datum ppm_test_late_timeout(PG_FUNCTION_ARGS) {
     });
 }
 
-// worker(gone bool): starts ppm's worker with shared memory that is gone already, or as another
-// version of the library has it, and waits until the worker has ended.
+// worker(): starts ppm's worker with shared memory that is gone already, and waits until the worker
+// has ended.
 Datum ppm_test_worker(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo]() -> Datum {
-        const bool gone = PG_GETARG_BOOL(0);
-        ppm::call([gone] {
-            constexpr Size size = 1024;
-            dsm_segment* const segment = dsm_create(size, 0);
-            shm_toc_create(1, dsm_segment_address(segment), size);
+        (void)fcinfo;
+        ppm::call([] {
+            dsm_segment* const segment = dsm_create(1024, 0);
             BackgroundWorker worker{};
             worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
             worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -248,14 +246,11 @@ Datum ppm_test_worker(PG_FUNCTION_ARGS) {
             strlcpy(worker.bgw_name, "ppm worker", sizeof(worker.bgw_name));
             worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
             worker.bgw_notify_pid = MyProcPid;
-            if (gone)
-                dsm_detach(segment);
+            dsm_detach(segment);
             BackgroundWorkerHandle* handle = nullptr;
             if (!RegisterDynamicBackgroundWorker(&worker, &handle))
                 elog(ERROR, "no background worker is free");
             WaitForBackgroundWorkerShutdown(handle);
-            if (!gone)
-                dsm_detach(segment);
         });
         return Datum{};
     });
