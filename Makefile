@@ -6,7 +6,7 @@
 
 EXTENSION = ppm
 MODULE_big = ppm
-DATA = sql/ppm--1.0.0.sql
+DATA = sql/ppm--1.1.0.sql sql/ppm--1.0.0--1.1.0.sql sql/ppm--1.0.0.sql
 PGFILEDESC = "ppm - RANGE partitions managed from inside the database"
 
 CORE = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp))
@@ -67,7 +67,7 @@ test/module/ppm_test.o: test/module/ppm_test.cpp
 test/module/ppm_next.so: $(filter-out src/module.o src/pg/version.o,$(OBJS)) test/module/next/module.o test/module/next/version.o
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) -shared -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
-test/module/next/%.o: VERSION = 1.0.1
+test/module/next/%.o: VERSION = 1.1.1
 test/module/next/module.o: src/module.cpp
 test/module/next/version.o: src/pg/version.cpp
 test/module/next/%.o:

@@ -34,7 +34,7 @@ sub private_installation
 	unlink $extensions;
 	mkdir $extensions;
 	symlink($_, "$extensions/" . basename($_)) foreach (glob("$directory{sharedir}/extension/*"));
-	copy("$FindBin::RealBin/../update/ppm--1.0.0--1.0.1.sql", $extensions) or die $!;
+	copy("$FindBin::RealBin/../update/ppm--1.1.0--1.1.1.sql", $extensions) or die $!;
 	return;
 }
 
@@ -101,8 +101,8 @@ sub in_session
 }
 
 my $is_refused = qr/ERROR:  (?:55000: )?extension "ppm" is newer than its library
-DETAIL:  The extension in this database is of version 1\.0\.1, the library that this session has loaded of version 1\.0\.0\.
-HINT:  Install version 1\.0\.1 or newer, and open a new session\./;
+DETAIL:  The extension in this database is of version 1\.1\.1, the library that this session has loaded of version 1\.1\.0\.
+HINT:  Install version 1\.1\.1 or newer, and open a new session\./;
 
 # Every routine but those that look at nothing of ppm's refuses.
 sub is_refused_everywhere
@@ -125,12 +125,12 @@ sub is_refused_everywhere
 
 my $records = records();
 like($records, qr/a_old.*created partition/s, 'there is something to keep');
-my ($result, undef, $messages) = run_sql($node, q(ALTER EXTENSION ppm UPDATE TO '1.0.1'));
+my ($result, undef, $messages) = run_sql($node, q(ALTER EXTENSION ppm UPDATE TO '1.1.1'));
 is($result, 3, 'an update needs the new library');
 like($messages, $is_refused, 'which it says');
-is(version(), '1.0.0', 'and does nothing');
+is(version(), '1.1.0', 'and does nothing');
 $node->safe_psql('postgres', 'CREATE DATABASE new');
-(undef, undef, $messages) = run_sql($node, "\\c new\nCREATE EXTENSION ppm VERSION '1.0.1'");
+(undef, undef, $messages) = run_sql($node, "\\c new\nCREATE EXTENSION ppm VERSION '1.1.1'");
 like($messages, $is_refused, 'so does a new database');
 is($node->safe_psql('postgres', 'CALL ppm.run_all(); SELECT count(*) FROM ppm.check()'), '0', 'what was there goes on');
 
@@ -165,14 +165,14 @@ is(partitions_of($node, 'a'), '16 17 18 19', 'of what there was to do');
 #
 
 $records = records();
-$node->safe_psql('postgres', q(ALTER EXTENSION ppm UPDATE TO '1.0.1'));
-is(version(), '1.0.1', 'with the new library it can be updated');
+$node->safe_psql('postgres', q(ALTER EXTENSION ppm UPDATE TO '1.1.1'));
+is(version(), '1.1.1', 'with the new library it can be updated');
 is(records(), $records, 'all that was configured and done is still there');
 is($node->safe_psql('postgres', q(UPDATE ppm.config SET note = 'new'; SELECT ppm.is_valid('a'), count(*) > 0 FROM ppm.failures)), 't|t', 'and what is new');
 is($node->safe_psql('postgres', q(SET ppm.work_date = '2026-03-18'; CALL ppm.run_all(); SELECT count(*) FROM ppm.check())), '0', 'it goes on');
 is(partitions_of($node, 'a'), '17 18 19 20', 'to the next day');
 is($node->safe_psql('postgres', 'SELECT note FROM a_old'), 'kept', 'with all rows');
-is($node->safe_psql('new', q(CREATE EXTENSION ppm VERSION '1.0.1'; CALL ppm.run_all(); SELECT count(*) FROM ppm.check())), '0', 'a new database can have it, too');
+is($node->safe_psql('new', q(CREATE EXTENSION ppm VERSION '1.1.1'; CALL ppm.run_all(); SELECT count(*) FROM ppm.check())), '0', 'a new database can have it, too');
 is_refused_everywhere($session, 'a session with the old library');
 $session->quit;
 

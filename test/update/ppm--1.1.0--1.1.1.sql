@@ -1,4 +1,4 @@
-\echo Use "ALTER EXTENSION ppm UPDATE TO '1.0.1'" to load this file. \quit
+\echo Use "ALTER EXTENSION ppm UPDATE TO '1.1.1'" to load this file. \quit
 
 -- What an update may look like, for test/t/190_update.pl.
 

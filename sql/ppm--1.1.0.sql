@@ -1,0 +1,319 @@
+\echo Use "CREATE EXTENSION ppm" to load this file. \quit
+
+-- Created here rather than by the control file, so that it cannot be somebody else's schema: the owner of a schema may drop
+-- what is in it.
+CREATE SCHEMA ppm;
+COMMENT ON SCHEMA ppm IS 'ppm: RANGE partitions managed from inside the database';
+
+--
+-- Configuration
+--
+
+CREATE TYPE ppm.partition_interval AS ENUM ('daily', 'weekly', 'monthly', 'quarterly', 'yearly');
+COMMENT ON TYPE ppm.partition_interval IS 'how much time one partition holds; weeks are ISO weeks, from Monday';
+
+CREATE TYPE ppm.cleanup_policy AS ENUM ('detach', 'drop');
+COMMENT ON TYPE ppm.cleanup_policy IS
+    'what becomes of an outdated partition: it is detached and kept as a table, or detached and dropped for ever';
+
+CREATE TABLE ppm.config (
+    schema_name name NOT NULL DEFAULT 'public',
+    table_name name NOT NULL,
+    partition_key name,
+    interval ppm.partition_interval NOT NULL,
+    pre_provisioned integer NOT NULL,
+    retention integer,
+    cleanup_policy ppm.cleanup_policy NOT NULL DEFAULT 'detach',
+    timezone text NOT NULL DEFAULT 'UTC',
+    partition_options text[],
+    CONSTRAINT config_pkey PRIMARY KEY (schema_name, table_name),
+    CONSTRAINT config_pre_provisioned_check CHECK (pre_provisioned BETWEEN 1 AND 1000),
+    CONSTRAINT config_retention_check CHECK (retention BETWEEN 1 AND 10000),
+    CONSTRAINT config_partition_options_check
+        CHECK (pg_catalog.array_position(partition_options, NULL) IS NULL AND pg_catalog.array_ndims(partition_options) = 1)
+);
+SELECT pg_catalog.pg_extension_config_dump('ppm.config', '');
+
+COMMENT ON TABLE ppm.config IS 'the partitioned tables that ppm manages, one row each';
+COMMENT ON COLUMN ppm.config.schema_name IS 'the schema of the partitioned table';
+COMMENT ON COLUMN ppm.config.table_name IS 'the name of the partitioned table';
+COMMENT ON COLUMN ppm.config.partition_key IS
+    'the column that the table must be partitioned by; null: whichever it is';
+COMMENT ON COLUMN ppm.config.interval IS 'how much time one partition holds';
+COMMENT ON COLUMN ppm.config.pre_provisioned IS
+    'how many partitions there must be after the current one, 1 to 1000';
+COMMENT ON COLUMN ppm.config.retention IS
+    'how many partitions there must be before the current one, 1 to 10000; older ones are outdated; null: none is ever outdated';
+COMMENT ON COLUMN ppm.config.cleanup_policy IS 'what becomes of outdated partitions';
+COMMENT ON COLUMN ppm.config.timezone IS
+    'the time zone whose midnights the partitions begin at, where the key is a timestamptz or uuid, and whose date is today';
+COMMENT ON COLUMN ppm.config.partition_options IS
+    'the storage parameters of new partitions, each name=value or toast.name=value';
+COMMENT ON CONSTRAINT config_pkey ON ppm.config IS 'a table is configured once';
+COMMENT ON CONSTRAINT config_pre_provisioned_check ON ppm.config IS 'there is always a next partition';
+COMMENT ON CONSTRAINT config_partition_options_check ON ppm.config IS 'a list of options without a null';
+COMMENT ON CONSTRAINT config_retention_check ON ppm.config IS 'to keep everything, retention is null';
+
+CREATE FUNCTION ppm.configuration_written() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_configuration_written'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.configuration_written() IS
+    'requires the rights of the configured table''s owner and warns of what the catalog contradicts';
+
+CREATE TRIGGER configuration_written AFTER INSERT OR UPDATE OR DELETE ON ppm.config
+    FOR EACH ROW EXECUTE FUNCTION ppm.configuration_written();
+COMMENT ON TRIGGER configuration_written ON ppm.config IS
+    'requires the rights of the configured table''s owner and warns of what the catalog contradicts';
+
+--
+-- What was detached
+--
+
+-- Written by ppm as the owner of this table, whoever calls: nobody else needs, or should be given, a privilege to change it.
+CREATE TABLE ppm.detached (
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    detached name NOT NULL,
+    relation oid NOT NULL,
+    lower_bound timestamp NOT NULL,
+    upper_bound timestamp NOT NULL,
+    cleanup_policy ppm.cleanup_policy NOT NULL,
+    detached_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    parent oid NOT NULL,
+    detached_schema name NOT NULL,
+    lower_value text NOT NULL,
+    upper_value text NOT NULL,
+    version text,
+    CONSTRAINT detached_pkey PRIMARY KEY (relation)
+);
+COMMENT ON TABLE ppm.detached IS 'what ppm detached, or is detaching, and has not dropped';
+COMMENT ON COLUMN ppm.detached.schema_name IS 'the schema of the table that it was a partition of';
+COMMENT ON COLUMN ppm.detached.table_name IS 'the name of the table that it was a partition of';
+COMMENT ON COLUMN ppm.detached.detached IS 'its name';
+COMMENT ON COLUMN ppm.detached.relation IS 'its OID';
+COMMENT ON COLUMN ppm.detached.lower_bound IS 'its lower bound as civil time in the time zone of its parent';
+COMMENT ON COLUMN ppm.detached.upper_bound IS 'its upper bound as civil time in the time zone of its parent';
+COMMENT ON COLUMN ppm.detached.cleanup_policy IS
+    'what becomes of it: kept, and attached again if its parent''s window reaches it, or dropped';
+COMMENT ON COLUMN ppm.detached.detached_at IS 'when it was set out to be detached';
+COMMENT ON COLUMN ppm.detached.parent IS 'the OID of the table that it was a partition of';
+COMMENT ON COLUMN ppm.detached.detached_schema IS 'its schema';
+COMMENT ON COLUMN ppm.detached.lower_value IS 'its lower bound as the partition key has it, or MINVALUE';
+COMMENT ON COLUMN ppm.detached.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE';
+COMMENT ON COLUMN ppm.detached.version IS
+    'what ppm left behind: OID and xmin of the rows in pg_class of the table and of its partitions; it is dropped only while they are so; null: it is not known that ppm detached it';
+COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'a table is detached once';
+
+--
+-- What was done
+--
+
+-- Written by ppm as the owner of these, too.
+CREATE SEQUENCE ppm.run_id;
+COMMENT ON SEQUENCE ppm.run_id IS 'numbers the calls of the procedures';
+
+CREATE TABLE ppm.history (
+    run_id bigint NOT NULL,
+    at timestamptz NOT NULL,
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    partition name,
+    action text NOT NULL,
+    lower_bound timestamp,
+    upper_bound timestamp,
+    outcome text NOT NULL,
+    sqlstate text,
+    message text NOT NULL,
+    duration interval NOT NULL,
+    executed_by name NOT NULL,
+    CONSTRAINT history_outcome_check CHECK (outcome IN ('ok', 'failed'))
+);
+-- So that it can be pruned where all tables are published.
+ALTER TABLE ppm.history REPLICA IDENTITY FULL;
+CREATE INDEX history_at_idx ON ppm.history (at);
+CREATE INDEX history_partition_idx ON ppm.history (schema_name, table_name, partition, at);
+SELECT pg_catalog.pg_extension_config_dump('ppm.run_id', '');
+SELECT pg_catalog.pg_extension_config_dump('ppm.history', '');
+
+COMMENT ON TABLE ppm.history IS 'what ppm did and what it could not do';
+COMMENT ON COLUMN ppm.history.run_id IS 'which call it was: the same for all that one call did';
+COMMENT ON COLUMN ppm.history.at IS 'when it was done, or had failed';
+COMMENT ON COLUMN ppm.history.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.history.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.history.partition IS 'the partition; null: it is about the table';
+COMMENT ON COLUMN ppm.history.action IS
+    'create, attach, finalize, detach or drop; or for a failure of none of these, provision, cleanup or check';
+COMMENT ON COLUMN ppm.history.lower_bound IS 'the partition''s lower bound as civil time in the time zone of its parent';
+COMMENT ON COLUMN ppm.history.upper_bound IS 'the partition''s upper bound as civil time in the time zone of its parent';
+COMMENT ON COLUMN ppm.history.outcome IS 'ok or failed';
+COMMENT ON COLUMN ppm.history.sqlstate IS 'the error''s code; null where all went well';
+COMMENT ON COLUMN ppm.history.message IS 'the message';
+COMMENT ON COLUMN ppm.history.duration IS 'how long it took, with its waits';
+COMMENT ON COLUMN ppm.history.executed_by IS 'the role that called';
+COMMENT ON CONSTRAINT history_outcome_check ON ppm.history IS 'it is done or it is not';
+COMMENT ON INDEX ppm.history_at_idx IS 'to forget what is old';
+COMMENT ON INDEX ppm.history_partition_idx IS 'to find what became of a partition';
+
+CREATE TABLE ppm.last_run (
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    run_id bigint NOT NULL,
+    at timestamptz NOT NULL,
+    procedure text NOT NULL,
+    outcome text NOT NULL,
+    CONSTRAINT last_run_pkey PRIMARY KEY (schema_name, table_name, procedure),
+    CONSTRAINT last_run_procedure_check CHECK (procedure IN ('provision', 'cleanup')),
+    CONSTRAINT last_run_outcome_check CHECK (outcome IN ('ok', 'failed'))
+);
+COMMENT ON TABLE ppm.last_run IS 'when ppm was last called for each configured table, also if there was nothing to do';
+COMMENT ON COLUMN ppm.last_run.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.last_run.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.last_run.run_id IS 'which call it was';
+COMMENT ON COLUMN ppm.last_run.at IS 'when it ended';
+COMMENT ON COLUMN ppm.last_run.procedure IS 'provision or cleanup; a call of run_all is both';
+COMMENT ON COLUMN ppm.last_run.outcome IS 'ok; or failed, if there was any failure with this table';
+COMMENT ON CONSTRAINT last_run_pkey ON ppm.last_run IS 'a table''s last call is one';
+COMMENT ON CONSTRAINT last_run_procedure_check ON ppm.last_run IS 'so that provision does not hide that cleanup failed';
+COMMENT ON CONSTRAINT last_run_outcome_check ON ppm.last_run IS 'all went well or it did not';
+
+--
+-- Reading
+--
+
+CREATE FUNCTION ppm.validate(parent regclass DEFAULT NULL)
+    RETURNS TABLE (schema_name name, table_name name, partition name, severity text, code text, detail text, hint text)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_validate'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.validate(regclass) IS
+    'what of the configuration the catalog contradicts, for one configured table or all of them; no row: nothing';
+
+CREATE FUNCTION ppm.check(parent regclass DEFAULT NULL)
+    RETURNS TABLE (schema_name name, table_name name, partition name, severity text, code text, detail text, hint text)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_check'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.check(regclass) IS
+    'what of the configuration and of the partitions is not as it should be, for one configured table or all of them; no row: nothing';
+
+CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
+    RETURNS TABLE (step integer, schema_name name, table_name name, action text, partition name,
+                   lower_bound timestamp, upper_bound timestamp, statement text)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_plan'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.plan(regclass) IS
+    'what would be done now, in order, for one configured table or all of them; changes nothing';
+
+CREATE FUNCTION ppm.partition_states()
+    RETURNS TABLE (schema_name name, table_name name, partition name, lower_bound timestamp, upper_bound timestamp,
+                   state text, relation oid)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_partition_states'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.partition_states() IS 'what the view ppm.partitions is made of';
+
+CREATE FUNCTION ppm.table_states()
+    RETURNS TABLE (schema_name name, table_name name, "interval" text, covered_until timestamp, runway interval,
+                   partitions integer, outdated integer, errors integer, warnings integer, relation oid)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_table_states'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.table_states() IS 'what the view ppm.status is made of';
+
+-- Stable, so that a query of the views that leaves the sizes out does not pay for them.
+CREATE FUNCTION ppm.total_bytes(relation oid) RETURNS bigint
+    LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'ppm_total_bytes';
+COMMENT ON FUNCTION ppm.total_bytes(oid) IS
+    'the size of a table with its indexes and its TOAST table, and of all its partitions; null where somebody has one of them locked';
+
+CREATE VIEW ppm.partitions AS
+    SELECT p.schema_name, p.table_name, p.partition, p.lower_bound, p.upper_bound, p.state,
+           ppm.total_bytes(p.relation) AS total_bytes,
+           -- Until the first VACUUM or ANALYZE only the statistics know.
+           CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint
+                ELSE pg_catalog.pg_stat_get_live_tuples(c.oid) END AS estimated_rows
+    FROM ppm.partition_states() AS p
+    LEFT JOIN pg_catalog.pg_class AS c ON c.oid = p.relation;
+COMMENT ON VIEW ppm.partitions IS 'the partitions of each configured table';
+COMMENT ON COLUMN ppm.partitions.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.partitions.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.partitions.partition IS 'the name of the partition';
+COMMENT ON COLUMN ppm.partitions.lower_bound IS
+    'its lower bound as civil time in the time zone of its parent; null for the default partition';
+COMMENT ON COLUMN ppm.partitions.upper_bound IS
+    'its upper bound as civil time in the time zone of its parent; null for the default partition';
+COMMENT ON COLUMN ppm.partitions.state IS
+    'retained, current, upcoming, outdated, surplus, off_grid, default or pending_detach';
+COMMENT ON COLUMN ppm.partitions.total_bytes IS
+    'its size with its indexes and its TOAST table; null where somebody has it locked';
+COMMENT ON COLUMN ppm.partitions.estimated_rows IS 'about how many rows it has';
+
+CREATE VIEW ppm.status AS
+    SELECT t.schema_name, t.table_name, t."interval"::ppm.partition_interval AS "interval", t.covered_until, t.runway,
+           t.partitions, t.outdated,
+           (SELECT CASE WHEN pg_catalog.count(s.bytes) = pg_catalog.count(*) THEN coalesce(pg_catalog.sum(s.bytes), 0)::bigint END
+            FROM (SELECT ppm.total_bytes(i.inhrelid) AS bytes
+                  FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = t.relation) AS s) AS total_bytes,
+           t.errors, t.warnings,
+           (SELECT pg_catalog.max(r.at) FROM ppm.last_run AS r
+            WHERE r.schema_name = t.schema_name AND r.table_name = t.table_name) AS last_run_at,
+           -- 'failed' comes before 'ok'.
+           (SELECT pg_catalog.min(r.outcome) FROM ppm.last_run AS r
+            WHERE r.schema_name = t.schema_name AND r.table_name = t.table_name) AS last_outcome,
+           t.errors = 0 AS healthy
+    FROM ppm.table_states() AS t;
+COMMENT ON VIEW ppm.status IS 'how each configured table is; made for monitoring';
+COMMENT ON COLUMN ppm.status.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.status.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.status."interval" IS 'how much time one partition holds';
+COMMENT ON COLUMN ppm.status.covered_until IS
+    'until when there are partitions without a hole, from now on, as civil time in the time zone of the table; null: there is none for now';
+COMMENT ON COLUMN ppm.status.runway IS
+    'how long inserts of the current time go on finding a partition, the default partition aside; null: for ever (covered_until is infinity), or the configuration is not valid';
+COMMENT ON COLUMN ppm.status.partitions IS 'how many partitions there are, the default partition included';
+COMMENT ON COLUMN ppm.status.outdated IS 'how many of them are outdated';
+COMMENT ON COLUMN ppm.status.total_bytes IS 'their size with their indexes and their TOAST tables; null where somebody has one of them locked';
+COMMENT ON COLUMN ppm.status.errors IS
+    'how many errors ppm.check() has for the table, as far as that can be told without looking into its partitions';
+COMMENT ON COLUMN ppm.status.warnings IS 'how many warnings ppm.check() has for the table';
+COMMENT ON COLUMN ppm.status.last_run_at IS 'when ppm was last called for it';
+COMMENT ON COLUMN ppm.status.last_outcome IS 'how that went: ok; or failed, if the last provision or the last cleanup did';
+COMMENT ON COLUMN ppm.status.healthy IS 'whether there is no error';
+
+--
+-- Doing
+--
+
+-- A procedure with a SET clause could not commit: it pins its search_path itself.
+CREATE PROCEDURE ppm.provision(parent regclass DEFAULT NULL)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_provision';
+COMMENT ON PROCEDURE ppm.provision(regclass) IS
+    'creates the missing partitions of one configured table or all of them';
+
+CREATE PROCEDURE ppm.cleanup(parent regclass DEFAULT NULL)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_cleanup';
+COMMENT ON PROCEDURE ppm.cleanup(regclass) IS
+    'removes the outdated partitions, and the empty surplus ones, of one configured table or all of them';
+
+CREATE PROCEDURE ppm.run_all(parent regclass DEFAULT NULL)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_run_all';
+COMMENT ON PROCEDURE ppm.run_all(regclass) IS
+    'creates what is missing, removes what is outdated, then checks, for one configured table or all of them';
+
+--
+-- UUIDv7
+--
+
+CREATE FUNCTION ppm.uuidv7_lower_bound(instant timestamptz) RETURNS uuid
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_uuidv7_lower_bound';
+COMMENT ON FUNCTION ppm.uuidv7_lower_bound(timestamptz) IS
+    'the smallest UUIDv7 of the millisecond, to compare a UUIDv7 column with a time';
+
+CREATE FUNCTION ppm.uuidv7_timestamp(uuid uuid) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_uuidv7_timestamp';
+COMMENT ON FUNCTION ppm.uuidv7_timestamp(uuid) IS 'the time in a UUIDv7; null for any other UUID';
+
+--
+-- Rights: nobody's but those that are granted
+--
+
+REVOKE ALL ON TYPE ppm.partition_interval, ppm.cleanup_policy FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA ppm FROM PUBLIC;
+GRANT USAGE ON SCHEMA ppm TO PUBLIC;
+GRANT EXECUTE ON FUNCTION ppm.uuidv7_lower_bound(timestamptz), ppm.uuidv7_timestamp(uuid) TO PUBLIC;
