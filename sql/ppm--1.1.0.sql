@@ -65,6 +65,25 @@ CREATE TRIGGER configuration_written AFTER INSERT OR UPDATE OR DELETE ON ppm.con
 COMMENT ON TRIGGER configuration_written ON ppm.config IS
     'requires the rights of the configured table''s owner and warns of what the catalog contradicts';
 
+-- Written by ppm as the owner of this table. Not dumped: a restore writes the rows of ppm.config, and tables have other OIDs there.
+CREATE TABLE ppm.configured_relations (
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    relation oid NOT NULL,
+    confirmed_by name NOT NULL,
+    confirmed_at timestamptz NOT NULL,
+    CONSTRAINT configured_relations_pkey PRIMARY KEY (schema_name, table_name)
+);
+COMMENT ON TABLE ppm.configured_relations IS
+    'which relation each row of ppm.config meant when it was written: a later one of the same name is not managed until the row is written again';
+COMMENT ON COLUMN ppm.configured_relations.schema_name IS 'the schema_name of the row';
+COMMENT ON COLUMN ppm.configured_relations.table_name IS 'the table_name of the row';
+COMMENT ON COLUMN ppm.configured_relations.relation IS 'the OID of the relation of that name';
+COMMENT ON COLUMN ppm.configured_relations.confirmed_by IS
+    'the role that wrote the row, or that called ppm first for a row of which nothing was known';
+COMMENT ON COLUMN ppm.configured_relations.confirmed_at IS 'when it did';
+COMMENT ON CONSTRAINT configured_relations_pkey ON ppm.configured_relations IS 'a row means one relation';
+
 --
 -- What was detached
 --
@@ -175,6 +194,104 @@ COMMENT ON COLUMN ppm.last_run.outcome IS 'ok; or failed, if there was any failu
 COMMENT ON CONSTRAINT last_run_pkey ON ppm.last_run IS 'a table''s last call is one';
 COMMENT ON CONSTRAINT last_run_procedure_check ON ppm.last_run IS 'so that provision does not hide that cleanup failed';
 COMMENT ON CONSTRAINT last_run_outcome_check ON ppm.last_run IS 'all went well or it did not';
+
+--
+-- What ppm's tables are kept from
+--
+
+-- They are about this database: what logical replication brings from the tables of another one is left out. PostgreSQL fires triggers
+-- for that only if they are ENABLE ALWAYS.
+CREATE FUNCTION ppm.skip_replicated() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_skip_replicated'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.skip_replicated() IS 'leaves out what logical replication applies to a table of ppm''s';
+
+CREATE FUNCTION ppm.refuse_truncate() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_refuse_truncate'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.refuse_truncate() IS 'refuses a TRUNCATE, which no trigger of the rows would see';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.config
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.config
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.config
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.config
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.config
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.config IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.config IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.config IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.config IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.configured_relations
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.configured_relations
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.configured_relations
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.configured_relations
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.configured_relations
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.configured_relations IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.configured_relations IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.configured_relations IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.configured_relations IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.detached
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.detached
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.detached
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.detached
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.detached
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.detached IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.detached IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.detached IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.detached IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.history
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.history
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.history
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+ALTER TABLE ppm.history
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back;
+COMMENT ON TRIGGER skip_replicated ON ppm.history IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.history IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.history IS 'puts the rows back after a TRUNCATE that logical replication applies';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.last_run
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.last_run
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.last_run
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+ALTER TABLE ppm.last_run
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back;
+COMMENT ON TRIGGER skip_replicated ON ppm.last_run IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.last_run IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.last_run IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 --
 -- Reading

@@ -2,7 +2,7 @@
 #include "core/configuration.hpp"
 
 #include "core/text.hpp"
-#include "pg/catalog.hpp"
+#include "pg/configured_relations.hpp"
 #include "pg/partition_options.hpp"
 #include "pg/report.hpp"
 #include "pg/rights.hpp"
@@ -29,7 +29,8 @@ TableName table_name_in(HeapTuple row, TupleDesc descriptor) {
 
 // Writing a row needs the rights of the table's owner, because it has ppm change that table; where
 // there is no such table, nobody but a superuser may say what happens to one that is yet to come.
-void require_rights_over(const TableName& name) {
+// Returns the table whose owner's rights these were, if there is one.
+std::optional<Oid> require_rights_over(const TableName& name) {
     const Oid relation = ppm::call([&] {
         return get_relname_relid(name.table_name.c_str(),
                                  get_namespace_oid(name.schema_name.c_str(), true));
@@ -41,6 +42,50 @@ void require_rights_over(const TableName& name) {
                             "must be superuser to configure a table that does not exist",
                             "There is no table " + ppm::in_quotes(name.qualified()) + ".",
                             "Create the table first."};
+    return OidIsValid(relation) ? std::optional{relation} : std::nullopt;
+}
+
+// A row that is there already is also in the hands of whoever owns the table that it was written
+// for, if that bears another name now: he may have the row follow it, or delete it.
+void require_rights_over_row(const TableName& name) {
+    const auto meant = ppm::configured_relation(name);
+    const bool is_mine =
+        meant && ppm::call([&] {
+            return get_rel_relkind(*meant) != '\0' && ppm::is_owner(*meant, GetUserId());
+        });
+    if (!is_mine)
+        require_rights_over(name);
+}
+
+// An UPDATE of many rows may do this to one that nobody thought of.
+void warn_if_replaced(const TableName& name, Oid relation) {
+    const auto before = ppm::configured_relation(name);
+    if (!before || *before == relation)
+        return;
+    const std::string table = ppm::in_quotes(name.qualified());
+    ppm::call([&] {
+        ereport(
+            WARNING,
+            (errcode(ERRCODE_WARNING),
+             errmsg("the configuration of table %s is now that of another table", table.c_str()),
+             errdetail("It was that of the relation with OID %u, and is that of the relation "
+                       "with OID %u from now on.",
+                       *before, relation),
+             errhint("If that is not meant, delete its row from ppm.config.")));
+    });
+}
+
+// From now on the row means the relation of its name, and none that comes to bear the name later.
+void remember(const TableName& name, const std::optional<TableName>& before) {
+    const auto relation = require_rights_over(name);
+    if (before && *before != name)
+        ppm::forget_configured_relation(*before);
+    // What is known stays: a new table of the name will not be the one that was meant.
+    if (!relation)
+        return;
+    if (before == name)
+        warn_if_replaced(name, *relation);
+    ppm::record_configured_relation(name, *relation);
 }
 
 bool is_our_trigger(FunctionCallInfo fcinfo) {
@@ -87,15 +132,19 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         const TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
         const ppm::SpiConnection spi{false};
 
-        require_rights_over(table_name_in(trigger->tg_trigtuple, descriptor));
-        if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+        const TableName old_or_only = table_name_in(trigger->tg_trigtuple, descriptor);
+        if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
+            remember(old_or_only, std::nullopt);
+            inspect(old_or_only);
             return Datum{};
-
-        const bool updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
-        const TableName name =
-            table_name_in(updated ? trigger->tg_newtuple : trigger->tg_trigtuple, descriptor);
-        if (updated)
-            require_rights_over(name);
+        }
+        require_rights_over_row(old_or_only);
+        if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event)) {
+            ppm::forget_configured_relation(old_or_only);
+            return Datum{};
+        }
+        const TableName name = table_name_in(trigger->tg_newtuple, descriptor);
+        remember(name, old_or_only);
         inspect(name);
         return Datum{};
     });

@@ -15,6 +15,7 @@ struct Kind {
 // In the order of the enumeration.
 constexpr std::array kinds{
     Kind{AnomalyCode::table_missing, "table_missing", Severity::error},
+    Kind{AnomalyCode::table_replaced, "table_replaced", Severity::error},
     Kind{AnomalyCode::not_partitioned, "not_partitioned", Severity::error},
     Kind{AnomalyCode::temporary_table, "temporary_table", Severity::error},
     Kind{AnomalyCode::unsupported_strategy, "unsupported_strategy", Severity::error},

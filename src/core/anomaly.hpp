@@ -11,6 +11,7 @@ enum class Severity { error, warning };
 // The names of these are the `code` of a row, and stable.
 enum class AnomalyCode {
     table_missing,
+    table_replaced,
     not_partitioned,
     temporary_table,
     unsupported_strategy,

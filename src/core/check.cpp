@@ -363,10 +363,8 @@ class Checking {
 
     // `CALL ppm.cleanup('public.orders');`
     std::string call_of(const char* procedure) const {
-        std::string literal;
-        for (const char c : sql_name(parent_.configuration))
-            literal += c == '\'' ? std::string{"''"} : std::string{c};
-        return "CALL ppm." + std::string{procedure} + "('" + literal + "');";
+        return "CALL ppm." + std::string{procedure} + "(" +
+               in_single_quotes(sql_name(parent_.configuration)) + ");";
     }
 
     const Parent& parent_;

@@ -55,6 +55,59 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
     return std::nullopt;
 }
 
+// Of the row of ppm.config.
+std::string update_of(const Configuration& configuration, const std::string& assignments) {
+    return "UPDATE ppm.config SET " + assignments +
+           " WHERE schema_name = " + in_single_quotes(configuration.schema_name) +
+           " AND table_name = " + in_single_quotes(configuration.table_name) + ";";
+}
+
+std::string update_to(const Configuration& configuration, const TableName& name) {
+    return update_of(configuration, "schema_name = " + in_single_quotes(name.schema_name) +
+                                        ", table_name = " + in_single_quotes(name.table_name));
+}
+
+Anomaly table_missing(const Parent& parent) {
+    const Configuration& configuration = parent.configuration;
+    const std::string detail =
+        "Table " + in_quotes(configuration.qualified_name()) + " does not exist";
+    if (!parent.configured || !parent.configured->present_name)
+        return {AnomalyCode::table_missing,
+                {},
+                detail + ".",
+                "Create the table, or delete its row from ppm.config."};
+    const TableName& name = *parent.configured->present_name;
+    return {AnomalyCode::table_missing,
+            {},
+            detail + " any more: it was renamed to " + in_quotes(name.qualified()) + ".",
+            "If that table is to be managed: " + update_to(configuration, name) +
+                " If not, delete the row from ppm.config."};
+}
+
+// The row was written for another table: nobody has said what is to become of this one's rows.
+Anomaly table_replaced(const Parent& parent) {
+    const Configuration& configuration = parent.configuration;
+    const ConfiguredRelation& meant = *parent.configured;
+    const auto& name = meant.present_name;
+    return {
+        AnomalyCode::table_replaced,
+        {},
+        "Table " + in_quotes(configuration.qualified_name()) + " has OID " +
+            std::to_string(parent.table->relation) +
+            ", but its row in ppm.config was written for OID " + std::to_string(meant.relation) +
+            ", by " + in_quotes(meant.confirmed_by) + " at " + meant.confirmed_at +
+            ". That relation " +
+            (name ? "is named " + in_quotes(name->qualified()) + " now." : "was dropped."),
+        "If this table is to be managed: " + update_of(configuration, "table_name = table_name") +
+            (name ? " If the other one: " + update_to(configuration, *name) + " If neither"
+                  : " If not") +
+            ", delete the row from ppm.config."};
+}
+
+bool is_replaced(const Parent& parent) {
+    return parent.configured && parent.configured->relation != parent.table->relation;
+}
+
 }  // namespace
 
 std::vector<Anomaly> validate(const Parent& parent) {
@@ -62,11 +115,9 @@ std::vector<Anomaly> validate(const Parent& parent) {
     std::vector<Anomaly> anomalies;
 
     if (!parent.table)
-        anomalies.push_back(
-            {AnomalyCode::table_missing,
-             {},
-             "Table " + in_quotes(configuration.qualified_name()) + " does not exist.",
-             "Create the table, or delete its row from ppm.config."});
+        anomalies.push_back(table_missing(parent));
+    else if (is_replaced(parent))
+        anomalies.push_back(table_replaced(parent));
     else if (auto anomaly = key_anomaly(configuration, *parent.table))
         anomalies.push_back(*std::move(anomaly));
 

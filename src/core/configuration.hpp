@@ -60,6 +60,16 @@ struct Table {
     bool is_temporary = false;        // of one session
 };
 
+// The relation that a row of ppm.config meant when it was written: ppm.configured_relations has it.
+struct ConfiguredRelation {
+    RelationId relation;
+    std::string confirmed_by;               // who wrote the row
+    std::string confirmed_at;               // a time, for people to read
+    std::optional<TableName> present_name;  // none: it was dropped
+
+    bool operator==(const ConfiguredRelation&) const = default;
+};
+
 // In what a partition is not like its parent: an owner, a tablespace, a replica identity, an index.
 struct Difference {
     AnomalyCode code;
@@ -97,6 +107,8 @@ struct Parent {
     std::optional<Partition> default_partition;
     std::vector<DetachedPartition> detached;  // by lower bound
     bool ledger_is_stale;  // ppm.detached has entries that the catalog contradicts
+    // None: not known, because the row was written when nobody remembered.
+    std::optional<ConfiguredRelation> configured = {};
 };
 
 // What of the configuration contradicts the catalog. Empty: the parent can be managed.

@@ -1,6 +1,7 @@
 #include "pg/catalog.hpp"
 
 #include "core/text.hpp"
+#include "pg/configured_relations.hpp"
 #include "pg/ledger.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/scope.hpp"
@@ -115,6 +116,7 @@ std::vector<ManagedParent> read(std::optional<Oid> relation,
         managed.parent.timezone_known = managed.zone.has_value();
         parents.push_back(std::move(managed));
     }
+    read_configured_relations(parents);
     return parents;
 }
 
@@ -128,6 +130,16 @@ void add_partition(Parent& parent, const Rows& rows, std::size_t row) {
     }
     partition.bounds = *bounds;
     parent.partitions.push_back(std::move(partition));
+}
+
+// Whether the row still says the same of the same relation. That its owner has written it again
+// changes nothing.
+bool means_the_same(const Parent& now, const Parent& before) {
+    const auto relation_of = [](const auto& of) {
+        return of ? std::optional{of->relation} : std::nullopt;
+    };
+    return relation_of(now.table) == relation_of(before.table) &&
+           relation_of(now.configured) == relation_of(before.configured);
 }
 
 }  // namespace
@@ -154,7 +166,7 @@ std::optional<ManagedParent> read_parent(const TableName& name) {
 void require_same_configuration(const Parent& parent) {
     const Configuration& before = parent.configuration;
     const auto now = read_parent(before.name());
-    if (!now || now->parent.configuration != before)
+    if (!now || now->parent.configuration != before || !means_the_same(now->parent, parent))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(before.qualified_name()) +
                            " was changed meanwhile",

@@ -35,6 +35,7 @@ extern "C" {
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/reloptions.h"
@@ -65,6 +66,8 @@ extern "C" {
 #include "pgstat.h"
 #include "pgtime.h"
 #include "postmaster/bgworker.h"
+#include "replication/logicalworker.h"
+#include "replication/origin.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -85,6 +88,7 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
+#include "utils/queryenvironment.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
@@ -174,6 +178,15 @@ inline shm_mq_result send(shm_mq_handle* queue, Size size, const void* data) {
     return shm_mq_send(queue, size, data, false, true);
 #else
     return shm_mq_send(queue, size, data, false);
+#endif
+}
+
+// Where what this session writes was written first: 0 unless it replays another server's changes.
+inline auto replication_origin() {
+#if PG_VERSION_NUM >= 190000
+    return replorigin_xact_state.origin;
+#else
+    return replorigin_session_origin;
 #endif
 }
 

@@ -1,7 +1,9 @@
 #include "pg/run.hpp"
 
 #include "pg/check.hpp"
+#include "pg/configured_relations.hpp"
 #include "pg/ledger.hpp"
+#include "pg/replication.hpp"
 #include "pg/rights.hpp"
 #include "pg/sqlstate.hpp"
 
@@ -32,6 +34,8 @@ class ParentRun {
     void run(const ManagedParent& managed) {
         history_.begin_action();
         assess(managed);
+        if (may_adopt(managed.parent))
+            session_.step([&] { adopt_relation(managed.parent); });
         if (!has_work(managed.parent))
             return;
 
@@ -55,6 +59,12 @@ class ParentRun {
 
   private:
     const std::vector<Action>& actions() const { return plan_.*task_.actions; }
+
+    // The caller has the rights that writing the row needs. In a read-only transaction what needs
+    // no work may succeed all the same.
+    bool may_adopt(const Parent& parent) const {
+        return failures_.empty() && !parent.configured && !XactReadOnly;
+    }
 
     // An obstacle may have been another call's work in progress: it is looked at again with that
     // call kept off.
@@ -285,6 +295,8 @@ bool Run::record(Body body) {
 void Run::prune() {
     record([&] { history_.prune_last_run(); });
     record([] { prune_detached(); });
+    record([] { prune_configured_relations(); });
+    record([] { keep_replication_out(); });
     bool more = false;
     const auto prune_some = [&] {
         const StatementTimeout timeout{statement_timeout()};

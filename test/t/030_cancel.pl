@@ -66,7 +66,8 @@ EOF
 	is(half_made($node), '', 'nothing is half-made');
 
 	# In a transaction block everything goes.
-	$node->safe_psql('postgres', 'DROP TABLE a; CREATE TABLE a (day date, note text) PARTITION BY RANGE (day)');
+	$node->safe_psql('postgres', q(DROP TABLE a; CREATE TABLE a (day date, note text) PARTITION BY RANGE (day);
+		UPDATE ppm.config SET table_name = table_name WHERE table_name = 'a'));
 	$call = start_sql($node, 'block', "$patience BEGIN; CALL ppm.provision(); COMMIT", on_error_stop => 0);
 	wait_until_waits($node, 'block', $type);
 	stop_session('pg_cancel_backend', 'block');

@@ -141,6 +141,64 @@ TEST(Validate, NamesBothKeysWhereTheyDiffer) {
               "\"created_at\".");
 }
 
+// As it is after `orders`, OID 7, was renamed to that, or dropped.
+template <typename Change>
+Anomaly anomaly_without_the_configured_one(std::optional<TableName> present_name, Change change) {
+    const auto anomalies = anomalies_after([&](Parent& parent) {
+        parent.configured = ConfiguredRelation{7, "bob", "2026-11-22 10:00:00 UTC", present_name};
+        change(parent);
+    });
+    EXPECT_EQ(anomalies.size(), 1U);
+    return anomalies.at(0);
+}
+
+TEST(Validate, AcceptsTheTableThatTheRowWasWrittenFor) {
+    EXPECT_EQ(
+        codes_after([](Parent& parent) {
+            parent.configured = ConfiguredRelation{parent.table->relation, "bob", "", TableName{}};
+        }),
+        Lines{});
+}
+
+TEST(Validate, ReportsATableThatTheRowWasNotWrittenForWhateverItIs) {
+    for (const auto change :
+         {be_a_plain_table, partition_by_list, partition_by_an_expression, configure_another_key}) {
+        const Anomaly anomaly = anomaly_without_the_configured_one(std::nullopt, change);
+        EXPECT_EQ(name_of(anomaly.code), "table_replaced");
+        EXPECT_EQ(severity_of(anomaly.code), Severity::error);
+    }
+}
+
+TEST(Validate, SaysWhatWasConfiguredByWhomAndHowToSayWhichIsMeant) {
+    const Anomaly dropped = anomaly_without_the_configured_one(std::nullopt, [](Parent&) {});
+    EXPECT_EQ(dropped.detail,
+              "Table \"public.orders\" has OID 1, but its row in ppm.config was written for OID 7, "
+              "by \"bob\" at 2026-11-22 10:00:00 UTC. That relation was dropped.");
+    EXPECT_EQ(dropped.hint,
+              "If this table is to be managed: UPDATE ppm.config SET table_name = table_name "
+              "WHERE schema_name = 'public' AND table_name = 'orders'; "
+              "If not, delete the row from ppm.config.");
+    const Anomaly renamed =
+        anomaly_without_the_configured_one(TableName{"o'r", "old"}, [](Parent&) {});
+    EXPECT_NE(renamed.detail.find("That relation is named \"o'r.old\" now."), std::string::npos)
+        << renamed.detail;
+    EXPECT_NE(renamed.hint.find("If the other one: UPDATE ppm.config SET schema_name = 'o''r', "
+                                "table_name = 'old' WHERE schema_name = 'public' AND table_name = "
+                                "'orders';"),
+              std::string::npos)
+        << renamed.hint;
+}
+
+TEST(Validate, SaysWhereAMissingTableWent) {
+    const Anomaly renamed = anomaly_without_the_configured_one(TableName{"s", "old"}, lose_table);
+    EXPECT_EQ(name_of(renamed.code), "table_missing");
+    EXPECT_NE(renamed.detail.find("it was renamed to \"s.old\""), std::string::npos);
+    EXPECT_NE(renamed.hint.find("SET schema_name = 's', table_name = 'old' WHERE"),
+              std::string::npos);
+    const Anomaly dropped = anomaly_without_the_configured_one(std::nullopt, lose_table);
+    EXPECT_EQ(dropped.detail, "Table \"public.orders\" does not exist.");
+}
+
 struct LongestTable {
     Interval interval;
     std::size_t bytes;  // leave room for the name of a partition in 63 bytes
