@@ -13,6 +13,7 @@ enum class AnomalyCode {
     table_missing,
     not_partitioned,
     temporary_table,
+    unsupported_table,
     unsupported_strategy,
     unsupported_key,
     unsupported_key_type,
