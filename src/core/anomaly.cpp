@@ -18,6 +18,7 @@ constexpr std::array kinds{
     Kind{AnomalyCode::table_replaced, "table_replaced", Severity::error},
     Kind{AnomalyCode::not_partitioned, "not_partitioned", Severity::error},
     Kind{AnomalyCode::temporary_table, "temporary_table", Severity::error},
+    Kind{AnomalyCode::unsupported_table, "unsupported_table", Severity::error},
     Kind{AnomalyCode::unsupported_strategy, "unsupported_strategy", Severity::error},
     Kind{AnomalyCode::unsupported_key, "unsupported_key", Severity::error},
     Kind{AnomalyCode::unsupported_key_type, "unsupported_key_type", Severity::error},

@@ -14,6 +14,7 @@ enum class AnomalyCode {
     table_replaced,
     not_partitioned,
     temporary_table,
+    unsupported_table,
     unsupported_strategy,
     unsupported_key,
     unsupported_key_type,

@@ -170,7 +170,7 @@ class Checking {
                 why = " Cleanup leaves it: by the real date it is not surplus.";
                 hint = "RESET ppm.work_date;";
             } else {
-                why = " Cleanup leaves it: it has rows, or is locked.";
+                why = " Cleanup leaves it: it has rows, is locked, or is no plain table.";
                 hint = "Remove the rows, or raise pre_provisioned in ppm.config.";
             }
         }

@@ -22,6 +22,16 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
             "Table " + name + " is temporary.",
             "Its partitions would be, too: make them in your session, and delete its row "
             "from ppm.config."};
+    if (!table.distributed.empty())
+        return Anomaly{AnomalyCode::unsupported_table,
+                       {},
+                       "Table " + in_quotes(table.distributed) +
+                           (table.distributed == configuration.qualified_name()
+                                ? ""
+                                : ", a partition of table " + name + ",") +
+                           " is distributed by Citus: its rows are not where ppm looks for them.",
+                       "ppm does not manage distributed tables: delete the row from ppm.config, or "
+                       "undistribute the table."};
     if (table.strategy == Strategy::other)
         return Anomaly{AnomalyCode::unsupported_strategy,
                        {},

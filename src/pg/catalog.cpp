@@ -2,6 +2,7 @@
 
 #include "core/text.hpp"
 #include "pg/configured_relations.hpp"
+#include "pg/distributed.hpp"
 #include "pg/ledger.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/scope.hpp"
@@ -53,6 +54,16 @@ enum ParentColumn {
     is_temporary,
 };
 
+// Each relation of $1 with all that it is a partition of, also where it is being detached.
+constexpr char distributed_query[] = R"(
+    WITH RECURSIVE above AS (
+        SELECT d AS distributed, d AS relation FROM unnest($1) AS d
+        UNION
+        SELECT a.distributed, i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.relation)
+    SELECT a.relation, n.nspname, r.relname
+    FROM above a JOIN pg_class r ON r.oid = a.distributed JOIN pg_namespace n ON n.oid = r.relnamespace
+    ORDER BY a.distributed <> a.relation, a.distributed)";
+
 constexpr char partitions_query[] = R"(
     SELECT i.inhparent, r.oid, n.nspname, r.relname, i.inhdetachpending, r.relpartbound
     FROM pg_inherits i
@@ -102,6 +113,30 @@ std::optional<Table> table_in(const Rows& rows, std::size_t row) {
     return table;
 }
 
+std::vector<Oid> all_distributed_relations() {
+    std::vector<Oid> relations;
+    const List* const list = call(distributed_relations);
+    for (int i = 0; i < list_length(list); ++i)
+        relations.push_back(list_nth_oid(list, i));
+    return relations;
+}
+
+// Finds out which parents are distributed, or have a partition that is, at any level.
+void read_distributed(std::vector<ManagedParent>& parents) {
+    const std::vector<Oid> relations = all_distributed_relations();
+    if (relations.empty())
+        return;
+    std::map<Oid, std::string> distributed;
+    const Rows rows = query(distributed_query, {oid_array_parameter(relations)});
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        distributed.emplace(rows.oid(row, 1),
+                            TableName{rows.string(row, 2), rows.string(row, 3)}.qualified());
+    for (ManagedParent& managed : parents)
+        if (auto& table = managed.parent.table)
+            if (const auto found = distributed.find(table->relation); found != distributed.end())
+                table->distributed = found->second;
+}
+
 std::vector<ManagedParent> read(std::optional<Oid> relation,
                                 const std::optional<std::string>& schema,
                                 const std::optional<std::string>& table) {
@@ -117,6 +152,7 @@ std::vector<ManagedParent> read(std::optional<Oid> relation,
         parents.push_back(std::move(managed));
     }
     read_configured_relations(parents);
+    read_distributed(parents);
     return parents;
 }
 
@@ -166,7 +202,8 @@ std::optional<ManagedParent> read_parent(const TableName& name) {
 void require_same_configuration(const Parent& parent) {
     const Configuration& before = parent.configuration;
     const auto now = read_parent(before.name());
-    if (!now || now->parent.configuration != before || !means_the_same(now->parent, parent))
+    if (!now || now->parent.configuration != before || !means_the_same(now->parent, parent) ||
+        !validate(now->parent).empty())
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(before.qualified_name()) +
                            " was changed meanwhile",

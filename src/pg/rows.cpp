@@ -1,30 +1,14 @@
 #include "pg/rows.hpp"
 
+#include "pg/distributed.hpp"
 #include "pg/guard.hpp"
 #include "pg/partition_bound.hpp"
+#include "pg/scan.hpp"
 #include "pg/tree.hpp"
 
 namespace ppm {
 
 namespace {
-
-// Looks for a row for which `matches`, a function without a destructor, is true, in one table with
-// rows of its own. May ereport.
-template <typename Matches>
-bool any_row(Relation table, Matches matches) {
-    const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-    TupleTableSlot* const slot = table_slot_create(table, nullptr);
-    const TableScanDesc scan = begin_scan(table, snapshot);
-    bool found = false;
-    while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
-        CHECK_FOR_INTERRUPTS();
-        found = matches(slot);
-    }
-    table_endscan(scan);
-    ExecDropSingleTupleTableSlot(slot);
-    UnregisterSnapshot(snapshot);
-    return found;
-}
 
 // Asks `look` about each table with rows of its own among the relation and all its partitions,
 // until it is true of one. Keeps its locks. May ereport.
@@ -67,9 +51,18 @@ bool is_foreign(Relation table) {
     return table->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
 }
 
+// Whether all rows of the table are in a heap of its own, so that a scan of it proves that there
+// are none. An access method that hands out heap's own routine is heap under another name. May
+// ereport.
+bool is_plain_heap(Relation table) {
+    return table->rd_rel->relkind == RELKIND_RELATION &&
+           table->rd_tableam == GetHeapamTableAmRoutine() &&
+           !list_member_oid(distributed_relations(), RelationGetRelid(table));
+}
+
 // May ereport.
 bool has_any_row(Relation table) {
-    return is_foreign(table) || any_row(table, [](TupleTableSlot*) { return true; });
+    return !is_plain_heap(table) || any_row(table, [](TupleTableSlot*) { return true; });
 }
 
 // Whether `matches` is true of the key of any row. May ereport.

@@ -9,8 +9,9 @@
 
 namespace ppm {
 
-// Whether the relation, or any partition of it, has a row that is visible now. A foreign table
-// counts as having rows: only its server knows. Takes ACCESS SHARE locks. Throws PostgresError.
+// Whether the relation, or any partition of it, has a row that is visible now. Whatever is not a
+// plain heap table counts as having rows: a foreign table, one of another access method, one that
+// Citus distributes. Takes ACCESS SHARE locks. Throws PostgresError.
 bool has_rows(Oid relation);
 
 // Whether it has one whose `column`, a key of type `type`, lies in `range`. Foreign tables are

@@ -1,5 +1,6 @@
 // Raises errors in every layer of the boundary and counts what they leave behind, for
-// test/t/001_boundary.pl.
+// test/t/001_boundary.pl; and a table access method whose rows a scan does not find, for
+// test/t/200_rows_elsewhere.pl.
 #include <malloc.h>
 
 #include "pg/guard.hpp"
@@ -19,6 +20,7 @@ PG_FUNCTION_INFO_V1(ppm_test_memory);
 PG_FUNCTION_INFO_V1(ppm_test_timeout);
 PG_FUNCTION_INFO_V1(ppm_test_late_timeout);
 PG_FUNCTION_INFO_V1(ppm_test_worker);
+PG_FUNCTION_INFO_V1(ppm_test_hiding_heap);
 }
 
 namespace {
@@ -254,4 +256,13 @@ Datum ppm_test_worker(PG_FUNCTION_ARGS) {
         });
         return Datum{};
     });
+}
+
+// hiding_heap(internal) returns table_am_handler: a heap that keeps its rows to itself.
+Datum ppm_test_hiding_heap(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    static TableAmRoutine routine;
+    routine = *GetHeapamTableAmRoutine();
+    routine.scan_getnextslot = [](TableScanDesc, ScanDirection, TupleTableSlot*) { return false; };
+    return PointerGetDatum(&routine);
 }

@@ -16,6 +16,7 @@ constexpr Code errors[] = {
     {AnomalyCode::table_missing, "table_missing"},
     {AnomalyCode::not_partitioned, "not_partitioned"},
     {AnomalyCode::temporary_table, "temporary_table"},
+    {AnomalyCode::unsupported_table, "unsupported_table"},
     {AnomalyCode::unsupported_strategy, "unsupported_strategy"},
     {AnomalyCode::unsupported_key, "unsupported_key"},
     {AnomalyCode::unsupported_key_type, "unsupported_key_type"},

@@ -31,6 +31,10 @@ void be_a_plain_table(Parent& parent) {
     parent.table->strategy = Strategy::none;
 }
 
+void distribute(Parent& parent) {
+    parent.table->distributed = "public.orders_2026_11";
+}
+
 void partition_by_list(Parent& parent) {
     parent.table->strategy = Strategy::other;
 }
@@ -74,6 +78,7 @@ TEST(Validate, AcceptsTheConfiguredKeyIfItIsTheTables) {
 TEST(Validate, FindsEachAnomaly) {
     EXPECT_EQ(codes_after(lose_table), Lines{"table_missing"});
     EXPECT_EQ(codes_after(be_a_plain_table), Lines{"not_partitioned"});
+    EXPECT_EQ(codes_after(distribute), Lines{"unsupported_table"});
     EXPECT_EQ(codes_after(partition_by_list), Lines{"unsupported_strategy"});
     EXPECT_EQ(codes_after(partition_by_an_expression), Lines{"unsupported_key"});
     EXPECT_EQ(codes_after(partition_by_a_number), Lines{"unsupported_key_type"});
@@ -87,6 +92,7 @@ TEST(Validate, ReportsOnlyTheFirstThingWrongWithTheKey) {
     using Change = void (*)(Parent&);
     const std::pair<Change, const char*> first_to_last[] = {
         {be_a_plain_table, "not_partitioned"},
+        {distribute, "unsupported_table"},
         {partition_by_an_expression, "unsupported_key"},
         {partition_by_a_number, "unsupported_key_type"},
         {partition_in_another_order, "unsupported_key"},
