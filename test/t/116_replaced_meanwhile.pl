@@ -35,7 +35,8 @@ EOF
 	'configured for another one' => <<'EOF',
 ALTER TABLE a RENAME TO c; ALTER TABLE b RENAME TO a; UPDATE ppm.config SET table_name = table_name;
 ALTER TABLE a RENAME TO b; ALTER TABLE c RENAME TO a
-EOF);
+EOF
+);
 
 foreach my $change (sort keys %changes)
 {
