@@ -59,6 +59,7 @@ sub records
 TABLE ppm.config ORDER BY table_name;
 SELECT * FROM ppm.history ORDER BY at, partition;
 TABLE ppm.last_run ORDER BY table_name;
+SELECT c.*, relation::regclass FROM ppm.configured_relations c ORDER BY table_name;
 SELECT * FROM ppm.detached ORDER BY table_name;
 SELECT parent, partition, tableoid::regclass FROM ppm.partitions, LATERAL (SELECT format('%I.%I', schema_name, table_name) AS parent) AS p, pg_class
 WHERE pg_class.relname = partition ORDER BY parent, partition;
