@@ -123,10 +123,12 @@ class Checking {
                             call_of("cleanup")});
             case PartitionState::outdated:
                 check_bounds(partition);
-                return add_outdated(partition);
+                add_outdated(partition);
+                return check_owner(partition);
             case PartitionState::surplus:
                 check_bounds(partition);
-                return add_surplus(partition);
+                add_surplus(partition);
+                return check_owner(partition);
             case PartitionState::off_grid:
                 if (!check_bounds(partition))
                     add_off_grid(partition);
@@ -149,20 +151,40 @@ class Checking {
     }
 
     void add_outdated(const Partition& partition) {
+        if (const LeftOut* const left_out = left_out_of(partition))
+            return add({AnomalyCode::outdated_partition, partition.name,
+                        ended_before_window(partition) + is_left(*left_out),
+                        left_out->reason.hint});
         const bool goes = action_on(partition, plan_.cleanup) != nullptr;
         add({AnomalyCode::outdated_partition, partition.name,
-             "Partition " + in_quotes(partition.name) + ", of " + held(partition.bounds) +
-                 ", ended before the window, which begins on " + to_text(windows_.work.lower) +
-                 "." +
+             ended_before_window(partition) +
                  (goes ? last_failure(partition)
                        : " Cleanup leaves it: by the real date it is not outdated."),
              goes ? call_of("cleanup") : "RESET ppm.work_date;"});
     }
 
+    std::string ended_before_window(const Partition& partition) const {
+        return "Partition " + in_quotes(partition.name) + ", of " + held(partition.bounds) +
+               ", ended before the window, which begins on " + to_text(windows_.work.lower) + ".";
+    }
+
+    const LeftOut* left_out_of(const Partition& partition) const {
+        const auto found =
+            std::ranges::find(plan_.left_out, partition.relation, &LeftOut::relation);
+        return found == plan_.left_out.end() ? nullptr : &*found;
+    }
+
+    static std::string is_left(const LeftOut& left_out) {
+        return " Cleanup leaves it (" + std::string{name_of(left_out.reason.code)} + ").";
+    }
+
     void add_surplus(const Partition& partition) {
         std::string why = last_failure(partition);
         std::string hint = call_of("cleanup");
-        if (action_on(partition, plan_.cleanup) == nullptr) {
+        if (const LeftOut* const left_out = left_out_of(partition)) {
+            why = is_left(*left_out);
+            hint = left_out->reason.hint;
+        } else if (action_on(partition, plan_.cleanup) == nullptr) {
             if (!has_end(partition.bounds, codec_)) {
                 why = " Cleanup leaves it: it has no end.";
                 hint = detach_if_not_wanted(partition);
@@ -223,8 +245,14 @@ class Checking {
                ";";
     }
 
+    void check_owner(const Partition& partition) {
+        if (partition.stranger)
+            add(owner_differs(partition));
+    }
+
     // In what it is not like its parent.
     void check_differences(const Partition& partition) {
+        check_owner(partition);
         for (const Difference& difference : partition.differences)
             add({difference.code, partition.name,
                  "Partition " + in_quotes(partition.name) + difference_text(difference) + ".",
@@ -235,18 +263,14 @@ class Checking {
         const auto& [code, actual, expected] = difference;
         if (code == AnomalyCode::missing_index)
             return " has no index like " + expected + " of its parent";
-        const char* const what = code == AnomalyCode::owner_differs ? " belongs to "
-                                 : code == AnomalyCode::tablespace_differs
-                                     ? " is in tablespace "
-                                     : " has replica identity ";
+        const char* const what = code == AnomalyCode::tablespace_differs ? " is in tablespace "
+                                                                         : " has replica identity ";
         return what + actual + ", not " + expected + " as its parent";
     }
 
     std::string mend(const Partition& partition, const Difference& difference) const {
         const std::string alter = "ALTER TABLE " + sql_name(partition);
         switch (difference.code) {
-            case AnomalyCode::owner_differs:
-                return alter + " OWNER TO " + inquiries_.identifier(difference.expected) + ";";
             case AnomalyCode::tablespace_differs:
                 return "If it is not to stay there: " + alter + " SET TABLESPACE " +
                        inquiries_.identifier(difference.expected) +
@@ -290,6 +314,12 @@ class Checking {
         const Partition& partition = detached.partition;
         if (!detached.is_detached || action_on(partition, plan_.provision) != nullptr)
             return;
+        if (const LeftOut* const left_out = left_out_of(partition))
+            return add({AnomalyCode::pending_detach, partition.name,
+                        "Table " + in_quotes(partition.qualified_name()) + ", of " +
+                            held(partition.bounds) + ", was detached and got rows." +
+                            is_left(*left_out),
+                        left_out->reason.hint});
         const Action* const next = action_on(partition, plan_.cleanup);
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&

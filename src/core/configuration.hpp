@@ -71,11 +71,20 @@ struct ConfiguredRelation {
     bool operator==(const ConfiguredRelation&) const = default;
 };
 
-// In what a partition is not like its parent: an owner, a tablespace, a replica identity, an index.
+// In what a partition is not like its parent: a tablespace, a replica identity, an index.
 struct Difference {
     AnomalyCode code;
     std::string actual;
     std::string expected;
+};
+
+// A table that belongs to another role than the parent: its expressions are that role's, and would
+// run as the parent's owner. Names, for messages.
+struct Stranger {
+    std::string table;
+    std::string owner;
+    std::string expected;
+    std::string mend;  // SQL
 };
 
 // A partition as the catalog has it. The default partition has no bounds of its own: it is in
@@ -87,6 +96,7 @@ struct Partition {
     BoundRange bounds;
     bool detach_pending;                       // DETACH CONCURRENTLY was begun and not finished
     std::vector<Difference> differences = {};  // only where read_differences() was called
+    std::optional<Stranger> stranger = std::nullopt;  // in it, or below it
 
     std::string qualified_name() const { return schema_name + "." + name; }
 };

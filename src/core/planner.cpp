@@ -54,7 +54,7 @@ class Filling {
             const BoundRange edges{codec_.canonical(bounds.lower), codec_.canonical(bounds.upper)};
             const bool wanted = edges.overlaps(window) && !would_be_lost(detached, today);
             if (wanted) {
-                plan_.provision.emplace_back(AttachPartition{detached.partition});
+                attach(detached.partition);
                 names_.insert(detached.partition.name);
             }
             // What lies behind the window may come back later: the last slot leaves out its start.
@@ -65,6 +65,23 @@ class Filling {
                     std::ranges::upper_bound(covered_, covered.lower, {}, &BoundRange::lower),
                     covered);
         }
+    }
+
+    void attach(const Partition& partition) {
+        const BoundRange& bounds = partition.bounds;
+        if (auto reason = obstacle_in_default())
+            plan_.obstacles.push_back(
+                {{partition.name, bounds, codec_.decode(bounds.lower), codec_.decode(bounds.upper)},
+                 *std::move(reason)});
+        else
+            plan_.provision.emplace_back(AttachPartition{partition});
+    }
+
+    // Whatever is attached, PostgreSQL looks at the constraints of the default partition.
+    std::optional<Anomaly> obstacle_in_default() const {
+        if (parent_.default_partition && parent_.default_partition->stranger)
+            return owner_differs(*parent_.default_partition);
+        return std::nullopt;
     }
 
     // What was to be kept, but is outdated by the real date: attached again after a mistyped work
@@ -115,6 +132,8 @@ class Filling {
                            "Partition " + in_quotes(pending->name) +
                                " was being detached and still holds " + held_by(*pending) + ".",
                            "Finish it with CALL ppm.cleanup()."};
+        if (auto reason = obstacle_in_default())
+            return reason;
         if (wanted.name.size() > max_name_bytes)
             return Anomaly{AnomalyCode::name_too_long, wanted.name,
                            "The partition for " + range_text(wanted.lower, wanted.upper) +
@@ -244,11 +263,19 @@ class Removing {
             if (detached.is_detached &&
                 place_in(windows_.today, partition.bounds) != Place::outdated &&
                 !is_taken(partition.bounds))
-                plan_.cleanup.emplace_back(AttachPartition{partition});
+                attach_again(partition);
         } else if (detached.policy == CleanupPolicy::drop && !detached.is_unconfirmed &&
                    parent_.configuration.cleanup_policy == CleanupPolicy::drop &&
                    (surplus || is_outdated(partition.bounds)))
             plan_.cleanup.emplace_back(DropPartition{partition, surplus});
+    }
+
+    void attach_again(const Partition& partition) {
+        if (parent_.default_partition && parent_.default_partition->stranger)
+            plan_.left_out.push_back(
+                {partition.relation, owner_differs(*parent_.default_partition)});
+        else
+            plan_.cleanup.emplace_back(AttachPartition{partition});
     }
 
     // Whether something is, or will be, where a table with these bounds would be attached.
@@ -263,6 +290,10 @@ class Removing {
     }
 
     void remove(const Partition& partition) {
+        if (partition.stranger) {
+            plan_.left_out.push_back({partition.relation, owner_differs(partition)});
+            return;
+        }
         const bool only_if_empty = !is_outdated(partition.bounds);
         plan_.cleanup.emplace_back(
             DetachPartition{partition, !parent_.default_partition.has_value(), only_if_empty});
@@ -319,6 +350,18 @@ Anomaly wrong_bounds(const std::string& partition, const Slot& named, const std:
             "Partition " + in_quotes(partition) + " bears the name of " +
                 range_text(named.lower, named.upper) + " but holds " + held + ".",
             std::move(hint)};
+}
+
+Anomaly owner_differs(const Partition& partition) {
+    const Stranger& stranger = *partition.stranger;
+    const std::string table = stranger.table == partition.qualified_name()
+                                  ? "Partition " + in_quotes(partition.name)
+                                  : "Table " + in_quotes(stranger.table) + " below partition " +
+                                        in_quotes(partition.name);
+    return {
+        AnomalyCode::owner_differs, partition.name,
+        table + " belongs to " + stranger.owner + ", not " + stranger.expected + " as its parent.",
+        stranger.mend};
 }
 
 Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,

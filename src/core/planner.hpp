@@ -65,10 +65,17 @@ struct Obstacle {
     Anomaly reason;
 };
 
+// Something that cleanup would remove, or attach again, and why it does not.
+struct LeftOut {
+    RelationId relation;
+    Anomaly reason;
+};
+
 struct Plan {
     std::vector<Action> provision;  // in the order of execution
     std::vector<Obstacle> obstacles;
     std::vector<Action> cleanup;  // in the order of execution, after provision
+    std::vector<LeftOut> left_out;
 };
 
 // The window of the work date, and that of the real today: the same unless ppm.work_date is set.
@@ -90,6 +97,10 @@ struct Lookups {
 inline constexpr const char* held_by_default = "the rows of no other partition (DEFAULT)";
 Anomaly wrong_bounds(const std::string& partition, const Slot& named, const std::string& held,
                      std::string hint);
+
+// A partition, or a table below it, that belongs to another role than its parent: it has a
+// stranger.
+Anomaly owner_differs(const Partition& partition);
 
 // `parent` is valid (see validate()) and `codec` is that of its key.
 Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,

@@ -65,8 +65,20 @@ constexpr char distributed_query[] = R"(
     ORDER BY a.distributed <> a.relation, a.distributed)";
 
 constexpr char partitions_query[] = R"(
-    SELECT i.inhparent, r.oid, n.nspname, r.relname, i.inhdetachpending, r.relpartbound
+    SELECT i.inhparent, r.oid, n.nspname, r.relname, i.inhdetachpending, r.relpartbound,
+           -- The first table of its tree that belongs to another role than the parent.
+           CASE WHEN r.relkind = 'p' OR r.relowner <> p.relowner THEN (
+               WITH RECURSIVE tree AS (
+                   SELECT r.oid, r.relnamespace, r.relname, r.relowner
+                   UNION ALL
+                   SELECT c.oid, c.relnamespace, c.relname, c.relowner
+                   FROM tree JOIN pg_inherits h ON h.inhparent = tree.oid JOIN pg_class c ON c.oid = h.inhrelid)
+               SELECT ARRAY[concat(s.nspname, '.', tree.relname), pg_get_userbyid(tree.relowner), pg_get_userbyid(p.relowner),
+                            format('ALTER TABLE %I.%I OWNER TO %I;', s.nspname, tree.relname, pg_get_userbyid(p.relowner))]
+               FROM tree JOIN pg_namespace s ON s.oid = tree.relnamespace
+               WHERE tree.relowner <> p.relowner LIMIT 1) END
     FROM pg_inherits i
+    JOIN pg_class p ON p.oid = i.inhparent
     JOIN pg_class r ON r.oid = i.inhrelid
     JOIN pg_namespace n ON n.oid = r.relnamespace
     WHERE i.inhparent = ANY ($1))";
@@ -159,6 +171,8 @@ std::vector<ManagedParent> read(std::optional<Oid> relation,
 void add_partition(Parent& parent, const Rows& rows, std::size_t row) {
     Partition partition{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4),
                         BoundRange{Bound::min_value(), Bound::max_value()}, rows.boolean(row, 5)};
+    if (const std::vector<std::string> stranger = rows.strings(row, 7); !stranger.empty())
+        partition.stranger = {stranger[0], stranger[1], stranger[2], stranger[3]};
     const auto bounds = read_partition_bound(rows.datum(row, 6), *parent.table->key_type);
     if (!bounds) {
         parent.default_partition = std::move(partition);
@@ -211,15 +225,17 @@ void require_same_configuration(const Parent& parent) {
                        "Call the procedure again."};
 }
 
+bool is_partition(RelationId relation, RelationId parent, KeyType type, const BoundRange& bounds) {
+    const Rows rows = query(
+        "SELECT r.relpartbound FROM pg_class r JOIN pg_inherits i ON i.inhrelid = r.oid "
+        "WHERE r.oid = $1 AND i.inhparent = $2 AND r.relispartition AND NOT i.inhdetachpending",
+        {oid_parameter(relation), oid_parameter(parent)});
+    return rows.count() == 1 && read_partition_bound(rows.datum(0, 1), type) == bounds;
+}
+
 void require_same_bounds(const ManagedParent& managed, const Partition& partition) {
-    std::vector<ManagedParent> parents{managed};
-    parents.front().parent.partitions.clear();
-    read_partitions(parents);
-    const auto same = [&](const Partition& each) {
-        return each.relation == partition.relation && each.bounds == partition.bounds &&
-               !each.detach_pending;
-    };
-    if (std::ranges::none_of(parents.front().parent.partitions, same))
+    const Table& table = *managed.parent.table;
+    if (!is_partition(partition.relation, table.relation, *table.key_type, partition.bounds))
         throw PpmError{
             ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             "partition " + in_quotes(partition.name) + " was detached or attached anew meanwhile",

@@ -29,6 +29,10 @@ std::optional<ManagedParent> read_parent(const TableName& name);
 // Throws 55000 if the parent is not configured any more as it was when it was read.
 void require_same_configuration(const Parent& parent);
 
+// Whether the relation is a partition of the parent with these bounds now, and is not being
+// detached.
+bool is_partition(RelationId relation, RelationId parent, KeyType type, const BoundRange& bounds);
+
 // Throws 55000 if the partition's bounds are not any more what they were when it was read. Under a
 // lock on it.
 void require_same_bounds(const ManagedParent& managed, const Partition& partition);

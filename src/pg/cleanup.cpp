@@ -2,9 +2,13 @@
 
 #include "core/text.hpp"
 #include "pg/ddl.hpp"
+#include "pg/effects.hpp"
 #include "pg/ledger.hpp"
+#include "pg/names.hpp"
 #include "pg/provision.hpp"
+#include "pg/references.hpp"
 #include "pg/report.hpp"
+#include "pg/rights.hpp"
 #include "pg/rows.hpp"
 #include "pg/settings.hpp"
 #include "pg/sqlstate.hpp"
@@ -55,8 +59,10 @@ class Cleaning final : public Executor {
         perform({Done::finished_detaching, managed, partition}, [&] {
             lock_parent(managed.parent);
             lock_partition(partition, false);
+            lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
             execute_as_owner(managed.parent,
                              detach_statement(managed.parent, partition, Detach::finalize));
+            require_detached(partition.relation);
             confirm_detached(partition.relation);
         });
         if (action.only_if_empty)
@@ -118,9 +124,13 @@ class Cleaning final : public Executor {
             lock_partition(partition, false);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
+            require_owner_of_tree(managed.parent.table->owner, partition.relation);
+            require_harmless_references(managed.parent.table->owner, partition.relation);
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
+            lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
             for (const std::string& statement : statements_for(managed, action))
                 execute_as_owner(managed.parent, statement);
+            require_detached(partition.relation);
             confirm_detached(partition.relation);
         });
     }
@@ -166,7 +176,9 @@ class Cleaning final : public Executor {
                                "The next call attaches it again."};
             require_unchanged(partition);
             forget_detached(partition);
+            lock_names({NamedRelation{partition}});
             execute_as_owner(managed.parent, drop_statement(partition));
+            require_dropped(partition);
         });
     }
 
@@ -183,6 +195,7 @@ constinit const Task cleanup{
     .actions = &Plan::cleanup,
     .keeps_ledger = true,
     .reports_obstacles = false,
+    .reports_left_out = true,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<Cleaning>(session, history);
     }};

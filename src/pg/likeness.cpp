@@ -63,13 +63,10 @@ constexpr char differences_query[] = R"(
         UNION ALL
         SELECT 0, s.spcname::text FROM pg_database d JOIN pg_tablespace s ON s.oid = d.dattablespace WHERE d.datname = current_database()),
     partition AS (
-        SELECT r.oid, r.relowner, r.reltablespace, r.relreplident, r.relkind = 'r' AS is_table,
-               p.oid AS parent, p.relowner AS owner, p.reltablespace AS tablespace, p.relreplident AS identity
+        SELECT r.oid, r.reltablespace, r.relreplident, r.relkind = 'r' AS is_table,
+               p.oid AS parent, p.reltablespace AS tablespace, p.relreplident AS identity
         FROM pg_inherits i JOIN pg_class r ON r.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
         WHERE i.inhparent = ANY ($1))
-    SELECT parent, oid, 'owner_differs', pg_get_userbyid(relowner)::text, pg_get_userbyid(owner)::text
-    FROM partition WHERE relowner <> owner
-    UNION ALL
     SELECT parent, oid, 'tablespace_differs',
            coalesce((SELECT name FROM spaces s WHERE s.oid = reltablespace), reltablespace::text),
            coalesce((SELECT name FROM spaces s WHERE s.oid = tablespace), tablespace::text)
@@ -99,8 +96,8 @@ constexpr char differences_query[] = R"(
 
 AnomalyCode code_named(const std::string& name) {
     for (const AnomalyCode code :
-         {AnomalyCode::owner_differs, AnomalyCode::tablespace_differs,
-          AnomalyCode::replica_identity_differs, AnomalyCode::missing_index})
+         {AnomalyCode::tablespace_differs, AnomalyCode::replica_identity_differs,
+          AnomalyCode::missing_index})
         if (name_of(code) == name)
             return code;
     throw PpmError{ERRCODE_INTERNAL_ERROR, "unknown difference: " + name};

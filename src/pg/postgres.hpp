@@ -44,8 +44,10 @@ extern "C" {
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
 #include "catalog/objectaddress.h"
 #include "catalog/partition.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
@@ -85,6 +87,7 @@ extern "C" {
 #include "utils/datetime.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
@@ -119,6 +122,16 @@ inline bool is_owner(Oid relation, Oid role) {
     return object_ownercheck(RelationRelationId, relation, role);
 #else
     return pg_class_ownercheck(relation, role);
+#endif
+}
+
+// Whether `role` may become `other`, as SET ROLE demands. Up to 15 that is the same as having its
+// rights, or less; from 16 on a membership may give the one and not the other. May ereport.
+inline bool may_act_as(Oid role, Oid other) {
+#if PG_VERSION_NUM >= 160000
+    return member_can_set_role(role, other);
+#else
+    return is_member_of_role(role, other);
 #endif
 }
 

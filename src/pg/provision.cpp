@@ -2,9 +2,12 @@
 
 #include "core/text.hpp"
 #include "pg/ddl.hpp"
+#include "pg/effects.hpp"
 #include "pg/ledger.hpp"
 #include "pg/likeness.hpp"
+#include "pg/names.hpp"
 #include "pg/report.hpp"
+#include "pg/rights.hpp"
 #include "pg/rows.hpp"
 #include "pg/sqlstate.hpp"
 
@@ -12,14 +15,16 @@ namespace ppm {
 
 namespace {
 
-// Rows of the range in the default partition keep a partition from being attached there.
-void require_no_rows_in_default(const ManagedParent& managed, const BoundRange& bounds) {
+// Rows of the range in the default partition keep a partition from being attached there; so does
+// another owner of it, whose constraints PostgreSQL would evaluate as the parent's.
+void require_room_in_default(const ManagedParent& managed, const BoundRange& bounds) {
     // Under the lock on the parent: what was planned with may not be its default partition any
     // more.
     const Table& table = *managed.parent.table;
     const Oid default_partition = call([&] { return get_default_partition_oid(table.relation); });
     if (!OidIsValid(default_partition))
         return;
+    require_owner_of_tree(table.owner, default_partition);
     // ATTACH PARTITION would find them too, but only under an ACCESS EXCLUSIVE lock on the default
     // partition.
     if (!has_rows_within(default_partition, table.key_column, *table.key_type, bounds))
@@ -32,13 +37,14 @@ void require_no_rows_in_default(const ManagedParent& managed, const BoundRange& 
 }
 
 // A policy that cannot be copied is no reason to have no partition.
-void copy_policies(const ManagedParent& managed, const std::string& schema_name,
-                   const std::string& name) {
+void copy_policies(const ManagedParent& managed, RelationId relation,
+                   const std::string& schema_name, const std::string& name) {
     const std::string partition = schema_name + "." + name;
     for (const std::string& statement : policy_statements(managed.parent, schema_name, name)) {
         try {
             Subtransaction subtransaction;
             execute_as_owner(managed.parent, statement);
+            require_same_policies(managed.parent, relation);
             subtransaction.commit();
         } catch (const Error& error) {
             if (ERRCODE_TO_CATEGORY(error.sqlstate()) !=
@@ -65,15 +71,26 @@ class Provisioning final : public Executor {
         const std::string& schema_name = managed.parent.configuration.schema_name;
         perform({Done::created, managed, schema_name, create.name, create.bounds}, [&] {
             lock_parent(managed.parent);
-            require_no_rows_in_default(managed, create.bounds);
-            for (const std::string& statement : statements_for(managed, create))
-                execute_as_owner(managed.parent, statement);
+            require_room_in_default(managed, create.bounds);
+            lock_names({NamedRelation{managed.parent}});
+            const RelationId created = make(managed, create);
             // In the same transaction: no row can come in between.
             if (const auto statement =
                     replica_identity_statement(managed.parent, schema_name, create.name))
                 execute_as_owner(managed.parent, *statement);
-            copy_policies(managed, schema_name, create.name);
+            copy_policies(managed, created, schema_name, create.name);
+            require_attached(managed, created, create.bounds);
         });
+    }
+
+    // Returns the new table, which is attached.
+    static RelationId make(const ManagedParent& managed, const CreatePartition& create) {
+        const std::vector<std::string> statements = statements_for(managed, create);
+        execute_as_owner(managed.parent, statements.front());
+        const RelationId created = require_created(managed.parent, create.name);
+        for (const std::string& statement : std::span{statements}.subspan(1))
+            execute_as_owner(managed.parent, statement);
+        return created;
     }
 
     void run(const ManagedParent& managed, const AttachPartition& attach) {
@@ -88,10 +105,13 @@ class Provisioning final : public Executor {
 
 void attach_again(const ManagedParent& managed, const Partition& partition) {
     lock_partition(partition, true);
+    require_owner_of_tree(managed.parent.table->owner, partition.relation);
     forget_detached(partition);
-    require_no_rows_in_default(managed, partition.bounds);
+    require_room_in_default(managed, partition.bounds);
+    lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
     execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
                                                       partition.name, partition.bounds));
+    require_attached(managed, partition.relation, partition.bounds);
 }
 
 constinit const Task provision{
@@ -101,6 +121,7 @@ constinit const Task provision{
     .actions = &Plan::provision,
     .keeps_ledger = false,
     .reports_obstacles = true,
+    .reports_left_out = false,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<Provisioning>(session, history);
     }};

@@ -94,6 +94,10 @@ class ParentRun {
                     failure_of(parent.configuration, "create", reason, task_.sqlstate));
                 failures_.back().bounds = Slot{wanted.lower, wanted.upper};
             }
+        if (task_.reports_left_out)
+            for (const LeftOut& left_out : plan_.left_out)
+                failures_.push_back(
+                    failure_of(parent.configuration, task_.name, left_out.reason, task_.sqlstate));
     }
 
     // Executes what the plan has, up to the first lock that is not to be had and the first timeout.

@@ -1,6 +1,8 @@
 #include "pg/session.hpp"
 
 #include "core/text.hpp"
+#include "pg/names.hpp"
+#include "pg/rights.hpp"
 #include "pg/settings.hpp"
 
 namespace ppm {
@@ -11,18 +13,11 @@ bool is_still(const Parent& parent) {
     const Table& table = *parent.table;
     const Configuration& configuration = parent.configuration;
     return call([&] {
-        const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table.relation));
-        if (!HeapTupleIsValid(tuple))
-            return false;
-        const auto* const now = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-        const bool same =
-            now->relowner == table.owner &&
-            now->relnamespace == get_namespace_oid(configuration.schema_name.c_str(), true) &&
-            configuration.table_name == NameStr(now->relname) &&
-            OidIsValid(
-                get_atttype(table.relation, get_attnum(table.relation, table.key_column.c_str())));
-        ReleaseSysCache(tuple);
-        return same;
+        return is_named(table.relation, configuration.schema_name.c_str(),
+                        configuration.table_name.c_str()) &&
+               owner_of(table.relation) == table.owner &&
+               OidIsValid(get_atttype(table.relation,
+                                      get_attnum(table.relation, table.key_column.c_str())));
     });
 }
 
@@ -81,14 +76,9 @@ void lock_partition(const Partition& partition, bool detached) {
     const StatementTimeout timeout{statement_timeout()};
     const bool is_still = call([&] {
         LockRelationOid(partition.relation, AccessExclusiveLock);
-        const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition.relation));
-        if (!HeapTupleIsValid(tuple))
-            return false;
-        const auto* const now = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
         const bool same =
-            now->relnamespace == get_namespace_oid(partition.schema_name.c_str(), true) &&
-            partition.name == NameStr(now->relname) && now->relispartition != detached;
-        ReleaseSysCache(tuple);
+            is_named(partition.relation, partition.schema_name.c_str(), partition.name.c_str()) &&
+            get_rel_relispartition(partition.relation) != detached;
         // Of one that is partitioned itself the leaves, too: their rows can be written to without
         // it.
         if (same)

@@ -1,7 +1,12 @@
 #include "pg/worker.hpp"
 
+#include "core/text.hpp"
+#include "pg/catalog.hpp"
+#include "pg/effects.hpp"
 #include "pg/ledger.hpp"
-#include "pg/partition_bound.hpp"
+#include "pg/names.hpp"
+#include "pg/references.hpp"
+#include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
 #include "pg/version.hpp"
@@ -215,16 +220,27 @@ namespace {
 
 // The rest runs in the worker.
 
-// In its first transaction DETACH evaluates the partition's constraints, which may call anybody's
-// functions. They run in a security-restricted context: the authenticated user of this session is a
-// superuser, whom they could become again otherwise. The context must not outlast the transaction
-// (StartTransaction() in xact.c); in the second nothing of that kind is evaluated.
+// In its first transaction DETACH evaluates constraints; in both, an event trigger may run
+// anybody's functions. They run in a security-restricted context: the authenticated user of this
+// session is a superuser, whom they could become again otherwise. The context must not outlast the
+// transaction (StartTransaction() in xact.c).
 void enter_restriction() {
     Oid user = InvalidOid;
     int context = 0;
     GetUserIdAndSecContext(&user, &context);
     SetUserIdAndSecContext(user,
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+object_access_hook_type next_hook = nullptr;
+
+// PostgreSQL begins the second transaction itself. This is called in there by RemoveInheritance()
+// (tablecmds.c), before anything of anybody's can run.
+void on_object_access(ObjectAccessType access, Oid catalog, Oid object, int column, void* details) {
+    if (access == OAT_POST_ALTER && catalog == InheritsRelationId)
+        enter_restriction();
+    if (next_hook != nullptr)
+        next_hook(access, catalog, object, column, details);
 }
 
 // These may ereport, so no std::string here.
@@ -279,35 +295,46 @@ void end_somebodys_code(XactEvent event, void* settings) {
         user, context & ~(SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION));
 }
 
-// Whether the request is about what bears this name and has these bounds now. Under the locks. May
-// ereport.
-bool is_up_to_date(const Request& request) {
-    const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(request.partition));
-    if (!HeapTupleIsValid(tuple))
-        return false;
-    bool is_null = false;
-    const Datum bound = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relpartbound, &is_null);
-    const bool same = !is_null && read_partition_bound(bound, request.key_type) == request.bounds;
-    ReleaseSysCache(tuple);
-    return same && get_rel_name(request.parent) != nullptr &&
-           get_relname_relid(NameStr(request.partition_name),
-                             get_namespace_oid(NameStr(request.partition_schema), true)) ==
-               request.partition;
+// May ereport.
+void begin_transaction(const WorkerSettings& settings) {
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    enter_restriction();
+    pin_settings(settings);
+    enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
 }
 
-// Under locks that keep both from being renamed, attached or detached, so that the statement's
-// names are those of the OIDs, and the bounds those that were judged. DETACH itself checks that one
-// is the other's partition, and that the owner is the owner. May ereport.
-const char* locked_statement(const Request& request) {
-    LockRelationOid(request.parent, ShareUpdateExclusiveLock);
-    LockRelationOid(request.partition, ShareUpdateExclusiveLock);
+// Whether the request is about what bears this name and has these bounds now.
+bool is_up_to_date(const Request& request) {
+    return call([&] {
+               return get_rel_name(request.parent) != nullptr &&
+                      is_named(request.partition, NameStr(request.partition_schema),
+                               NameStr(request.partition_name));
+           }) &&
+           is_partition(request.partition, request.parent, request.key_type, request.bounds);
+}
+
+// Takes the locks that keep both, and their schemas, from being renamed, attached or detached, so
+// that the statement's names are those of the OIDs, and the bounds those that were judged. DETACH
+// itself checks that the owner is the owner; that nobody else's code is run as him, this does.
+void lock(const Request& request, Oid owner) {
+    call([&] {
+        LockRelationOid(request.parent, ShareUpdateExclusiveLock);
+        LockRelationOid(request.partition, ShareUpdateExclusiveLock);
+    });
+    require_owner_of_tree(owner, request.partition);
+    require_harmless_references(owner, request.partition);
+    lock_schema_names({request.parent, request.partition});
     if (!is_up_to_date(request))
-        ereport(
-            ERROR,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("partition \"%s\" was renamed, dropped, detached or attached anew meanwhile",
-                    NameStr(request.partition_name)),
-             errhint("Call the procedure again.")));
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "partition " + in_quotes(NameStr(request.partition_name)) +
+                           " was renamed, dropped, detached or attached anew meanwhile",
+                       {},
+                       "Call the procedure again."};
+}
+
+// May ereport.
+const char* detach_statement(const Request& request) {
     return psprintf(
         "ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY",
         quote_qualified_identifier(get_namespace_name(get_rel_namespace(request.parent)),
@@ -318,15 +345,10 @@ const char* locked_statement(const Request& request) {
 
 // As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
 // with everything that is to survive the transaction in a context of its own. Leaves the second
-// transaction, which has detached the partition, open.
-void execute_detach(const Request& request, const WorkerSettings& settings, MemoryContext context) {
-    SetCurrentStatementStartTimestamp();
-    StartTransactionCommand();
-    pin_settings(settings);
-    enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
-
+// transaction, which has detached the partition, open. May ereport.
+void execute_detach(const Request& request, MemoryContext context) {
     MemoryContextSwitchTo(context);
-    const char* const statement = locked_statement(request);
+    const char* const statement = detach_statement(request);
     debug_query_string = statement;
     pgstat_report_activity(STATE_RUNNING, statement);
 
@@ -339,20 +361,36 @@ void execute_detach(const Request& request, const WorkerSettings& settings, Memo
     portal->visible = false;
     PortalDefineQuery(portal, nullptr, statement, CMDTAG_ALTER_TABLE, planned, nullptr);
     PortalStart(portal, nullptr, 0, InvalidSnapshot);
-    enter_restriction();
     run_portal(portal);
     PortalDrop(portal, false);
+    if (!InSecurityRestrictedOperation())
+        elog(ERROR, "the second transaction of DETACH PARTITION CONCURRENTLY was not restricted");
 }
 
-// Records the detach in its own transaction: whatever happens, both are there or neither is.
-void confirm(const Request& request) {
+// Runs body(), which uses SPI.
+template <typename Body>
+void with_spi(Body body) {
     call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
     {
         const SpiConnection spi{false};
-        confirm_detached(request.partition);
-        write(request.record);
+        body();
     }
     call(PopActiveSnapshot);
+}
+
+// Detaches, and records that in the same transaction: whatever happens, both are there or neither
+// is.
+void carry_out(const Request& request, const WorkerSettings& settings, MemoryContext context) {
+    call([&] { begin_transaction(settings); });
+    with_spi([&] { lock(request, settings.owner); });
+    call([&] { execute_detach(request, context); });
+    // An event trigger may have changed some.
+    call([&] { pin_settings(settings); });
+    with_spi([&] {
+        require_detached(request.partition);
+        confirm_detached(request.partition);
+        write(request.record);
+    });
 }
 
 void end_transaction() {
@@ -366,8 +404,8 @@ void end_transaction() {
 void serve(const Request& request, const WorkerSettings& settings, shm_mq_handle* answers,
            MemoryContext context) {
     try {
-        call([&] { execute_detach(request, settings, context); });
-        confirm(request);
+        // An error of ppm's becomes one of PostgreSQL's, too, to be sent.
+        call([&] { boundary([&] { carry_out(request, settings, context); }); });
         call(end_transaction);
         call([=] { send(answers, sizeof(done_message), &done_message); });
     } catch (const PostgresError& error) {
@@ -420,6 +458,8 @@ void work(Datum argument) {
     });
     const MemoryContext context = call([&settings] {
         RegisterXactCallback(end_somebodys_code, &settings);
+        next_hook = object_access_hook;
+        object_access_hook = on_object_access;
         return AllocSetContextCreateInternal(TopMemoryContext, "ppm worker",
                                              ALLOCSET_DEFAULT_SIZES);
     });

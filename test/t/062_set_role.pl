@@ -1,0 +1,52 @@
+# From PostgreSQL 16 on a membership may give a role's rights without leave to become it. ppm acts as a table's owner only for who may.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('set_role');
+if ($node->safe_psql('postgres', q(SELECT current_setting('server_version_num')::int < 160000)) eq 't')
+{
+	$node->stop;
+	plan skip_all => 'memberships have no options before PostgreSQL 16';
+}
+my ($result, $output, $messages);
+
+$node->safe_psql('postgres', <<'EOF');
+CREATE ROLE alice LOGIN;
+CREATE ROLE inherits LOGIN;
+CREATE ROLE becomes LOGIN;
+GRANT alice TO inherits WITH INHERIT TRUE, SET FALSE;
+GRANT alice TO becomes WITH INHERIT TRUE, SET TRUE;
+GRANT CREATE ON SCHEMA public TO alice;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA ppm TO inherits, becomes;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ppm.config TO inherits, becomes;
+CREATE TABLE owned (day date NOT NULL) PARTITION BY RANGE (day);
+ALTER TABLE owned OWNER TO alice;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('owned', 'daily', 1, 1);
+EOF
+my $refused = qr/must be able to SET ROLE "alice"/;
+foreach my $call ('provision', 'cleanup', 'run_all')
+{
+	($result, $output, $messages) = run_sql($node, "CALL ppm.$call()", user => 'inherits');
+	like($messages, qr/^DETAIL:  table "public\.owned": $refused \(SQLSTATE 42501\)/m, "who may not become the owner does not have $call act as her");
+}
+is(partitions_of($node, 'owned'), '', 'nothing is done');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ppm.last_run'), '0', 'and nothing counts as done');
+foreach my $statement ('UPDATE ppm.config SET pre_provisioned = 2', 'DELETE FROM ppm.config',
+	q(INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('owned', 'daily', 1) ON CONFLICT DO NOTHING; DELETE FROM ppm.config))
+{
+	($result, $output, $messages) = run_sql($node, $statement, user => 'inherits');
+	like($messages, qr/ERROR:  42501: $refused/, "nor does he write her configuration: $statement");
+}
+($result) = run_sql($node, 'UPDATE ppm.config SET pre_provisioned = 2; CALL ppm.run_all()', user => 'becomes');
+is("$result " . partitions_of($node, 'owned'), '0 14 15 16 17', 'who may, does');
+($result) = run_sql($node, 'UPDATE ppm.config SET pre_provisioned = 3; CALL ppm.run_all()');
+is("$result " . partitions_of($node, 'owned'), '0 14 15 16 17 18', 'and so does a superuser');
+
+$node->stop;
+done_testing();

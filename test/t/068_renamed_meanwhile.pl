@@ -1,0 +1,233 @@
+# Schemas that are renamed while a call is at work: a name that was judged to be one table's comes to mean a stranger's. The renaming waits,
+# or the call notices; the stranger's tables are never touched.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('renamed', conf => "ppm.work_date = ''\ntimezone = 'UTC'\nmax_worker_processes = 12\n");
+my ($result, $output, $messages);
+
+# An event trigger that waits, at the start of the statements of a tag, until the test lets it go on.
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE wait_in (tag text);
+GRANT SELECT ON wait_in TO PUBLIC;
+CREATE FUNCTION wait_in() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM public.wait_in WHERE tag = tg_tag) THEN PERFORM pg_advisory_xact_lock(1); END IF;
+END $$;
+EOF
+
+# A managed table in schema app, and what bears the same names in schema next, which is a stranger's.
+sub make_schemas
+{
+	my ($default) = @_;
+	$node->safe_psql('postgres', <<"EOF");
+SET client_min_messages = error;
+DROP EVENT TRIGGER IF EXISTS wait_in;
+DELETE FROM ppm.config;
+DELETE FROM ppm.detached;
+DROP SCHEMA IF EXISTS app CASCADE;
+DROP SCHEMA IF EXISTS next CASCADE;
+DROP SCHEMA IF EXISTS before CASCADE;
+CREATE SCHEMA app;
+CREATE SCHEMA next;
+CREATE TABLE app.t (day date NOT NULL, note text) PARTITION BY RANGE (day);
+CREATE TABLE app.t_old PARTITION OF app.t FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TABLE next.t (LIKE app.t, wrong int) PARTITION BY RANGE (day);
+CREATE TABLE next.t_old PARTITION OF next.t FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+INSERT INTO next.t SELECT '2020-01-01', 'precious' FROM generate_series(1, 100);
+EOF
+	$node->safe_psql('postgres', 'CREATE TABLE app.t_default PARTITION OF app.t DEFAULT') if $default;
+	$node->safe_psql('postgres', <<'EOF');
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('app', 't', 'yearly', 1, 1, 'drop');
+CREATE EVENT TRIGGER wait_in ON ddl_command_start EXECUTE FUNCTION wait_in();
+EOF
+	return;
+}
+
+my $swap = 'BEGIN; ALTER SCHEMA app RENAME TO before; ALTER SCHEMA next RENAME TO app; COMMIT';
+
+# What the stranger has: its partitions and their rows, wherever it is by now.
+sub strangers
+{
+	return $node->safe_psql('postgres', <<'EOF');
+SELECT string_agg(c.relname || CASE WHEN c.relispartition THEN ' attached' ELSE '' END, ', ' ORDER BY c.relname)
+FROM pg_class c WHERE relnamespace = (SELECT relnamespace FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid WHERE relname = 't' AND attname = 'wrong')
+EOF
+}
+
+# Names are held while a statement that has them runs, whichever it is: the renaming waits for its end.
+foreach my $case ([ 'CREATE TABLE', 'provision', 0 ], [ 'ALTER TABLE', 'provision', 0 ], [ 'ALTER TABLE', 'cleanup', 0 ],
+	[ 'ALTER TABLE', 'cleanup', 1 ], [ 'DROP TABLE', 'cleanup', 0 ])
+{
+	my ($tag, $procedure, $default) = @$case;
+	my $what = "$tag in $procedure" . ($default ? ' with a default partition' : '');
+	make_schemas($default);
+	$node->safe_psql('postgres', "DELETE FROM wait_in; INSERT INTO wait_in VALUES ('$tag')");
+	my $holder = hold($node, 'SELECT pg_advisory_xact_lock(1)');
+	my $call = start_sql($node, 'caller', "$patience\nCALL ppm.$procedure()");
+	$node->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND NOT granted)))
+	  or die "$what does not get there";
+	my ($granted) = run_sql($node, "SET lock_timeout = '5s'; GRANT USAGE ON SCHEMA app TO PUBLIC; CREATE SEQUENCE app.other", name => 'other');
+	is($granted, 0, "$what: who grants on it, or makes something in it, does not wait");
+	my $renamer = start_sql($node, 'renamer', $swap);
+	wait_until_waits($node, 'renamer');
+	pass("$what: who renames the schema waits");
+	$node->safe_psql('postgres', 'DELETE FROM wait_in');
+	$holder->query_safe('COMMIT');
+	$holder->quit;
+	finish_sql($call);
+	finish_sql($renamer);
+	is(strangers(), 't, t_old attached', "$what: the stranger's tables are as they were");
+	is($node->safe_psql('postgres', q(SELECT count(*) FROM app.t WHERE note = 'precious')), '100', "$what: with their rows");
+}
+
+# Until then nobody waits, however long a default partition is read; then the call notices.
+make_schemas(1);
+my $holder = hold($node, 'LOCK TABLE app.t_default');
+my $call = start_sql($node, 'caller', "$patience\nCALL ppm.provision()");
+wait_until_waits($node, 'caller', 'relation');
+($result) = run_sql($node, "SET lock_timeout = '5s'; $swap", name => 'renamer');
+is($result, 0, 'a schema is renamed while ppm reads the default partition');
+$holder->query_safe('COMMIT');
+($result, $output, $messages) = finish_sql($call);
+like($messages, qr/table "app\.t" or its schema was renamed meanwhile \(SQLSTATE 55000\)/, 'which the call notices');
+is(strangers(), 't, t_old attached', 'and makes nothing in the other schema');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relnamespace = 'before'::regnamespace AND relname ~ '^t_2')), '0', 'nor in its own');
+
+# A renaming that is at work is waited for, as any lock is.
+make_schemas(0);
+$holder->query_safe('BEGIN; ALTER SCHEMA app RENAME TO before');
+($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '50ms'; CALL ppm.provision()");
+like($messages, qr/canceling statement due to lock timeout \(SQLSTATE 55P03\)/, 'for the lock timeout');
+$holder->query_safe('ROLLBACK');
+($result) = run_sql($node, 'CALL ppm.provision()');
+is($result, 0, 'and one that did not come about is nothing');
+
+# Whatever the names came to mean: what was not done to the table that was judged undoes the step. Here the owner's own event trigger
+# renames in the transaction itself, where no lock is in its way.
+$node->safe_psql('postgres', <<'EOF');
+DROP EVENT TRIGGER wait_in;
+CREATE FUNCTION swap() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM public.wait_in WHERE tag = tg_tag) AND to_regnamespace('next') IS NOT NULL THEN
+		ALTER SCHEMA app RENAME TO before;
+		ALTER SCHEMA next RENAME TO app;
+	END IF;
+END $$;
+EOF
+foreach my $case ([ 'CREATE TABLE', 'provision', 'table "t_2\d+" was not created as planned' ],
+	[ 'ALTER TABLE', 'provision', '(?:table "t_2\d+" was not attached|does not exist|is not a partition)' ],
+	[ 'ALTER TABLE', 'cleanup', 'partition "t_old" was not detached' ],
+	[ 'DROP TABLE', 'cleanup', 'table "app\.t_old" was not dropped' ])
+{
+	my ($tag, $procedure, $message) = @$case;
+	make_schemas($procedure eq 'cleanup' && $tag eq 'ALTER TABLE');
+	$node->safe_psql('postgres', "DROP EVENT TRIGGER wait_in; DELETE FROM wait_in; INSERT INTO wait_in VALUES ('$tag');"
+		  . 'ALTER TABLE next.t ALTER wrong DROP NOT NULL; CREATE EVENT TRIGGER swap ON ddl_command_start EXECUTE FUNCTION swap()');
+	($result, $output, $messages) = run_sql($node, "CALL ppm.$procedure()");
+	like($messages, qr/$message/, "$tag in $procedure that hits another table is an error");
+	$node->safe_psql('postgres', 'DROP EVENT TRIGGER swap');
+	is(strangers(), 't, t_old attached', 'and undone');
+	is($node->safe_psql('postgres', q(SELECT count(*) FROM next.t WHERE note = 'precious')), '100', 'with all that it did');
+}
+
+# A policy names roles and functions, which may have changed names, too: what the copy means is what the parent's means, or there is none.
+$node->safe_psql('postgres', <<'EOF');
+SET client_min_messages = error;
+DELETE FROM ppm.config;
+DROP SCHEMA app CASCADE;
+CREATE ROLE reader;
+CREATE ROLE stranger;
+CREATE SCHEMA app;
+CREATE FUNCTION app.may_see() RETURNS bool LANGUAGE sql AS 'SELECT false';
+CREATE TABLE app.t (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE POLICY by_role ON app.t TO reader USING (true);
+CREATE POLICY by_function ON app.t USING (app.may_see());
+CREATE POLICY by_itself ON app.t USING ((SELECT count(*) FROM app.t) > 0);
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('app', 't', 'yearly', 1);
+CREATE FUNCTION rename_role() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'former') THEN
+		ALTER ROLE reader RENAME TO former;
+		ALTER ROLE stranger RENAME TO reader;
+		ALTER FUNCTION app.may_see() RENAME TO former;
+		CREATE FUNCTION app.may_see() RETURNS bool LANGUAGE sql AS 'SELECT true';
+	END IF;
+END $$;
+CREATE EVENT TRIGGER rename_role ON ddl_command_start WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION rename_role();
+EOF
+($result, $output, $messages) = run_sql($node, 'CALL ppm.provision()');
+$node->safe_psql('postgres', 'DROP EVENT TRIGGER rename_role');
+is($result, 0, 'policies that would come to mean something else do not keep the partition from being made');
+like($messages, qr/policy "by_role" names a role or an object that was renamed meanwhile/, 'the call says which');
+is($node->safe_psql('postgres', <<'EOF'), 'by_itself', 'and that partition has only the others');
+SELECT string_agg(polname, ' ') FROM pg_policy WHERE polrelid = (SELECT min(inhrelid) FROM pg_inherits WHERE inhparent = 'app.t'::regclass)
+EOF
+
+#
+# By chance: two schemas change places all the time
+#
+
+my $rounds = $ENV{PPM_SWAP_ROUNDS} || 150;
+$node->safe_psql('postgres', <<"EOF");
+SET client_min_messages = error;
+DELETE FROM ppm.config;
+DELETE FROM ppm.detached;
+DROP SCHEMA app CASCADE;
+DROP SCHEMA IF EXISTS next CASCADE;
+CREATE SCHEMA app;
+CREATE SCHEMA next;
+CREATE TABLE schemas AS SELECT 'app'::regnamespace::oid AS app, 'next'::regnamespace::oid AS next;
+CREATE TABLE app.t (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE app.u (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE app.u_default PARTITION OF app.u DEFAULT;
+CREATE TABLE next.t ();
+CREATE TABLE next.u ();
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy)
+VALUES ('app', 't', 'daily', 1, 1, 'drop'), ('app', 'u', 'daily', 1, 1, 'drop');
+-- Every other day is one that could be dropped in place of a partition.
+DO \$\$
+BEGIN
+	FOR n IN 0 .. $rounds + 3 BY 2 LOOP
+		EXECUTE format('CREATE TABLE next.%I ()', 't_' || to_char(date '1990-01-01' + n, 'YYYY_MM_DD'));
+		EXECUTE format('CREATE TABLE next.%I ()', 'u_' || to_char(date '1990-01-01' + n, 'YYYY_MM_DD'));
+	END LOOP;
+END \$\$;
+CREATE TABLE precious AS SELECT oid, relname FROM pg_class WHERE relnamespace = 'next'::regnamespace AND relkind IN ('r', 'p');
+CREATE TABLE stop ();
+CREATE PROCEDURE swap_for_ever() LANGUAGE plpgsql AS \$\$
+BEGIN
+	WHILE to_regclass('public.stop') IS NOT NULL LOOP
+		ALTER SCHEMA app RENAME TO former;
+		ALTER SCHEMA next RENAME TO app;
+		ALTER SCHEMA former RENAME TO next;
+		COMMIT;
+		PERFORM pg_sleep(random() * 0.01);
+		COMMIT;
+	END LOOP;
+END \$\$;
+EOF
+my $swapper = start_sql($node, 'swapper', 'CALL swap_for_ever()');
+my $calls = join '', map {
+	my $date = sprintf "to_char(date '1990-01-01' + %d, 'YYYY-MM-DD')", $_;
+	"SELECT set_config('ppm.work_date', $date, false) \\g /dev/null\nCALL ppm.provision();\nCALL ppm.cleanup();\n"
+} 1 .. $rounds;
+run_sql($node, $calls, on_error_stop => 0);
+$node->safe_psql('postgres', 'DROP TABLE stop');
+finish_sql($swapper);
+is($node->safe_psql('postgres', <<'EOF'), '', 'no table of the stranger\'s is gone, and none is new');
+SELECT string_agg(coalesce(c.relname, p.relname), ' ') FROM (SELECT * FROM pg_class, schemas WHERE relnamespace = schemas.next AND relkind IN ('r', 'p')) AS c
+FULL JOIN precious p ON p.oid = c.oid WHERE p.oid IS NULL OR c.oid IS NULL
+EOF
+my $done = $node->safe_psql('postgres', q(SELECT string_agg(action || ' ' || n, ', ') FROM (SELECT action, count(*) AS n FROM ppm.history WHERE outcome = 'ok' GROUP BY 1 ORDER BY 1) AS h));
+like($done, qr/create \d+, detach \d+, drop \d+/, "in the right one much was done: $done");
+note 'failed: ' . $node->safe_psql('postgres', q(SELECT string_agg(sqlstate || ' ' || n, ', ') FROM (SELECT sqlstate, count(*) AS n FROM ppm.history WHERE outcome = 'failed' GROUP BY 1 ORDER BY 1) AS h));
+
+$node->stop;
+done_testing();
