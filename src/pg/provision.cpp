@@ -66,8 +66,13 @@ class Provisioning final : public Executor {
         perform({Done::created, managed, schema_name, create.name, create.bounds}, [&] {
             lock_parent(managed.parent);
             require_no_rows_in_default(managed, create.bounds);
-            for (const std::string& statement : statements_for(managed, create))
+            const std::vector<std::string> statements = statements_for(managed, create);
+            for (const std::string& statement : statements) {
+                // Only ATTACH, the last one, locks what others use.
+                if (&statement == &statements.back())
+                    lock_together(Statement::attach_new, managed.parent);
                 execute_as_owner(managed.parent, statement);
+            }
             // In the same transaction: no row can come in between.
             if (const auto statement =
                     replica_identity_statement(managed.parent, schema_name, create.name))
@@ -87,9 +92,11 @@ class Provisioning final : public Executor {
 }  // namespace
 
 void attach_again(const ManagedParent& managed, const Partition& partition) {
+    // A scan of the default partition, which is not to happen under all the locks.
+    require_no_rows_in_default(managed, partition.bounds);
+    lock_together(Statement::attach, managed.parent, partition.relation);
     lock_partition(partition, true);
     forget_detached(partition);
-    require_no_rows_in_default(managed, partition.bounds);
     execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
                                                       partition.name, partition.bounds));
 }

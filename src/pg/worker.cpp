@@ -1,6 +1,7 @@
 #include "pg/worker.hpp"
 
 #include "pg/ledger.hpp"
+#include "pg/locks.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
@@ -99,7 +100,9 @@ void Worker::start(Oid owner) {
     settings->owner = owner;
     settings->lock_timeout = lock_timeout();
     settings->statement_timeout = statement_timeout();
-    settings->synchronous_commit = synchronous_commit;
+    // Its commits hold locks that others need: the session waits for the standbys, at the end.
+    settings->synchronous_commit =
+        std::min<int>(synchronous_commit, SYNCHRONOUS_COMMIT_LOCAL_FLUSH);
     shm_toc_insert(contents, settings_key, settings);
     shm_mq* const requests = create_queue(contents, requests_key);
     shm_mq* const answers = create_queue(contents, answers_key);
@@ -133,7 +136,7 @@ void Worker::start(Oid owner) {
 // returns whether it did. Looks at no interrupt of our own.
 bool Worker::wait_for_end() const {
     pid_t pid = 0;
-    for (int i = 0; i < 500; ++i) {
+    for (const Deadline deadline{std::chrono::seconds{5}}; !deadline.has_passed();) {
         if (GetBackgroundWorkerPid(handle_, &pid) == BGWH_STOPPED)
             return true;
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10, PG_WAIT_EXTENSION);
@@ -172,7 +175,7 @@ void Worker::detach(const Table& parent, const Partition& partition, const Worke
 }
 
 // The worker's next message, which stays where it is until the next call. May ereport.
-Worker::Message Worker::receive(TimestampTz deadline) {
+Worker::Message Worker::receive(const Deadline& deadline) {
     Message message{};
     while (true) {
         const shm_mq_result result = shm_mq_receive(answers_, &message.size, &message.data, true);
@@ -180,8 +183,8 @@ Worker::Message Worker::receive(TimestampTz deadline) {
             return message;
         if (result == SHM_MQ_DETACHED)
             raise_end_of_worker();
-        const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
-        if (left <= 0)
+        const long left = deadline.left();
+        if (left == 0)
             ereport(ERROR,
                     (errcode(ERRCODE_QUERY_CANCELED),
                      errmsg("the background worker of ppm did not heed ppm.statement_timeout and "
@@ -197,10 +200,10 @@ Worker::Message Worker::receive(TimestampTz deadline) {
 void Worker::receive_answer() {
     // The worker has its timeout itself; this is for one that code of the table's owner keeps from
     // it.
-    const TimestampTz deadline =
-        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), int64{statement_timeout()} + 2000);
+    const Deadline deadline{std::chrono::milliseconds{statement_timeout()} +
+                            std::chrono::seconds{2}};
     while (true) {
-        const Message message = call([this, deadline] { return receive(deadline); });
+        const Message message = call([&] { return receive(deadline); });
         const char type = *static_cast<const char*>(message.data);
         if (type == done_message || type == 'E')
             busy_ = false;
@@ -298,7 +301,7 @@ bool is_up_to_date(const Request& request) {
 // Under locks that keep both from being renamed, attached or detached, so that the statement's
 // names are those of the OIDs, and the bounds those that were judged. DETACH itself checks that one
 // is the other's partition, and that the owner is the owner. May ereport.
-const char* locked_statement(const Request& request) {
+const char* verified_statement(const Request& request) {
     LockRelationOid(request.parent, ShareUpdateExclusiveLock);
     LockRelationOid(request.partition, ShareUpdateExclusiveLock);
     if (!is_up_to_date(request))
@@ -316,17 +319,51 @@ const char* locked_statement(const Request& request) {
                                    NameStr(request.partition_name)));
 }
 
-// As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
-// with everything that is to survive the transaction in a context of its own. Leaves the second
-// transaction, which has detached the partition, open.
-void execute_detach(const Request& request, const WorkerSettings& settings, MemoryContext context) {
+// May ereport.
+void begin_transaction(const WorkerSettings& settings) {
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
     pin_settings(settings);
     enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
+}
 
+// Runs body(), which makes queries.
+template <typename Body>
+void with_queries(Body body) {
+    call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
+    {
+        const SpiConnection spi{false};
+        body();
+    }
+    call(PopActiveSnapshot);
+}
+
+// What is being detached; null: nothing.
+const Request* current_request = nullptr;
+int lock_wait = 0;
+object_access_hook_type next_object_access_hook = nullptr;
+
+void lock_all(Statement statement, const Request& request) {
+    with_queries([&] { lock_together(statement, request.parent, request.partition, lock_wait); });
+}
+
+// RemoveInheritance() in tablecmds.c calls this in the second transaction, before the foreign keys
+// are detached: the only place in it where their tables can be locked together.
+void inheritance_removed(ObjectAccessType access, Oid class_id, Oid object, int sub_id,
+                         void* argument) {
+    if (next_object_access_hook != nullptr)
+        next_object_access_hook(access, class_id, object, sub_id, argument);
+    if (access == OAT_POST_ALTER && class_id == InheritsRelationId && current_request != nullptr &&
+        object == current_request->partition)
+        boundary([] { lock_all(Statement::finish_detach, *current_request); });
+}
+
+// As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
+// with everything that is to survive the transaction in a context of its own. Leaves the second
+// transaction, which has detached the partition, open.
+void execute_detach(const Request& request, MemoryContext context) {
     MemoryContextSwitchTo(context);
-    const char* const statement = locked_statement(request);
+    const char* const statement = verified_statement(request);
     debug_query_string = statement;
     pgstat_report_activity(STATE_RUNNING, statement);
 
@@ -346,13 +383,10 @@ void execute_detach(const Request& request, const WorkerSettings& settings, Memo
 
 // Records the detach in its own transaction: whatever happens, both are there or neither is.
 void confirm(const Request& request) {
-    call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
-    {
-        const SpiConnection spi{false};
+    with_queries([&] {
         confirm_detached(request.partition);
         write(request.record);
-    }
-    call(PopActiveSnapshot);
+    });
 }
 
 void end_transaction() {
@@ -365,8 +399,11 @@ void end_transaction() {
 // Carries out one request, and answers.
 void serve(const Request& request, const WorkerSettings& settings, shm_mq_handle* answers,
            MemoryContext context) {
+    current_request = &request;
     try {
-        call([&] { execute_detach(request, settings, context); });
+        call([&] { begin_transaction(settings); });
+        lock_all(Statement::begin_detach, request);
+        call([&] { execute_detach(request, context); });
         confirm(request);
         call(end_transaction);
         call([=] { send(answers, sizeof(done_message), &done_message); });
@@ -379,6 +416,7 @@ void serve(const Request& request, const WorkerSettings& settings, shm_mq_handle
         });
         report(error);
     }
+    current_request = nullptr;
     MemoryContextReset(context);
 }
 
@@ -420,6 +458,8 @@ void work(Datum argument) {
     });
     const MemoryContext context = call([&settings] {
         RegisterXactCallback(end_somebodys_code, &settings);
+        lock_wait = settings.lock_timeout;
+        next_object_access_hook = std::exchange(object_access_hook, inheritance_removed);
         return AllocSetContextCreateInternal(TopMemoryContext, "ppm worker",
                                              ALLOCSET_DEFAULT_SIZES);
     });
