@@ -57,6 +57,7 @@ class Cleaning final : public Executor {
             },
             statement_timeout());
         perform({Done::finished_detaching, managed, partition}, [&] {
+            lock_together(Statement::finish_detach, managed.parent, partition.relation);
             lock_parent(managed.parent);
             lock_partition(partition, false);
             lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
@@ -120,6 +121,7 @@ class Cleaning final : public Executor {
     void detach_plainly(const ManagedParent& managed, const DetachPartition& action) {
         const Partition& partition = action.partition;
         perform({Done::detached, managed, partition}, [&] {
+            lock_together(Statement::detach, managed.parent, partition.relation);
             lock_parent(managed.parent, AccessExclusiveLock);
             lock_partition(partition, false);
             require_same_configuration(managed.parent);
@@ -133,25 +135,20 @@ class Cleaning final : public Executor {
             require_detached(partition.relation);
             confirm_detached(partition.relation);
         });
+        session_.leave_room(history_.elapsed());
     }
 
     // A row may have come into a surplus partition until it was detached.
     void keep_if_it_has_rows(const ManagedParent& managed, const Partition& partition) {
-        const Deed attached{Done::attached, managed, partition};
         bool keep = false;
         session_.step([&] {
-            lock_parent(managed.parent);
             lock_partition(partition, true);
             keep = has_rows(partition.relation);
-            if (keep) {
-                attach_again(managed, partition);
-                history_.record(attached);
-            }
         });
         if (!keep)
             return;
+        attach(managed, partition);
         kept_.insert(partition.relation);
-        say(attached);
     }
 
     void attach(const ManagedParent& managed, const Partition& partition) {
@@ -166,6 +163,7 @@ class Cleaning final : public Executor {
         if (kept_.contains(partition.relation))
             return;
         perform({Done::dropped, managed, partition}, [&] {
+            lock_to_drop(partition);
             lock_partition(partition, true);
             require_same_configuration(managed.parent);
             if (action.only_if_empty && has_rows(partition.relation))

@@ -44,6 +44,10 @@ Parameter int8_parameter(std::int64_t value) {
     return {INT8OID, call([=] { return Int64GetDatum(value); }), false};
 }
 
+std::chrono::microseconds since(Deadline::Clock::time_point begun) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - begun);
+}
+
 struct Entry {
     TimestampTz at;
     const TableName& table;
@@ -79,16 +83,14 @@ void insert(const Entry& entry, std::int64_t run_id, const std::string& caller) 
 
 }  // namespace
 
-History::History()
-    : caller_{call([] { return GetUserNameFromId(GetUserId(), false); })},
-      begun_{GetCurrentTimestamp()} {}
+History::History() : caller_{call([] { return GetUserNameFromId(GetUserId(), false); })} {}
 
 void History::begin_action() {
-    begun_ = GetCurrentTimestamp();
+    begun_ = Deadline::Clock::now();
 }
 
 std::chrono::microseconds History::elapsed() const {
-    return std::chrono::microseconds{GetCurrentTimestamp() - begun_};
+    return since(begun_);
 }
 
 std::int64_t History::run_id() {
@@ -125,9 +127,8 @@ WorkerRecord History::for_worker(const Deed& deed) {
 
 void write(const WorkerRecord& record) {
     const TableName table{NameStr(record.schema_name), NameStr(record.table_name)};
-    const TimestampTz now = GetCurrentTimestamp();
-    insert({now, table, NameStr(record.partition), NameStr(record.action), record.bounds,
-            std::nullopt, record.message, std::chrono::microseconds{now - record.begun}},
+    insert({GetCurrentTimestamp(), table, NameStr(record.partition), NameStr(record.action),
+            record.bounds, std::nullopt, record.message, since(record.begun)},
            record.run_id, NameStr(record.caller));
 }
 

@@ -3,6 +3,7 @@
 // erase it.
 #pragma once
 
+#include "core/deadline.hpp"
 #include "pg/report.hpp"
 
 namespace ppm {
@@ -11,7 +12,8 @@ namespace ppm {
 // memory.
 struct WorkerRecord {
     std::int64_t run_id;
-    TimestampTz begun;
+    Deadline::Clock::time_point
+        begun;  // of the machine's, so that it means the same in every process
     NameData caller;
     NameData schema_name;
     NameData table_name;
@@ -30,7 +32,7 @@ class History {
     // Takes the current user for the caller.
     History();
 
-    // From here on counts the duration of what is recorded next.
+    // From here on counts the duration of what is recorded next, by a clock that nobody can set.
     void begin_action();
     std::chrono::microseconds elapsed() const;
 
@@ -55,7 +57,7 @@ class History {
     std::int64_t run_id();
 
     std::string caller_;
-    TimestampTz begun_;
+    Deadline::Clock::time_point begun_ = Deadline::Clock::now();
     std::optional<std::int64_t> run_id_;
 };
 

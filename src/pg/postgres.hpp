@@ -70,6 +70,7 @@ extern "C" {
 #include "postmaster/bgworker.h"
 #include "replication/logicalworker.h"
 #include "replication/origin.h"
+#include "replication/syncrep.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"

@@ -36,6 +36,17 @@ void require_room_in_default(const ManagedParent& managed, const BoundRange& bou
                    "Move those rows out of default partition " + name + "."};
 }
 
+// Takes the locks of ATTACH PARTITION, which evaluates the default partition's constraints: while
+// it waited for them, the default partition may have got another owner.
+void lock_to_attach(const ManagedParent& managed, Statement statement,
+                    std::optional<RelationId> partition = std::nullopt) {
+    lock_together(statement, managed.parent, partition);
+    const Table& table = *managed.parent.table;
+    const Oid default_partition = call([&] { return get_default_partition_oid(table.relation); });
+    if (OidIsValid(default_partition))
+        require_owner_of_tree(table.owner, default_partition);
+}
+
 // A policy that cannot be copied is no reason to have no partition.
 void copy_policies(const ManagedParent& managed, RelationId relation,
                    const std::string& schema_name, const std::string& name) {
@@ -88,8 +99,12 @@ class Provisioning final : public Executor {
         const std::vector<std::string> statements = statements_for(managed, create);
         execute_as_owner(managed.parent, statements.front());
         const RelationId created = require_created(managed.parent, create.name);
-        for (const std::string& statement : std::span{statements}.subspan(1))
+        for (const std::string& statement : std::span{statements}.subspan(1)) {
+            // Only ATTACH, the last one, locks what others use.
+            if (&statement == &statements.back())
+                lock_to_attach(managed, Statement::attach_new);
             execute_as_owner(managed.parent, statement);
+        }
         return created;
     }
 
@@ -104,10 +119,12 @@ class Provisioning final : public Executor {
 }  // namespace
 
 void attach_again(const ManagedParent& managed, const Partition& partition) {
+    // A scan of the default partition, which is not to happen under all the locks.
+    require_room_in_default(managed, partition.bounds);
+    lock_to_attach(managed, Statement::attach, partition.relation);
     lock_partition(partition, true);
     require_owner_of_tree(managed.parent.table->owner, partition.relation);
     forget_detached(partition);
-    require_room_in_default(managed, partition.bounds);
     lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
     execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
                                                       partition.name, partition.bounds));

@@ -12,7 +12,7 @@ namespace ppm {
 namespace {
 
 constexpr int attempts = 3;
-constexpr std::chrono::milliseconds first_pause{100};
+constexpr std::chrono::milliseconds shortest_pause{100};
 
 enum class Outcome {
     done,         // or failed for a reason of its own
@@ -50,7 +50,7 @@ class ParentRun {
             const Outcome outcome = execute_all(parents.front());
             if (outcome != Outcome::lock_failed || session_.atomic() || attempt == attempts)
                 return;
-            session_.pause(first_pause * attempt);
+            session_.leave_room(history_.elapsed(), shortest_pause * attempt);
         }
     }
 
@@ -313,6 +313,7 @@ void Run::prune() {
 void Run::finish() {
     // Also if there was nothing to do: who watches wants to see that somebody called.
     record([&] { history_.record_run(performed_, succeeded_); });
+    session_.wait_for_standbys();
     if (failures_.empty())
         return;
 

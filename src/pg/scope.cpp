@@ -59,8 +59,10 @@ void LocalSettings::set_as_superuser(const char* name, const char* value) {
 SuspendedStatementTimeout::SuspendedStatementTimeout() {
     if (!get_timeout_active(STATEMENT_TIMEOUT))
         return;
-    remaining_ = std::max<TimestampTz>(
-        get_timeout_finish_time(STATEMENT_TIMEOUT) - GetCurrentTimestamp(), 1000);
+    // Also if the clock was set meanwhile.
+    remaining_ =
+        std::clamp<TimestampTz>(get_timeout_finish_time(STATEMENT_TIMEOUT) - GetCurrentTimestamp(),
+                                1000, TimestampTz{INT_MAX} * 1000);
     call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
 }
 

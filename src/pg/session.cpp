@@ -1,5 +1,6 @@
 #include "pg/session.hpp"
 
+#include "core/deadline.hpp"
 #include "core/text.hpp"
 #include "pg/names.hpp"
 #include "pg/rights.hpp"
@@ -33,10 +34,14 @@ Session::PinnedSettings::PinnedSettings(int wait) {
     set("default_tablespace", "");
 }
 
-void Session::commit() {
+void Session::commit(Waits waits) {
     if (atomic_)
         return;
-    call([] {
+    call([=] {
+        // Ends with the transaction.
+        if (waits == Waits::never && synchronous_commit > SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
+            set_config_option("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION,
+                              GUC_ACTION_LOCAL, true, 0, false);
         SPI_commit();
         SPI_start_transaction();
         // Whatever the session's default is: two calls may write ppm's tables at the same time.
@@ -46,12 +51,11 @@ void Session::commit() {
 
 void Session::pause(std::chrono::milliseconds duration) {
     commit();
-    const TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), duration.count());
+    const Deadline end{duration};
     Subtransaction subtransaction;
     call([=] {
         // The latch is also set by what is none of our business.
-        for (long left = duration.count(); left > 0;
-             left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end)) {
+        while (const long left = end.left()) {
             WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left,
                       PG_WAIT_EXTENSION);
             ResetLatch(MyLatch);
@@ -59,6 +63,33 @@ void Session::pause(std::chrono::milliseconds duration) {
         }
     });
     subtransaction.commit();
+}
+
+void Session::leave_room(std::chrono::microseconds used, std::chrono::milliseconds at_least) {
+    pause(std::max(at_least, std::chrono::ceil<std::chrono::milliseconds>(2 * used)));
+}
+
+void Session::wait_for_standbys() {
+    if (atomic_ || synchronous_commit <= SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
+        return;
+    commit();
+    // As RecordTransactionCommit() in xact.c does, but after all locks were given up.
+    call([] {
+        HOLD_INTERRUPTS();
+        SyncRepWaitForLSN(XactLastCommitEnd, true);
+        RESUME_INTERRUPTS();
+    });
+}
+
+void lock_together(Statement statement, const Parent& parent, std::optional<RelationId> partition) {
+    const StatementTimeout timeout{statement_timeout()};
+    lock_together(statement, parent.table->relation, partition.value_or(InvalidOid),
+                  lock_timeout());
+}
+
+void lock_to_drop(const Partition& partition) {
+    const StatementTimeout timeout{statement_timeout()};
+    lock_together(Statement::drop, InvalidOid, partition.relation, lock_timeout());
 }
 
 void lock_parent(const Parent& parent, LOCKMODE mode) {

@@ -3,6 +3,7 @@
 
 #include "core/configuration.hpp"
 #include "pg/guard.hpp"
+#include "pg/locks.hpp"
 #include "pg/scope.hpp"
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
@@ -20,7 +21,7 @@ class Session {
   public:
     // Ends the transaction that the caller may have begun, outside a transaction block: what goes
     // wrong with that is the caller's.
-    explicit Session(bool atomic) : atomic_{atomic}, spi_{!atomic} { commit(); }
+    explicit Session(bool atomic) : atomic_{atomic}, spi_{!atomic} { commit(Waits::as_set); }
 
     bool atomic() const { return atomic_; }
 
@@ -54,7 +55,20 @@ class Session {
     // Waits, holding no lock and no snapshot. Only outside a transaction block.
     void pause(std::chrono::milliseconds duration);
 
+    // Pauses for twice as long as others had to wait for locks of ours, or behind our wait for
+    // them: so they have their table two thirds of the time, whatever there is to do.
+    void leave_room(std::chrono::microseconds used,
+                    std::chrono::milliseconds at_least = std::chrono::milliseconds::zero());
+
+    // Waits for the synchronous standbys, as the session's synchronous_commit has it, until they
+    // have all that was committed before; a cancel ends that. Holds no lock meanwhile.
+    void wait_for_standbys();
+
   private:
+    // Whether a commit waits for synchronous standbys: with the locks of its transaction, which
+    // others may need, and without an end if there is no standby.
+    enum class Waits { never, as_set };
+
     // What a statement must not depend on, and what bounds its wait for a lock.
     class PinnedSettings : LocalSettings {
       public:
@@ -62,7 +76,7 @@ class Session {
     };
 
     // Ends the transaction and begins the next, outside a transaction block.
-    void commit();
+    void commit(Waits waits = Waits::never);
 
     bool atomic_;
     SuspendedStatementTimeout suspended_;
@@ -70,6 +84,14 @@ class Session {
 };
 
 // Each of these runs inside a step.
+
+// Takes all the locks of a statement together (see locks.hpp), for ppm.lock_timeout at most. What
+// is locked is still to be looked at: lock_parent() and lock_partition() do that.
+void lock_together(Statement statement, const Parent& parent,
+                   std::optional<RelationId> partition = std::nullopt);
+
+// For a table that has no parent any more.
+void lock_to_drop(const Partition& partition);
 
 // Locks the parent against other changes of its partitions (SHARE UPDATE EXCLUSIVE lets readers and
 // writers go on), and makes sure that it is still what was planned for. Throws 55000 if not.

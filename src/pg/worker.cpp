@@ -1,55 +1,13 @@
 #include "pg/worker.hpp"
 
-#include "core/text.hpp"
-#include "pg/catalog.hpp"
-#include "pg/effects.hpp"
-#include "pg/ledger.hpp"
-#include "pg/names.hpp"
-#include "pg/references.hpp"
-#include "pg/rights.hpp"
 #include "pg/settings.hpp"
-#include "pg/spi.hpp"
-#include "pg/version.hpp"
-
-extern "C" {
-PGDLLEXPORT void ppm_worker_main(Datum argument);
-}
+#include "pg/worker_protocol.hpp"
 
 namespace ppm {
 
 namespace {
 
 constexpr Size queue_bytes = Size{16} * 1024;
-
-enum Key : uint64 { settings_key, requests_key, answers_key };
-
-// What the worker takes over from the session that starts it.
-struct WorkerSettings {
-    Oid database;
-    Oid owner;
-    int lock_timeout;
-    int statement_timeout;
-    int synchronous_commit;
-};
-
-struct Request {
-    Oid parent;
-    Oid partition;
-    KeyType key_type;
-    BoundRange bounds;
-    NameData partition_schema;
-    NameData partition_name;
-    WorkerRecord record;
-};
-
-// Another version of the library, or another build of this one, may have other requests.
-uint64 shared_magic() {
-    return library_fingerprint() ^ (sizeof(Request) << 32 | sizeof(WorkerSettings));
-}
-
-// The type of the message that says that a request was carried out; others are those of the
-// frontend protocol.
-constexpr char done_message = 'C';
 
 Size shared_size(shm_toc_estimator& estimator) {
     shm_toc_initialize_estimator(&estimator);
@@ -60,7 +18,7 @@ Size shared_size(shm_toc_estimator& estimator) {
     return shm_toc_estimate(&estimator);
 }
 
-shm_mq* create_queue(shm_toc* contents, Key key) {
+shm_mq* create_queue(shm_toc* contents, WorkerKey key) {
     shm_mq* const queue = shm_mq_create(shm_toc_allocate(contents, queue_bytes), queue_bytes);
     shm_toc_insert(contents, key, queue);
     return queue;
@@ -95,7 +53,7 @@ void Worker::start(Oid owner) {
     shm_toc_estimator estimator;
     const Size size = shared_size(estimator);
     segment_ = dsm_create(size, 0);
-    shm_toc* const contents = shm_toc_create(shared_magic(), dsm_segment_address(segment_), size);
+    shm_toc* const contents = shm_toc_create(worker_magic(), dsm_segment_address(segment_), size);
 
     auto* const settings =
         static_cast<WorkerSettings*>(shm_toc_allocate(contents, sizeof(WorkerSettings)));
@@ -104,7 +62,9 @@ void Worker::start(Oid owner) {
     settings->owner = owner;
     settings->lock_timeout = lock_timeout();
     settings->statement_timeout = statement_timeout();
-    settings->synchronous_commit = synchronous_commit;
+    // Its commits hold locks that others need: the session waits for the standbys, at the end.
+    settings->synchronous_commit =
+        std::min<int>(synchronous_commit, SYNCHRONOUS_COMMIT_LOCAL_FLUSH);
     shm_toc_insert(contents, settings_key, settings);
     shm_mq* const requests = create_queue(contents, requests_key);
     shm_mq* const answers = create_queue(contents, answers_key);
@@ -138,7 +98,7 @@ void Worker::start(Oid owner) {
 // returns whether it did. Looks at no interrupt of our own.
 bool Worker::wait_for_end() const {
     pid_t pid = 0;
-    for (int i = 0; i < 500; ++i) {
+    for (const Deadline deadline{std::chrono::seconds{5}}; !deadline.has_passed();) {
         if (GetBackgroundWorkerPid(handle_, &pid) == BGWH_STOPPED)
             return true;
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10, PG_WAIT_EXTENSION);
@@ -164,8 +124,8 @@ Worker::~Worker() {
 }
 
 void Worker::detach(const Table& parent, const Partition& partition, const WorkerRecord& record) {
-    Request request{parent.relation, partition.relation, *parent.key_type, partition.bounds, {}, {},
-                    record};
+    WorkerRequest request{
+        parent.relation, partition.relation, *parent.key_type, partition.bounds, {}, {}, record};
     namestrcpy(&request.partition_schema, partition.schema_name.c_str());
     namestrcpy(&request.partition_name, partition.name.c_str());
     busy_ = true;
@@ -177,7 +137,7 @@ void Worker::detach(const Table& parent, const Partition& partition, const Worke
 }
 
 // The worker's next message, which stays where it is until the next call. May ereport.
-Worker::Message Worker::receive(TimestampTz deadline) {
+Worker::Message Worker::receive(const Deadline& deadline) {
     Message message{};
     while (true) {
         const shm_mq_result result = shm_mq_receive(answers_, &message.size, &message.data, true);
@@ -185,8 +145,8 @@ Worker::Message Worker::receive(TimestampTz deadline) {
             return message;
         if (result == SHM_MQ_DETACHED)
             raise_end_of_worker();
-        const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
-        if (left <= 0)
+        const long left = deadline.left();
+        if (left == 0)
             ereport(ERROR,
                     (errcode(ERRCODE_QUERY_CANCELED),
                      errmsg("the background worker of ppm did not heed ppm.statement_timeout and "
@@ -202,10 +162,10 @@ Worker::Message Worker::receive(TimestampTz deadline) {
 void Worker::receive_answer() {
     // The worker has its timeout itself; this is for one that code of the table's owner keeps from
     // it.
-    const TimestampTz deadline =
-        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), int64{statement_timeout()} + 2000);
+    const Deadline deadline{std::chrono::milliseconds{statement_timeout()} +
+                            std::chrono::seconds{2}};
     while (true) {
-        const Message message = call([this, deadline] { return receive(deadline); });
+        const Message message = call([&] { return receive(deadline); });
         const char type = *static_cast<const char*>(message.data);
         if (type == done_message || type == 'E')
             busy_ = false;
@@ -216,270 +176,4 @@ void Worker::receive_answer() {
     }
 }
 
-namespace {
-
-// The rest runs in the worker.
-
-// In its first transaction DETACH evaluates constraints; in both, an event trigger may run
-// anybody's functions. They run in a security-restricted context: the authenticated user of this
-// session is a superuser, whom they could become again otherwise. The context must not outlast the
-// transaction (StartTransaction() in xact.c).
-void enter_restriction() {
-    Oid user = InvalidOid;
-    int context = 0;
-    GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(user,
-                           context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-}
-
-object_access_hook_type next_hook = nullptr;
-
-// PostgreSQL begins the second transaction itself. This is called in there by RemoveInheritance()
-// (tablecmds.c), before anything of anybody's can run.
-void on_object_access(ObjectAccessType access, Oid catalog, Oid object, int column, void* details) {
-    if (access == OAT_POST_ALTER && catalog == InheritsRelationId)
-        enter_restriction();
-    if (next_hook != nullptr)
-        next_hook(access, catalog, object, column, details);
-}
-
-// These may ereport, so no std::string here.
-void set(const char* name, const char* value) {
-    SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
-}
-
-void set_milliseconds(const char* name, int value) {
-    set(name, psprintf("%d", value));
-}
-
-// Before each statement, and before each transaction ends: somebody's code may have run in it, and
-// in the next one ppm writes its own tables as their owner.
-void pin_settings(const WorkerSettings& settings) {
-    ResetAllOptions();
-    set("search_path", "pg_catalog, pg_temp");
-    // Its messages go to a session of this server.
-    set("client_encoding", GetDatabaseEncodingName());
-    set_milliseconds("lock_timeout", settings.lock_timeout);
-    set_milliseconds("deadlock_timeout", deadlock_timeout_for(settings.lock_timeout));
-    set("default_transaction_read_only", "off");
-    set("default_transaction_isolation", "read committed");
-    set_no_transaction_timeout();
-    synchronous_commit = settings.synchronous_commit;
-}
-
-// Connects as the superuser, because a role that may not log in can own tables; from then on it is
-// the owner's session.
-void connect(const WorkerSettings& settings) {
-    BackgroundWorkerInitializeConnectionByOid(settings.database, InvalidOid, 0);
-    StartTransactionCommand();
-    // Whatever ALTER DATABASE ... SET says.
-    pin_settings(settings);
-    // ALTER DATABASE ... SET role would outlast the change of the session's user.
-    set("role", "none");
-    SetSessionAuthorization(settings.owner, superuser_arg(settings.owner));
-    if (GetUserId() != settings.owner)
-        elog(FATAL, "ppm worker could not become the table's owner");
-    CommitTransactionCommand();
-}
-
-// What somebody's code has set must not outlast its transaction either. May ereport.
-void end_somebodys_code(XactEvent event, void* settings) {
-    if (event == XACT_EVENT_PRE_COMMIT)
-        pin_settings(*static_cast<const WorkerSettings*>(settings));
-    if (event != XACT_EVENT_COMMIT)
-        return;
-    Oid user = InvalidOid;
-    int context = 0;
-    GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(
-        user, context & ~(SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION));
-}
-
-// May ereport.
-void begin_transaction(const WorkerSettings& settings) {
-    SetCurrentStatementStartTimestamp();
-    StartTransactionCommand();
-    enter_restriction();
-    pin_settings(settings);
-    enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
-}
-
-// Whether the request is about what bears this name and has these bounds now.
-bool is_up_to_date(const Request& request) {
-    return call([&] {
-               return get_rel_name(request.parent) != nullptr &&
-                      is_named(request.partition, NameStr(request.partition_schema),
-                               NameStr(request.partition_name));
-           }) &&
-           is_partition(request.partition, request.parent, request.key_type, request.bounds);
-}
-
-// Takes the locks that keep both, and their schemas, from being renamed, attached or detached, so
-// that the statement's names are those of the OIDs, and the bounds those that were judged. DETACH
-// itself checks that the owner is the owner; that nobody else's code is run as him, this does.
-void lock(const Request& request, Oid owner) {
-    call([&] {
-        LockRelationOid(request.parent, ShareUpdateExclusiveLock);
-        LockRelationOid(request.partition, ShareUpdateExclusiveLock);
-    });
-    require_owner_of_tree(owner, request.partition);
-    require_harmless_references(owner, request.partition);
-    lock_schema_names({request.parent, request.partition});
-    if (!is_up_to_date(request))
-        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       "partition " + in_quotes(NameStr(request.partition_name)) +
-                           " was renamed, dropped, detached or attached anew meanwhile",
-                       {},
-                       "Call the procedure again."};
-}
-
-// May ereport.
-const char* detach_statement(const Request& request) {
-    return psprintf(
-        "ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY",
-        quote_qualified_identifier(get_namespace_name(get_rel_namespace(request.parent)),
-                                   get_rel_name(request.parent)),
-        quote_qualified_identifier(NameStr(request.partition_schema),
-                                   NameStr(request.partition_name)));
-}
-
-// As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
-// with everything that is to survive the transaction in a context of its own. Leaves the second
-// transaction, which has detached the partition, open. May ereport.
-void execute_detach(const Request& request, MemoryContext context) {
-    MemoryContextSwitchTo(context);
-    const char* const statement = detach_statement(request);
-    debug_query_string = statement;
-    pgstat_report_activity(STATE_RUNNING, statement);
-
-    PushActiveSnapshot(GetTransactionSnapshot());
-    RawStmt* const raw = linitial_node(RawStmt, pg_parse_query(statement));
-    List* const planned = pg_plan_queries(analyze(raw, statement), statement, 0, nullptr);
-    PopActiveSnapshot();
-
-    Portal portal = CreatePortal("", true, true);
-    portal->visible = false;
-    PortalDefineQuery(portal, nullptr, statement, CMDTAG_ALTER_TABLE, planned, nullptr);
-    PortalStart(portal, nullptr, 0, InvalidSnapshot);
-    run_portal(portal);
-    PortalDrop(portal, false);
-    if (!InSecurityRestrictedOperation())
-        elog(ERROR, "the second transaction of DETACH PARTITION CONCURRENTLY was not restricted");
-}
-
-// Runs body(), which uses SPI.
-template <typename Body>
-void with_spi(Body body) {
-    call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
-    {
-        const SpiConnection spi{false};
-        body();
-    }
-    call(PopActiveSnapshot);
-}
-
-// Detaches, and records that in the same transaction: whatever happens, both are there or neither
-// is.
-void carry_out(const Request& request, const WorkerSettings& settings, MemoryContext context) {
-    call([&] { begin_transaction(settings); });
-    with_spi([&] { lock(request, settings.owner); });
-    call([&] { execute_detach(request, context); });
-    // An event trigger may have changed some.
-    call([&] { pin_settings(settings); });
-    with_spi([&] {
-        require_detached(request.partition);
-        confirm_detached(request.partition);
-        write(request.record);
-    });
-}
-
-void end_transaction() {
-    CommitTransactionCommand();
-    disable_timeout(STATEMENT_TIMEOUT, false);
-    debug_query_string = nullptr;
-    pgstat_report_activity(STATE_IDLE, nullptr);
-}
-
-// Carries out one request, and answers.
-void serve(const Request& request, const WorkerSettings& settings, shm_mq_handle* answers,
-           MemoryContext context) {
-    try {
-        // An error of ppm's becomes one of PostgreSQL's, too, to be sent.
-        call([&] { boundary([&] { carry_out(request, settings, context); }); });
-        call(end_transaction);
-        call([=] { send(answers, sizeof(done_message), &done_message); });
-    } catch (const PostgresError& error) {
-        call([] {
-            disable_timeout(STATEMENT_TIMEOUT, false);
-            AbortCurrentTransaction();
-            debug_query_string = nullptr;
-            pgstat_report_activity(STATE_IDLE, nullptr);
-        });
-        report(error);
-    }
-    MemoryContextReset(context);
-}
-
-void work(Datum argument) {
-    struct Received {
-        Size size;
-        void* data;
-        shm_mq_result result;
-    };
-    shm_mq_handle* requests = nullptr;
-    shm_mq_handle* answers = nullptr;
-    WorkerSettings settings = call([&] {
-        pqsignal(SIGTERM, die);
-        BackgroundWorkerUnblockSignals();
-        dsm_segment* const segment = dsm_attach(DatumGetUInt32(argument));
-        if (segment == nullptr)
-            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                            errmsg("the session that started the ppm worker has ended")));
-        dsm_pin_mapping(segment);
-        shm_toc* const contents = shm_toc_attach(shared_magic(), dsm_segment_address(segment));
-        // Sessions keep the library that they have loaded, workers load the one of now.
-        if (contents == nullptr)
-            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                            errmsg("the session that started the ppm worker has loaded another "
-                                   "version of ppm's library")));
-        auto* const request_queue =
-            static_cast<shm_mq*>(shm_toc_lookup(contents, requests_key, false));
-        auto* const answer_queue =
-            static_cast<shm_mq*>(shm_toc_lookup(contents, answers_key, false));
-        shm_mq_set_receiver(request_queue, MyProc);
-        shm_mq_set_sender(answer_queue, MyProc);
-        requests = shm_mq_attach(request_queue, segment, nullptr);
-        answers = shm_mq_attach(answer_queue, segment, nullptr);
-        pq_redirect_to_shm_mq(segment, answers);
-        const WorkerSettings received =
-            *static_cast<WorkerSettings*>(shm_toc_lookup(contents, settings_key, false));
-        connect(received);
-        return received;
-    });
-    const MemoryContext context = call([&settings] {
-        RegisterXactCallback(end_somebodys_code, &settings);
-        next_hook = object_access_hook;
-        object_access_hook = on_object_access;
-        return AllocSetContextCreateInternal(TopMemoryContext, "ppm worker",
-                                             ALLOCSET_DEFAULT_SIZES);
-    });
-
-    while (true) {
-        const Received received = call([requests] {
-            Received result{};
-            result.result = shm_mq_receive(requests, &result.size, &result.data, false);
-            return result;
-        });
-        if (received.result != SHM_MQ_SUCCESS || received.size != sizeof(Request))
-            return;
-        serve(*static_cast<const Request*>(received.data), settings, answers, context);
-    }
-}
-
-}  // namespace
-
 }  // namespace ppm
-
-void ppm_worker_main(Datum argument) {
-    ppm::boundary([argument] { ppm::work(argument); });
-}

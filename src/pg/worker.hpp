@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/configuration.hpp"
+#include "core/deadline.hpp"
 #include "pg/guard.hpp"
 #include "pg/history.hpp"
 #include "pg/scope.hpp"
@@ -36,7 +37,7 @@ class Worker : Scope {
         Size size;
         void* data;
     };
-    Message receive(TimestampTz deadline);
+    Message receive(const Deadline& deadline);
     void receive_answer();
 
     bool busy_ = false;

@@ -1,0 +1,210 @@
+#include "pg/locks.hpp"
+
+#include "core/deadline.hpp"
+#include "core/text.hpp"
+#include "pg/scope.hpp"
+#include "pg/settings.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+struct Lock {
+    Oid relation;
+    LOCKMODE mode;
+
+    auto operator<=>(const Lock&) const = default;
+};
+
+// The relations, and all that they are partitioned into.
+constexpr char tree_query[] =
+    "WITH RECURSIVE tree AS (SELECT unnest($1) AS oid UNION SELECT i.inhrelid FROM tree "
+    "JOIN pg_inherits i ON i.inhparent = tree.oid "
+    "JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition) SELECT oid FROM tree";
+
+// What the foreign keys of the relations refer to; of a partitioned table each partition, too.
+constexpr char referenced_query[] =
+    "SELECT DISTINCT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1)";
+
+// The same for those that a partition has from its parent.
+constexpr char inherited_query[] =
+    "SELECT DISTINCT confrelid FROM pg_constraint c WHERE contype = 'f' AND conrelid = ANY ($1) "
+    "AND conparentid <> 0 AND NOT EXISTS "
+    "(SELECT FROM pg_constraint p WHERE p.oid = c.conparentid AND p.conrelid = c.conrelid)";
+
+// Whose foreign keys refer to the relations. Of a partitioned one the partitions' own keys are left
+// out: PostgreSQL goes by the topmost.
+constexpr char referencing_query[] =
+    "SELECT DISTINCT conrelid FROM pg_constraint c WHERE contype = 'f' AND confrelid = ANY ($1) "
+    "AND NOT EXISTS "
+    "(SELECT FROM pg_constraint p WHERE p.oid = c.conparentid AND p.confrelid = c.confrelid)";
+
+// The same for keys that refer to a partition because they refer to its parent.
+constexpr char referencing_by_parent_query[] =
+    "SELECT DISTINCT c.conrelid FROM pg_constraint c JOIN pg_constraint p ON p.oid = c.conparentid "
+    "WHERE c.contype = 'f' AND c.confrelid = ANY ($1) AND p.confrelid <> c.confrelid";
+
+std::vector<Oid> relations(const char* sql, const std::vector<Oid>& of) {
+    const Rows rows = query(sql, {oid_array_parameter(of)});
+    std::vector<Oid> found;
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        found.push_back(rows.oid(row, 1));
+    return found;
+}
+
+class Locks {
+  public:
+    void add(LOCKMODE mode, const std::vector<Oid>& each) {
+        for (const Oid relation : each)
+            if (OidIsValid(relation))
+                locks_.insert({relation, mode});
+    }
+
+    // The same order in every call.
+    std::vector<Lock> list() const { return {locks_.begin(), locks_.end()}; }
+
+  private:
+    std::set<Lock> locks_;
+};
+
+// What the statement locks, according to src/backend/commands/tablecmds.c of PostgreSQL 14 to 19.
+std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
+    Locks locks;
+    const std::vector<Oid> parents{parent};
+    const std::vector<Oid> partitions{partition};
+    const std::vector<Oid> tree = relations(tree_query, partitions);
+    const bool detaches = statement == Statement::detach || statement == Statement::begin_detach ||
+                          statement == Statement::finish_detach;
+    const bool attaches = statement == Statement::attach || statement == Statement::attach_new;
+
+    // ATPrepCmd(), AlterTableGetLockLevel()
+    locks.add(statement == Statement::detach ? AccessExclusiveLock : ShareUpdateExclusiveLock,
+              parents);
+    locks.add(statement == Statement::begin_detach ? ShareUpdateExclusiveLock : AccessExclusiveLock,
+              tree);
+    if (attaches || statement == Statement::detach) {
+        // QueuePartitionConstraintValidation() goes down to the leaves.
+        const Oid by_default = call([=] { return get_default_partition_oid(parent); });
+        locks.add(AccessExclusiveLock, relations(tree_query, {by_default}));
+    }
+    if (attaches) {
+        // CloneFkReferencing(), CloneFkReferenced()
+        locks.add(ShareRowExclusiveLock,
+                  relations(tree_query, relations(referenced_query, parents)));
+        locks.add(ShareRowExclusiveLock, relations(referencing_query, parents));
+    }
+    // RemoveTriggerById(): tables that stood on their own have triggers on what they refer to.
+    if (statement == Statement::attach || statement == Statement::drop)
+        locks.add(AccessExclusiveLock, relations(referenced_query, tree));
+    if (detaches) {
+        // ATDetachCheckNoForeignKeyRefs(), and then RemoveConstraintById(); the check reads.
+        const std::vector<Oid> referencing = relations(referencing_by_parent_query, partitions);
+        locks.add(statement == Statement::begin_detach ? ShareLock : AccessExclusiveLock,
+                  referencing);
+        if (statement != Statement::finish_detach)
+            locks.add(AccessShareLock, relations(tree_query, referencing));
+    }
+    // DetachPartitionFinalize(): the triggers that attach and drop remove.
+    if (statement == Statement::detach || statement == Statement::finish_detach)
+        locks.add(ShareRowExclusiveLock,
+                  relations(tree_query, relations(inherited_query, partitions)));
+    return locks.list();
+}
+
+void release(const std::vector<Lock>& locks) {
+    call([&] {
+        for (const auto& [relation, mode] : locks)
+            UnlockRelationOid(relation, mode);
+    });
+}
+
+// Takes all the locks that are free, but for the one that is had already. If another one is not
+// free, gives up all of them and returns which it is.
+std::optional<std::size_t> take_others(const std::vector<Lock>& locks, std::size_t had) {
+    return call([&]() -> std::optional<std::size_t> {
+        for (std::size_t i = 0; i < locks.size(); ++i) {
+            if (i == had || ConditionalLockRelationOid(locks[i].relation, locks[i].mode))
+                continue;
+            for (std::size_t taken = 0; taken < locks.size(); ++taken)
+                if (taken < i || taken == had)
+                    UnlockRelationOid(locks[taken].relation, locks[taken].mode);
+            return i;
+        }
+        return std::nullopt;
+    });
+}
+
+std::string name_of(Oid relation) {
+    return call([=] {
+        const char* const name = get_rel_name(relation);
+        const char* const schema = get_namespace_name(get_rel_namespace(relation));
+        return name == nullptr || schema == nullptr ? psprintf("%u", relation)
+                                                    : psprintf("%s.%s", schema, name);
+    });
+}
+
+// All the locks of one statement, and until when they are waited for.
+class Waiting {
+  public:
+    Waiting(Oid parent, Oid partition, int wait)
+        : parent_{parent}, partition_{partition}, deadline_{std::chrono::milliseconds{wait}} {}
+
+    bool is_over() const { return deadline_.has_passed(); }
+
+    // Waits for one lock at a time, with none of the others in hand, the parent's first.
+    void take(const std::vector<Lock>& locks) const {
+        const auto first = std::ranges::find(locks, parent_, &Lock::relation);
+        std::optional awaited{
+            first == locks.end() ? 0 : static_cast<std::size_t>(first - locks.begin())};
+        while (awaited) {
+            const std::size_t had = *awaited;
+            wait_for(locks[had]);
+            awaited = take_others(locks, had);
+        }
+    }
+
+  private:
+    void wait_for(const Lock& lock) const {
+        const int wait = std::max(deadline_.left(), 1);
+        LocalSettings settings;
+        settings.set("lock_timeout", std::to_string(wait).c_str());
+        settings.set_as_superuser("deadlock_timeout",
+                                  std::to_string(deadlock_timeout_for(wait)).c_str());
+        try {
+            call([&] { LockRelationOid(lock.relation, lock.mode); });
+        } catch (const Error& error) {
+            if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE || lock.relation == parent_ ||
+                lock.relation == partition_)
+                throw;
+            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE, error.message(),
+                           "Table " + in_quotes(name_of(lock.relation)) +
+                               " could not be locked within ppm.lock_timeout."};
+        }
+    }
+
+    Oid parent_;
+    Oid partition_;
+    Deadline deadline_;
+};
+
+}  // namespace
+
+void lock_together(Statement statement, Oid parent, Oid partition, int wait) {
+    const Waiting waiting{parent, partition, wait};
+    std::vector<Lock> locks = locks_of(statement, parent, partition);
+    while (true) {
+        waiting.take(locks);
+        // Before the tables were locked somebody may have given them another foreign key.
+        std::vector<Lock> now = locks_of(statement, parent, partition);
+        if (std::ranges::includes(locks, now))
+            return;
+        release(locks);
+        if (waiting.is_over())
+            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,
+                           "foreign keys were changed while their tables were being locked"};
+        locks = std::move(now);
+    }
+}
+
+}  // namespace ppm

@@ -1,0 +1,30 @@
+// The locks that a statement needs, taken before it is executed.
+//
+// PostgreSQL locks one table after the other as a statement comes to need it: the parent, the
+// default partition, the partition, each table that a foreign key ties to them. While it waits for
+// the last one it holds the others, and whoever needs those waits as long, once for each.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace ppm {
+
+enum class Statement {
+    attach_new,     // ATTACH PARTITION of a table that was just created, and so has no foreign keys
+    attach,         // ATTACH PARTITION of one that was detached
+    detach,         // DETACH PARTITION
+    begin_detach,   // the first transaction of DETACH PARTITION ... CONCURRENTLY
+    finish_detach,  // its second, and DETACH PARTITION ... FINALIZE
+    drop,           // DROP TABLE of one that was detached
+};
+
+// Locks all the tables that the statement will lock, as strongly as it will. Holds none of them
+// while it waits for another, and waits for `wait` milliseconds at most in all; whoever waits
+// behind it waits no longer than that. Throws 55P03, with the name of a table that is neither the
+// parent nor the partition.
+//
+// Runs inside a step, and needs what a query needs. What is known of the tables is to be looked at
+// again afterwards. Without a partition that exists, or without a parent, that is InvalidOid.
+void lock_together(Statement statement, Oid parent, Oid partition, int wait);
+
+}  // namespace ppm

@@ -1,0 +1,46 @@
+// What a session and its worker have in common: the shared memory between them, and the messages.
+//
+// A table of contents (shm_toc.h) has the settings and two queues (shm_mq.h): requests go one way,
+// answers, and what else the worker says, the other.
+#pragma once
+
+#include "core/bound.hpp"
+#include "core/key.hpp"
+#include "pg/history.hpp"
+#include "pg/version.hpp"
+
+namespace ppm {
+
+// Where what is in the shared memory.
+enum WorkerKey : uint64 { settings_key, requests_key, answers_key };
+
+// What the worker takes over from the session that starts it.
+struct WorkerSettings {
+    Oid database;
+    Oid owner;
+    int lock_timeout;
+    int statement_timeout;
+    int synchronous_commit;
+};
+
+// One partition to detach, as it was judged.
+struct WorkerRequest {
+    Oid parent;
+    Oid partition;
+    KeyType key_type;
+    BoundRange bounds;
+    NameData partition_schema;
+    NameData partition_name;
+    WorkerRecord record;
+};
+
+// Another version of the library, or another build of this one, may have other requests.
+inline uint64 worker_magic() {
+    return library_fingerprint() ^ (sizeof(WorkerRequest) << 32 | sizeof(WorkerSettings));
+}
+
+// The type of the message that says that a request was carried out; others are those of the
+// frontend protocol.
+inline constexpr char done_message = 'C';
+
+}  // namespace ppm
