@@ -3,6 +3,7 @@
 
 #include "core/text.hpp"
 #include "pg/catalog.hpp"
+#include "pg/ledger.hpp"
 #include "pg/partition_options.hpp"
 #include "pg/report.hpp"
 #include "pg/rights.hpp"
@@ -96,6 +97,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
             table_name_in(updated ? trigger->tg_newtuple : trigger->tg_trigtuple, descriptor);
         if (updated)
             require_rights_over(name);
+        ppm::keep_detached_if_written(name);
         inspect(name);
         return Datum{};
     });

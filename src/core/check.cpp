@@ -290,6 +290,10 @@ class Checking {
         const Partition& partition = detached.partition;
         if (!detached.is_detached || action_on(partition, plan_.provision) != nullptr)
             return;
+        const auto left_out =
+            std::ranges::find(plan_.left_out, partition.relation, &LeftOut::relation);
+        if (left_out != plan_.left_out.end())
+            return add(left_out->reason);
         const Action* const next = action_on(partition, plan_.cleanup);
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&

@@ -57,6 +57,10 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
 
 }  // namespace
 
+CleanupPolicy policy_for(const Configuration& configuration, const Partition& partition) {
+    return partition.was_kept ? CleanupPolicy::detach : configuration.cleanup_policy;
+}
+
 std::vector<Anomaly> validate(const Parent& parent) {
     const Configuration& configuration = parent.configuration;
     std::vector<Anomaly> anomalies;

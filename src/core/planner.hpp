@@ -65,10 +65,17 @@ struct Obstacle {
     Anomaly reason;
 };
 
+// A detached table with rows that cleanup would attach again, and why it does not.
+struct LeftOut {
+    RelationId relation;
+    Anomaly reason;
+};
+
 struct Plan {
     std::vector<Action> provision;  // in the order of execution
     std::vector<Obstacle> obstacles;
     std::vector<Action> cleanup;  // in the order of execution, after provision
+    std::vector<LeftOut> left_out;
 };
 
 // The window of the work date, and that of the real today: the same unless ppm.work_date is set.
@@ -84,6 +91,10 @@ struct Lookups {
     std::function<bool(const std::string& name)> relation_exists;
     // Whether the partition has no row. Its answer is asked for again when it counts.
     std::function<bool(const Partition& partition)> is_empty;
+    // What keeps a detached table from being attached again, as a predicate ("was changed since");
+    // empty: it is as ppm left it, but for its rows, and belongs to the parent's owner. Asked for
+    // again under the lock.
+    std::function<std::string(const DetachedPartition& detached)> change_of;
 };
 
 // A partition that bears the name of a slot but holds something else.

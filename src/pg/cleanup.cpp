@@ -19,8 +19,12 @@ class Cleaning final : public Executor {
     using Executor::Executor;
 
     void begin(const ManagedParent& managed) override {
+        just_detached_ = InvalidOid;
         if (managed.parent.ledger_is_stale)
-            session_.step([&] { prune_detached(managed.parent); });
+            session_.step([&] {
+                prune_detached(managed.parent);
+                keep_if_configured(managed.parent);
+            });
     }
 
     void execute(const ManagedParent& managed, const Action& action) override {
@@ -35,6 +39,13 @@ class Cleaning final : public Executor {
     }
 
   private:
+    // What waits to be dropped is kept for good once the policy is to detach. Whoever wrote that
+    // into ppm.config had it done already, but for what was recorded at that very moment.
+    static void keep_if_configured(const Parent& parent) {
+        if (parent.configuration.cleanup_policy == CleanupPolicy::detach)
+            keep_detached(parent.table->relation);
+    }
+
     // Somebody else's removal is finished, too: nothing of the parent can be detached before. What
     // comes of it is kept.
     void finalize(const ManagedParent& managed, const FinalizeDetach& action) {
@@ -58,7 +69,9 @@ class Cleaning final : public Executor {
             execute_as_owner(managed.parent,
                              detach_statement(managed.parent, partition, Detach::finalize));
             confirm_detached(partition.relation);
+            keep_if_configured(managed.parent);
         });
+        just_detached_ = partition.relation;
         if (action.only_if_empty)
             keep_if_it_has_rows(managed, partition);
     }
@@ -76,6 +89,7 @@ class Cleaning final : public Executor {
             detach_concurrently(managed, partition);
         else
             detach_plainly(managed, action);
+        just_detached_ = partition.relation;
         if (action.only_if_empty)
             keep_if_it_has_rows(managed, partition);
     }
@@ -89,7 +103,7 @@ class Cleaning final : public Executor {
             lock_parent(managed.parent);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
-            record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
+            record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
             record = history_.for_worker(detached);
         });
         try {
@@ -118,7 +132,7 @@ class Cleaning final : public Executor {
             lock_partition(partition, false);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
-            record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
+            record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
             for (const std::string& statement : statements_for(managed, action))
                 execute_as_owner(managed.parent, statement);
             confirm_detached(partition.relation);
@@ -164,14 +178,17 @@ class Cleaning final : public Executor {
                                    " got rows while it was being removed",
                                {},
                                "The next call attaches it again."};
-            require_unchanged(partition);
-            forget_detached(partition);
+            require_unchanged(partition, partition.relation == just_detached_
+                                             ? RowsSince::not_possible
+                                             : RowsSince::possible);
+            forget_dropped(partition);
             execute_as_owner(managed.parent, drop_statement(partition));
         });
     }
 
     std::optional<Worker> worker_;
     std::set<Oid> kept_;
+    Oid just_detached_ = InvalidOid;  // by the last action
 };
 
 }  // namespace

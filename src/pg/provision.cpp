@@ -88,7 +88,8 @@ class Provisioning final : public Executor {
 
 void attach_again(const ManagedParent& managed, const Partition& partition) {
     lock_partition(partition, true);
-    forget_detached(partition);
+    require_attachable(managed.parent, partition);
+    forget_attached(partition);
     require_no_rows_in_default(managed, partition.bounds);
     execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
                                                       partition.name, partition.bounds));

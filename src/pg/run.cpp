@@ -285,6 +285,7 @@ bool Run::record(Body body) {
 void Run::prune() {
     record([&] { history_.prune_last_run(); });
     record([] { prune_detached(); });
+    record([] { prune_kept(); });
     bool more = false;
     const auto prune_some = [&] {
         const StatementTimeout timeout{statement_timeout()};
