@@ -103,6 +103,7 @@ CREATE TABLE ppm.detached (
     lower_value text NOT NULL,
     upper_value text NOT NULL,
     version text,
+    snapshot pg_catalog.pg_snapshot,
     CONSTRAINT detached_pkey PRIMARY KEY (relation)
 );
 COMMENT ON TABLE ppm.detached IS 'what ppm detached, or is detaching, and has not dropped';
@@ -120,8 +121,31 @@ COMMENT ON COLUMN ppm.detached.detached_schema IS 'its schema';
 COMMENT ON COLUMN ppm.detached.lower_value IS 'its lower bound as the partition key has it, or MINVALUE';
 COMMENT ON COLUMN ppm.detached.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE';
 COMMENT ON COLUMN ppm.detached.version IS
-    'what ppm left behind: OID and xmin of the rows in pg_class of the table and of its partitions; it is dropped only while they are so; null: it is not known that ppm detached it';
+    'what ppm left behind: a hash of what the catalog says of the table and its partitions; it is dropped, or attached again, only while that is so; null: it is not known that ppm detached it';
+COMMENT ON COLUMN ppm.detached.snapshot IS
+    'which transactions had ended when it was detached, those in progress with their subtransactions: it is dropped only if no other has put rows into it';
 COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'a table is detached once';
+
+-- Written by ppm as the owner of this table, too. It is dumped: in doubt ppm keeps.
+CREATE TABLE ppm.kept (
+    relation oid NOT NULL,
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    partition_schema name NOT NULL,
+    partition name NOT NULL,
+    since timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT kept_pkey PRIMARY KEY (relation)
+);
+SELECT pg_catalog.pg_extension_config_dump('ppm.kept', '');
+COMMENT ON TABLE ppm.kept IS
+    'partitions that were detached once to be kept, and attached again: ppm detaches them and never drops them, unless their row is deleted';
+COMMENT ON COLUMN ppm.kept.relation IS 'its OID; after a dump and restore it is known by the names';
+COMMENT ON COLUMN ppm.kept.schema_name IS 'the schema of the table that it is a partition of';
+COMMENT ON COLUMN ppm.kept.table_name IS 'the name of the table that it is a partition of';
+COMMENT ON COLUMN ppm.kept.partition_schema IS 'its schema';
+COMMENT ON COLUMN ppm.kept.partition IS 'its name';
+COMMENT ON COLUMN ppm.kept.since IS 'since when it is known';
+COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS 'it is kept once and for all';
 
 --
 -- What was done
@@ -264,6 +288,24 @@ COMMENT ON TRIGGER skip_replicated ON ppm.detached IS 'leaves out rows that logi
 COMMENT ON TRIGGER keep_rows ON ppm.detached IS 'takes the rows aside before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.detached IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.detached IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.kept
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.kept
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.kept
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.kept
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.kept
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.kept IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.kept IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.kept IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.kept IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.history
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();

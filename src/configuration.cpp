@@ -3,6 +3,7 @@
 
 #include "core/text.hpp"
 #include "pg/configured_relations.hpp"
+#include "pg/ledger.hpp"
 #include "pg/partition_options.hpp"
 #include "pg/report.hpp"
 #include "pg/rights.hpp"
@@ -135,6 +136,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         const TableName old_or_only = table_name_in(trigger->tg_trigtuple, descriptor);
         if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
             remember(old_or_only, std::nullopt);
+            ppm::keep_detached_if_written(old_or_only);
             inspect(old_or_only);
             return Datum{};
         }
@@ -145,6 +147,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         }
         const TableName name = table_name_in(trigger->tg_newtuple, descriptor);
         remember(name, old_or_only);
+        ppm::keep_detached_if_written(name);
         inspect(name);
         return Datum{};
     });

@@ -33,6 +33,7 @@ constexpr std::array kinds{
     Kind{AnomalyCode::default_has_rows, "default_has_rows", Severity::error},
     Kind{AnomalyCode::pending_detach, "pending_detach", Severity::error},
     Kind{AnomalyCode::pending_drop, "pending_drop", Severity::error},
+    Kind{AnomalyCode::detached_changed, "detached_changed", Severity::error},
     Kind{AnomalyCode::gap, "gap", Severity::warning},
     Kind{AnomalyCode::off_grid, "off_grid", Severity::warning},
     Kind{AnomalyCode::misnamed, "misnamed", Severity::warning},

@@ -29,6 +29,7 @@ enum class AnomalyCode {
     default_has_rows,
     pending_detach,
     pending_drop,
+    detached_changed,
     gap,
     off_grid,
     misnamed,

@@ -315,11 +315,7 @@ class Checking {
         if (!detached.is_detached || action_on(partition, plan_.provision) != nullptr)
             return;
         if (const LeftOut* const left_out = left_out_of(partition))
-            return add({AnomalyCode::pending_detach, partition.name,
-                        "Table " + in_quotes(partition.qualified_name()) + ", of " +
-                            held(partition.bounds) + ", was detached and got rows." +
-                            is_left(*left_out),
-                        left_out->reason.hint});
+            return add_left_out(detached, *left_out);
         const Action* const next = action_on(partition, plan_.cleanup);
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&
@@ -334,6 +330,17 @@ class Checking {
              "Table " + in_quotes(partition.qualified_name()) + ", of " + held(partition.bounds) +
                  ", was detached and " + fate(detached, next) + failure,
              std::move(hint)});
+    }
+
+    // What is wrong with the table itself says all there is to say.
+    void add_left_out(const DetachedPartition& detached, const LeftOut& left_out) {
+        const Partition& partition = detached.partition;
+        if (left_out.reason.code == AnomalyCode::detached_changed)
+            return add(left_out.reason);
+        add({AnomalyCode::pending_detach, partition.name,
+             "Table " + in_quotes(partition.qualified_name()) + ", of " + held(partition.bounds) +
+                 ", was detached and got rows." + is_left(left_out),
+             left_out.reason.hint});
     }
 
     static const char* fate(const DetachedPartition& detached, const Action* next) {

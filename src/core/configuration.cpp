@@ -120,6 +120,10 @@ bool is_replaced(const Parent& parent) {
 
 }  // namespace
 
+CleanupPolicy policy_for(const Configuration& configuration, const Partition& partition) {
+    return partition.was_kept ? CleanupPolicy::detach : configuration.cleanup_policy;
+}
+
 std::vector<Anomaly> validate(const Parent& parent) {
     const Configuration& configuration = parent.configuration;
     std::vector<Anomaly> anomalies;

@@ -97,6 +97,7 @@ struct Partition {
     bool detach_pending;                       // DETACH CONCURRENTLY was begun and not finished
     std::vector<Difference> differences = {};  // only where read_differences() was called
     std::optional<Stranger> stranger = std::nullopt;  // in it, or below it
+    bool was_kept = false;  // detached once to be kept, and attached again: never dropped
 
     std::string qualified_name() const { return schema_name + "." + name; }
 };
@@ -117,10 +118,16 @@ struct Parent {
     std::vector<Partition> partitions;  // by lower bound; only where the configuration is valid
     std::optional<Partition> default_partition;
     std::vector<DetachedPartition> detached;  // by lower bound
-    bool ledger_is_stale;  // ppm.detached has entries that the catalog contradicts
+    // ppm.detached has entries that the catalog contradicts, or that the configuration keeps now.
+    bool ledger_is_stale;
     // None: not known, because the row was written when nobody remembered.
     std::optional<ConfiguredRelation> configured = {};
+    // ppm's objects are older than ppm.kept: nobody would know any more that it was to be kept.
+    bool forgets_what_was_kept = false;
 };
+
+// What becomes of the partition when it is removed.
+CleanupPolicy policy_for(const Configuration& configuration, const Partition& partition);
 
 // What of the configuration contradicts the catalog. Empty: the parent can be managed.
 std::vector<Anomaly> validate(const Parent& parent);

@@ -13,6 +13,18 @@ namespace ppm {
 
 namespace {
 
+Anomaly detached_changed(const Parent& parent, const KeyCodec& codec, const Partition& detached,
+                         const std::string& change) {
+    return {
+        AnomalyCode::detached_changed, detached.name,
+        "Table " + in_quotes(detached.qualified_name()) + ", which ppm detached from table " +
+            in_quotes(parent.configuration.qualified_name()) + " and which holds " +
+            range_text(codec.decode(detached.bounds.lower), codec.decode(detached.bounds.upper)) +
+            ", " + change + ".",
+        "Look what became of it. Then attach it yourself; or rename it and delete its row from "
+        "ppm.detached, and a new partition takes its place."};
+}
+
 // The half of the plan that fills the window.
 class Filling {
   public:
@@ -47,13 +59,16 @@ class Filling {
     void attach_again(const BoundRange& window, const Window& today) {
         for (const DetachedPartition& detached : parent_.detached) {
             const BoundRange& bounds = detached.partition.bounds;
-            if (!detached.is_detached || pending_over(bounds) != nullptr ||
-                std::ranges::any_of(covered_,
-                                    [&](const BoundRange& each) { return each.overlaps(bounds); }))
+            if (!detached.is_detached || pending_over(bounds) != nullptr || is_covered(bounds))
                 continue;
             const BoundRange edges{codec_.canonical(bounds.lower), codec_.canonical(bounds.upper)};
             const bool wanted = edges.overlaps(window) && !would_be_lost(detached, today);
             if (wanted) {
+                if (const std::string change = lookups_.change_of(detached); !change.empty()) {
+                    changed_.push_back(
+                        {bounds, detached_changed(parent_, codec_, detached.partition, change)});
+                    continue;
+                }
                 attach(detached.partition);
                 names_.insert(detached.partition.name);
             }
@@ -85,11 +100,13 @@ class Filling {
     }
 
     // What was to be kept, but is outdated by the real date: attached again after a mistyped work
-    // date, it would go again, and under the policy of now for ever.
+    // date, it would only go again. Where nobody remembers that it was kept, it would be dropped
+    // whenever it is outdated again.
     bool would_be_lost(const DetachedPartition& detached, const Window& today) const {
         return detached.policy == CleanupPolicy::detach &&
                parent_.configuration.cleanup_policy == CleanupPolicy::drop &&
-               place_in(today, codec_, detached.partition.bounds) == Place::outdated;
+               (parent_.forgets_what_was_kept ||
+                place_in(today, codec_, detached.partition.bounds) == Place::outdated);
     }
 
     // Plans what of the slot nothing covers.
@@ -134,6 +151,8 @@ class Filling {
                            "Finish it with CALL ppm.cleanup()."};
         if (auto reason = obstacle_in_default())
             return reason;
+        if (const Anomaly* const changed = changed_over(wanted.bounds))
+            return *changed;
         if (wanted.name.size() > max_name_bytes)
             return Anomaly{AnomalyCode::name_too_long, wanted.name,
                            "The partition for " + range_text(wanted.lower, wanted.upper) +
@@ -180,6 +199,20 @@ class Filling {
         return found == parent_.partitions.end() ? nullptr : &*found;
     }
 
+    // What a detached table that is not attached again keeps out: a new partition in its place
+    // would shut it out for good.
+    const Anomaly* changed_over(const BoundRange& bounds) const {
+        const auto found = std::ranges::find_if(changed_, [&](const Changed& each) {
+            return each.bounds.overlaps(bounds) && !is_covered(each.bounds);
+        });
+        return found == changed_.end() ? nullptr : &found->anomaly;
+    }
+
+    bool is_covered(const BoundRange& bounds) const {
+        return std::ranges::any_of(covered_,
+                                   [&](const BoundRange& each) { return each.overlaps(bounds); });
+    }
+
     // The parent's own partition of that name in the parent's schema, where a new one would be
     // created.
     const Partition* own_partition(const std::string& name) const {
@@ -202,10 +235,16 @@ class Filling {
         return found == parent_.detached.end() ? nullptr : &found->partition;
     }
 
+    struct Changed {
+        BoundRange bounds;
+        Anomaly anomaly;
+    };
+
     const Parent& parent_;
     const KeyCodec& codec_;
     const Lookups& lookups_;
     std::vector<BoundRange> covered_;
+    std::vector<Changed> changed_;
     std::set<std::string> names_;
     Plan& plan_;
 };
@@ -263,17 +302,21 @@ class Removing {
             if (detached.is_detached &&
                 place_in(windows_.today, partition.bounds) != Place::outdated &&
                 !is_taken(partition.bounds))
-                attach_again(partition);
+                attach_again(detached);
         } else if (detached.policy == CleanupPolicy::drop && !detached.is_unconfirmed &&
                    parent_.configuration.cleanup_policy == CleanupPolicy::drop &&
                    (surplus || is_outdated(partition.bounds)))
             plan_.cleanup.emplace_back(DropPartition{partition, surplus});
     }
 
-    void attach_again(const Partition& partition) {
+    void attach_again(const DetachedPartition& detached) {
+        const Partition& partition = detached.partition;
         if (parent_.default_partition && parent_.default_partition->stranger)
             plan_.left_out.push_back(
                 {partition.relation, owner_differs(*parent_.default_partition)});
+        else if (const std::string change = lookups_.change_of(detached); !change.empty())
+            plan_.left_out.push_back(
+                {partition.relation, detached_changed(parent_, codec_, partition, change)});
         else
             plan_.cleanup.emplace_back(AttachPartition{partition});
     }
@@ -297,7 +340,7 @@ class Removing {
         const bool only_if_empty = !is_outdated(partition.bounds);
         plan_.cleanup.emplace_back(
             DetachPartition{partition, !parent_.default_partition.has_value(), only_if_empty});
-        if (parent_.configuration.cleanup_policy == CleanupPolicy::drop)
+        if (policy_for(parent_.configuration, partition) == CleanupPolicy::drop)
             plan_.cleanup.emplace_back(DropPartition{partition, only_if_empty});
     }
 

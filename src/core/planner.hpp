@@ -91,6 +91,10 @@ struct Lookups {
     std::function<bool(const std::string& name)> relation_exists;
     // Whether the partition has no row. Its answer is asked for again when it counts.
     std::function<bool(const Partition& partition)> is_empty;
+    // What keeps a detached table from being attached again, as a predicate ("was changed since");
+    // empty: it is as ppm left it, but for its rows, and belongs to the parent's owner. Asked for
+    // again under the lock.
+    std::function<std::string(const DetachedPartition& detached)> change_of;
 };
 
 // A partition that bears the name of a slot but holds something else.

@@ -261,6 +261,7 @@ void read_partitions(std::vector<ManagedParent>& parents) {
         memory.reset();
     }
     read_detached(by_relation, relations);
+    read_kept(by_relation);
     for (const auto& [relation, parent] : by_relation)
         std::ranges::sort(parent->partitions, {},
                           [](const Partition& each) { return each.bounds.lower; });

@@ -23,8 +23,12 @@ class Cleaning final : public Executor {
     using Executor::Executor;
 
     void begin(const ManagedParent& managed) override {
+        just_detached_ = InvalidOid;
         if (managed.parent.ledger_is_stale)
-            session_.step([&] { prune_detached(managed.parent); });
+            session_.step([&] {
+                prune_detached(managed.parent);
+                keep_if_configured(managed.parent);
+            });
     }
 
     void execute(const ManagedParent& managed, const Action& action) override {
@@ -39,6 +43,13 @@ class Cleaning final : public Executor {
     }
 
   private:
+    // What waits to be dropped is kept for good once the policy is to detach. Whoever wrote that
+    // into ppm.config had it done already, but for what was recorded at that very moment.
+    static void keep_if_configured(const Parent& parent) {
+        if (parent.configuration.cleanup_policy == CleanupPolicy::detach)
+            keep_detached(parent.table->relation);
+    }
+
     // Somebody else's removal is finished, too: nothing of the parent can be detached before. What
     // comes of it is kept.
     void finalize(const ManagedParent& managed, const FinalizeDetach& action) {
@@ -65,7 +76,9 @@ class Cleaning final : public Executor {
                              detach_statement(managed.parent, partition, Detach::finalize));
             require_detached(partition.relation);
             confirm_detached(partition.relation);
+            keep_if_configured(managed.parent);
         });
+        just_detached_ = partition.relation;
         if (action.only_if_empty)
             keep_if_it_has_rows(managed, partition);
     }
@@ -83,6 +96,7 @@ class Cleaning final : public Executor {
             detach_concurrently(managed, partition);
         else
             detach_plainly(managed, action);
+        just_detached_ = partition.relation;
         if (action.only_if_empty)
             keep_if_it_has_rows(managed, partition);
     }
@@ -96,7 +110,7 @@ class Cleaning final : public Executor {
             lock_parent(managed.parent);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
-            record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
+            record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
             record = history_.for_worker(detached);
         });
         try {
@@ -128,7 +142,7 @@ class Cleaning final : public Executor {
             require_same_bounds(managed, partition);
             require_owner_of_tree(managed.parent.table->owner, partition.relation);
             require_harmless_references(managed.parent.table->owner, partition.relation);
-            record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
+            record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
             lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
             for (const std::string& statement : statements_for(managed, action))
                 execute_as_owner(managed.parent, statement);
@@ -172,8 +186,10 @@ class Cleaning final : public Executor {
                                    " got rows while it was being removed",
                                {},
                                "The next call attaches it again."};
-            require_unchanged(partition);
-            forget_detached(partition);
+            require_unchanged(partition, partition.relation == just_detached_
+                                             ? RowsSince::not_possible
+                                             : RowsSince::possible);
+            forget_dropped(partition);
             lock_names({NamedRelation{partition}});
             execute_as_owner(managed.parent, drop_statement(partition));
             require_dropped(partition);
@@ -182,6 +198,7 @@ class Cleaning final : public Executor {
 
     std::optional<Worker> worker_;
     std::set<Oid> kept_;
+    Oid just_detached_ = InvalidOid;  // by the last action
 };
 
 }  // namespace

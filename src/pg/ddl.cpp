@@ -99,7 +99,7 @@ std::vector<std::string> statements_for(const ManagedParent& managed, const Acti
         if (detach->concurrently)
             return {detach_statement(managed.parent, detach->partition, Detach::concurrently)};
         std::vector<std::string> statements;
-        if (managed.parent.configuration.cleanup_policy == CleanupPolicy::drop)
+        if (policy_for(managed.parent.configuration, detach->partition) == CleanupPolicy::drop)
             statements.push_back(fence_statement(managed, detach->partition));
         statements.push_back(detach_statement(managed.parent, detach->partition, Detach::plain));
         return statements;

@@ -1,8 +1,10 @@
 #include "pg/ledger.hpp"
 
 #include "core/text.hpp"
+#include "pg/fingerprint.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/rights.hpp"
+#include "pg/rows.hpp"
 #include "pg/spi.hpp"
 
 namespace ppm {
@@ -19,12 +21,8 @@ namespace {
     "AND i.inhdetachpending AND d.version IS NULL) "                                  \
     "ELSE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid) END"
 
-// Of d.relation: changes with whatever is done to it or to a table below it, but for its rows.
-#define VERSION                                                                               \
-    "(WITH RECURSIVE tree AS (SELECT c.oid, c.xmin FROM pg_class c WHERE c.oid = d.relation " \
-    "UNION ALL SELECT c.oid, c.xmin FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid "  \
-    "JOIN pg_class c ON c.oid = i.inhrelid) "                                                 \
-    "SELECT string_agg(concat(tree.oid, ':', tree.xmin), ' ' ORDER BY tree.oid) FROM tree)"
+// An entry that ppm detached and was to keep.
+#define WAS_KEPT "d.cleanup_policy = 'detach' AND d.version IS NOT NULL"
 
 constexpr char read_query[] =
     "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
@@ -32,23 +30,101 @@ constexpr char read_query[] =
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
     " WHERE d.parent = ANY ($1) ORDER BY d.lower_bound";
 
-constexpr char prune_statement[] =
-    "DELETE FROM ppm.detached d WHERE d.parent = $1 AND NOT EXISTS "
-    "(SELECT FROM pg_class r, pg_namespace n WHERE " AGREES ")";
+// The entries of a parent that the catalog contradicts.
+#define CONTRADICTED                \
+    "d.parent = $1 AND NOT EXISTS " \
+    "(SELECT FROM pg_class r, pg_namespace n WHERE " AGREES ")"
+
+constexpr char prune_statement[] = "DELETE FROM ppm.detached d WHERE " CONTRADICTED;
+
+// Where ppm.kept is not there yet, the entry of what is a partition again remembers that it was
+// kept.
+constexpr char prune_statement_of_1_0_0[] =
+    "DELETE FROM ppm.detached d WHERE " CONTRADICTED " AND NOT (" WAS_KEPT
+    " AND EXISTS (SELECT FROM pg_class r WHERE r.oid = d.relation AND r.relispartition))";
 
 constexpr char forget_statement[] =
     "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n WHERE d.relation = $1 AND " AGREES;
 
+constexpr char forget_dropped_statement[] =
+    "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n "
+    "WHERE d.relation = $1 AND d.cleanup_policy = 'drop' AND " AGREES;
+
+constexpr char remember_statement[] =
+    "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition) "
+    "SELECT d.relation, d.schema_name, d.table_name, n.nspname, r.relname "
+    "FROM ppm.detached d, pg_class r, pg_namespace n WHERE r.oid = d.relation "
+    "AND n.oid = r.relnamespace AND " WAS_KEPT " AND ";
+constexpr char already_remembered[] =
+    " ON CONFLICT (relation) DO UPDATE SET schema_name = excluded.schema_name, "
+    "table_name = excluded.table_name, partition_schema = excluded.partition_schema, "
+    "partition = excluded.partition";
+
 constexpr char record_statement[] =
     "INSERT INTO ppm.detached (relation, parent, schema_name, table_name, detached_schema, "
     "detached, lower_bound, upper_bound, lower_value, upper_value, cleanup_policy) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::ppm.cleanup_policy) "
-    "ON CONFLICT (relation) DO UPDATE SET parent = excluded.parent, "
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::ppm.cleanup_policy";
+// Whoever is about to write another policy is waited for, and whoever comes later waits: his
+// statement keeps what this one has recorded.
+constexpr char if_still_to_drop[] =
+    " FROM (SELECT FROM ppm.config WHERE schema_name = $3 AND table_name = $4 "
+    "AND cleanup_policy = 'drop' FOR SHARE) AS c";
+constexpr char already_recorded[] =
+    " ON CONFLICT (relation) DO UPDATE SET parent = excluded.parent, "
     "schema_name = excluded.schema_name, table_name = excluded.table_name, "
     "detached_schema = excluded.detached_schema, detached = excluded.detached, "
     "lower_bound = excluded.lower_bound, upper_bound = excluded.upper_bound, "
     "lower_value = excluded.lower_value, upper_value = excluded.upper_value, "
     "cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
+
+// The partitions that were kept once, by OID, or by name: a dump and restore changes OIDs. It also
+// creates the table before the row, while one of that name that somebody created later is another:
+// the row of a system column is as old as its table.
+constexpr char kept_query[] = R"(
+    SELECT r.oid FROM ppm.kept k JOIN pg_class r ON r.oid = k.relation WHERE r.relispartition
+    UNION ALL
+    SELECT r.oid FROM ppm.kept k
+    JOIN pg_namespace n ON n.nspname = k.partition_schema
+    JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = k.partition
+    JOIN pg_inherits i ON i.inhrelid = r.oid
+    JOIN pg_class p ON p.oid = i.inhparent AND p.relname = k.table_name
+    JOIN pg_namespace s ON s.oid = p.relnamespace AND s.nspname = k.schema_name
+    JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = -1
+    WHERE age(a.xmin) NOT BETWEEN 0 AND age(k.xmin) - 1
+    UNION ALL)";
+// And those that somebody attached by hand, whose entries are still there.
+constexpr char kept_before_query[] =
+    " SELECT r.oid FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation "
+    "WHERE r.relispartition AND " WAS_KEPT;
+
+constexpr char look_first[] =
+    "Look what became of it, then drop it, or delete its row from ppm.detached to keep it.";
+
+// Read like this it is null where the column is not there yet.
+constexpr char snapshot_column[] = "to_jsonb(d) ->> 'snapshot'";
+
+// Whether ppm.detached has that column. The objects may be older than the library.
+bool is_recorded(const char* column) {
+    return call([=] {
+        const Oid table = get_relname_relid("detached", get_namespace_oid("ppm", false));
+        return get_attnum(table, column) != InvalidAttrNumber;
+    });
+}
+
+bool remembers_what_was_kept() {
+    return call(
+        [] { return OidIsValid(get_relname_relid("kept", get_namespace_oid("ppm", false))); });
+}
+
+void forget(const Partition& partition, const char* statement) {
+    const UserContext owner{owner_of_ppm()};
+    if (execute(statement, {oid_parameter(partition.relation)}) != 1)
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "ppm.detached and the catalog do not agree on table " +
+                           in_quotes(partition.qualified_name()) + " any more",
+                       {},
+                       "Call the procedure again."};
+}
 
 // Whether that is what is being detached: not one that somebody attached anew meanwhile, with other
 // bounds.
@@ -64,8 +140,10 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
     const Configuration& configuration = managed.parent.configuration;
     const KeyType type = *managed.parent.table->key_type;
     const KeyCodec codec{type, *managed.zone};
+    const bool to_drop = policy == CleanupPolicy::drop;
     const UserContext owner{owner_of_ppm()};
-    execute(record_statement,
+    if (execute(
+            std::string{record_statement} + (to_drop ? if_still_to_drop : "") + already_recorded,
             {oid_parameter(partition.relation), oid_parameter(managed.parent.table->relation),
              text_parameter(configuration.schema_name), text_parameter(configuration.table_name),
              text_parameter(partition.schema_name), text_parameter(partition.name),
@@ -73,45 +151,118 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
              timestamp_parameter(codec.decode(partition.bounds.upper)),
              text_parameter(bound_text(partition.bounds.lower, type, *managed.zone)),
              text_parameter(bound_text(partition.bounds.upper, type, *managed.zone)),
-             text_parameter(policy == CleanupPolicy::drop ? "drop" : "detach")});
+             text_parameter(to_drop ? "drop" : "detach")}) != 1)
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "the configuration of table " + in_quotes(configuration.qualified_name()) +
+                           " was changed meanwhile",
+                       {},
+                       "Call the procedure again."};
 }
 
 void confirm_detached(RelationId relation) {
     const UserContext owner{owner_of_ppm()};
-    execute("UPDATE ppm.detached d SET version = " VERSION
-            " FROM pg_class r, pg_namespace n WHERE d.relation = $1 AND NOT r.relispartition "
-            "AND " AGREES,
-            {oid_parameter(relation)});
+    const bool records_snapshot = is_recorded("snapshot");
+    execute("UPDATE ppm.detached d SET version = " + fingerprint() +
+                (records_snapshot ? ", snapshot = $2::pg_snapshot" : "") +
+                " FROM pg_class r, pg_namespace n WHERE d.relation = $1 AND NOT r.relispartition "
+                "AND " AGREES,
+            {oid_parameter(relation), text_parameter(snapshot_of_now())});
 }
 
-void require_unchanged(const Partition& partition) {
+void require_unchanged(const Partition& partition, RowsSince rows_since) {
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(
-        "SELECT FROM ppm.detached d WHERE d.relation = $1 "
-        "AND d.version = " VERSION,
-        {oid_parameter(partition.relation)});
+    const Rows rows = query(("SELECT " + std::string{snapshot_column} +
+                             ", d.xmin::text::bigint "
+                             "FROM ppm.detached d WHERE d.relation = $1 AND " +
+                             is_unchanged())
+                                .c_str(),
+                            {oid_parameter(partition.relation)});
     if (rows.count() == 0)
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
                            " was changed after ppm had detached it, and is not dropped",
                        {},
-                       "Look what became of it, then drop it, or delete its row from ppm.detached "
-                       "to keep it."};
+                       look_first};
+    if (rows_since == RowsSince::not_possible)
+        return;
+    // What 1.0.0 recorded has no snapshot, but was written in the transaction that detached.
+    const XidSnapshot snapshot =
+        rows.is_null(0, 1) ? snapshot_before(static_cast<TransactionId>(rows.bigint(0, 2)))
+                           : snapshot_of_text(rows.string(0, 1));
+    if (has_rows_since(partition.relation, snapshot))
+        throw PpmError{ERRCODE_OBJECT_IN_USE,
+                       "table " + in_quotes(partition.qualified_name()) +
+                           " got rows after ppm had detached it, and is not dropped",
+                       {},
+                       look_first};
 }
 
-void forget_detached(const Partition& partition) {
+std::string change_of(const Parent& parent, const Partition& partition) {
     const UserContext owner{owner_of_ppm()};
-    if (execute(forget_statement, {oid_parameter(partition.relation)}) != 1)
-        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       "ppm.detached and the catalog do not agree on table " +
-                           in_quotes(partition.qualified_name()) + " any more",
+    // After pg_upgrade nothing but the owner can be compared.
+    const Rows rows =
+        query(("SELECT pg_get_userbyid(r.relowner), pg_get_userbyid($2), r.relowner = $2, "
+               "d.version IS NOT NULL, NOT " +
+               is_of_this_cluster() + " OR " + is_unchanged() +
+               " FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation WHERE d.relation = $1")
+                  .c_str(),
+              {oid_parameter(partition.relation), oid_parameter(parent.table->owner)});
+    // That it is not there any more is said where it is to be forgotten.
+    if (rows.count() == 0)
+        return "";
+    if (!rows.boolean(0, 3))
+        return "belongs to role " + in_quotes(rows.string(0, 1)) + ", not to role " +
+               in_quotes(rows.string(0, 2)) + " as its parent";
+    if (!rows.boolean(0, 4))
+        return "may be another, because it was not ppm that finished detaching it";
+    return rows.boolean(0, 5) ? "" : "was changed since";
+}
+
+void require_attachable(const Parent& parent, const Partition& partition) {
+    if (const std::string change = change_of(parent, partition); !change.empty())
+        throw PpmError{ERRCODE_OBJECT_IN_USE,
+                       "table " + in_quotes(partition.qualified_name()) + " " + change +
+                           ", and is not attached again",
                        {},
-                       "Call the procedure again."};
+                       "Look what became of it, then attach it yourself."};
+}
+
+void forget_dropped(const Partition& partition) {
+    forget(partition, forget_dropped_statement);
+}
+
+void forget_attached(const Partition& partition) {
+    if (remembers_what_was_kept()) {
+        const UserContext owner{owner_of_ppm()};
+        execute(std::string{remember_statement} + "d.relation = $1" + already_remembered,
+                {oid_parameter(partition.relation)});
+    }
+    forget(partition, forget_statement);
+}
+
+void keep_detached(RelationId parent) {
+    const UserContext owner{owner_of_ppm()};
+    execute(
+        "UPDATE ppm.detached SET cleanup_policy = 'detach' "
+        "WHERE parent = $1 AND cleanup_policy = 'drop'",
+        {oid_parameter(parent)});
+}
+
+void keep_detached_if_written(const TableName& name) {
+    const auto managed = read_parent(name);
+    if (managed && managed->parent.table &&
+        managed->parent.configuration.cleanup_policy == CleanupPolicy::detach)
+        keep_detached(managed->parent.table->relation);
 }
 
 void prune_detached(const Parent& parent) {
+    const bool remembers = remembers_what_was_kept();
     const UserContext owner{owner_of_ppm()};
-    execute(prune_statement, {oid_parameter(parent.table->relation)});
+    const Parameter relation = oid_parameter(parent.table->relation);
+    // Attached by hand, say, it is none of what ppm detached any more.
+    if (remembers)
+        execute(std::string{remember_statement} + CONTRADICTED + already_remembered, {relation});
+    execute(remembers ? prune_statement : prune_statement_of_1_0_0, {relation});
 }
 
 void prune_detached() {
@@ -119,6 +270,30 @@ void prune_detached() {
     execute(
         "DELETE FROM ppm.detached d "
         "WHERE NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = d.relation)");
+}
+
+void prune_kept() {
+    if (!remembers_what_was_kept())
+        return;
+    const UserContext owner{owner_of_ppm()};
+    execute(
+        "DELETE FROM ppm.kept k WHERE NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = k.relation) "
+        "AND NOT EXISTS (SELECT FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace "
+        "WHERE n.nspname = k.partition_schema AND r.relname = k.partition)");
+}
+
+void read_kept(const std::map<Oid, Parent*>& parents) {
+    const bool remembers = remembers_what_was_kept();
+    const UserContext owner{owner_of_ppm()};
+    const Rows rows = query((std::string{remembers ? kept_query : ""} + kept_before_query).c_str());
+    std::set<Oid> kept;
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        kept.insert(rows.oid(row, 1));
+    for (const auto& [relation, parent] : parents) {
+        parent->forgets_what_was_kept = !remembers;
+        for (Partition& partition : parent->partitions)
+            partition.was_kept = kept.contains(partition.relation);
+    }
 }
 
 void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations) {
@@ -137,9 +312,13 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
             parent.ledger_is_stale = true;
             continue;
         }
+        const bool to_drop = rows.boolean(row, 7);
+        const bool kept_now =
+            to_drop && parent.configuration.cleanup_policy == CleanupPolicy::detach;
+        parent.ledger_is_stale = parent.ledger_is_stale || kept_now;
         parent.detached.push_back(
             {{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4), bounds, false},
-             rows.boolean(row, 7) ? CleanupPolicy::drop : CleanupPolicy::detach,
+             to_drop && !kept_now ? CleanupPolicy::drop : CleanupPolicy::detach,
              rows.boolean(row, 8),
              rows.boolean(row, 8) && rows.boolean(row, 9)});
     }

@@ -1,6 +1,7 @@
 #include "pg/plan.hpp"
 
 #include "pg/guard.hpp"
+#include "pg/ledger.hpp"
 #include "pg/rows.hpp"
 
 namespace ppm {
@@ -37,6 +38,10 @@ Plan plan_for(const ManagedParent& managed, const Clock& clock, Look look) {
         .is_empty =
             [look](const Partition& partition) {
                 return look == Look::into_tables && !may_have_rows(partition.relation);
+            },
+        .change_of =
+            [&](const DetachedPartition& detached) {
+                return change_of(managed.parent, detached.partition);
             }};
     return plan_for(managed.parent, codec_of(managed), windows_of(managed, clock), lookups);
 }

@@ -124,7 +124,8 @@ void attach_again(const ManagedParent& managed, const Partition& partition) {
     lock_to_attach(managed, Statement::attach, partition.relation);
     lock_partition(partition, true);
     require_owner_of_tree(managed.parent.table->owner, partition.relation);
-    forget_detached(partition);
+    require_attachable(managed.parent, partition);
+    forget_attached(partition);
     lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
     execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
                                                       partition.name, partition.bounds));

@@ -101,6 +101,19 @@ bool has_rows_within(Oid relation, const std::string& column, KeyType type,
     });
 }
 
+bool has_rows_since(Oid relation, const XidSnapshot& snapshot) {
+    return call([&] {
+        const std::uint64_t next = U64FromFullTransactionId(ReadNextFullTransactionId());
+        return any_table(relation, [&](Relation table) {
+            return !is_foreign(table) && any_row(table, [&](TupleTableSlot* slot) {
+                bool is_null = false;
+                const Datum xmin = slot_getsysattr(slot, MinTransactionIdAttributeNumber, &is_null);
+                return !snapshot.shows(DatumGetTransactionId(xmin), next);
+            });
+        });
+    });
+}
+
 std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,
                                       const std::vector<BoundRange>& ranges) {
     std::vector<std::size_t> order(ranges.size());

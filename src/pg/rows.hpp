@@ -6,6 +6,7 @@
 #include "core/bound.hpp"
 #include "core/key.hpp"
 #include "pg/postgres.hpp"
+#include "pg/xid_snapshot.hpp"
 
 namespace ppm {
 
@@ -25,5 +26,9 @@ bool has_rows_within(Oid relation, const std::string& column, KeyType type,
 bool may_have_rows(Oid relation);
 std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,
                                       const std::vector<BoundRange>& ranges);
+
+// Whether it has a visible row that a transaction put there which the snapshot does not show, if
+// only by an UPDATE. Foreign tables are passed over: to drop one removes none of its rows.
+bool has_rows_since(Oid relation, const XidSnapshot& snapshot);
 
 }  // namespace ppm

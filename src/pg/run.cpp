@@ -301,6 +301,7 @@ void Run::prune() {
     record([] { prune_detached(); });
     record([] { prune_configured_relations(); });
     record([] { keep_replication_out(); });
+    record([] { prune_kept(); });
     bool more = false;
     const auto prune_some = [&] {
         const StatementTimeout timeout{statement_timeout()};

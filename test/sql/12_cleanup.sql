@@ -50,13 +50,15 @@ CALL ppm.provision('kept');
 SELECT * FROM partitions('kept');
 SELECT detached FROM ppm.detached;
 
--- A later change of the policy drops nothing that was detached before.
+-- A later change of the policy drops nothing that was detached before, nor what came back.
+SELECT table_name, partition, relation = to_regclass(partition_schema || '.' || partition) AS relation FROM ppm.kept ORDER BY relation;
 UPDATE ppm.config SET cleanup_policy = 'drop', retention = 2 WHERE table_name = 'kept';
+SELECT step, action, partition FROM ppm.plan('kept');
 CALL ppm.cleanup('kept');
 SELECT * FROM tables();
 SELECT detached, cleanup_policy FROM ppm.detached;
 -- Unless asked.
-UPDATE ppm.detached SET cleanup_policy = 'drop' WHERE detached = 'kept_minus_9';
+UPDATE ppm.detached SET cleanup_policy = 'drop';
 SELECT step, action, partition, statement FROM ppm.plan('kept');
 CALL ppm.cleanup('kept');
 SELECT * FROM tables();

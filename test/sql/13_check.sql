@@ -53,12 +53,13 @@ SELECT * FROM found('a');
 CREATE VIEW on_it AS SELECT * FROM a_old;
 CALL ppm.cleanup('a');
 SELECT * FROM found('a');
--- The configuration says otherwise now: what was to be dropped is kept.
+-- The configuration says otherwise now: what was to be dropped is kept, for good.
 UPDATE ppm.config SET cleanup_policy = 'detach' WHERE table_name = 'a';
 SELECT partition, code FROM found('a') WHERE code = 'pending_drop';
 UPDATE ppm.config SET cleanup_policy = 'drop' WHERE table_name = 'a';
+SELECT partition, code FROM found('a') WHERE code = 'pending_drop';
 -- It is not known who detached it.
-UPDATE ppm.detached SET version = NULL WHERE detached = 'a_old';
+UPDATE ppm.detached SET cleanup_policy = 'drop', version = NULL WHERE detached = 'a_old';
 SELECT * FROM found('a') WHERE code = 'pending_drop';
 DELETE FROM ppm.detached;
 DROP TABLE a_far, a_end;

@@ -31,6 +31,7 @@ constexpr Code errors[] = {
     {AnomalyCode::default_has_rows, "default_has_rows"},
     {AnomalyCode::pending_detach, "pending_detach"},
     {AnomalyCode::pending_drop, "pending_drop"},
+    {AnomalyCode::detached_changed, "detached_changed"},
 };
 
 constexpr Code warnings[] = {

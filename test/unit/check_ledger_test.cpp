@@ -93,6 +93,16 @@ TEST_F(CheckDetached, FindsWhatGotRows) {
     EXPECT_EQ(pending.hint, "CALL ppm.cleanup('public.orders');");
 }
 
+TEST_F(CheckDetached, FindsWhatGotRowsAndWasChanged) {
+    for (const CleanupPolicy policy : {CleanupPolicy::detach, CleanupPolicy::drop}) {
+        orders.parent.detached.clear();
+        add_may(policy);
+        orders.with_rows = {"orders_2027_05"};
+        orders.changed = {"orders_2027_05"};
+        EXPECT_EQ(line_of(only_anomaly()), "detached_changed orders_2027_05");
+    }
+}
+
 TEST_F(CheckDetached, FindsWhatCanNeitherBeDroppedNorAttached) {
     orders.add_detached("november", "2026-11-01", "2026-12-01", CleanupPolicy::drop);
     const Anomaly pending = only_anomaly();

@@ -232,6 +232,7 @@ bool may_stay(const Anomaly& anomaly) {
         case AnomalyCode::name_too_long:
         case AnomalyCode::name_taken:
         case AnomalyCode::wrong_bounds:
+        case AnomalyCode::detached_changed:
             return true;
         default:
             return severity_of(anomaly.code) == Severity::warning;

@@ -35,9 +35,12 @@ class Execution {
 
     void execute(const AttachPartition& attach) {
         const auto entry = detached(attach.partition);
-        if (entry == ledger().end() || !entry->is_detached || is_taken(attach.partition.bounds))
+        if (entry == ledger().end() || !entry->is_detached || is_taken(attach.partition.bounds) ||
+            orders_.changed.count(attach.partition.name) > 0)
             return refuse(attach);
-        orders_.add(entry->partition);
+        Partition partition = entry->partition;
+        partition.was_kept = entry->policy == CleanupPolicy::detach;
+        orders_.add(std::move(partition));
         ledger().erase(entry);
     }
 
@@ -55,12 +58,12 @@ class Execution {
             action.concurrently == orders_.parent.default_partition.has_value() ||
             (action.only_if_empty && has_rows(action.partition)))
             return refuse(action);
-        detach(partition, orders_.parent.configuration.cleanup_policy);
+        detach(partition, policy_for(orders_.parent.configuration, *partition));
     }
 
     void execute(const DropPartition& drop) {
         const auto entry = detached(drop.partition);
-        if (entry == ledger().end() || !entry->is_detached)
+        if (entry == ledger().end() || !entry->is_detached || entry->policy != CleanupPolicy::drop)
             return refuse(drop);
         if (!drop.only_if_empty || !has_rows(drop.partition))
             ledger().erase(entry);

@@ -128,6 +128,11 @@ class Orders {
                  [&](const Partition& partition) {
                      asked_for_rows.insert(partition.name);
                      return with_rows.count(partition.name) == 0;
+                 },
+             .change_of =
+                 [&](const DetachedPartition& detached) {
+                     return std::string{
+                         changed.count(detached.partition.name) == 0 ? "" : "was changed since"};
                  }});
     }
     Window window_on(const std::string& day) const {
@@ -164,6 +169,7 @@ class Orders {
     Parent parent;
     std::set<std::string> other_relations;  // in the schema public
     std::set<std::string> with_rows;
+    std::set<std::string> changed;                 // of what was detached, since then
     mutable std::set<std::string> asked_for_rows;  // by all plans
 
   private:

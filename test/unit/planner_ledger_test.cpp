@@ -350,5 +350,60 @@ TEST_F(UuidDetached, WithRowsIsAttachedAgainOnceWhereItBeginsWithTheEndOfTheWind
     EXPECT_EQ(cleanup(), Lines{"attach february"});
 }
 
+using Kept = Ledger;
+
+TEST_F(Kept, IsDetachedAndNotDroppedWhenItIsOutdatedAgain) {
+    configuration().cleanup_policy = CleanupPolicy::drop;
+    fill_window();
+    orders.add_slots("2026-08-01", "2026-10-01");
+    orders.parent.partitions.front().was_kept = true;
+    EXPECT_EQ(cleanup(),
+              (Lines{"detach orders_2026_08", "detach orders_2026_09", "drop orders_2026_09"}));
+}
+
+TEST_F(Kept, StaysAwayWhereNobodyWouldKnowIt) {
+    for (const CleanupPolicy policy : both_policies) {
+        configuration().cleanup_policy = policy;
+        orders.parent.detached.clear();
+        orders.add_detached("october", "2026-10-01", "2026-11-01", CleanupPolicy::detach);
+        EXPECT_EQ(provision().front(), "attach october");
+        orders.parent.forgets_what_was_kept = true;
+        EXPECT_EQ(provision().front(), policy == CleanupPolicy::drop
+                                           ? "orders_2026_10: 2026-10-01 to 2026-11-01"
+                                           : "attach october");
+        orders.parent.forgets_what_was_kept = false;
+    }
+}
+
+using Changed = Ledger;
+
+TEST_F(Changed, KeepsItsSlotWhateverItsName) {
+    for (const char* name : {"orders_2026_10", "october"})
+        for (const CleanupPolicy policy : both_policies) {
+            orders.parent.detached.clear();
+            orders.add_detached(name, "2026-10-01", "2026-11-01", policy);
+            orders.changed = {name};
+            EXPECT_EQ(obstacles_of(plan()),
+                      Lines{"orders_2026_10: 2026-10-01 to 2026-11-01: detached_changed"});
+            const Anomaly reason = plan().obstacles.front().reason;
+            EXPECT_EQ(reason.partition, name);
+            EXPECT_EQ(reason.detail, "Table \"public." + std::string{name} +
+                                         "\", which ppm detached from table \"public.orders\" and "
+                                         "which holds 2026-10-01 to 2026-11-01, was changed "
+                                         "since.");
+        }
+}
+
+TEST_F(Changed, StaysOutWithItsRows) {
+    fill_window();
+    orders.add_detached("may", "2027-05-01", "2027-06-01", CleanupPolicy::drop);
+    orders.with_rows = {"may"};
+    EXPECT_EQ(cleanup(), Lines{"attach may"});
+    orders.changed = {"may"};
+    EXPECT_EQ(cleanup(), Lines{});
+    ASSERT_EQ(plan().left_out.size(), 1U);
+    EXPECT_EQ(plan().left_out.front().reason.code, AnomalyCode::detached_changed);
+}
+
 }  // namespace
 }  // namespace ppm

@@ -143,7 +143,8 @@ TEST_P(EveryCleanup, DropsOnlyWhatIsDetachedBefore) {
         for (const Action& action : each.plan.cleanup) {
             const Partition& partition = *existing_partition(action);
             if (std::holds_alternative<DetachPartition>(action))
-                detached[partition.relation] = each.before.parent.configuration.cleanup_policy;
+                detached[partition.relation] =
+                    policy_for(each.before.parent.configuration, partition);
             if (!std::holds_alternative<DropPartition>(action))
                 continue;
             const auto found = detached.find(partition.relation);
@@ -175,6 +176,53 @@ TEST_P(EveryCleanup, RemovesAllThatIsOutdatedAndAllEmptySurplus) {
     });
 }
 
+// What was kept once is never planned to be dropped, not even after many plans under a
+// configuration that says to drop: neither a partition that was, nor what becomes one again.
+TEST_P(EveryCleanup, NeverDropsWhatWasKeptOnce) {
+    for_each_case([](const Case& each) {
+        std::set<RelationId> kept;
+        for (const Partition& partition : each.before.parent.partitions)
+            if (partition.was_kept)
+                kept.insert(partition.relation);
+        for (const DetachedPartition& entry : each.before.parent.detached) {
+            if (entry.policy == CleanupPolicy::detach)
+                kept.insert(entry.partition.relation);
+            else
+                kept.erase(entry.partition.relation);  // somebody said otherwise
+        }
+        Orders orders = each.before;
+        orders.parent.forgets_what_was_kept = false;
+        orders.parent.configuration.cleanup_policy = CleanupPolicy::drop;
+        for (const Windows& windows :
+             {each.windows, Windows{each.windows.today, each.windows.work}, each.windows}) {
+            const Plan plan = orders.plan(windows);
+            for (const auto* actions : {&plan.provision, &plan.cleanup})
+                for (const Action& action : *actions)
+                    if (const auto* const drop = std::get_if<DropPartition>(&action)) {
+                        EXPECT_EQ(kept.count(drop->partition.relation), 0U) << line_of(*drop);
+                    }
+            Execution{orders}.execute(plan);
+        }
+    });
+}
+
+TEST_P(EveryCleanup, AttachesNothingThatWasChanged) {
+    for_each_case([](const Case& each) {
+        for (const auto* actions : {&each.plan.provision, &each.plan.cleanup})
+            for (const Action& action : *actions)
+                if (const auto* const attach = std::get_if<AttachPartition>(&action)) {
+                    EXPECT_EQ(each.before.changed.count(attach->partition.name), 0U)
+                        << line_of(*attach);
+                }
+    });
+}
+
+// Where ppm.kept is not there yet, what is to be kept is not attached again to be dropped.
+bool would_be_forgotten(const Case& each, CleanupPolicy policy) {
+    return each.before.parent.forgets_what_was_kept && policy == CleanupPolicy::detach &&
+           each.before.parent.configuration.cleanup_policy == CleanupPolicy::drop;
+}
+
 // What is outdated by today may stay away whatever the work date.
 TEST_P(EveryCleanup, AttachesAgainTheRowsThatAreNotOutdatedWhereNothingElseIs) {
     for_each_case([](const Case& each) {
@@ -182,7 +230,9 @@ TEST_P(EveryCleanup, AttachesAgainTheRowsThatAreNotOutdatedWhereNothingElseIs) {
         const auto taken_after = bounds_of_all(each.after.parent.partitions);
         for (const auto& [partition, policy, is_detached, is_unconfirmed] :
              each.before.parent.detached)
-            if (is_detached && !each.is_outdated(each.windows.today, partition) &&
+            if (is_detached && each.before.changed.count(partition.name) == 0 &&
+                !would_be_forgotten(each, policy) &&
+                !each.is_outdated(each.windows.today, partition) &&
                 (each.reaches_into(each.windows.work, partition) ||
                  (each.is_surplus(partition) && each.had_rows(partition)))) {
                 EXPECT_TRUE(each.is_kept(partition) ||

@@ -34,6 +34,7 @@ class RandomRemovals : public RandomOrders {
             if (each.detach_pending && one_in(2))
                 add_intent(each);
         add_rows();
+        add_what_was_done();
     }
 
     Windows windows{};
@@ -105,6 +106,16 @@ class RandomRemovals : public RandomOrders {
         for (const DetachedPartition& each : orders.parent.detached)
             if (one_in(2))
                 orders.with_rows.insert(each.partition.name);
+    }
+
+    // By people: a partition that was kept once, a detached table that was changed.
+    void add_what_was_done() {
+        for (Partition& each : orders.parent.partitions)
+            each.was_kept = one_in(3);
+        for (const DetachedPartition& each : orders.parent.detached)
+            if (one_in(4))
+                orders.changed.insert(each.partition.name);
+        orders.parent.forgets_what_was_kept = one_in(8);
     }
 };
 
