@@ -201,9 +201,9 @@ Worker::Message Worker::receive(TimestampTz deadline) {
 
 void Worker::receive_answer() {
     // The worker has its timeout itself; this is for one that code of the table's owner keeps from
-    // it.
+    // it. The locks before the statement have as long.
     const TimestampTz deadline =
-        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), int64{statement_timeout()} + 2000);
+        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 2 * int64{statement_timeout()} + 2000);
     while (true) {
         const Message message = call([this, deadline] { return receive(deadline); });
         const char type = *static_cast<const char*>(message.data);
@@ -383,7 +383,12 @@ void with_spi(Body body) {
 void carry_out(const Request& request, const WorkerSettings& settings, MemoryContext context) {
     call([&] { begin_transaction(settings); });
     with_spi([&] { lock(request, settings.owner); });
-    call([&] { execute_detach(request, context); });
+    // As in a session: the statement has the whole of its time.
+    call([&] {
+        disable_timeout(STATEMENT_TIMEOUT, false);
+        enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
+        execute_detach(request, context);
+    });
     // An event trigger may have changed some.
     call([&] { pin_settings(settings); });
     with_spi([&] {
