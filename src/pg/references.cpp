@@ -50,7 +50,19 @@ constexpr char harm_query[] = R"(
       AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = $2 AND (r.rolsuper OR r.rolbypassrls))
     ORDER BY 1, 3 LIMIT 1)";
 
+// A foreign key needs a unique index. May ereport.
+bool has_index(Oid relation) {
+    const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const bool has = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relhasindex;
+    ReleaseSysCache(tuple);
+    return has;
+}
+
 std::vector<Oid> strangers_that_refer_to(Oid partition, Oid owner) {
+    if (!call([=] { return has_index(partition); }))
+        return {};
     const Rows rows = query(strangers_query, {oid_parameter(partition), oid_parameter(owner)});
     std::vector<Oid> strangers;
     for (std::size_t row = 0; row < rows.count(); ++row)

@@ -38,6 +38,9 @@ void require_owner_of_tree(Oid owner, Oid relation) {
     const Other stranger = call([=] {
         Other result;
         LockRelationOid(relation, AccessShareLock);
+        // One that is gone is nobody's.
+        if (get_rel_relkind(relation) == '\0')
+            return result;
         List* const tables = find_all_inheritors(relation, AccessShareLock, nullptr);
         for (int i = 0; i < list_length(tables) && result.name == nullptr; ++i) {
             const Oid each = list_nth_oid(tables, i);

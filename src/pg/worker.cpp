@@ -161,8 +161,8 @@ Worker::Message Worker::receive(const Deadline& deadline) {
 
 void Worker::receive_answer() {
     // The worker has its timeout itself; this is for one that code of the table's owner keeps from
-    // it.
-    const Deadline deadline{std::chrono::milliseconds{statement_timeout()} +
+    // it. The locks before the statement have as long.
+    const Deadline deadline{2 * std::chrono::milliseconds{statement_timeout()} +
                             std::chrono::seconds{2}};
     while (true) {
         const Message message = call([&] { return receive(deadline); });

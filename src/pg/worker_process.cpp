@@ -200,7 +200,12 @@ void carry_out(const WorkerRequest& request, const WorkerSettings& settings,
     call([&] { begin_transaction(settings); });
     lock_all(Statement::begin_detach, request, settings.lock_timeout);
     with_queries([&] { lock(request, settings.owner); });
-    call([&] { execute_detach(request, context); });
+    // As in a session: the statement has the whole of its time.
+    call([&] {
+        disable_timeout(STATEMENT_TIMEOUT, false);
+        enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
+        execute_detach(request, context);
+    });
     // An event trigger may have changed some.
     call([&] { pin_settings(settings); });
     with_queries([&] {
@@ -292,7 +297,7 @@ void work(Datum argument) {
         });
         if (received.result != SHM_MQ_SUCCESS || received.size != sizeof(WorkerRequest))
             return;
-        serve(*static_cast<const Request*>(received.data), settings, answers, context);
+        serve(*static_cast<const WorkerRequest*>(received.data), settings, answers, context);
     }
 }
 

@@ -9,7 +9,7 @@ use PpmTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('renamed', conf => "ppm.work_date = ''\ntimezone = 'UTC'\nmax_worker_processes = 12\n");
+my $node = new_node('renamed', conf => "ppm.work_date = ''\ntimezone = 'UTC'\nmax_worker_processes = 12\nmax_locks_per_transaction = 1024\n");
 my ($result, $output, $messages);
 
 # An event trigger that waits, at the start of the statements of a tag, until the test lets it go on.

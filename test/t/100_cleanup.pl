@@ -392,7 +392,7 @@ foreach my $policy ('detach', 'drop')
 	# The same, and the detaching is interrupted.
 	$node->safe_psql('postgres', table_of('late', $policy) . surplus_of('late'));
 	$holder->query_safe(q(BEGIN; INSERT INTO late VALUES (current_date + 50, 'late')));
-	($result, $output, $messages) = call_cleanup(undef, "SET ppm.lock_timeout = '50ms'; SET ppm.statement_timeout = '100ms';");
+	($result, $output, $messages) = call_cleanup(undef, "SET ppm.lock_timeout = '50ms'; SET ppm.statement_timeout = '500ms';");
 	is($result, 3, "a row that is not committed in time, policy $policy: the call fails");
 	$holder->query_safe('COMMIT');
 	is(state_of('late'), "now surplus*; rows now; ledger surplus $policy", 'half-way');
@@ -490,7 +490,7 @@ SELECT clock_timestamp() - started < '400ms' FROM started;
 COMMIT;
 EOF
 wait_until_waits($node, 'reader', 'advisory');
-call_cleanup(undef, "SET ppm.lock_timeout = '20ms'; SET ppm.statement_timeout = '50ms';");
+call_cleanup(undef, "SET ppm.lock_timeout = '20ms'; SET ppm.statement_timeout = '500ms';");
 is(state_of('read'), '5* now; rows now; ledger 5 drop', 'a detaching waits for a reader');
 $call = start_sql($node, 'caller', "SET ppm.lock_timeout = '200ms'; SET ppm.statement_timeout = '2s'; CALL ppm.cleanup()");
 # Longer than deadlock_timeout: then it is the reader who would look for a deadlock, and be its victim.
