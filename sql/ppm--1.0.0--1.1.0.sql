@@ -63,6 +63,12 @@ COMMENT ON COLUMN ppm.kept.since IS 'since when it is known';
 COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS 'it is kept once and for all';
 
 --
+-- What was done
+--
+
+COMMENT ON COLUMN ppm.last_run.at IS 'when it ended; where cleanup was refused because of the clock (PM008): when the one before it ended, or the server was started';
+
+--
 -- What ppm's tables are kept from
 --
 

@@ -2,6 +2,7 @@
 #include "core/configuration.hpp"
 
 #include "core/text.hpp"
+#include "pg/clock_reference.hpp"
 #include "pg/configured_relations.hpp"
 #include "pg/ledger.hpp"
 #include "pg/partition_options.hpp"
@@ -138,6 +139,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
             remember(old_or_only, std::nullopt);
             ppm::keep_detached_if_written(old_or_only);
             inspect(old_or_only);
+            ppm::confirm_clock(old_or_only);
             return Datum{};
         }
         require_rights_over_row(old_or_only);
@@ -149,6 +151,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         remember(name, old_or_only);
         ppm::keep_detached_if_written(name);
         inspect(name);
+        ppm::confirm_clock(name);
         return Datum{};
     });
 }

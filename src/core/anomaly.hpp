@@ -30,6 +30,7 @@ enum class AnomalyCode {
     pending_detach,
     pending_drop,
     detached_changed,
+    clock_jump,
     gap,
     off_grid,
     misnamed,
@@ -37,6 +38,7 @@ enum class AnomalyCode {
     owner_differs,
     replica_identity_differs,
     tablespace_differs,
+    unindexed_reference,
 };
 
 std::string_view name_of(AnomalyCode code);

@@ -76,12 +76,15 @@ struct Plan {
     std::vector<Obstacle> obstacles;
     std::vector<Action> cleanup;  // in the order of execution, after provision
     std::vector<LeftOut> left_out;
+    // Why nothing outdated is removed: the clock may be wrong.
+    std::optional<Anomaly> clock_jump;
 };
 
 // The window of the work date, and that of the real today: the same unless ppm.work_date is set.
 struct Windows {
     Window work;
     Window today;
+    LocalTime now = {};  // by the real clock
 };
 
 // What only a look at the database can tell, asked for where it matters. May throw what their
@@ -95,6 +98,8 @@ struct Lookups {
     // empty: it is as ppm left it, but for its rows, and belongs to the parent's owner. Asked for
     // again under the lock.
     std::function<std::string(const DetachedPartition& detached)> change_of;
+    // Whether is_empty() looks into partitions, or takes none for empty.
+    bool looks_into_partitions = true;
 };
 
 // A partition that bears the name of a slot but holds something else.

@@ -1,6 +1,7 @@
 #include "pg/catalog.hpp"
 
 #include "core/text.hpp"
+#include "pg/clock_reference.hpp"
 #include "pg/configured_relations.hpp"
 #include "pg/distributed.hpp"
 #include "pg/ledger.hpp"
@@ -262,6 +263,7 @@ void read_partitions(std::vector<ManagedParent>& parents) {
     }
     read_detached(by_relation, relations);
     read_kept(by_relation);
+    read_clock_references(parents);
     for (const auto& [relation, parent] : by_relation)
         std::ranges::sort(parent->partitions, {},
                           [](const Partition& each) { return each.bounds.lower; });

@@ -5,12 +5,14 @@
 #include "pg/history.hpp"
 #include "pg/likeness.hpp"
 #include "pg/rows.hpp"
+#include "pg/unindexed_references.hpp"
 
 namespace ppm {
 
 std::vector<ManagedParent> read_for_check(std::optional<Oid> relation) {
     std::vector<ManagedParent> parents = read_with_partitions(relation);
     read_differences(parents);
+    read_unindexed_references(parents);
     return parents;
 }
 

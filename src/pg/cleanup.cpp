@@ -12,6 +12,7 @@
 #include "pg/rows.hpp"
 #include "pg/settings.hpp"
 #include "pg/sqlstate.hpp"
+#include "pg/unindexed_references.hpp"
 #include "pg/worker.hpp"
 
 namespace ppm {
@@ -68,7 +69,8 @@ class Cleaning final : public Executor {
             },
             statement_timeout());
         perform({Done::finished_detaching, managed, partition}, [&] {
-            lock_together(Statement::finish_detach, managed.parent, partition.relation);
+            const Since since =
+                lock_together(Statement::finish_detach, managed.parent, partition.relation);
             lock_parent(managed.parent);
             lock_partition(partition, false);
             lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
@@ -77,6 +79,7 @@ class Cleaning final : public Executor {
             require_detached(partition.relation);
             confirm_detached(partition.relation);
             keep_if_configured(managed.parent);
+            return since;
         });
         just_detached_ = partition.relation;
         if (action.only_if_empty)
@@ -92,6 +95,10 @@ class Cleaning final : public Executor {
 
     void detach(const ManagedParent& managed, const DetachPartition& action) {
         const Partition& partition = action.partition;
+        session_.read([&] {
+            require_indexed_references(managed.parent);
+            return true;
+        });
         if (action.concurrently)
             detach_concurrently(managed, partition);
         else
@@ -113,13 +120,13 @@ class Cleaning final : public Executor {
             record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
             record = history_.for_worker(detached);
         });
+        std::chrono::microseconds others_waited{};
         try {
             // As all that may fail, in a subtransaction; it holds no lock and no snapshot.
-            session_.read([&] {
+            others_waited = session_.read([&] {
                 if (!worker_)
                     worker_.emplace(managed.parent.table->owner);
-                worker_->detach(*managed.parent.table, partition, record);
-                return true;
+                return worker_->detach(*managed.parent.table, partition, record);
             });
         } catch (const Error& error) {
             // It may have died; and before the catalog is asked what came of it, it must be over.
@@ -129,13 +136,15 @@ class Cleaning final : public Executor {
             throw;
         }
         say(detached);
+        session_.leave_room(others_waited);
     }
 
     // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
     void detach_plainly(const ManagedParent& managed, const DetachPartition& action) {
         const Partition& partition = action.partition;
         perform({Done::detached, managed, partition}, [&] {
-            lock_together(Statement::detach, managed.parent, partition.relation);
+            const Since since =
+                lock_together(Statement::detach, managed.parent, partition.relation);
             lock_parent(managed.parent, AccessExclusiveLock);
             lock_partition(partition, false);
             require_same_configuration(managed.parent);
@@ -148,8 +157,8 @@ class Cleaning final : public Executor {
                 execute_as_owner(managed.parent, statement);
             require_detached(partition.relation);
             confirm_detached(partition.relation);
+            return since;
         });
-        session_.leave_room(history_.elapsed());
     }
 
     // A row may have come into a surplus partition until it was detached.
@@ -168,7 +177,7 @@ class Cleaning final : public Executor {
     void attach(const ManagedParent& managed, const Partition& partition) {
         perform({Done::attached, managed, partition}, [&] {
             lock_parent(managed.parent);
-            attach_again(managed, partition);
+            return attach_again(managed, partition);
         });
     }
 
@@ -177,7 +186,7 @@ class Cleaning final : public Executor {
         if (kept_.contains(partition.relation))
             return;
         perform({Done::dropped, managed, partition}, [&] {
-            lock_to_drop(partition);
+            const Since since = lock_to_drop(partition);
             lock_partition(partition, true);
             require_same_configuration(managed.parent);
             if (action.only_if_empty && has_rows(partition.relation))
@@ -193,6 +202,7 @@ class Cleaning final : public Executor {
             lock_names({NamedRelation{partition}});
             execute_as_owner(managed.parent, drop_statement(partition));
             require_dropped(partition);
+            return since;
         });
     }
 
@@ -211,6 +221,7 @@ constinit const Task cleanup{
     .keeps_ledger = true,
     .reports_obstacles = false,
     .reports_left_out = true,
+    .removes = true,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<Cleaning>(session, history);
     }};

@@ -100,8 +100,11 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
     if (detaches) {
         // ATDetachCheckNoForeignKeyRefs(), and then RemoveConstraintById(); the check reads.
         const std::vector<Oid> referencing = relations(referencing_by_parent_query, partitions);
-        locks.add(statement == Statement::begin_detach ? ShareLock : AccessExclusiveLock,
-                  referencing);
+        // (Before the check their indexes are looked at, which a ShareLock would not keep as they
+        // are.)
+        locks.add(
+            statement == Statement::begin_detach ? ShareRowExclusiveLock : AccessExclusiveLock,
+            referencing);
         if (statement != Statement::finish_detach)
             locks.add(AccessShareLock, relations(tree_query, referencing));
     }
@@ -190,7 +193,7 @@ class Waiting {
 
 }  // namespace
 
-void lock_together(Statement statement, Oid parent, Oid partition, int wait) {
+bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
     const Waiting waiting{parent, partition, wait};
     std::vector<Lock> locks = locks_of(statement, parent, partition);
     while (true) {
@@ -198,7 +201,9 @@ void lock_together(Statement statement, Oid parent, Oid partition, int wait) {
         // Before the tables were locked somebody may have given them another foreign key.
         std::vector<Lock> now = locks_of(statement, parent, partition);
         if (std::ranges::includes(locks, now))
-            return;
+            return std::ranges::any_of(locks, [=](const Lock& each) {
+                return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
+            });
         release(locks);
         if (waiting.is_over())
             throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,

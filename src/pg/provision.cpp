@@ -38,13 +38,14 @@ void require_room_in_default(const ManagedParent& managed, const BoundRange& bou
 
 // Takes the locks of ATTACH PARTITION, which evaluates the default partition's constraints: while
 // it waited for them, the default partition may have got another owner.
-void lock_to_attach(const ManagedParent& managed, Statement statement,
-                    std::optional<RelationId> partition = std::nullopt) {
-    lock_together(statement, managed.parent, partition);
+Since lock_to_attach(const ManagedParent& managed, Statement statement,
+                     std::optional<RelationId> partition = std::nullopt) {
+    const Since since = lock_together(statement, managed.parent, partition);
     const Table& table = *managed.parent.table;
     const Oid default_partition = call([&] { return get_default_partition_oid(table.relation); });
     if (OidIsValid(default_partition))
         require_owner_of_tree(table.owner, default_partition);
+    return since;
 }
 
 // A policy that cannot be copied is no reason to have no partition.
@@ -84,44 +85,50 @@ class Provisioning final : public Executor {
             lock_parent(managed.parent);
             require_room_in_default(managed, create.bounds);
             lock_names({NamedRelation{managed.parent}});
-            const RelationId created = make(managed, create);
+            const Made made = make(managed, create);
             // In the same transaction: no row can come in between.
             if (const auto statement =
                     replica_identity_statement(managed.parent, schema_name, create.name))
                 execute_as_owner(managed.parent, *statement);
-            copy_policies(managed, created, schema_name, create.name);
-            require_attached(managed, created, create.bounds);
+            copy_policies(managed, made.relation, schema_name, create.name);
+            require_attached(managed, made.relation, create.bounds);
+            return made.since;
         });
     }
 
-    // Returns the new table, which is attached.
-    static RelationId make(const ManagedParent& managed, const CreatePartition& create) {
+    // A new table, which is attached, and since when others may have to wait for that.
+    struct Made {
+        RelationId relation;
+        Since since;
+    };
+
+    static Made make(const ManagedParent& managed, const CreatePartition& create) {
         const std::vector<std::string> statements = statements_for(managed, create);
         execute_as_owner(managed.parent, statements.front());
-        const RelationId created = require_created(managed.parent, create.name);
+        Made made{require_created(managed.parent, create.name), {}};
         for (const std::string& statement : std::span{statements}.subspan(1)) {
             // Only ATTACH, the last one, locks what others use.
             if (&statement == &statements.back())
-                lock_to_attach(managed, Statement::attach_new);
+                made.since = lock_to_attach(managed, Statement::attach_new);
             execute_as_owner(managed.parent, statement);
         }
-        return created;
+        return made;
     }
 
     void run(const ManagedParent& managed, const AttachPartition& attach) {
         perform({Done::attached, managed, attach.partition}, [&] {
             lock_parent(managed.parent);
-            attach_again(managed, attach.partition);
+            return attach_again(managed, attach.partition);
         });
     }
 };
 
 }  // namespace
 
-void attach_again(const ManagedParent& managed, const Partition& partition) {
+Since attach_again(const ManagedParent& managed, const Partition& partition) {
     // A scan of the default partition, which is not to happen under all the locks.
     require_room_in_default(managed, partition.bounds);
-    lock_to_attach(managed, Statement::attach, partition.relation);
+    const Since since = lock_to_attach(managed, Statement::attach, partition.relation);
     lock_partition(partition, true);
     require_owner_of_tree(managed.parent.table->owner, partition.relation);
     require_attachable(managed.parent, partition);
@@ -130,6 +137,7 @@ void attach_again(const ManagedParent& managed, const Partition& partition) {
     execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
                                                       partition.name, partition.bounds));
     require_attached(managed, partition.relation, partition.bounds);
+    return since;
 }
 
 constinit const Task provision{
@@ -140,6 +148,7 @@ constinit const Task provision{
     .keeps_ledger = false,
     .reports_obstacles = true,
     .reports_left_out = false,
+    .removes = false,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<Provisioning>(session, history);
     }};

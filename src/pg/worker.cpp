@@ -123,7 +123,8 @@ Worker::~Worker() {
     });
 }
 
-void Worker::detach(const Table& parent, const Partition& partition, const WorkerRecord& record) {
+std::chrono::microseconds Worker::detach(const Table& parent, const Partition& partition,
+                                         const WorkerRecord& record) {
     WorkerRequest request{
         parent.relation, partition.relation, *parent.key_type, partition.bounds, {}, {}, record};
     namestrcpy(&request.partition_schema, partition.schema_name.c_str());
@@ -133,7 +134,7 @@ void Worker::detach(const Table& parent, const Partition& partition, const Worke
         if (send(requests_, sizeof(request), &request) != SHM_MQ_SUCCESS)
             raise_end_of_worker();
     });
-    receive_answer();
+    return receive_answer();
 }
 
 // The worker's next message, which stays where it is until the next call. May ereport.
@@ -159,7 +160,7 @@ Worker::Message Worker::receive(const Deadline& deadline) {
     }
 }
 
-void Worker::receive_answer() {
+std::chrono::microseconds Worker::receive_answer() {
     // The worker has its timeout itself; this is for one that code of the table's owner keeps from
     // it. The locks before the statement have as long.
     const Deadline deadline{2 * std::chrono::milliseconds{statement_timeout()} +
@@ -167,10 +168,13 @@ void Worker::receive_answer() {
     while (true) {
         const Message message = call([&] { return receive(deadline); });
         const char type = *static_cast<const char*>(message.data);
-        if (type == done_message || type == 'E')
+        if (type == done_type || type == 'E')
             busy_ = false;
-        if (type == done_message)
-            return;
+        if (type == done_type) {
+            DoneMessage done;
+            memcpy(&done, message.data, sizeof(done));
+            return done.others_waited;
+        }
         if (type == 'E' || type == 'N')
             raise_received(static_cast<const char*>(message.data) + 1, message.size - 1);
     }

@@ -1,5 +1,6 @@
 // The background worker's own process: a session of the table's owner that detaches what it is told
 // to.
+#include "core/deadline.hpp"
 #include "core/text.hpp"
 #include "pg/catalog.hpp"
 #include "pg/effects.hpp"
@@ -43,15 +44,22 @@ void with_queries(Body body) {
     call(PopActiveSnapshot);
 }
 
-void lock_all(Statement statement, const WorkerRequest& request, int lock_timeout) {
-    with_queries(
-        [&] { lock_together(statement, request.parent, request.partition, lock_timeout); });
-}
-
 // What the hook below is to know.
 const WorkerRequest* current_request = nullptr;
 const WorkerSettings* current_settings = nullptr;
 object_access_hook_type next_hook = nullptr;
+
+// Since when others may have to wait for the second transaction, if any have to.
+std::optional<Deadline::Clock::time_point> locks_asked_for;
+
+void lock_all(Statement statement) {
+    const auto now = Deadline::Clock::now();
+    with_queries([&] {
+        if (lock_together(statement, current_request->parent, current_request->partition,
+                          current_settings->lock_timeout))
+            locks_asked_for = now;
+    });
+}
 
 // PostgreSQL begins the second transaction itself. RemoveInheritance() (tablecmds.c) calls this in
 // there, before anything of anybody's can run, and before the foreign keys are detached: the only
@@ -60,10 +68,7 @@ void on_object_access(ObjectAccessType access, Oid catalog, Oid object, int colu
     if (access == OAT_POST_ALTER && catalog == InheritsRelationId) {
         enter_restriction();
         if (current_request != nullptr && object == current_request->partition)
-            boundary([] {
-                lock_all(Statement::finish_detach, *current_request,
-                         current_settings->lock_timeout);
-            });
+            boundary([] { lock_all(Statement::finish_detach); });
     }
     if (next_hook != nullptr)
         next_hook(access, catalog, object, column, details);
@@ -198,7 +203,8 @@ void execute_detach(const WorkerRequest& request, MemoryContext context) {
 void carry_out(const WorkerRequest& request, const WorkerSettings& settings,
                MemoryContext context) {
     call([&] { begin_transaction(settings); });
-    lock_all(Statement::begin_detach, request, settings.lock_timeout);
+    lock_all(Statement::begin_detach);
+    locks_asked_for.reset();
     with_queries([&] { lock(request, settings.owner); });
     // As in a session: the statement has the whole of its time.
     call([&] {
@@ -231,7 +237,11 @@ void serve(const WorkerRequest& request, const WorkerSettings& settings, shm_mq_
         // An error of ppm's becomes one of PostgreSQL's, too, to be sent.
         call([&] { boundary([&] { carry_out(request, settings, context); }); });
         call(end_transaction);
-        call([=] { send(answers, sizeof(done_message), &done_message); });
+        DoneMessage done;
+        if (locks_asked_for)
+            done.others_waited = std::chrono::ceil<std::chrono::microseconds>(
+                Deadline::Clock::now() - *locks_asked_for);
+        call([&] { send(answers, sizeof(done), &done); });
     } catch (const PostgresError& error) {
         call([] {
             disable_timeout(STATEMENT_TIMEOUT, false);

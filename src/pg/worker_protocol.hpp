@@ -39,8 +39,12 @@ inline uint64 worker_magic() {
     return library_fingerprint() ^ (sizeof(WorkerRequest) << 32 | sizeof(WorkerSettings));
 }
 
-// The type of the message that says that a request was carried out; others are those of the
-// frontend protocol.
-inline constexpr char done_message = 'C';
+// Says that a request was carried out; the types of other messages are those of the frontend
+// protocol.
+inline constexpr char done_type = 'C';
+struct DoneMessage {
+    char type = done_type;
+    std::chrono::microseconds others_waited{};
+};
 
 }  // namespace ppm
