@@ -1,20 +1,20 @@
 // What a detached table and all that belongs to it look like in the catalog, but for its rows: two
 // fingerprints differ if anybody has changed anything of it in between.
+//
+// Each takes a relation, and throws PostgresError.
 #pragma once
 
-#include <string>
+#include "pg/postgres.hpp"
 
 namespace ppm {
 
-// SQL expressions. Each is about the relation that a row of ppm.detached, under the alias d, names.
-
 // The fingerprint of now.
-std::string fingerprint();
+std::string fingerprint_of(Oid relation);
 
-// Whether d.version, whichever version of ppm wrote it, is the fingerprint of now.
-std::string is_unchanged();
+// Whether that one, whichever version of ppm wrote it, is the one of now.
+bool is_fingerprint_of(Oid relation, const std::string& fingerprint);
 
-// Whether d.version was written in this cluster: pg_upgrade writes every row of the catalog anew.
-std::string is_of_this_cluster();
+// Whether it was written in this cluster: pg_upgrade writes every row of the catalog anew.
+bool is_of_this_cluster(const std::string& fingerprint);
 
 }  // namespace ppm

@@ -100,8 +100,10 @@ constexpr char kept_before_query[] =
 constexpr char look_first[] =
     "Look what became of it, then drop it, or delete its row from ppm.detached to keep it.";
 
-// Read like this it is null where the column is not there yet.
-constexpr char snapshot_column[] = "to_jsonb(d) ->> 'snapshot'";
+// What an entry says of its table. The snapshot is null where there is no column for it yet.
+constexpr char entry_query[] =
+    "SELECT d.version, to_jsonb(d) ->> 'snapshot', d.xmin::text::bigint, r.relowner "
+    "FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation WHERE d.relation = $1";
 
 // Whether ppm.detached has that column. The objects may be older than the library.
 bool is_recorded(const char* column) {
@@ -161,23 +163,19 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
 
 void confirm_detached(RelationId relation) {
     const UserContext owner{owner_of_ppm()};
-    const bool records_snapshot = is_recorded("snapshot");
-    execute("UPDATE ppm.detached d SET version = " + fingerprint() +
-                (records_snapshot ? ", snapshot = $2::pg_snapshot" : "") +
+    execute(std::string{"UPDATE ppm.detached d SET version = $2"} +
+                (is_recorded("snapshot") ? ", snapshot = $3::pg_snapshot" : "") +
                 " FROM pg_class r, pg_namespace n WHERE d.relation = $1 AND NOT r.relispartition "
                 "AND " AGREES,
-            {oid_parameter(relation), text_parameter(snapshot_of_now())});
+            {oid_parameter(relation), text_parameter(fingerprint_of(relation)),
+             text_parameter(snapshot_of_now())});
 }
 
 void require_unchanged(const Partition& partition, RowsSince rows_since) {
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(("SELECT " + std::string{snapshot_column} +
-                             ", d.xmin::text::bigint "
-                             "FROM ppm.detached d WHERE d.relation = $1 AND " +
-                             is_unchanged())
-                                .c_str(),
-                            {oid_parameter(partition.relation)});
-    if (rows.count() == 0)
+    const Rows rows = query(entry_query, {oid_parameter(partition.relation)});
+    if (rows.count() == 0 || rows.is_null(0, 1) ||
+        !is_fingerprint_of(partition.relation, rows.string(0, 1)))
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
                            " was changed after ppm had detached it, and is not dropped",
@@ -187,8 +185,8 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
         return;
     // What 1.0.0 recorded has no snapshot, but was written in the transaction that detached.
     const XidSnapshot snapshot =
-        rows.is_null(0, 1) ? snapshot_before(static_cast<TransactionId>(rows.bigint(0, 2)))
-                           : snapshot_of_text(rows.string(0, 1));
+        rows.is_null(0, 2) ? snapshot_before(static_cast<TransactionId>(rows.bigint(0, 3)))
+                           : snapshot_of_text(rows.string(0, 2));
     if (has_rows_since(partition.relation, snapshot))
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
@@ -198,24 +196,28 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
 }
 
 std::string change_of(const Parent& parent, const Partition& partition) {
-    const UserContext owner{owner_of_ppm()};
-    // After pg_upgrade nothing but the owner can be compared.
-    const Rows rows =
-        query(("SELECT pg_get_userbyid(r.relowner), pg_get_userbyid($2), r.relowner = $2, "
-               "d.version IS NOT NULL, NOT " +
-               is_of_this_cluster() + " OR " + is_unchanged() +
-               " FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation WHERE d.relation = $1")
-                  .c_str(),
-              {oid_parameter(partition.relation), oid_parameter(parent.table->owner)});
+    const UserContext ppm{owner_of_ppm()};
+    const Rows rows = query(entry_query, {oid_parameter(partition.relation)});
     // That it is not there any more is said where it is to be forgotten.
     if (rows.count() == 0)
         return "";
-    if (!rows.boolean(0, 3))
-        return "belongs to role " + in_quotes(rows.string(0, 1)) + ", not to role " +
-               in_quotes(rows.string(0, 2)) + " as its parent";
-    if (!rows.boolean(0, 4))
+    const Oid owner = rows.oid(0, 4);
+    const auto role = [](Oid oid) {
+        return in_quotes(call([=] {
+            const char* const name = GetUserNameFromId(oid, true);
+            return name == nullptr ? "" : name;
+        }));
+    };
+    if (owner != parent.table->owner)
+        return "belongs to role " + role(owner) + ", not to role " + role(parent.table->owner) +
+               " as its parent";
+    if (rows.is_null(0, 1))
         return "may be another, because it was not ppm that finished detaching it";
-    return rows.boolean(0, 5) ? "" : "was changed since";
+    // After pg_upgrade there is nothing to compare with.
+    const std::string then = rows.string(0, 1);
+    return !is_of_this_cluster(then) || is_fingerprint_of(partition.relation, then)
+               ? ""
+               : "was changed since";
 }
 
 void require_attachable(const Parent& parent, const Partition& partition) {
