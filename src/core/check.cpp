@@ -21,6 +21,8 @@ class Checking {
         : parent_{parent}, codec_{codec}, windows_{windows}, plan_{plan}, inquiries_{inquiries} {}
 
     std::vector<Anomaly> check() {
+        for (const Anomaly& refusal : plan_.refusals)
+            add(refusal);
         for (const Partition& partition : parent_.partitions)
             check(partition);
         check_gaps();
@@ -148,7 +150,10 @@ class Checking {
                                                 "it is outdated."});
     }
 
+    // Where cleanup removes nothing, why is said once, and not of each partition.
     void add_outdated(const Partition& partition) {
+        if (!plan_.refusals.empty())
+            return;
         const bool goes = action_on(partition, plan_.cleanup) != nullptr;
         add({AnomalyCode::outdated_partition, partition.name,
              "Partition " + in_quotes(partition.name) + ", of " + held(partition.bounds) +
@@ -160,6 +165,8 @@ class Checking {
     }
 
     void add_surplus(const Partition& partition) {
+        if (!plan_.refusals.empty())
+            return;
         std::string why = last_failure(partition);
         std::string hint = call_of("cleanup");
         if (action_on(partition, plan_.cleanup) == nullptr) {
@@ -233,13 +240,19 @@ class Checking {
 
     static std::string difference_text(const Difference& difference) {
         const auto& [code, actual, expected] = difference;
-        if (code == AnomalyCode::missing_index)
-            return " has no index like " + expected + " of its parent";
-        const char* const what = code == AnomalyCode::owner_differs ? " belongs to "
-                                 : code == AnomalyCode::tablespace_differs
-                                     ? " is in tablespace "
-                                     : " has replica identity ";
-        return what + actual + ", not " + expected + " as its parent";
+        const std::string as_its_parent = actual + ", not " + expected + " as its parent";
+        switch (code) {
+            case AnomalyCode::missing_index:
+                return " has no index like " + expected + " of its parent";
+            case AnomalyCode::owner_differs:
+                return " belongs to " + as_its_parent;
+            case AnomalyCode::tablespace_differs:
+                return " is in tablespace " + as_its_parent;
+            case AnomalyCode::replica_identity_differs:
+                return " has replica identity " + as_its_parent;
+            default:
+                return " " + actual;
+        }
     }
 
     std::string mend(const Partition& partition, const Difference& difference) const {
@@ -253,10 +266,12 @@ class Checking {
                        "; which rewrites it, with readers and writers waiting.";
             case AnomalyCode::replica_identity_differs:
                 return alter + " REPLICA IDENTITY " + difference.expected + ";";
-            default:
+            case AnomalyCode::missing_index:
                 return "Create it on the partition with CREATE INDEX CONCURRENTLY, then ALTER "
                        "INDEX " +
                        difference.expected + " ATTACH PARTITION, with its name.";
+            default:
+                return difference.expected;
         }
     }
 
@@ -294,7 +309,7 @@ class Checking {
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&
                                parent_.configuration.cleanup_policy == CleanupPolicy::drop;
-        if (!comes_back && !was_to_go)
+        if (!comes_back && (!was_to_go || !plan_.refusals.empty()))
             return;
         const std::string failure = last_failure(partition);
         std::string hint = next == nullptr ? keep_or_drop(partition) : call_of("cleanup");
