@@ -24,6 +24,7 @@ constexpr std::array kinds{
     Kind{AnomalyCode::unsupported_key_type, "unsupported_key_type", Severity::error},
     Kind{AnomalyCode::partition_key_mismatch, "partition_key_mismatch", Severity::error},
     Kind{AnomalyCode::unknown_timezone, "unknown_timezone", Severity::error},
+    Kind{AnomalyCode::encoding_suspect, "encoding_suspect", Severity::error},
     Kind{AnomalyCode::name_too_long, "name_too_long", Severity::error},
     Kind{AnomalyCode::missing_partition, "missing_partition", Severity::error},
     Kind{AnomalyCode::wrong_bounds, "wrong_bounds", Severity::error},
@@ -43,6 +44,12 @@ constexpr std::array kinds{
     Kind{AnomalyCode::replica_identity_differs, "replica_identity_differs", Severity::warning},
     Kind{AnomalyCode::tablespace_differs, "tablespace_differs", Severity::warning},
     Kind{AnomalyCode::unindexed_reference, "unindexed_reference", Severity::warning},
+    Kind{AnomalyCode::row_security_differs, "row_security_differs", Severity::warning},
+    Kind{AnomalyCode::persistence_differs, "persistence_differs", Severity::warning},
+    Kind{AnomalyCode::invalid_index, "invalid_index", Severity::warning},
+    Kind{AnomalyCode::storage_options_differ, "storage_options_differ", Severity::warning},
+    Kind{AnomalyCode::triggers_differ, "triggers_differ", Severity::warning},
+    Kind{AnomalyCode::work_date_set, "work_date_set", Severity::warning},
 };
 
 constexpr bool in_order() {

@@ -20,6 +20,7 @@ enum class AnomalyCode {
     unsupported_key_type,
     partition_key_mismatch,
     unknown_timezone,
+    encoding_suspect,
     name_too_long,
     missing_partition,
     wrong_bounds,
@@ -39,6 +40,12 @@ enum class AnomalyCode {
     replica_identity_differs,
     tablespace_differs,
     unindexed_reference,
+    row_security_differs,
+    persistence_differs,
+    invalid_index,
+    storage_options_differ,
+    triggers_differ,
+    work_date_set,
 };
 
 std::string_view name_of(AnomalyCode code);

@@ -23,6 +23,8 @@ class Checking {
     std::vector<Anomaly> check() {
         if (plan_.clock_jump)
             add(*plan_.clock_jump);
+        for (const Anomaly& refusal : plan_.refusals)
+            add(refusal);
         for (const Partition& partition : parent_.partitions)
             check(partition);
         check_gaps();
@@ -155,7 +157,10 @@ class Checking {
                                                 "it is outdated."});
     }
 
+    // Where cleanup removes nothing, why is said once, and not of each partition.
     void add_outdated(const Partition& partition) {
+        if (!plan_.refusals.empty())
+            return;
         if (const LeftOut* const left_out = left_out_of(partition))
             return add({AnomalyCode::outdated_partition, partition.name,
                         ended_before_window(partition) + is_left(*left_out),
@@ -184,6 +189,8 @@ class Checking {
     }
 
     void add_surplus(const Partition& partition) {
+        if (!plan_.refusals.empty())
+            return;
         std::string why = last_failure(partition);
         std::string hint = call_of("cleanup");
         if (const LeftOut* const left_out = left_out_of(partition)) {
@@ -281,11 +288,17 @@ class Checking {
 
     static std::string difference_text(const Difference& difference) {
         const auto& [code, actual, expected] = difference;
-        if (code == AnomalyCode::missing_index)
-            return " has no index like " + expected + " of its parent";
-        const char* const what = code == AnomalyCode::tablespace_differs ? " is in tablespace "
-                                                                         : " has replica identity ";
-        return what + actual + ", not " + expected + " as its parent";
+        const std::string as_its_parent = actual + ", not " + expected + " as its parent";
+        switch (code) {
+            case AnomalyCode::missing_index:
+                return " has no index like " + expected + " of its parent";
+            case AnomalyCode::tablespace_differs:
+                return " is in tablespace " + as_its_parent;
+            case AnomalyCode::replica_identity_differs:
+                return " has replica identity " + as_its_parent;
+            default:
+                return " " + actual;
+        }
     }
 
     std::string mend(const Partition& partition, const Difference& difference) const {
@@ -297,10 +310,12 @@ class Checking {
                        "; which rewrites it, with readers and writers waiting.";
             case AnomalyCode::replica_identity_differs:
                 return alter + " REPLICA IDENTITY " + difference.expected + ";";
-            default:
+            case AnomalyCode::missing_index:
                 return "Create it on the partition with CREATE INDEX CONCURRENTLY, then ALTER "
                        "INDEX " +
                        difference.expected + " ATTACH PARTITION, with its name.";
+            default:
+                return difference.expected;
         }
     }
 
@@ -340,7 +355,8 @@ class Checking {
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&
                                parent_.configuration.cleanup_policy == CleanupPolicy::drop;
-        if (!comes_back && (!was_to_go || (next == nullptr && plan_.clock_jump)))
+        if (!comes_back &&
+            (!was_to_go || !plan_.refusals.empty() || (next == nullptr && plan_.clock_jump)))
             return;
         const std::string failure = last_failure(partition);
         std::string hint = next == nullptr ? keep_or_drop(partition) : call_of("cleanup");

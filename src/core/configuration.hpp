@@ -71,7 +71,9 @@ struct ConfiguredRelation {
     bool operator==(const ConfiguredRelation&) const = default;
 };
 
-// In what a partition is not like its parent: a tablespace, a replica identity, an index.
+// In what a partition is not like its parent. Of a tablespace, a replica identity and a missing
+// index: what the partition has, and what it should have. Of all else: what there is to
+// say of the partition, and what mends it.
 struct Difference {
     AnomalyCode code;
     std::string actual;

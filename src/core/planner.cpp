@@ -6,24 +6,13 @@
 
 #include "core/coverage.hpp"
 #include "core/naming.hpp"
+#include "core/removal.hpp"
 #include "core/state.hpp"
 #include "core/text.hpp"
 
 namespace ppm {
 
 namespace {
-
-Anomaly detached_changed(const Parent& parent, const KeyCodec& codec, const Partition& detached,
-                         const std::string& change) {
-    return {
-        AnomalyCode::detached_changed, detached.name,
-        "Table " + in_quotes(detached.qualified_name()) + ", which ppm detached from table " +
-            in_quotes(parent.configuration.qualified_name()) + " and which holds " +
-            range_text(codec.decode(detached.bounds.lower), codec.decode(detached.bounds.upper)) +
-            ", " + change + ".",
-        "Look what became of it. Then attach it yourself; or rename it and delete its row from "
-        "ppm.detached, and a new partition takes its place."};
-}
 
 // The half of the plan that fills the window.
 class Filling {
@@ -249,174 +238,6 @@ class Filling {
     Plan& plan_;
 };
 
-// The half of the plan that removes what lies outside the window.
-class Removing {
-  public:
-    Removing(const Parent& parent, const KeyCodec& codec, const Windows& windows,
-             const Lookups& lookups, Plan& plan)
-        : parent_{parent}, codec_{codec}, windows_{windows}, lookups_{lookups}, plan_{plan} {}
-
-    void remove() {
-        if (would_remove_outdated() && clock_may_have_jumped())
-            plan_.clock_jump = clock_jump();
-        finish_what_was_begun();
-        for (const Partition& partition : parent_.partitions)
-            if (!partition.detach_pending && may_go(partition))
-                remove(partition);
-    }
-
-  private:
-    Place place_in(const Window& window, const BoundRange& bounds) const {
-        return ppm::place_in(window, codec_, bounds);
-    }
-
-    // A mistyped or forgotten work date costs nothing: what has rows must be outdated by the real
-    // date, too.
-    bool is_outdated(const BoundRange& bounds) const {
-        return place_in(windows_.work, bounds) == Place::outdated &&
-               place_in(windows_.today, bounds) == Place::outdated;
-    }
-
-    // A partition without an end of its own was made for rows that nobody expects.
-    bool is_surplus(const BoundRange& bounds) const {
-        return place_in(windows_.work, bounds) != Place::inside &&
-               place_in(windows_.today, bounds) != Place::inside && !is_outdated(bounds) &&
-               codec_.decode(bounds.lower) != minus_infinity && has_end(bounds, codec_);
-    }
-
-    // What is to be removed although it may have rows.
-    bool goes_as_outdated(const BoundRange& bounds) const {
-        return is_outdated(bounds) && !plan_.clock_jump;
-    }
-
-    bool may_go(const Partition& partition) const {
-        return goes_as_outdated(partition.bounds) ||
-               (is_surplus(partition.bounds) && lookups_.is_empty(partition));
-    }
-
-    void finish_what_was_begun() {
-        for (const Partition& partition : parent_.partitions)
-            if (partition.detach_pending)
-                plan_.cleanup.emplace_back(FinalizeDetach{partition, is_surplus(partition.bounds)});
-        for (const DetachedPartition& detached : parent_.detached)
-            finish(detached);
-    }
-
-    void finish(const DetachedPartition& detached) {
-        const Partition& partition = detached.partition;
-        const bool surplus = is_surplus(partition.bounds);
-        if (surplus && !lookups_.is_empty(partition)) {
-            if (detached.is_detached &&
-                place_in(windows_.today, partition.bounds) != Place::outdated &&
-                !is_taken(partition.bounds))
-                attach_again(detached);
-        } else if (is_to_be_dropped(detached) && (surplus || goes_as_outdated(partition.bounds)))
-            plan_.cleanup.emplace_back(DropPartition{partition, surplus});
-    }
-
-    void attach_again(const DetachedPartition& detached) {
-        const Partition& partition = detached.partition;
-        if (parent_.default_partition && parent_.default_partition->stranger)
-            plan_.left_out.push_back(
-                {partition.relation, owner_differs(*parent_.default_partition)});
-        else if (const std::string change = lookups_.change_of(detached); !change.empty())
-            plan_.left_out.push_back(
-                {partition.relation, detached_changed(parent_, codec_, partition, change)});
-        else
-            plan_.cleanup.emplace_back(AttachPartition{partition});
-    }
-
-    bool is_to_be_dropped(const DetachedPartition& detached) const {
-        return detached.policy == CleanupPolicy::drop && !detached.is_unconfirmed &&
-               parent_.configuration.cleanup_policy == CleanupPolicy::drop;
-    }
-
-    bool would_remove_outdated() const {
-        return std::ranges::any_of(parent_.partitions,
-                                   [&](const Partition& each) {
-                                       return !each.detach_pending && is_outdated(each.bounds);
-                                   }) ||
-               std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
-                   return is_to_be_dropped(each) && is_outdated(each.partition.bounds);
-               });
-    }
-
-    // A clock that is years ahead makes today's rows outdated. One that is right has not moved on
-    // by more than a window since it was last looked at; or else rows have come meanwhile.
-    bool clock_may_have_jumped() const {
-        const auto& reference = parent_.clock_reference;
-        if (!reference || windows_.now <= reference->at + window_length())
-            return false;
-        if (reference->kind == ClockReference::Kind::failed)
-            return true;
-        return lookups_.looks_into_partitions && !newest_rows_are_of_now();
-    }
-
-    LocalTime::duration window_length() const {
-        return windows_.today.upper - windows_.today.lower;
-    }
-
-    // Whether the highest partition that has rows holds those of now, or of not longer ago than a
-    // window.
-    bool newest_rows_are_of_now() const {
-        for (auto each = parent_.partitions.rbegin(); each != parent_.partitions.rend(); ++each) {
-            const LocalTime lower = codec_.decode(each->bounds.lower);
-            const LocalTime upper = codec_.decode(each->bounds.upper);
-            if (each->detach_pending || lower == minus_infinity || upper == plus_infinity ||
-                lookups_.is_empty(*each))
-                continue;
-            return lower <= windows_.now && upper >= windows_.now - window_length();
-        }
-        // Before the first cleanup nothing else tells; after it, a table without rows is suspect.
-        return parent_.clock_reference->kind == ClockReference::Kind::server_started;
-    }
-
-    Anomaly clock_jump() const {
-        const ClockReference& reference = *parent_.clock_reference;
-        const Configuration& configuration = parent_.configuration;
-        const bool started = reference.kind == ClockReference::Kind::server_started;
-        return {AnomalyCode::clock_jump,
-                {},
-                "The clock says " + to_text(windows_.now) + ", more than a window after " +
-                    to_text(reference.at) + ", when " +
-                    (started ? "the server was started" : "the last cleanup ended") +
-                    ": nothing outdated is removed.",
-                "If the clock is right, write the row again: UPDATE ppm.config SET retention = "
-                "retention WHERE schema_name = " +
-                    in_single_quotes(configuration.schema_name) +
-                    " AND table_name = " + in_single_quotes(configuration.table_name) + ";"};
-    }
-
-    // Whether something is, or will be, where a table with these bounds would be attached.
-    bool is_taken(const BoundRange& bounds) const {
-        const auto overlaps = [&](const BoundRange& each) { return each.overlaps(bounds); };
-        return std::ranges::any_of(parent_.partitions, overlaps, &Partition::bounds) ||
-               std::ranges::any_of(plan_.provision, overlaps, bounds_of) ||
-               std::ranges::any_of(plan_.cleanup, [&](const Action& action) {
-                   return std::holds_alternative<AttachPartition>(action) &&
-                          overlaps(bounds_of(action));
-               });
-    }
-
-    void remove(const Partition& partition) {
-        if (partition.stranger) {
-            plan_.left_out.push_back({partition.relation, owner_differs(partition)});
-            return;
-        }
-        const bool only_if_empty = !is_outdated(partition.bounds);
-        plan_.cleanup.emplace_back(
-            DetachPartition{partition, !parent_.default_partition.has_value(), only_if_empty});
-        if (policy_for(parent_.configuration, partition) == CleanupPolicy::drop)
-            plan_.cleanup.emplace_back(DropPartition{partition, only_if_empty});
-    }
-
-    const Parent& parent_;
-    const KeyCodec& codec_;
-    const Windows& windows_;
-    const Lookups& lookups_;
-    Plan& plan_;
-};
-
 }  // namespace
 
 std::string_view name_of(const Action& action) {
@@ -477,7 +298,7 @@ Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& window
               const Lookups& lookups) {
     Plan plan;
     Filling{parent, codec, lookups, plan}.fill(windows);
-    Removing{parent, codec, windows, lookups, plan}.remove();
+    plan_removal(parent, codec, windows, lookups, plan);
     return plan;
 }
 

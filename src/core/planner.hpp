@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -78,6 +79,7 @@ struct Plan {
     std::vector<LeftOut> left_out;
     // Why nothing outdated is removed: the clock may be wrong.
     std::optional<Anomaly> clock_jump;
+    std::vector<Anomaly> refusals;  // why cleanup removes nothing of what lies outside the window
 };
 
 // The window of the work date, and that of the real today: the same unless ppm.work_date is set.
@@ -98,6 +100,9 @@ struct Lookups {
     // empty: it is as ppm left it, but for its rows, and belongs to the parent's owner. Asked for
     // again under the lock.
     std::function<std::string(const DetachedPartition& detached)> change_of;
+    // A key among the partition's first rows that tells no time (KeyCodec::tells_time()). Asked
+    // only where a key may tell none.
+    std::function<std::optional<Bound>(const Partition& partition)> key_without_time;
     // Whether is_empty() looks into partitions, or takes none for empty.
     bool looks_into_partitions = true;
 };

@@ -92,7 +92,7 @@ class ParentRun {
             require_owner(parent.table->relation, parent.configuration.table_name);
             return plan_for(managed, clock_);
         });
-        if (task_.removes && plan_.clock_jump)
+        if (task_.reports_refusals && plan_.clock_jump)
             failures_.push_back(failure_of(parent.configuration, task_.name, *plan_.clock_jump,
                                            errcode_clock_jump));
         if (task_.reports_obstacles)
@@ -101,10 +101,14 @@ class ParentRun {
                     failure_of(parent.configuration, "create", reason, task_.sqlstate));
                 failures_.back().bounds = Slot{wanted.lower, wanted.upper};
             }
-        if (task_.reports_left_out)
-            for (const LeftOut& left_out : plan_.left_out)
-                failures_.push_back(
-                    failure_of(parent.configuration, task_.name, left_out.reason, task_.sqlstate));
+        if (!task_.reports_refusals)
+            return;
+        for (const Anomaly& refusal : plan_.refusals)
+            failures_.push_back(
+                failure_of(parent.configuration, task_.name, refusal, task_.sqlstate));
+        for (const LeftOut& left_out : plan_.left_out)
+            failures_.push_back(
+                failure_of(parent.configuration, task_.name, left_out.reason, task_.sqlstate));
     }
 
     // Executes what the plan has, up to the first lock that is not to be had and the first timeout.

@@ -53,8 +53,7 @@ struct Task {
     std::vector<Action> Plan::*actions;  // its half of the plan
     bool keeps_ledger;       // goes over ppm.detached even if nothing else is to be done
     bool reports_obstacles;  // what stands in the way of the plan is this task's failure
-    bool reports_left_out;   // so is what it leaves out
-    bool removes;            // does not go by a clock that may be wrong
+    bool reports_refusals;   // so is what it leaves as it is, where that should go
     // For one parent.
     std::unique_ptr<Executor> (*executor)(Session& session, History& history);
 };

@@ -22,6 +22,7 @@ constexpr Code errors[] = {
     {AnomalyCode::unsupported_key_type, "unsupported_key_type"},
     {AnomalyCode::partition_key_mismatch, "partition_key_mismatch"},
     {AnomalyCode::unknown_timezone, "unknown_timezone"},
+    {AnomalyCode::encoding_suspect, "encoding_suspect"},
     {AnomalyCode::name_too_long, "name_too_long"},
     {AnomalyCode::missing_partition, "missing_partition"},
     {AnomalyCode::wrong_bounds, "wrong_bounds"},
@@ -38,6 +39,12 @@ constexpr Code warnings[] = {
     {AnomalyCode::gap, "gap"},
     {AnomalyCode::off_grid, "off_grid"},
     {AnomalyCode::misnamed, "misnamed"},
+    {AnomalyCode::row_security_differs, "row_security_differs"},
+    {AnomalyCode::persistence_differs, "persistence_differs"},
+    {AnomalyCode::invalid_index, "invalid_index"},
+    {AnomalyCode::storage_options_differ, "storage_options_differ"},
+    {AnomalyCode::triggers_differ, "triggers_differ"},
+    {AnomalyCode::work_date_set, "work_date_set"},
 };
 
 void expect_names(std::span<const Code> codes, Severity severity) {

@@ -1,0 +1,264 @@
+#include "core/removal.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <variant>
+
+#include "core/state.hpp"
+#include "core/text.hpp"
+
+namespace ppm {
+
+namespace {
+
+class Removing {
+  public:
+    Removing(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+             const Lookups& lookups, Plan& plan)
+        : parent_{parent}, codec_{codec}, windows_{windows}, lookups_{lookups}, plan_{plan} {}
+
+    void remove() {
+        if (would_remove_outdated() && clock_may_have_jumped())
+            plan_.clock_jump = clock_jump();
+        finish_what_was_begun();
+        for (const Partition& partition : parent_.partitions)
+            if (!partition.detach_pending && may_go(partition))
+                remove(partition);
+        if (std::ranges::any_of(plan_.cleanup, is_removal))
+            refuse_what_tells_no_time();
+    }
+
+  private:
+    Place place_in(const Window& window, const BoundRange& bounds) const {
+        return ppm::place_in(window, codec_, bounds);
+    }
+
+    // A mistyped or forgotten work date costs nothing: what has rows must be outdated by the real
+    // date, too.
+    bool is_outdated(const BoundRange& bounds) const {
+        return place_in(windows_.work, bounds) == Place::outdated &&
+               place_in(windows_.today, bounds) == Place::outdated;
+    }
+
+    // A partition without an end of its own was made for rows that nobody expects.
+    bool is_surplus(const BoundRange& bounds) const {
+        return place_in(windows_.work, bounds) != Place::inside &&
+               place_in(windows_.today, bounds) != Place::inside && !is_outdated(bounds) &&
+               codec_.decode(bounds.lower) != minus_infinity && has_end(bounds, codec_);
+    }
+
+    // What is to be removed although it may have rows.
+    bool goes_as_outdated(const BoundRange& bounds) const {
+        return is_outdated(bounds) && !plan_.clock_jump;
+    }
+
+    bool may_go(const Partition& partition) const {
+        return goes_as_outdated(partition.bounds) ||
+               (is_surplus(partition.bounds) && lookups_.is_empty(partition));
+    }
+
+    void finish_what_was_begun() {
+        for (const Partition& partition : parent_.partitions)
+            if (partition.detach_pending)
+                plan_.cleanup.emplace_back(FinalizeDetach{partition, is_surplus(partition.bounds)});
+        for (const DetachedPartition& detached : parent_.detached)
+            finish(detached);
+    }
+
+    void finish(const DetachedPartition& detached) {
+        const Partition& partition = detached.partition;
+        const bool surplus = is_surplus(partition.bounds);
+        if (surplus && !lookups_.is_empty(partition)) {
+            if (detached.is_detached &&
+                place_in(windows_.today, partition.bounds) != Place::outdated &&
+                !is_taken(partition.bounds))
+                attach_again(detached);
+        } else if (is_to_be_dropped(detached) && (surplus || goes_as_outdated(partition.bounds)))
+            plan_.cleanup.emplace_back(DropPartition{partition, surplus});
+    }
+
+    void attach_again(const DetachedPartition& detached) {
+        const Partition& partition = detached.partition;
+        if (parent_.default_partition && parent_.default_partition->stranger)
+            plan_.left_out.push_back(
+                {partition.relation, owner_differs(*parent_.default_partition)});
+        else if (const std::string change = lookups_.change_of(detached); !change.empty())
+            plan_.left_out.push_back(
+                {partition.relation, detached_changed(parent_, codec_, partition, change)});
+        else
+            plan_.cleanup.emplace_back(AttachPartition{partition});
+    }
+
+    bool is_to_be_dropped(const DetachedPartition& detached) const {
+        return detached.policy == CleanupPolicy::drop && !detached.is_unconfirmed &&
+               parent_.configuration.cleanup_policy == CleanupPolicy::drop;
+    }
+
+    bool would_remove_outdated() const {
+        return std::ranges::any_of(parent_.partitions,
+                                   [&](const Partition& each) {
+                                       return !each.detach_pending && is_outdated(each.bounds);
+                                   }) ||
+               std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
+                   return is_to_be_dropped(each) && is_outdated(each.partition.bounds);
+               });
+    }
+
+    // A clock that is years ahead makes today's rows outdated. One that is right has not moved on
+    // by more than a window since it was last looked at; or else rows have come meanwhile.
+    bool clock_may_have_jumped() const {
+        const auto& reference = parent_.clock_reference;
+        if (!reference || windows_.now <= reference->at + window_length())
+            return false;
+        if (reference->kind == ClockReference::Kind::failed)
+            return true;
+        return lookups_.looks_into_partitions && !newest_rows_are_of_now();
+    }
+
+    LocalTime::duration window_length() const {
+        return windows_.today.upper - windows_.today.lower;
+    }
+
+    // Whether the highest partition that has rows holds those of now, or of not longer ago than a
+    // window.
+    bool newest_rows_are_of_now() const {
+        for (auto each = parent_.partitions.rbegin(); each != parent_.partitions.rend(); ++each) {
+            const LocalTime lower = codec_.decode(each->bounds.lower);
+            const LocalTime upper = codec_.decode(each->bounds.upper);
+            if (each->detach_pending || lower == minus_infinity || upper == plus_infinity ||
+                lookups_.is_empty(*each))
+                continue;
+            return lower <= windows_.now && upper >= windows_.now - window_length();
+        }
+        // Before the first cleanup nothing else tells; after it, a table without rows is suspect.
+        return parent_.clock_reference->kind == ClockReference::Kind::server_started;
+    }
+
+    Anomaly clock_jump() const {
+        const ClockReference& reference = *parent_.clock_reference;
+        const Configuration& configuration = parent_.configuration;
+        const bool started = reference.kind == ClockReference::Kind::server_started;
+        return {AnomalyCode::clock_jump,
+                {},
+                "The clock says " + to_text(windows_.now) + ", more than a window after " +
+                    to_text(reference.at) + ", when " +
+                    (started ? "the server was started" : "the last cleanup ended") +
+                    ": nothing outdated is removed.",
+                "If the clock is right, write the row again: UPDATE ppm.config SET retention = "
+                "retention WHERE schema_name = " +
+                    in_single_quotes(configuration.schema_name) +
+                    " AND table_name = " + in_single_quotes(configuration.table_name) + ";"};
+    }
+
+    static bool is_removal(const Action& action) {
+        return std::holds_alternative<DetachPartition>(action) ||
+               std::holds_alternative<DropPartition>(action);
+    }
+
+    // A uuid of another version than 7 lies where it lies by chance: where there is one, nothing of
+    // the table can be said to be outdated or surplus.
+    void refuse_what_tells_no_time() {
+        if (codec_.type() != KeyType::uuid)
+            return;
+        auto refusal = bound_without_time();
+        if (!refusal)
+            refusal = key_without_time();
+        if (!refusal)
+            return;
+        std::erase_if(plan_.cleanup, is_removal);
+        plan_.refusals.push_back(*std::move(refusal));
+    }
+
+    std::optional<Anomaly> bound_without_time() const {
+        for (const Partition& partition : parent_.partitions)
+            if (auto anomaly = bound_without_time(partition))
+                return anomaly;
+        for (const DetachedPartition& detached : parent_.detached)
+            if (auto anomaly = bound_without_time(detached.partition))
+                return anomaly;
+        return std::nullopt;
+    }
+
+    std::optional<Anomaly> bound_without_time(const Partition& partition) const {
+        if (!codec_.is_time(partition.bounds.lower))
+            return suspect(partition, "begins at ", partition.bounds.lower);
+        if (!codec_.is_time(partition.bounds.upper))
+            return suspect(partition, "ends at ", partition.bounds.upper);
+        return std::nullopt;
+    }
+
+    // Also in what lies outside and is not removed, because it has rows.
+    std::optional<Anomaly> key_without_time() const {
+        for (const Partition& partition : parent_.partitions)
+            if (!partition.detach_pending &&
+                (is_outdated(partition.bounds) || is_surplus(partition.bounds)))
+                if (const auto key = lookups_.key_without_time(partition))
+                    return suspect(partition, "has a row with the key ", *key);
+        for (const Action& action : plan_.cleanup)
+            if (std::holds_alternative<DropPartition>(action))
+                if (const auto key = lookups_.key_without_time(*existing_partition(action)))
+                    return suspect(*existing_partition(action), "has a row with the key ", *key);
+        return std::nullopt;
+    }
+
+    Anomaly suspect(const Partition& partition, const char* what, Bound bound) const {
+        return {AnomalyCode::encoding_suspect, partition.name,
+                "Partition " + in_quotes(partition.name) + " of table " +
+                    in_quotes(parent_.configuration.qualified_name()) + " " + what +
+                    to_text(bound.bytes()) +
+                    ", which is no UUID of version 7 and tells no time: nothing of the table is "
+                    "removed.",
+                "If the table holds UUIDs of another version, delete its row from ppm.config. If "
+                "this one is a mistake, correct it, and call ppm.cleanup()."};
+    }
+
+    // Whether something is, or will be, where a table with these bounds would be attached.
+    bool is_taken(const BoundRange& bounds) const {
+        const auto overlaps = [&](const BoundRange& each) { return each.overlaps(bounds); };
+        return std::ranges::any_of(parent_.partitions, overlaps, &Partition::bounds) ||
+               std::ranges::any_of(plan_.provision, overlaps, bounds_of) ||
+               std::ranges::any_of(plan_.cleanup, [&](const Action& action) {
+                   return std::holds_alternative<AttachPartition>(action) &&
+                          overlaps(bounds_of(action));
+               });
+    }
+
+    void remove(const Partition& partition) {
+        if (partition.stranger) {
+            plan_.left_out.push_back({partition.relation, owner_differs(partition)});
+            return;
+        }
+        const bool only_if_empty = !is_outdated(partition.bounds);
+        plan_.cleanup.emplace_back(
+            DetachPartition{partition, !parent_.default_partition.has_value(), only_if_empty});
+        if (policy_for(parent_.configuration, partition) == CleanupPolicy::drop)
+            plan_.cleanup.emplace_back(DropPartition{partition, only_if_empty});
+    }
+
+    const Parent& parent_;
+    const KeyCodec& codec_;
+    const Windows& windows_;
+    const Lookups& lookups_;
+    Plan& plan_;
+};
+
+}  // namespace
+
+void plan_removal(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+                  const Lookups& lookups, Plan& plan) {
+    Removing{parent, codec, windows, lookups, plan}.remove();
+}
+
+Anomaly detached_changed(const Parent& parent, const KeyCodec& codec, const Partition& detached,
+                         const std::string& change) {
+    return {
+        AnomalyCode::detached_changed, detached.name,
+        "Table " + in_quotes(detached.qualified_name()) + ", which ppm detached from table " +
+            in_quotes(parent.configuration.qualified_name()) + " and which holds " +
+            range_text(codec.decode(detached.bounds.lower), codec.decode(detached.bounds.upper)) +
+            ", " + change + ".",
+        "Look what became of it. Then attach it yourself; or rename it and delete its row from "
+        "ppm.detached, and a new partition takes its place."};
+}
+
+}  // namespace ppm

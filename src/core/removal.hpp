@@ -1,0 +1,17 @@
+// The half of the plan that removes what lies outside the window.
+#pragma once
+
+#include "core/planner.hpp"
+
+namespace ppm {
+
+// Adds to the plan, which has the provisioning already, what cleanup is to do and what it leaves as
+// it is.
+void plan_removal(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+                  const Lookups& lookups, Plan& plan);
+
+// A detached table that was changed is not attached again; `change` says what became of it.
+Anomaly detached_changed(const Parent& parent, const KeyCodec& codec, const Partition& detached,
+                         const std::string& change);
+
+}  // namespace ppm
