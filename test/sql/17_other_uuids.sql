@@ -31,7 +31,7 @@ SELECT tables();
 SELECT count(*) FROM even;
 -- Bounds alone say nothing against it, and ppm.status looks into no table.
 SELECT errors > 0, outdated FROM ppm.status;
-SELECT DISTINCT partition, action, outcome, sqlstate FROM ppm.history WHERE action IN ('cleanup', 'detach', 'drop', 'check') ORDER BY 1, 2;
+SELECT DISTINCT partition, action, outcome, sqlstate FROM ppm.history WHERE schema_name = 'other' AND action IN ('cleanup', 'detach', 'drop', 'check') ORDER BY 1, 2;
 DELETE FROM ppm.config;
 DROP TABLE even;
 
