@@ -16,8 +16,9 @@ namespace {
 
 constexpr char other_policies_query[] =
     "SELECT q.polname FROM pg_policy p JOIN pg_policy q ON q.polname = p.polname "
-    "WHERE p.polrelid = $1 AND q.polrelid = $2 AND (p.polroles <> q.polroles OR " OBJECTS_OF(
-        "p") " <> " OBJECTS_OF("q") ")";
+    // In whatever order the roles were named.
+    "WHERE p.polrelid = $1 AND q.polrelid = $2 AND (NOT p.polroles @> q.polroles OR NOT "
+    "q.polroles @> p.polroles OR " OBJECTS_OF("p") " <> " OBJECTS_OF("q") ")";
 
 [[noreturn]] void raise_other_relation(const std::string& what) {
     throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
