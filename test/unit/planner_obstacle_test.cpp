@@ -156,7 +156,9 @@ TEST(RelationExists, MayThrow) {
     const auto lost_connection = [](const std::string&) -> bool {
         throw std::runtime_error{"lost connection"};
     };
-    EXPECT_THROW(plan_for(orders.parent, orders.codec, {november, november}, {lost_connection, {}}),
+    Lookups lookups;
+    lookups.relation_exists = lost_connection;
+    EXPECT_THROW(plan_for(orders.parent, orders.codec, {november, november}, lookups),
                  std::runtime_error);
 }
 
