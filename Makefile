@@ -57,7 +57,7 @@ $(PG): %.o: %.cpp
 #
 
 # A module that raises errors in every layer, for test/t/001_boundary.pl.
-test/module/ppm_test.so: test/module/ppm_test.o src/pg/guard.o src/pg/scope.o
+test/module/ppm_test.so: test/module/ppm_test.o src/pg/guard.o src/pg/scope.o src/pg/telling.o
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) -shared -o $@ $^
 
 test/module/ppm_test.o: test/module/ppm_test.cpp

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "pg/telling.hpp"
+
 namespace ppm {
 
 namespace {
@@ -141,7 +143,12 @@ void raise_received(const char* message, std::size_t size) {
                     *text = pstrdup("(not in the encoding of this database)");
             // The death of the other process is no reason to die here.
             data.elevel = std::min(data.elevel, ERROR);
-            ThrowErrorData(&data);
+            if (data.elevel >= ERROR)
+                ThrowErrorData(&data);
+            for (char** const text : {&data.message, &data.detail, &data.hint, &data.context})
+                if (*text != nullptr)
+                    *text = pstrdup(for_client(*text));
+            say_without_strange_context([&] { ThrowErrorData(&data); });
         });
     } catch (PostgresError& error) {
         error.is_received_ = true;
@@ -189,14 +196,17 @@ void Caught::raise() const {
     if (error == nullptr)
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 
+    const char* const message = for_client(error->message_.c_str());
+    const char* const detail = for_client(error->detail_.c_str());
+    const char* const hint = for_client(error->hint_.c_str());
     // ereport() spelled out, to name the place that threw rather than this one.
     errstart(ERROR, TEXTDOMAIN);
     errcode(error->sqlstate_);
-    errmsg_internal("%s", error->message_.c_str());
-    if (!error->detail_.empty())
-        errdetail_internal("%s", error->detail_.c_str());
-    if (!error->hint_.empty())
-        errhint("%s", error->hint_.c_str());
+    errmsg_internal("%s", message);
+    if (*detail != '\0')
+        errdetail_internal("%s", detail);
+    if (*hint != '\0')
+        errhint("%s", hint);
     const char* const file = error->file_;
     const int line = error->line_;
     const char* const function = error->function_;

@@ -3,6 +3,7 @@
 #include "core/text.hpp"
 #include "pg/plan.hpp"
 #include "pg/spi.hpp"
+#include "pg/telling.hpp"
 
 namespace ppm {
 
@@ -46,10 +47,7 @@ std::string one_line(std::string text) {
 }
 
 void warn(const std::string& message, const std::string& detail, const std::string& hint) {
-    call([&] {
-        ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg_internal("%s", message.c_str()),
-                          errdetail_internal("%s", detail.c_str()), errhint("%s", hint.c_str())));
-    });
+    call([&] { tell(WARNING, ERRCODE_WARNING, message.c_str(), detail.c_str(), hint.c_str()); });
 }
 
 }  // namespace
@@ -73,7 +71,7 @@ std::string Deed::message() const {
 
 void say(const Deed& deed) {
     const std::string message = deed.message();
-    call([&] { ereport(NOTICE, (errmsg_internal("%s", message.c_str()))); });
+    call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
 }
 
 Slot civil_bounds(const ManagedParent& managed, const BoundRange& bounds) {

@@ -2,6 +2,7 @@
 
 #include "core/text.hpp"
 #include "pg/settings.hpp"
+#include "pg/telling.hpp"
 
 namespace ppm {
 
@@ -112,8 +113,12 @@ void wait_for_older_snapshots() {
 }
 
 void execute_as_owner(const Parent& parent, const std::string& statement) {
-    call([&] { ereport(DEBUG1, (errmsg_internal("ppm executes: %s", statement.c_str()))); });
-    const LocalSettings undone;
+    const std::string said = "ppm executes: " + statement;
+    call([&] { tell(DEBUG1, ERRCODE_SUCCESSFUL_COMPLETION, said.c_str()); });
+    LocalSettings undone;
+    // What is said meanwhile has the statement as its context.
+    if (!call([&] { return reaches_client(statement.c_str()); }))
+        undone.set("client_min_messages", "error");
     const UserContext owner{parent.table->owner};
     const StatementTimeout timeout{statement_timeout()};
     execute(statement);
