@@ -23,11 +23,16 @@ std::string joined(const std::vector<std::string>& statements) {
     return result;
 }
 
-// Nothing is planned for a parent that cannot be managed.
+// Nothing is planned for a parent that cannot be managed, and no removal where one would be a
+// guess.
 ppm::Plan plan_or_warn(const ppm::ManagedParent& managed, const ppm::Clock& clock) {
     const auto anomalies = validate(managed.parent);
-    if (anomalies.empty())
-        return ppm::plan_for(managed, clock);
+    if (anomalies.empty()) {
+        ppm::Plan plan = ppm::plan_for(managed, clock);
+        if (!plan.refusals.empty())
+            ppm::warn_of(managed.parent.configuration, plan.refusals);
+        return plan;
+    }
     ppm::warn(managed.parent.configuration, anomalies.front());
     return {};
 }

@@ -21,6 +21,8 @@ class Checking {
         : parent_{parent}, codec_{codec}, windows_{windows}, plan_{plan}, inquiries_{inquiries} {}
 
     std::vector<Anomaly> check() {
+        for (const Anomaly& refusal : plan_.refusals)
+            add(refusal);
         for (const Partition& partition : parent_.partitions)
             check(partition);
         check_gaps();
@@ -148,7 +150,10 @@ class Checking {
                                                 "it is outdated."});
     }
 
+    // Where cleanup removes nothing, why is said once, and not of each partition.
     void add_outdated(const Partition& partition) {
+        if (!plan_.refusals.empty())
+            return;
         const bool goes = action_on(partition, plan_.cleanup) != nullptr;
         add({AnomalyCode::outdated_partition, partition.name,
              "Partition " + in_quotes(partition.name) + ", of " + held(partition.bounds) +
@@ -160,6 +165,8 @@ class Checking {
     }
 
     void add_surplus(const Partition& partition) {
+        if (!plan_.refusals.empty())
+            return;
         std::string why = last_failure(partition);
         std::string hint = call_of("cleanup");
         if (action_on(partition, plan_.cleanup) == nullptr) {
@@ -294,7 +301,7 @@ class Checking {
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&
                                parent_.configuration.cleanup_policy == CleanupPolicy::drop;
-        if (!comes_back && !was_to_go)
+        if (!comes_back && (!was_to_go || !plan_.refusals.empty()))
             return;
         const std::string failure = last_failure(partition);
         std::string hint = next == nullptr ? keep_or_drop(partition) : call_of("cleanup");

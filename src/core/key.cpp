@@ -97,4 +97,20 @@ Bound KeyCodec::canonical(Bound bound) const {
                                    : bound;
 }
 
+bool KeyCodec::can_tell(LocalTime time) const {
+    return type_ != KeyType::uuid || zone_->instant(time) >= uuidv7_begin;
+}
+
+bool KeyCodec::tells_time(Bound key) const {
+    return type_ != KeyType::uuid || is_uuidv7(key.bytes());
+}
+
+bool KeyCodec::is_time(Bound bound) const {
+    if (type_ != KeyType::uuid || bound.kind() != Bound::Kind::value)
+        return true;
+    Uuid largest;
+    largest.fill(0xff);
+    return tells_time(bound) || is_bare_timestamp(bound.bytes()) || bound.bytes() == largest;
+}
+
 }  // namespace ppm

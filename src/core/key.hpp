@@ -48,6 +48,17 @@ class KeyCodec {
     // edge if and only if their canonical forms are equal.
     Bound canonical(Bound bound) const;
 
+    // Whether encode() gives the bound of that very time: a uuid can tell none before 1970.
+    bool can_tell(LocalTime time) const;
+
+    // Whether a row's key tells a time: a uuid of another version than 7 does not, whatever its
+    // first bits are.
+    bool tells_time(Bound key) const;
+
+    // The same of a partition's bound. One that stands for no key at all does, and so does the
+    // largest uuid, which is an end for everything.
+    bool is_time(Bound bound) const;
+
   private:
     KeyType type_;
     const TimeZone* zone_;

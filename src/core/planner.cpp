@@ -203,6 +203,8 @@ class Removing {
         for (const Partition& partition : parent_.partitions)
             if (!partition.detach_pending && may_go(partition))
                 remove(partition);
+        if (std::ranges::any_of(plan_.cleanup, is_removal))
+            refuse_what_tells_no_time();
     }
 
   private:
@@ -249,6 +251,68 @@ class Removing {
                    parent_.configuration.cleanup_policy == CleanupPolicy::drop &&
                    (surplus || is_outdated(partition.bounds)))
             plan_.cleanup.emplace_back(DropPartition{partition, surplus});
+    }
+
+    static bool is_removal(const Action& action) {
+        return std::holds_alternative<DetachPartition>(action) ||
+               std::holds_alternative<DropPartition>(action);
+    }
+
+    // A uuid of another version than 7 lies where it lies by chance: where there is one, nothing of
+    // the table can be said to be outdated or surplus.
+    void refuse_what_tells_no_time() {
+        if (codec_.type() != KeyType::uuid)
+            return;
+        auto refusal = bound_without_time();
+        if (!refusal)
+            refusal = key_without_time();
+        if (!refusal)
+            return;
+        std::erase_if(plan_.cleanup, is_removal);
+        plan_.refusals.push_back(*std::move(refusal));
+    }
+
+    std::optional<Anomaly> bound_without_time() const {
+        for (const Partition& partition : parent_.partitions)
+            if (auto anomaly = bound_without_time(partition))
+                return anomaly;
+        for (const DetachedPartition& detached : parent_.detached)
+            if (auto anomaly = bound_without_time(detached.partition))
+                return anomaly;
+        return std::nullopt;
+    }
+
+    std::optional<Anomaly> bound_without_time(const Partition& partition) const {
+        if (!codec_.is_time(partition.bounds.lower))
+            return suspect(partition, "begins at ", partition.bounds.lower);
+        if (!codec_.is_time(partition.bounds.upper))
+            return suspect(partition, "ends at ", partition.bounds.upper);
+        return std::nullopt;
+    }
+
+    // Also in what lies outside and is not removed, because it has rows.
+    std::optional<Anomaly> key_without_time() const {
+        for (const Partition& partition : parent_.partitions)
+            if (!partition.detach_pending &&
+                (is_outdated(partition.bounds) || is_surplus(partition.bounds)))
+                if (const auto key = lookups_.key_without_time(partition))
+                    return suspect(partition, "has a row with the key ", *key);
+        for (const Action& action : plan_.cleanup)
+            if (std::holds_alternative<DropPartition>(action))
+                if (const auto key = lookups_.key_without_time(*existing_partition(action)))
+                    return suspect(*existing_partition(action), "has a row with the key ", *key);
+        return std::nullopt;
+    }
+
+    Anomaly suspect(const Partition& partition, const char* what, Bound bound) const {
+        return {AnomalyCode::encoding_suspect, partition.name,
+                "Partition " + in_quotes(partition.name) + " of table " +
+                    in_quotes(parent_.configuration.qualified_name()) + " " + what +
+                    to_text(bound.bytes()) +
+                    ", which is no UUID of version 7 and tells no time: nothing of the table is "
+                    "removed.",
+                "If the table holds UUIDs of another version, delete its row from ppm.config. If "
+                "this one is a mistake, correct it, and call ppm.cleanup()."};
     }
 
     // Whether something is, or will be, where a table with these bounds would be attached.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -68,7 +69,8 @@ struct Obstacle {
 struct Plan {
     std::vector<Action> provision;  // in the order of execution
     std::vector<Obstacle> obstacles;
-    std::vector<Action> cleanup;  // in the order of execution, after provision
+    std::vector<Action> cleanup;    // in the order of execution, after provision
+    std::vector<Anomaly> refusals;  // why cleanup removes nothing of what lies outside the window
 };
 
 // The window of the work date, and that of the real today: the same unless ppm.work_date is set.
@@ -84,6 +86,9 @@ struct Lookups {
     std::function<bool(const std::string& name)> relation_exists;
     // Whether the partition has no row. Its answer is asked for again when it counts.
     std::function<bool(const Partition& partition)> is_empty;
+    // A key among the partition's first rows that tells no time (KeyCodec::tells_time()). Asked
+    // only where a key may tell none.
+    std::function<std::optional<Bound>(const Partition& partition)> key_without_time;
 };
 
 // A partition that bears the name of a slot but holds something else.

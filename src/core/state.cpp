@@ -14,7 +14,8 @@ constexpr std::array<std::string_view, 8> state_names{"retained", "current",    
 }  // namespace
 
 Place place_in(const Window& window, const KeyCodec& codec, const BoundRange& bounds) {
-    if (!window.keeps_everything && codec.canonical(bounds.upper) <= codec.encode(window.lower))
+    if (!window.keeps_everything && codec.can_tell(window.lower) &&
+        codec.canonical(bounds.upper) <= codec.encode(window.lower))
         return Place::outdated;
     return codec.canonical(bounds.lower) >= codec.encode(window.upper) ? Place::surplus
                                                                        : Place::inside;

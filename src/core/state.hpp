@@ -12,6 +12,9 @@ namespace ppm {
 
 enum class Place { outdated, inside, surplus };
 
+// Where the window keeps everything, or begins before anything that the key can tell, nothing is
+// outdated.
+
 Place place_in(const Window& window, const KeyCodec& codec, const BoundRange& bounds);
 
 // Whether it ends about when the calendar does, or before: a partition for everything that is to

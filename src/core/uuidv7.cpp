@@ -1,6 +1,7 @@
 #include "core/uuidv7.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 namespace ppm {
 
@@ -38,6 +39,18 @@ bool is_uuidv7(const Uuid& uuid) {
 bool is_bare_timestamp(const Uuid& uuid) {
     return std::all_of(uuid.begin() + timestamp_bytes, uuid.end(),
                        [](std::uint8_t byte) { return byte == 0; });
+}
+
+std::string to_text(const Uuid& uuid) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    for (std::size_t i = 0; i < uuid.size(); ++i) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            text += '-';
+        text += digits[uuid[i] >> 4];
+        text += digits[uuid[i] & 0xf];
+    }
+    return text;
 }
 
 }  // namespace ppm

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace ppm {
 
@@ -28,5 +29,8 @@ bool is_uuidv7(const Uuid& uuid);
 // Whether all but the 48 bits of time is zero: how tools that ignore the version write a bound. No
 // UUIDv7 lies between it and uuidv7_lower_bound() of the same instant.
 bool is_bare_timestamp(const Uuid& uuid);
+
+// As PostgreSQL writes it.
+std::string to_text(const Uuid& uuid);
 
 }  // namespace ppm

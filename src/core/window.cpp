@@ -12,8 +12,9 @@ Window window_at(Date today, Interval interval, int pre_provisioned, std::option
     // The first day of year 1 starts a slot of every interval; the last slot of the calendar may
     // end past it.
     const Slot last = slot_at(interval, calendar_end);
-    return {interval, std::max(lower, calendar_begin), std::min(upper, last.lower), !retention,
-            current};
+    // Nothing is outdated by a window that would begin before the calendar does.
+    return {interval, std::max(lower, calendar_begin), std::min(upper, last.lower),
+            !retention || lower < calendar_begin, current};
 }
 
 std::vector<Slot> slots_of(const Window& window) {

@@ -14,6 +14,20 @@ namespace ppm {
 
 namespace {
 
+// What it holds may have changed since it was looked at without a lock.
+void require_keys_with_time(const ManagedParent& managed, const Partition& partition) {
+    const KeyCodec codec = codec_of(managed);
+    if (codec.type() != KeyType::uuid)
+        return;
+    if (const auto key =
+            key_without_time(partition.relation, managed.parent.table->key_column, codec))
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "partition " + in_quotes(partition.name) + " has a row with the key " +
+                           to_text(key->bytes()) + ", which is no UUID of version 7",
+                       "It tells no time, so the partition is not removed.",
+                       "Call the procedure again."};
+}
+
 class Cleaning final : public Executor {
   public:
     using Executor::Executor;
@@ -89,6 +103,7 @@ class Cleaning final : public Executor {
             lock_parent(managed.parent);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
+            require_keys_with_time(managed, partition);
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
             record = history_.for_worker(detached);
         });
@@ -118,6 +133,7 @@ class Cleaning final : public Executor {
             lock_partition(partition, false);
             require_same_configuration(managed.parent);
             require_same_bounds(managed, partition);
+            require_keys_with_time(managed, partition);
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
             for (const std::string& statement : statements_for(managed, action))
                 execute_as_owner(managed.parent, statement);
@@ -164,6 +180,7 @@ class Cleaning final : public Executor {
                                    " got rows while it was being removed",
                                {},
                                "The next call attaches it again."};
+            require_keys_with_time(managed, partition);
             require_unchanged(partition);
             forget_detached(partition);
             execute_as_owner(managed.parent, drop_statement(partition));
@@ -183,6 +200,7 @@ constinit const Task cleanup{
     .actions = &Plan::cleanup,
     .keeps_ledger = true,
     .reports_obstacles = false,
+    .reports_refusals = true,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<Cleaning>(session, history);
     }};

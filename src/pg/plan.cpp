@@ -29,6 +29,7 @@ KeyCodec codec_of(const ManagedParent& managed) {
 }
 
 Plan plan_for(const ManagedParent& managed, const Clock& clock, Look look) {
+    const KeyCodec codec = codec_of(managed);
     const Lookups lookups{
         .relation_exists =
             [&](const std::string& name) {
@@ -37,8 +38,14 @@ Plan plan_for(const ManagedParent& managed, const Clock& clock, Look look) {
         .is_empty =
             [look](const Partition& partition) {
                 return look == Look::into_tables && !may_have_rows(partition.relation);
-            }};
-    return plan_for(managed.parent, codec_of(managed), windows_of(managed, clock), lookups);
+            },
+        .key_without_time = [&](const Partition& partition) -> std::optional<Bound> {
+            if (look == Look::into_catalog)
+                return std::nullopt;
+            return key_without_time_at_a_glance(partition.relation,
+                                                managed.parent.table->key_column, codec);
+        }};
+    return plan_for(managed.parent, codec, windows_of(managed, clock), lookups);
 }
 
 }  // namespace ppm

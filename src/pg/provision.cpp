@@ -101,6 +101,7 @@ constinit const Task provision{
     .actions = &Plan::provision,
     .keeps_ledger = false,
     .reports_obstacles = true,
+    .reports_refusals = false,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<Provisioning>(session, history);
     }};

@@ -81,6 +81,21 @@ bool any_key(Relation table, const char* column, KeyType type, Matches matches) 
     });
 }
 
+// A table is of one kind, so a few rows tell.
+constexpr int rows_looked_at = 100;
+
+// Whether one of the table's first keys tells no time; then `found` is it. May ereport.
+bool is_without_time(Relation table, const char* column, const KeyCodec& codec,
+                     std::optional<Bound>& found) {
+    int looked_at = 0;
+    any_key(table, column, codec.type(), [&](Bound key) {
+        if (!codec.tells_time(key))
+            found = key;
+        return found.has_value() || ++looked_at == rows_looked_at;
+    });
+    return found.has_value();
+}
+
 }  // namespace
 
 bool has_rows(Oid relation) {
@@ -99,6 +114,28 @@ bool has_rows_within(Oid relation, const std::string& column, KeyType type,
                            [&](Bound key) { return range.lower <= key && key < range.upper; });
         });
     });
+}
+
+std::optional<Bound> key_without_time(Oid relation, const std::string& column,
+                                      const KeyCodec& codec) {
+    std::optional<Bound> found;
+    call([&] {
+        any_table(relation, [&](Relation table) {
+            return is_without_time(table, column.c_str(), codec, found);
+        });
+    });
+    return found;
+}
+
+std::optional<Bound> key_without_time_at_a_glance(Oid relation, const std::string& column,
+                                                  const KeyCodec& codec) {
+    std::optional<Bound> found;
+    call([&] {
+        any_table_at_a_glance(relation, [&](Relation table) {
+            return is_without_time(table, column.c_str(), codec, found);
+        });
+    });
+    return found;
 }
 
 std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,

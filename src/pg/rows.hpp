@@ -19,10 +19,17 @@ bool has_rows(Oid relation);
 bool has_rows_within(Oid relation, const std::string& column, KeyType type,
                      const BoundRange& range);
 
+// A key of the first rows of the relation, and of each partition of it, that tells no time. Foreign
+// tables are passed over. Takes ACCESS SHARE locks.
+std::optional<Bound> key_without_time(Oid relation, const std::string& column,
+                                      const KeyCodec& codec);
+
 // The same for those who only want to look: no lock is waited for, none is kept. A relation that
-// somebody has locked against readers counts as having rows; of such a default partition it is not
-// said what it has. The ranges do not overlap.
+// somebody has locked against readers counts as having rows; of the keys of one, and of such
+// a default partition, nothing is known. The ranges do not overlap.
 bool may_have_rows(Oid relation);
+std::optional<Bound> key_without_time_at_a_glance(Oid relation, const std::string& column,
+                                                  const KeyCodec& codec);
 std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,
                                       const std::vector<BoundRange>& ranges);
 

@@ -84,6 +84,10 @@ class ParentRun {
                     failure_of(parent.configuration, "create", reason, task_.sqlstate));
                 failures_.back().bounds = Slot{wanted.lower, wanted.upper};
             }
+        if (task_.reports_refusals)
+            for (const Anomaly& refusal : plan_.refusals)
+                failures_.push_back(
+                    failure_of(parent.configuration, task_.name, refusal, task_.sqlstate));
     }
 
     // Executes what the plan has, up to the first lock that is not to be had and the first timeout.

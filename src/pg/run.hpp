@@ -48,6 +48,7 @@ struct Task {
     std::vector<Action> Plan::*actions;  // its half of the plan
     bool keeps_ledger;       // goes over ppm.detached even if nothing else is to be done
     bool reports_obstacles;  // what stands in the way of the plan is this task's failure
+    bool reports_refusals;   // that nothing is removed is
     // For one parent.
     std::unique_ptr<Executor> (*executor)(Session& session, History& history);
 };

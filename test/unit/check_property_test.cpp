@@ -36,7 +36,8 @@ struct Case {
     }
 
     bool is_outdated(const Partition& partition) const {
-        return !windows.work.keeps_everything && upper(partition) <= begin();
+        return !windows.work.keeps_everything && orders.codec.can_tell(windows.work.lower) &&
+               upper(partition) <= begin();
     }
     bool is_surplus(const Partition& partition) const {
         return !is_outdated(partition) && lower(partition) >= end();
@@ -50,10 +51,13 @@ struct Case {
                            });
     }
 
-    // The names of the partitions that are so, but for those that are being detached.
+    // The names of the partitions that are so, but for those that are being detached; none where a
+    // bound or a key tells no time.
     template <typename Predicate>
     Names partitions_that(Predicate are_so) const {
         Names names;
+        if (!orders.plan(windows).refusals.empty())
+            return names;
         for (const Partition& each : orders.parent.partitions)
             if (!each.detach_pending && are_so(each))
                 names.insert(each.name);
@@ -232,6 +236,7 @@ bool may_stay(const Anomaly& anomaly) {
         case AnomalyCode::name_too_long:
         case AnomalyCode::name_taken:
         case AnomalyCode::wrong_bounds:
+        case AnomalyCode::encoding_suspect:
             return true;
         default:
             return severity_of(anomaly.code) == Severity::warning;

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -128,7 +130,12 @@ class Orders {
                  [&](const Partition& partition) {
                      asked_for_rows.insert(partition.name);
                      return with_rows.count(partition.name) == 0;
-                 }});
+                 },
+             .key_without_time = [&](const Partition& partition) -> std::optional<Bound> {
+                 const auto found = keys_without_time.find(partition.name);
+                 return found == keys_without_time.end() ? std::nullopt
+                                                         : std::optional{found->second};
+             }});
     }
     Window window_on(const std::string& day) const {
         const Configuration& table = parent.configuration;
@@ -164,7 +171,8 @@ class Orders {
     Parent parent;
     std::set<std::string> other_relations;  // in the schema public
     std::set<std::string> with_rows;
-    mutable std::set<std::string> asked_for_rows;  // by all plans
+    std::map<std::string, Bound> keys_without_time;  // by the partition's name
+    mutable std::set<std::string> asked_for_rows;    // by all plans
 
   private:
     RelationId last_relation_ = 100;

@@ -164,7 +164,7 @@ TEST_F(Removal, PassesOnThatItCouldNotAskForRows) {
     const Window window = orders.window_on(today);
     const auto nothing = [](const std::string&) { return false; };
     const auto cancelled = [](const Partition&) -> bool { throw std::runtime_error{"cancelled"}; };
-    EXPECT_THROW(plan_for(orders.parent, orders.codec, {window, window}, {nothing, cancelled}),
+    EXPECT_THROW(plan_for(orders.parent, orders.codec, {window, window}, {nothing, cancelled, {}}),
                  std::runtime_error);
 }
 

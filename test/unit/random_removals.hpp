@@ -105,6 +105,10 @@ class RandomRemovals : public RandomOrders {
         for (const DetachedPartition& each : orders.parent.detached)
             if (one_in(2))
                 orders.with_rows.insert(each.partition.name);
+        if (orders.codec.type() == KeyType::uuid && one_in(4))
+            for (const std::string& each : orders.with_rows)
+                if (one_in(4))
+                    orders.keys_without_time.insert({each, Bound::of_bytes({0x8f, 0x3c})});
     }
 };
 

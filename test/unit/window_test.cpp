@@ -51,6 +51,21 @@ TEST(Window, BeginsNoEarlierThanTheCalendar) {
                   "0001-01-01");
 }
 
+TEST(Window, KeepsEverythingWhereItWouldBeginBeforeTheCalendar) {
+    const auto keeps_everything = [](const std::string& today, Interval interval, int retention) {
+        return window_at(civil_day(today), interval, 1, retention).keeps_everything;
+    };
+    EXPECT_FALSE(keeps_everything("0001-01-03", Interval::daily, 2));
+    EXPECT_TRUE(keeps_everything("0001-01-03", Interval::daily, 3));
+    EXPECT_FALSE(keeps_everything("0001-01-10", Interval::weekly, 1));
+    EXPECT_TRUE(keeps_everything("0001-01-10", Interval::weekly, 2));
+    EXPECT_FALSE(keeps_everything("2026-11-22", Interval::yearly, 2025));
+    EXPECT_TRUE(keeps_everything("2026-11-22", Interval::yearly, 2026));
+    EXPECT_TRUE(keeps_everything("2026-11-22", Interval::yearly, 10000));
+    EXPECT_FALSE(keeps_everything("2026-11-22", Interval::quarterly, 8103));
+    EXPECT_TRUE(keeps_everything("2026-11-22", Interval::quarterly, 8104));
+}
+
 TEST(Window, EndsNoLaterThanTheCalendar) {
     EXPECT_EQ(window("9999-12-30", Interval::daily, 9, no_retention), "9999-12-30 to 10000-01-01");
     EXPECT_EQ(window("9999-12-30", Interval::monthly, 9, no_retention),
