@@ -40,6 +40,12 @@ constexpr std::array kinds{
     Kind{AnomalyCode::owner_differs, "owner_differs", Severity::warning},
     Kind{AnomalyCode::replica_identity_differs, "replica_identity_differs", Severity::warning},
     Kind{AnomalyCode::tablespace_differs, "tablespace_differs", Severity::warning},
+    Kind{AnomalyCode::row_security_differs, "row_security_differs", Severity::warning},
+    Kind{AnomalyCode::persistence_differs, "persistence_differs", Severity::warning},
+    Kind{AnomalyCode::invalid_index, "invalid_index", Severity::warning},
+    Kind{AnomalyCode::storage_options_differ, "storage_options_differ", Severity::warning},
+    Kind{AnomalyCode::triggers_differ, "triggers_differ", Severity::warning},
+    Kind{AnomalyCode::work_date_set, "work_date_set", Severity::warning},
 };
 
 constexpr bool in_order() {

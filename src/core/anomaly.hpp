@@ -36,6 +36,12 @@ enum class AnomalyCode {
     owner_differs,
     replica_identity_differs,
     tablespace_differs,
+    row_security_differs,
+    persistence_differs,
+    invalid_index,
+    storage_options_differ,
+    triggers_differ,
+    work_date_set,
 };
 
 std::string_view name_of(AnomalyCode code);

@@ -240,13 +240,19 @@ class Checking {
 
     static std::string difference_text(const Difference& difference) {
         const auto& [code, actual, expected] = difference;
-        if (code == AnomalyCode::missing_index)
-            return " has no index like " + expected + " of its parent";
-        const char* const what = code == AnomalyCode::owner_differs ? " belongs to "
-                                 : code == AnomalyCode::tablespace_differs
-                                     ? " is in tablespace "
-                                     : " has replica identity ";
-        return what + actual + ", not " + expected + " as its parent";
+        const std::string as_its_parent = actual + ", not " + expected + " as its parent";
+        switch (code) {
+            case AnomalyCode::missing_index:
+                return " has no index like " + expected + " of its parent";
+            case AnomalyCode::owner_differs:
+                return " belongs to " + as_its_parent;
+            case AnomalyCode::tablespace_differs:
+                return " is in tablespace " + as_its_parent;
+            case AnomalyCode::replica_identity_differs:
+                return " has replica identity " + as_its_parent;
+            default:
+                return " " + actual;
+        }
     }
 
     std::string mend(const Partition& partition, const Difference& difference) const {
@@ -260,10 +266,12 @@ class Checking {
                        "; which rewrites it, with readers and writers waiting.";
             case AnomalyCode::replica_identity_differs:
                 return alter + " REPLICA IDENTITY " + difference.expected + ";";
-            default:
+            case AnomalyCode::missing_index:
                 return "Create it on the partition with CREATE INDEX CONCURRENTLY, then ALTER "
                        "INDEX " +
                        difference.expected + " ATTACH PARTITION, with its name.";
+            default:
+                return difference.expected;
         }
     }
 

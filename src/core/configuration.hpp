@@ -61,7 +61,9 @@ struct Table {
     std::string distributed = {};  // by Citus: the table itself or one below it; empty if none is
 };
 
-// In what a partition is not like its parent: an owner, a tablespace, a replica identity, an index.
+// In what a partition is not like its parent. Of an owner, a tablespace, a replica identity and a
+// missing index: what the partition has, and what it should have. Of all else: what there is to
+// say of the partition, and what mends it.
 struct Difference {
     AnomalyCode code;
     std::string actual;

@@ -14,12 +14,10 @@ std::vector<ManagedParent> read_for_check(std::optional<Oid> relation) {
     return parents;
 }
 
-std::vector<Anomaly> check(const ManagedParent& managed, const Clock& clock, Look look) {
-    const Parent& parent = managed.parent;
-    std::vector<Anomaly> anomalies = validate(parent);
-    if (!anomalies.empty())
-        return anomalies;
+namespace {
 
+std::vector<Anomaly> check_partitions(const ManagedParent& managed, const Clock& clock, Look look) {
+    const Parent& parent = managed.parent;
     // Read once, and only where something is to be explained.
     std::optional<std::map<std::string, std::string>> failures;
     const Inquiries inquiries{.identifier = identifier,
@@ -44,6 +42,17 @@ std::vector<Anomaly> check(const ManagedParent& managed, const Clock& clock, Loo
                                   }};
     return check(parent, codec_of(managed), windows_of(managed, clock),
                  plan_for(managed, clock, look), inquiries);
+}
+
+}  // namespace
+
+std::vector<Anomaly> check(const ManagedParent& managed, const Clock& clock, Look look) {
+    std::vector<Anomaly> anomalies = validate(managed.parent);
+    if (anomalies.empty())
+        anomalies = check_partitions(managed, clock, look);
+    if (clock.left_behind())
+        anomalies.push_back(*clock.left_behind());
+    return anomalies;
 }
 
 }  // namespace ppm

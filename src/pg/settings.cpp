@@ -2,6 +2,7 @@
 
 #include "core/text.hpp"
 #include "pg/guard.hpp"
+#include "pg/spi.hpp"
 #include "pg/sqlstate.hpp"
 #include "pg/time_zone.hpp"
 
@@ -13,6 +14,24 @@ int lock_timeout_milliseconds = 300;
 int statement_timeout_milliseconds = 3000;
 int history_retention_minutes = 90 * 24 * 60;
 char* work_date = nullptr;
+
+// Where the work date was set, and what takes it back; no row if it is the session's own: set by
+// it, or by the options of its connection.
+constexpr char left_behind_query[] = R"(
+    SELECT CASE source WHEN 'configuration file' THEN 'in the server''s configuration file'
+                       WHEN 'command line' THEN 'on the server''s command line'
+                       WHEN 'database' THEN 'by ALTER DATABASE'
+                       WHEN 'user' THEN 'by ALTER ROLE'
+                       WHEN 'database user' THEN 'by ALTER ROLE ... IN DATABASE'
+                       WHEN 'global' THEN 'by ALTER ROLE ALL'
+                       ELSE 'by ' || source END,
+           CASE source WHEN 'configuration file' THEN 'Remove it from postgresql.conf, or ALTER SYSTEM RESET ppm.work_date; then SELECT pg_reload_conf();'
+                       WHEN 'database' THEN format('ALTER DATABASE %I RESET ppm.work_date;', current_database())
+                       WHEN 'user' THEN format('ALTER ROLE %I RESET ppm.work_date;', session_user)
+                       WHEN 'database user' THEN format('ALTER ROLE %I IN DATABASE %I RESET ppm.work_date;', session_user, current_database())
+                       WHEN 'global' THEN 'ALTER ROLE ALL RESET ppm.work_date;'
+                       ELSE 'Remove ppm.work_date from there.' END
+    FROM pg_settings WHERE name = 'ppm.work_date' AND source NOT IN ('session', 'client'))";
 
 void define_timeout(const char* name, const char* what, int* variable) {
     DefineCustomIntVariable(name, what, nullptr, variable, *variable, 1, INT_MAX, PGC_USERSET,
@@ -76,6 +95,24 @@ Date Clock::today(const TimeZone& zone) const {
 
 Date Clock::real_today(const TimeZone& zone) const {
     return std::chrono::floor<std::chrono::days>(zone.civil(now_));
+}
+
+const std::optional<Anomaly>& Clock::left_behind() const {
+    if (left_behind_)
+        return *left_behind_;
+    left_behind_.emplace();
+    if (!work_date_)
+        return *left_behind_;
+    const Rows rows = query(left_behind_query);
+    if (rows.count() > 0)
+        *left_behind_ = Anomaly{AnomalyCode::work_date_set,
+                                {},
+                                "ppm takes " + to_text(*work_date_) +
+                                    " for today: ppm.work_date was set " + rows.string(0, 1) +
+                                    ", not by this session. Partitions of the real today may be "
+                                    "missing.",
+                                rows.string(0, 2)};
+    return *left_behind_;
 }
 
 Instant Clock::now(const TimeZone& zone) const {

@@ -1,6 +1,7 @@
 // The settings ppm.*, and the clock that one of them can turn.
 #pragma once
 
+#include "core/anomaly.hpp"
 #include "core/calendar.hpp"
 #include "core/key.hpp"
 #include "pg/postgres.hpp"
@@ -37,9 +38,15 @@ class Clock {
     // Now, or where ppm.work_date says otherwise, that day's midnight in `zone`.
     Instant now(const TimeZone& zone) const;
 
+    // The anomaly that ppm.work_date is set, and not by the session itself: somebody left it
+    // behind. Reads pg_settings once, and only if it is set. Needs an SpiConnection. Throws
+    // PostgresError.
+    const std::optional<Anomaly>& left_behind() const;
+
   private:
     Instant now_;
     std::optional<Date> work_date_;
+    mutable std::optional<std::optional<Anomaly>> left_behind_;
 };
 
 }  // namespace ppm

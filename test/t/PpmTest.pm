@@ -25,10 +25,11 @@ sub new_node
 {
 	my ($name, %options) = @_;
 	my $conf = delete $options{conf} // '';
+	# As every session's own: one that is set elsewhere is warned of.
+	$ENV{PGOPTIONS} = $conf =~ /ppm\.work_date/ ? '' : '-c ppm.work_date=2026-03-15';
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(%options);
 	$node->append_conf('postgresql.conf', <<"EOF");
-ppm.work_date = '2026-03-15'
 autovacuum = off
 $conf
 EOF

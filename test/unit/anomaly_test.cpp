@@ -38,6 +38,12 @@ constexpr Code warnings[] = {
     {AnomalyCode::gap, "gap"},
     {AnomalyCode::off_grid, "off_grid"},
     {AnomalyCode::misnamed, "misnamed"},
+    {AnomalyCode::row_security_differs, "row_security_differs"},
+    {AnomalyCode::persistence_differs, "persistence_differs"},
+    {AnomalyCode::invalid_index, "invalid_index"},
+    {AnomalyCode::storage_options_differ, "storage_options_differ"},
+    {AnomalyCode::triggers_differ, "triggers_differ"},
+    {AnomalyCode::work_date_set, "work_date_set"},
 };
 
 void expect_names(std::span<const Code> codes, Severity severity) {
