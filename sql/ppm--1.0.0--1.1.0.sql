@@ -4,3 +4,5 @@
 
 -- Fails if the library is still the old one: every update begins with it.
 SELECT pg_catalog.count(*) FROM ppm.validate();
+
+COMMENT ON COLUMN ppm.last_run.at IS 'when it ended; where cleanup was refused because of the clock (PM008): when the one before it ended, or the server was started';

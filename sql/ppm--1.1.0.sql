@@ -169,7 +169,7 @@ COMMENT ON TABLE ppm.last_run IS 'when ppm was last called for each configured t
 COMMENT ON COLUMN ppm.last_run.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.last_run.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.last_run.run_id IS 'which call it was';
-COMMENT ON COLUMN ppm.last_run.at IS 'when it ended';
+COMMENT ON COLUMN ppm.last_run.at IS 'when it ended; where cleanup was refused because of the clock (PM008): when the one before it ended, or the server was started';
 COMMENT ON COLUMN ppm.last_run.procedure IS 'provision or cleanup; a call of run_all is both';
 COMMENT ON COLUMN ppm.last_run.outcome IS 'ok; or failed, if there was any failure with this table';
 COMMENT ON CONSTRAINT last_run_pkey ON ppm.last_run IS 'a table''s last call is one';

@@ -3,6 +3,7 @@
 
 #include "core/text.hpp"
 #include "pg/catalog.hpp"
+#include "pg/clock_reference.hpp"
 #include "pg/partition_options.hpp"
 #include "pg/report.hpp"
 #include "pg/rights.hpp"
@@ -97,6 +98,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         if (updated)
             require_rights_over(name);
         inspect(name);
+        ppm::confirm_clock(name);
         return Datum{};
     });
 }

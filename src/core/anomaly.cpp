@@ -31,6 +31,7 @@ constexpr std::array kinds{
     Kind{AnomalyCode::default_has_rows, "default_has_rows", Severity::error},
     Kind{AnomalyCode::pending_detach, "pending_detach", Severity::error},
     Kind{AnomalyCode::pending_drop, "pending_drop", Severity::error},
+    Kind{AnomalyCode::clock_jump, "clock_jump", Severity::error},
     Kind{AnomalyCode::gap, "gap", Severity::warning},
     Kind{AnomalyCode::off_grid, "off_grid", Severity::warning},
     Kind{AnomalyCode::misnamed, "misnamed", Severity::warning},
@@ -38,6 +39,7 @@ constexpr std::array kinds{
     Kind{AnomalyCode::owner_differs, "owner_differs", Severity::warning},
     Kind{AnomalyCode::replica_identity_differs, "replica_identity_differs", Severity::warning},
     Kind{AnomalyCode::tablespace_differs, "tablespace_differs", Severity::warning},
+    Kind{AnomalyCode::unindexed_reference, "unindexed_reference", Severity::warning},
 };
 
 constexpr bool in_order() {

@@ -27,6 +27,7 @@ enum class AnomalyCode {
     default_has_rows,
     pending_detach,
     pending_drop,
+    clock_jump,
     gap,
     off_grid,
     misnamed,
@@ -34,6 +35,7 @@ enum class AnomalyCode {
     owner_differs,
     replica_identity_differs,
     tablespace_differs,
+    unindexed_reference,
 };
 
 std::string_view name_of(AnomalyCode code);

@@ -21,6 +21,8 @@ class Checking {
         : parent_{parent}, codec_{codec}, windows_{windows}, plan_{plan}, inquiries_{inquiries} {}
 
     std::vector<Anomaly> check() {
+        if (plan_.clock_jump)
+            add(*plan_.clock_jump);
         for (const Partition& partition : parent_.partitions)
             check(partition);
         check_gaps();
@@ -36,6 +38,7 @@ class Checking {
         others_ = std::exchange(anomalies_, {});
         check_window();
         check_default_rows();
+        check_references();
         anomalies_.insert(anomalies_.end(), others_.begin(), others_.end());
         return std::move(anomalies_);
     }
@@ -123,7 +126,10 @@ class Checking {
                             call_of("cleanup")});
             case PartitionState::outdated:
                 check_bounds(partition);
-                return add_outdated(partition);
+                // What is outdated is not known while the clock is in doubt.
+                if (!plan_.clock_jump)
+                    add_outdated(partition);
+                return;
             case PartitionState::surplus:
                 check_bounds(partition);
                 return add_surplus(partition);
@@ -223,6 +229,21 @@ class Checking {
                ";";
     }
 
+    // They matter only where partitions are removed.
+    void check_references() {
+        if (!parent_.configuration.retention)
+            return;
+        for (const UnindexedReference& each : parent_.unindexed_references)
+            others_.push_back(
+                {AnomalyCode::unindexed_reference,
+                 {},
+                 "Table " + in_quotes(each.qualified_name()) + " refers to it by foreign key " +
+                     in_quotes(each.constraint) +
+                     " and has no index for that: when a partition is removed, PostgreSQL reads "
+                     "all of it, and its writers wait.",
+                 create_index(each, inquiries_.identifier)});
+    }
+
     // In what it is not like its parent.
     void check_differences(const Partition& partition) {
         for (const Difference& difference : partition.differences)
@@ -294,7 +315,7 @@ class Checking {
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&
                                parent_.configuration.cleanup_policy == CleanupPolicy::drop;
-        if (!comes_back && !was_to_go)
+        if (!comes_back && (!was_to_go || (next == nullptr && plan_.clock_jump)))
             return;
         const std::string failure = last_failure(partition);
         std::string hint = next == nullptr ? keep_or_drop(partition) : call_of("cleanup");
@@ -363,10 +384,8 @@ class Checking {
 
     // `CALL ppm.cleanup('public.orders');`
     std::string call_of(const char* procedure) const {
-        std::string literal;
-        for (const char c : sql_name(parent_.configuration))
-            literal += c == '\'' ? std::string{"''"} : std::string{c};
-        return "CALL ppm." + std::string{procedure} + "('" + literal + "');";
+        return "CALL ppm." + std::string{procedure} + "(" +
+               in_literal(sql_name(parent_.configuration)) + ");";
     }
 
     const Parent& parent_;
@@ -379,6 +398,15 @@ class Checking {
 };
 
 }  // namespace
+
+std::string create_index(const UnindexedReference& reference,
+                         const std::function<std::string(const std::string&)>& identifier) {
+    std::string columns;
+    for (const std::string& column : reference.columns)
+        columns += (columns.empty() ? "" : ", ") + identifier(column);
+    return "CREATE INDEX CONCURRENTLY ON " + identifier(reference.schema_name) + "." +
+           identifier(reference.table_name) + " (" + columns + ");";
+}
 
 std::vector<Anomaly> check(const Parent& parent, const KeyCodec& codec, const Windows& windows,
                            const Plan& plan, const Inquiries& inquiries) {

@@ -24,6 +24,10 @@ struct Inquiries {
     std::function<std::string(const Partition& partition)> last_failure;
 };
 
+// The statement that gives the table its index. `identifier` writes a name as SQL does.
+std::string create_index(const UnindexedReference& reference,
+                         const std::function<std::string(const std::string&)>& identifier);
+
 // Reads `plan`, which was made for this parent and these windows.
 std::vector<Anomaly> check(const Parent& parent, const KeyCodec& codec, const Windows& windows,
                            const Plan& plan, const Inquiries& inquiries);

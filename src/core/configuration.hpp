@@ -89,6 +89,30 @@ struct DetachedPartition {
     bool is_unconfirmed = false;  // detached, but maybe not by ppm: never dropped
 };
 
+// A table whose foreign key refers to the parent, and that has no index by which PostgreSQL could
+// find the rows that refer to a partition. Of a partitioned one, each of its partitions.
+struct UnindexedReference {
+    RelationId relation;
+    std::string schema_name;
+    std::string table_name;
+    std::string constraint;
+    std::vector<std::string> columns;  // of the key
+
+    std::string qualified_name() const { return schema_name + "." + table_name; }
+};
+
+// When the clock was last known to be right, as civil time of the parent.
+struct ClockReference {
+    enum class Kind {
+        cleaned_up,      // a cleanup of the table ended, and all went well
+        failed,          // one ended, and not all did
+        server_started,  // there was none yet: the server's start
+    };
+
+    LocalTime at;
+    Kind kind;
+};
+
 struct Parent {
     Configuration configuration;
     std::optional<Table> table;
@@ -97,6 +121,8 @@ struct Parent {
     std::optional<Partition> default_partition;
     std::vector<DetachedPartition> detached;  // by lower bound
     bool ledger_is_stale;  // ppm.detached has entries that the catalog contradicts
+    std::vector<UnindexedReference> unindexed_references = {};  // only where they were read
+    std::optional<ClockReference> clock_reference = {};         // none: the clock is believed
 };
 
 // What of the configuration contradicts the catalog. Empty: the parent can be managed.

@@ -199,6 +199,8 @@ class Removing {
         : parent_{parent}, codec_{codec}, windows_{windows}, lookups_{lookups}, plan_{plan} {}
 
     void remove() {
+        if (would_remove_outdated() && clock_may_have_jumped())
+            plan_.clock_jump = clock_jump();
         finish_what_was_begun();
         for (const Partition& partition : parent_.partitions)
             if (!partition.detach_pending && may_go(partition))
@@ -224,8 +226,13 @@ class Removing {
                codec_.decode(bounds.lower) != minus_infinity && has_end(bounds, codec_);
     }
 
+    // What is to be removed although it may have rows.
+    bool goes_as_outdated(const BoundRange& bounds) const {
+        return is_outdated(bounds) && !plan_.clock_jump;
+    }
+
     bool may_go(const Partition& partition) const {
-        return is_outdated(partition.bounds) ||
+        return goes_as_outdated(partition.bounds) ||
                (is_surplus(partition.bounds) && lookups_.is_empty(partition));
     }
 
@@ -245,10 +252,69 @@ class Removing {
                 place_in(windows_.today, partition.bounds) != Place::outdated &&
                 !is_taken(partition.bounds))
                 plan_.cleanup.emplace_back(AttachPartition{partition});
-        } else if (detached.policy == CleanupPolicy::drop && !detached.is_unconfirmed &&
-                   parent_.configuration.cleanup_policy == CleanupPolicy::drop &&
-                   (surplus || is_outdated(partition.bounds)))
+        } else if (is_to_be_dropped(detached) && (surplus || goes_as_outdated(partition.bounds)))
             plan_.cleanup.emplace_back(DropPartition{partition, surplus});
+    }
+
+    bool is_to_be_dropped(const DetachedPartition& detached) const {
+        return detached.policy == CleanupPolicy::drop && !detached.is_unconfirmed &&
+               parent_.configuration.cleanup_policy == CleanupPolicy::drop;
+    }
+
+    bool would_remove_outdated() const {
+        return std::ranges::any_of(parent_.partitions,
+                                   [&](const Partition& each) {
+                                       return !each.detach_pending && is_outdated(each.bounds);
+                                   }) ||
+               std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
+                   return is_to_be_dropped(each) && is_outdated(each.partition.bounds);
+               });
+    }
+
+    // A clock that is years ahead makes today's rows outdated. One that is right has not moved on
+    // by more than a window since it was last looked at; or else rows have come meanwhile.
+    bool clock_may_have_jumped() const {
+        const auto& reference = parent_.clock_reference;
+        if (!reference || windows_.now <= reference->at + window_length())
+            return false;
+        if (reference->kind == ClockReference::Kind::failed)
+            return true;
+        return lookups_.looks_into_partitions && !newest_rows_are_of_now();
+    }
+
+    LocalTime::duration window_length() const {
+        return windows_.today.upper - windows_.today.lower;
+    }
+
+    // Whether the highest partition that has rows holds those of now, or of not longer ago than a
+    // window.
+    bool newest_rows_are_of_now() const {
+        for (auto each = parent_.partitions.rbegin(); each != parent_.partitions.rend(); ++each) {
+            const LocalTime lower = codec_.decode(each->bounds.lower);
+            const LocalTime upper = codec_.decode(each->bounds.upper);
+            if (each->detach_pending || lower == minus_infinity || upper == plus_infinity ||
+                lookups_.is_empty(*each))
+                continue;
+            return lower <= windows_.now && upper >= windows_.now - window_length();
+        }
+        // Before the first cleanup nothing else tells; after it, a table without rows is suspect.
+        return parent_.clock_reference->kind == ClockReference::Kind::server_started;
+    }
+
+    Anomaly clock_jump() const {
+        const ClockReference& reference = *parent_.clock_reference;
+        const Configuration& configuration = parent_.configuration;
+        const bool started = reference.kind == ClockReference::Kind::server_started;
+        return {AnomalyCode::clock_jump,
+                {},
+                "The clock says " + to_text(windows_.now) + ", more than a window after " +
+                    to_text(reference.at) + ", when " +
+                    (started ? "the server was started" : "the last cleanup ended") +
+                    ": nothing outdated is removed.",
+                "If the clock is right, write the row again: UPDATE ppm.config SET retention = "
+                "retention WHERE schema_name = " +
+                    in_literal(configuration.schema_name) +
+                    " AND table_name = " + in_literal(configuration.table_name) + ";"};
     }
 
     // Whether something is, or will be, where a table with these bounds would be attached.

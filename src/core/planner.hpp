@@ -69,12 +69,15 @@ struct Plan {
     std::vector<Action> provision;  // in the order of execution
     std::vector<Obstacle> obstacles;
     std::vector<Action> cleanup;  // in the order of execution, after provision
+    // Why nothing outdated is removed: the clock may be wrong.
+    std::optional<Anomaly> clock_jump;
 };
 
 // The window of the work date, and that of the real today: the same unless ppm.work_date is set.
 struct Windows {
     Window work;
     Window today;
+    LocalTime now = {};  // by the real clock
 };
 
 // What only a look at the database can tell, asked for where it matters. May throw what their
@@ -84,6 +87,8 @@ struct Lookups {
     std::function<bool(const std::string& name)> relation_exists;
     // Whether the partition has no row. Its answer is asked for again when it counts.
     std::function<bool(const Partition& partition)> is_empty;
+    // Whether is_empty() looks into partitions, or takes none for empty.
+    bool looks_into_partitions = true;
 };
 
 // A partition that bears the name of a slot but holds something else.

@@ -1,6 +1,7 @@
 #include "pg/catalog.hpp"
 
 #include "core/text.hpp"
+#include "pg/clock_reference.hpp"
 #include "pg/ledger.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/scope.hpp"
@@ -196,6 +197,7 @@ void read_partitions(std::vector<ManagedParent>& parents) {
         memory.reset();
     }
     read_detached(by_relation, relations);
+    read_clock_references(parents);
     for (const auto& [relation, parent] : by_relation)
         std::ranges::sort(parent->partitions, {},
                           [](const Partition& each) { return each.bounds.lower; });

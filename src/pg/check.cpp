@@ -4,6 +4,7 @@
 #include "pg/ddl.hpp"
 #include "pg/history.hpp"
 #include "pg/likeness.hpp"
+#include "pg/references.hpp"
 #include "pg/rows.hpp"
 
 namespace ppm {
@@ -11,6 +12,7 @@ namespace ppm {
 std::vector<ManagedParent> read_for_check(std::optional<Oid> relation) {
     std::vector<ManagedParent> parents = read_with_partitions(relation);
     read_differences(parents);
+    read_unindexed_references(parents);
     return parents;
 }
 

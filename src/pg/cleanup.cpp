@@ -4,6 +4,7 @@
 #include "pg/ddl.hpp"
 #include "pg/ledger.hpp"
 #include "pg/provision.hpp"
+#include "pg/references.hpp"
 #include "pg/report.hpp"
 #include "pg/rows.hpp"
 #include "pg/settings.hpp"
@@ -53,12 +54,14 @@ class Cleaning final : public Executor {
             },
             statement_timeout());
         perform({Done::finished_detaching, managed, partition}, [&] {
-            lock_together(Statement::finish_detach, managed.parent, partition.relation);
+            const Since since =
+                lock_together(Statement::finish_detach, managed.parent, partition.relation);
             lock_parent(managed.parent);
             lock_partition(partition, false);
             execute_as_owner(managed.parent,
                              detach_statement(managed.parent, partition, Detach::finalize));
             confirm_detached(partition.relation);
+            return since;
         });
         if (action.only_if_empty)
             keep_if_it_has_rows(managed, partition);
@@ -73,6 +76,10 @@ class Cleaning final : public Executor {
 
     void detach(const ManagedParent& managed, const DetachPartition& action) {
         const Partition& partition = action.partition;
+        session_.read([&] {
+            require_indexed_references(managed.parent);
+            return true;
+        });
         if (action.concurrently)
             detach_concurrently(managed, partition);
         else
@@ -93,13 +100,13 @@ class Cleaning final : public Executor {
             record_detach(managed, partition, managed.parent.configuration.cleanup_policy);
             record = history_.for_worker(detached);
         });
+        std::chrono::microseconds others_waited{};
         try {
             // As all that may fail, in a subtransaction; it holds no lock and no snapshot.
-            session_.read([&] {
+            others_waited = session_.read([&] {
                 if (!worker_)
                     worker_.emplace(managed.parent.table->owner);
-                worker_->detach(*managed.parent.table, partition, record);
-                return true;
+                return worker_->detach(*managed.parent.table, partition, record);
             });
         } catch (const Error& error) {
             // It may have died; and before the catalog is asked what came of it, it must be over.
@@ -109,13 +116,15 @@ class Cleaning final : public Executor {
             throw;
         }
         say(detached);
+        session_.leave_room(others_waited);
     }
 
     // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
     void detach_plainly(const ManagedParent& managed, const DetachPartition& action) {
         const Partition& partition = action.partition;
         perform({Done::detached, managed, partition}, [&] {
-            lock_together(Statement::detach, managed.parent, partition.relation);
+            const Since since =
+                lock_together(Statement::detach, managed.parent, partition.relation);
             lock_parent(managed.parent, AccessExclusiveLock);
             lock_partition(partition, false);
             require_same_configuration(managed.parent);
@@ -124,8 +133,8 @@ class Cleaning final : public Executor {
             for (const std::string& statement : statements_for(managed, action))
                 execute_as_owner(managed.parent, statement);
             confirm_detached(partition.relation);
+            return since;
         });
-        session_.leave_room(history_.elapsed());
     }
 
     // A row may have come into a surplus partition until it was detached.
@@ -144,7 +153,7 @@ class Cleaning final : public Executor {
     void attach(const ManagedParent& managed, const Partition& partition) {
         perform({Done::attached, managed, partition}, [&] {
             lock_parent(managed.parent);
-            attach_again(managed, partition);
+            return attach_again(managed, partition);
         });
     }
 
@@ -153,7 +162,7 @@ class Cleaning final : public Executor {
         if (kept_.contains(partition.relation))
             return;
         perform({Done::dropped, managed, partition}, [&] {
-            lock_to_drop(partition);
+            const Since since = lock_to_drop(partition);
             lock_partition(partition, true);
             require_same_configuration(managed.parent);
             if (action.only_if_empty && has_rows(partition.relation))
@@ -165,6 +174,7 @@ class Cleaning final : public Executor {
             require_unchanged(partition);
             forget_detached(partition);
             execute_as_owner(managed.parent, drop_statement(partition));
+            return since;
         });
     }
 
@@ -181,6 +191,7 @@ constinit const Task cleanup{
     .actions = &Plan::cleanup,
     .keeps_ledger = true,
     .reports_obstacles = false,
+    .removes = true,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<Cleaning>(session, history);
     }};

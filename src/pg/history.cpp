@@ -13,15 +13,20 @@ constexpr char record_statement[] =
     "upper_bound, outcome, sqlstate, message, duration, executed_by) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 * interval '1 microsecond', $13)";
 
+// A cleanup that was refused because of the clock must not make that clock the one to go by. The
+// server's start stands for "as it was, if it was".
 constexpr char record_run_statement[] =
     "INSERT INTO ppm.last_run (schema_name, table_name, run_id, at, procedure, outcome) "
-    "SELECT t.schema_name, t.table_name, $1, clock_timestamp(), p.procedure, t.outcome "
-    "FROM unnest($3::name[], $4::name[], $5::text[]) AS t(schema_name, table_name, outcome), "
-    "unnest($2::text[]) AS p(procedure) "
+    "SELECT t.schema_name, t.table_name, $1, "
+    "CASE WHEN t.kept = 'kept' AND p.procedure = 'cleanup' THEN pg_postmaster_start_time() "
+    "ELSE clock_timestamp() END, p.procedure, t.outcome "
+    "FROM unnest($3::name[], $4::name[], $5::text[], $6::text[]) "
+    "AS t(schema_name, table_name, outcome, kept), unnest($2::text[]) AS p(procedure) "
     // Always in the same order: two calls may do this at the same time.
     "ORDER BY 1, 2, 5 "
     "ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET run_id = excluded.run_id, "
-    "at = excluded.at, outcome = excluded.outcome";
+    "at = CASE WHEN excluded.at = pg_postmaster_start_time() THEN last_run.at "
+    "ELSE excluded.at END, outcome = excluded.outcome";
 
 // As many as a short statement can do, and none that another call is at.
 constexpr std::size_t prune_batch = 10000;
@@ -133,20 +138,22 @@ void write(const WorkerRecord& record) {
 }
 
 void History::record_run(const std::vector<std::string>& procedures,
-                         const std::map<TableName, bool>& succeeded) {
+                         const std::map<TableName, Outcome>& outcomes) {
     std::vector<std::string> schemas;
     std::vector<std::string> tables;
-    std::vector<std::string> outcomes;
-    for (const auto& [table, success] : succeeded) {
+    std::vector<std::string> results;
+    std::vector<std::string> kept;
+    for (const auto& [table, outcome] : outcomes) {
         schemas.push_back(table.schema_name);
         tables.push_back(table.table_name);
-        outcomes.emplace_back(success ? "ok" : "failed");
+        results.emplace_back(outcome.ok ? "ok" : "failed");
+        kept.emplace_back(outcome.clock_in_doubt ? "kept" : "set");
     }
     const std::int64_t id = run_id();
     const UserContext owner{owner_of_ppm()};
-    execute(record_run_statement,
-            {int8_parameter(id), text_array_parameter(procedures), text_array_parameter(schemas),
-             text_array_parameter(tables), text_array_parameter(outcomes)});
+    execute(record_run_statement, {int8_parameter(id), text_array_parameter(procedures),
+                                   text_array_parameter(schemas), text_array_parameter(tables),
+                                   text_array_parameter(results), text_array_parameter(kept)});
 }
 
 bool History::prune() {

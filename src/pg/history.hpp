@@ -43,9 +43,15 @@ class History {
     // For what the worker is to do.
     WorkerRecord for_worker(const Deed& deed);
 
+    // How a call went with a table.
+    struct Outcome {
+        bool ok = true;
+        bool clock_in_doubt = false;  // cleanup was refused: the time of the last one stays
+    };
+
     // Which procedures were called, on which tables, and whether all went well with each.
     void record_run(const std::vector<std::string>& procedures,
-                    const std::map<TableName, bool>& succeeded);
+                    const std::map<TableName, Outcome>& outcomes);
 
     // Forgets some of what is older than ppm.history_retention; whether there may be more.
     bool prune();

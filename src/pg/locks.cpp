@@ -190,7 +190,7 @@ class Waiting {
 
 }  // namespace
 
-void lock_together(Statement statement, Oid parent, Oid partition, int wait) {
+bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
     const Waiting waiting{parent, partition, wait};
     std::vector<Lock> locks = locks_of(statement, parent, partition);
     while (true) {
@@ -198,7 +198,9 @@ void lock_together(Statement statement, Oid parent, Oid partition, int wait) {
         // Before the tables were locked somebody may have given them another foreign key.
         std::vector<Lock> now = locks_of(statement, parent, partition);
         if (std::ranges::includes(locks, now))
-            return;
+            return std::ranges::any_of(locks, [=](const Lock& each) {
+                return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
+            });
         release(locks);
         if (waiting.is_over())
             throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,

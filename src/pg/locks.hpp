@@ -25,6 +25,8 @@ enum class Statement {
 //
 // Runs inside a step, and needs what a query needs. What is known of the tables is to be looked at
 // again afterwards. Without a partition that exists, or without a parent, that is InvalidOid.
-void lock_together(Statement statement, Oid parent, Oid partition, int wait);
+//
+// Returns whether it has locked anything but the partition against readers or writers.
+bool lock_together(Statement statement, Oid parent, Oid partition, int wait);
 
 }  // namespace ppm

@@ -21,7 +21,8 @@ Windows windows_of(const ManagedParent& managed, const Clock& clock) {
         return window_at(today, configuration.interval, configuration.pre_provisioned,
                          configuration.retention);
     };
-    return {window(clock.today(*managed.zone)), window(clock.real_today(*managed.zone))};
+    return {window(clock.today(*managed.zone)), window(clock.real_today(*managed.zone)),
+            clock.real_now(*managed.zone)};
 }
 
 KeyCodec codec_of(const ManagedParent& managed) {
@@ -37,7 +38,8 @@ Plan plan_for(const ManagedParent& managed, const Clock& clock, Look look) {
         .is_empty =
             [look](const Partition& partition) {
                 return look == Look::into_tables && !may_have_rows(partition.relation);
-            }};
+            },
+        .looks_into_partitions = look == Look::into_tables};
     return plan_for(managed.parent, codec_of(managed), windows_of(managed, clock), lookups);
 }
 

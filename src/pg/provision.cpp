@@ -66,11 +66,12 @@ class Provisioning final : public Executor {
         perform({Done::created, managed, schema_name, create.name, create.bounds}, [&] {
             lock_parent(managed.parent);
             require_no_rows_in_default(managed, create.bounds);
+            Since since;
             const std::vector<std::string> statements = statements_for(managed, create);
             for (const std::string& statement : statements) {
                 // Only ATTACH, the last one, locks what others use.
                 if (&statement == &statements.back())
-                    lock_together(Statement::attach_new, managed.parent);
+                    since = lock_together(Statement::attach_new, managed.parent);
                 execute_as_owner(managed.parent, statement);
             }
             // In the same transaction: no row can come in between.
@@ -78,27 +79,29 @@ class Provisioning final : public Executor {
                     replica_identity_statement(managed.parent, schema_name, create.name))
                 execute_as_owner(managed.parent, *statement);
             copy_policies(managed, schema_name, create.name);
+            return since;
         });
     }
 
     void run(const ManagedParent& managed, const AttachPartition& attach) {
         perform({Done::attached, managed, attach.partition}, [&] {
             lock_parent(managed.parent);
-            attach_again(managed, attach.partition);
+            return attach_again(managed, attach.partition);
         });
     }
 };
 
 }  // namespace
 
-void attach_again(const ManagedParent& managed, const Partition& partition) {
+Since attach_again(const ManagedParent& managed, const Partition& partition) {
     // A scan of the default partition, which is not to happen under all the locks.
     require_no_rows_in_default(managed, partition.bounds);
-    lock_together(Statement::attach, managed.parent, partition.relation);
+    const Since since = lock_together(Statement::attach, managed.parent, partition.relation);
     lock_partition(partition, true);
     forget_detached(partition);
     execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
                                                       partition.name, partition.bounds));
+    return since;
 }
 
 constinit const Task provision{
@@ -108,6 +111,7 @@ constinit const Task provision{
     .actions = &Plan::provision,
     .keeps_ledger = false,
     .reports_obstacles = true,
+    .removes = false,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<Provisioning>(session, history);
     }};

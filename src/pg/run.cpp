@@ -18,6 +18,10 @@ enum class Outcome {
     stopped,      // so would the next one be
 };
 
+bool is_about_clock(const Failure& failure) {
+    return failure.sqlstate == errcode_clock_jump;
+}
+
 // One task on one parent.
 class ParentRun {
   public:
@@ -78,6 +82,9 @@ class ParentRun {
             require_owner(parent.table->relation, parent.configuration.table_name);
             return plan_for(managed, clock_);
         });
+        if (task_.removes && plan_.clock_jump)
+            failures_.push_back(failure_of(parent.configuration, task_.name, *plan_.clock_jump,
+                                           errcode_clock_jump));
         if (task_.reports_obstacles)
             for (const auto& [wanted, reason] : plan_.obstacles) {
                 failures_.push_back(
@@ -228,8 +235,10 @@ std::vector<Failure> Run::check(const ManagedParent& managed) {
             if (severity_of(anomaly.code) == Severity::warning)
                 warnings[anomaly.code].push_back(anomaly);
             else
-                failures.push_back(
-                    failure_of(configuration, "check", anomaly, errcode_check_failed));
+                failures.push_back(failure_of(configuration, "check", anomaly,
+                                              anomaly.code == AnomalyCode::clock_jump
+                                                  ? errcode_clock_jump
+                                                  : errcode_check_failed));
         for (const auto& [code, anomalies] : warnings)
             warn_of(configuration, anomalies);
     } catch (const Error& error) {
@@ -246,9 +255,10 @@ bool Run::keep(const ManagedParent& managed, const std::vector<Failure>& failure
     const bool failed = !failures.empty();
     // Whoever has no rights over the table has not worked on it.
     if (may_manage(managed.parent)) {
-        bool& succeeded =
-            succeeded_.emplace(managed.parent.configuration.name(), true).first->second;
-        succeeded = succeeded && !failed;
+        History::Outcome& outcome = outcomes_[managed.parent.configuration.name()];
+        outcome.ok = outcome.ok && !failed;
+        outcome.clock_in_doubt =
+            outcome.clock_in_doubt || std::ranges::any_of(failures, is_about_clock);
     }
     std::ranges::copy(failures, std::back_inserter(failures_));
     if (failed)
@@ -296,7 +306,7 @@ void Run::prune() {
 
 void Run::finish() {
     // Also if there was nothing to do: who watches wants to see that somebody called.
-    record([&] { history_.record_run(performed_, succeeded_); });
+    record([&] { history_.record_run(performed_, outcomes_); });
     session_.wait_for_standbys();
     if (failures_.empty())
         return;
@@ -306,7 +316,9 @@ void Run::finish() {
     std::string message;
     for (const Phase& phase : failed_phases_)
         message += (message.empty() ? "" : ", ") + phase.message;
-    raise_failures(failed_phases_.front().sqlstate, message, failures_,
+    raise_failures(std::ranges::all_of(failures_, is_about_clock) ? errcode_clock_jump
+                                                                  : failed_phases_.front().sqlstate,
+                   message, failures_,
                    session_.atomic()
                        ? "Nothing was done: the call is atomic inside a transaction block."
                        : "Everything else was done. Call the procedure again after that.");

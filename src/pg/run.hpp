@@ -25,15 +25,20 @@ class Executor {
     virtual void execute(const ManagedParent& managed, const Action& action) = 0;
 
   protected:
-    // Runs body() as a step, records there what it did, and then says so.
+    // Runs body() as a step, records there what it did, and then says so. body() returns since when
+    // others may have to wait for its locks: they get their turn before the next step.
     template <typename Body>
     void perform(const Deed& deed, Body body) {
+        Since since;
         session_.step([&] {
             lock_own_tables();
-            body();
+            since = body();
             history_.record(deed);
         });
         say(deed);
+        if (since && !session_.atomic())
+            session_.leave_room(
+                std::chrono::ceil<std::chrono::microseconds>(Deadline::Clock::now() - *since));
     }
 
     Session& session_;
@@ -48,6 +53,7 @@ struct Task {
     std::vector<Action> Plan::*actions;  // its half of the plan
     bool keeps_ledger;       // goes over ppm.detached even if nothing else is to be done
     bool reports_obstacles;  // what stands in the way of the plan is this task's failure
+    bool removes;            // does not go by a clock that may be wrong
     // For one parent.
     std::unique_ptr<Executor> (*executor)(Session& session, History& history);
 };
@@ -92,7 +98,7 @@ class Run {
     History history_;
     bool is_first_phase_ = true;
     std::vector<std::string> performed_;
-    std::map<TableName, bool> succeeded_;
+    std::map<TableName, History::Outcome> outcomes_;
     std::vector<Phase> failed_phases_;
     std::vector<Failure> failures_;
 };

@@ -1,6 +1,5 @@
 #include "pg/session.hpp"
 
-#include "core/deadline.hpp"
 #include "core/text.hpp"
 #include "pg/settings.hpp"
 
@@ -71,7 +70,9 @@ void Session::pause(std::chrono::milliseconds duration) {
 }
 
 void Session::leave_room(std::chrono::microseconds used, std::chrono::milliseconds at_least) {
-    pause(std::max(at_least, std::chrono::ceil<std::chrono::milliseconds>(2 * used)));
+    const auto room = std::max(at_least, std::chrono::ceil<std::chrono::milliseconds>(2 * used));
+    if (room > room.zero())
+        pause(room);
 }
 
 void Session::wait_for_standbys() {
@@ -86,15 +87,24 @@ void Session::wait_for_standbys() {
     });
 }
 
-void lock_together(Statement statement, const Parent& parent, std::optional<RelationId> partition) {
+namespace {
+
+Since lock_for(Statement statement, Oid parent, Oid partition) {
+    const auto begun = Deadline::Clock::now();
     const StatementTimeout timeout{statement_timeout()};
-    lock_together(statement, parent.table->relation, partition.value_or(InvalidOid),
-                  lock_timeout());
+    return lock_together(statement, parent, partition, lock_timeout()) ? Since{begun}
+                                                                       : std::nullopt;
 }
 
-void lock_to_drop(const Partition& partition) {
-    const StatementTimeout timeout{statement_timeout()};
-    lock_together(Statement::drop, InvalidOid, partition.relation, lock_timeout());
+}  // namespace
+
+Since lock_together(Statement statement, const Parent& parent,
+                    std::optional<RelationId> partition) {
+    return lock_for(statement, parent.table->relation, partition.value_or(InvalidOid));
+}
+
+Since lock_to_drop(const Partition& partition) {
+    return lock_for(Statement::drop, InvalidOid, partition.relation);
 }
 
 void lock_parent(const Parent& parent, LOCKMODE mode) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/configuration.hpp"
+#include "core/deadline.hpp"
 #include "pg/guard.hpp"
 #include "pg/locks.hpp"
 #include "pg/scope.hpp"
@@ -87,11 +88,13 @@ class Session {
 
 // Takes all the locks of a statement together (see locks.hpp), for ppm.lock_timeout at most. What
 // is locked is still to be looked at: lock_parent() and lock_partition() do that.
-void lock_together(Statement statement, const Parent& parent,
-                   std::optional<RelationId> partition = std::nullopt);
+// Returns since when others may have to wait, if any have to.
+using Since = std::optional<Deadline::Clock::time_point>;
+Since lock_together(Statement statement, const Parent& parent,
+                    std::optional<RelationId> partition = std::nullopt);
 
 // For a table that has no parent any more.
-void lock_to_drop(const Partition& partition);
+Since lock_to_drop(const Partition& partition);
 
 // Locks the parent against other changes of its partitions (SHARE UPDATE EXCLUSIVE lets readers and
 // writers go on), and makes sure that it is still what was planned for. Throws 55000 if not.

@@ -75,7 +75,11 @@ Date Clock::today(const TimeZone& zone) const {
 }
 
 Date Clock::real_today(const TimeZone& zone) const {
-    return std::chrono::floor<std::chrono::days>(zone.civil(now_));
+    return std::chrono::floor<std::chrono::days>(real_now(zone));
+}
+
+LocalTime Clock::real_now(const TimeZone& zone) const {
+    return zone.civil(now_);
 }
 
 Instant Clock::now(const TimeZone& zone) const {

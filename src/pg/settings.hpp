@@ -34,6 +34,8 @@ class Clock {
     // The date that it is now in `zone`, whatever ppm.work_date says.
     Date real_today(const TimeZone& zone) const;
 
+    LocalTime real_now(const TimeZone& zone) const;
+
     // Now, or where ppm.work_date says otherwise, that day's midnight in `zone`.
     Instant now(const TimeZone& zone) const;
 

@@ -43,9 +43,13 @@ uint64 shared_magic() {
     return library_fingerprint() ^ (sizeof(Request) << 32 | sizeof(WorkerSettings));
 }
 
-// The type of the message that says that a request was carried out; others are those of the
-// frontend protocol.
-constexpr char done_message = 'C';
+// Says that a request was carried out; the types of other messages are those of the frontend
+// protocol.
+constexpr char done_type = 'C';
+struct DoneMessage {
+    char type = done_type;
+    std::chrono::microseconds others_waited{};
+};
 
 Size shared_size(shm_toc_estimator& estimator) {
     shm_toc_initialize_estimator(&estimator);
@@ -161,7 +165,8 @@ Worker::~Worker() {
     });
 }
 
-void Worker::detach(const Table& parent, const Partition& partition, const WorkerRecord& record) {
+std::chrono::microseconds Worker::detach(const Table& parent, const Partition& partition,
+                                         const WorkerRecord& record) {
     Request request{parent.relation, partition.relation, *parent.key_type, partition.bounds, {}, {},
                     record};
     namestrcpy(&request.partition_schema, partition.schema_name.c_str());
@@ -171,7 +176,7 @@ void Worker::detach(const Table& parent, const Partition& partition, const Worke
         if (send(requests_, sizeof(request), &request) != SHM_MQ_SUCCESS)
             raise_end_of_worker();
     });
-    receive_answer();
+    return receive_answer();
 }
 
 // The worker's next message, which stays where it is until the next call. May ereport.
@@ -197,7 +202,7 @@ Worker::Message Worker::receive(const Deadline& deadline) {
     }
 }
 
-void Worker::receive_answer() {
+std::chrono::microseconds Worker::receive_answer() {
     // The worker has its timeout itself; this is for one that code of the table's owner keeps from
     // it.
     const Deadline deadline{std::chrono::milliseconds{statement_timeout()} +
@@ -205,10 +210,13 @@ void Worker::receive_answer() {
     while (true) {
         const Message message = call([&] { return receive(deadline); });
         const char type = *static_cast<const char*>(message.data);
-        if (type == done_message || type == 'E')
+        if (type == done_type || type == 'E')
             busy_ = false;
-        if (type == done_message)
-            return;
+        if (type == done_type) {
+            DoneMessage done;
+            memcpy(&done, message.data, sizeof(done));
+            return done.others_waited;
+        }
         if (type == 'E' || type == 'N')
             raise_received(static_cast<const char*>(message.data) + 1, message.size - 1);
     }
@@ -341,10 +349,20 @@ void with_queries(Body body) {
 // What is being detached; null: nothing.
 const Request* current_request = nullptr;
 int lock_wait = 0;
+// Since when others may have to wait for the second transaction, if any have to.
+std::optional<Deadline::Clock::time_point> locks_asked_for;
 object_access_hook_type next_object_access_hook = nullptr;
 
-void lock_all(Statement statement, const Request& request) {
-    with_queries([&] { lock_together(statement, request.parent, request.partition, lock_wait); });
+// May ereport.
+void lock_all(Statement statement) {
+    boundary([statement] {
+        const Request& request = *current_request;
+        const auto now = Deadline::Clock::now();
+        with_queries([&] {
+            if (lock_together(statement, request.parent, request.partition, lock_wait))
+                locks_asked_for = now;
+        });
+    });
 }
 
 // RemoveInheritance() in tablecmds.c calls this in the second transaction, before the foreign keys
@@ -355,7 +373,7 @@ void inheritance_removed(ObjectAccessType access, Oid class_id, Oid object, int 
         next_object_access_hook(access, class_id, object, sub_id, argument);
     if (access == OAT_POST_ALTER && class_id == InheritsRelationId && current_request != nullptr &&
         object == current_request->partition)
-        boundary([] { lock_all(Statement::finish_detach, *current_request); });
+        lock_all(Statement::finish_detach);
 }
 
 // As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
@@ -402,11 +420,16 @@ void serve(const Request& request, const WorkerSettings& settings, shm_mq_handle
     current_request = &request;
     try {
         call([&] { begin_transaction(settings); });
-        lock_all(Statement::begin_detach, request);
+        call([] { lock_all(Statement::begin_detach); });
+        locks_asked_for.reset();
         call([&] { execute_detach(request, context); });
         confirm(request);
         call(end_transaction);
-        call([=] { send(answers, sizeof(done_message), &done_message); });
+        DoneMessage done;
+        if (locks_asked_for)
+            done.others_waited = std::chrono::ceil<std::chrono::microseconds>(
+                Deadline::Clock::now() - *locks_asked_for);
+        call([&] { send(answers, sizeof(done), &done); });
     } catch (const PostgresError& error) {
         call([] {
             disable_timeout(STATEMENT_TIMEOUT, false);

@@ -26,8 +26,9 @@ class Worker : Scope {
     // Detaches the partition concurrently, under ppm's timeouts, if both are what they were: the
     // parent by its OID, the partition by OID, name and bounds; and records it, together with it.
     // Throws the worker's error as it was; after any error the partition may be attached, pending
-    // or detached.
-    void detach(const Table& parent, const Partition& partition, const WorkerRecord& record);
+    // or detached. Returns how long others may have had to wait for its locks.
+    std::chrono::microseconds detach(const Table& parent, const Partition& partition,
+                                     const WorkerRecord& record);
 
   private:
     void start(Oid owner);
@@ -38,7 +39,7 @@ class Worker : Scope {
         void* data;
     };
     Message receive(const Deadline& deadline);
-    void receive_answer();
+    std::chrono::microseconds receive_answer();
 
     bool busy_ = false;
     dsm_segment* segment_ = nullptr;
