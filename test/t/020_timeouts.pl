@@ -77,6 +77,17 @@ like($messages, qr/^DETAIL:  table "public\.stretched", partition "stretched_202
 is($output, '500ms', 'nor the session');
 $node->safe_psql('postgres', q(DROP TABLE stretched; DELETE FROM ppm.config WHERE table_name = 'stretched'));
 
+# The largest value that the settings take is one, too, for everything that waits.
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE longest (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE longest_old PARTITION OF longest FOR VALUES FROM ('2026-03-01') TO ('2026-03-02');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('longest', 'daily', 1, 1);
+EOF
+($result, $output, $messages) = run_sql($node, "SET ppm.statement_timeout = 2147483647; SET ppm.lock_timeout = 2147483647; CALL ppm.run_all('longest')");
+is($result, 0, 'the largest timeouts work');
+like($messages, qr/NOTICE:.*created partition "public\.longest_2026_03_16".*NOTICE:.*detached partition "public\.longest_old"/s, 'with the worker, too');
+$node->safe_psql('postgres', q(DROP TABLE longest; DELETE FROM ppm.config WHERE table_name = 'longest'));
+
 #
 # The session's
 #

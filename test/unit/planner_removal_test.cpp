@@ -162,9 +162,10 @@ TEST_F(Removal, KeepsWhatHasNoEnd) {
 TEST_F(Removal, PassesOnThatItCouldNotAskForRows) {
     orders.add_slots("2027-03-01", "2027-04-01");
     const Window window = orders.window_on(today);
-    const auto nothing = [](const std::string&) { return false; };
-    const auto cancelled = [](const Partition&) -> bool { throw std::runtime_error{"cancelled"}; };
-    EXPECT_THROW(plan_for(orders.parent, orders.codec, {window, window}, {nothing, cancelled, {}}),
+    Lookups lookups;
+    lookups.relation_exists = [](const std::string&) { return false; };
+    lookups.is_empty = [](const Partition&) -> bool { throw std::runtime_error{"cancelled"}; };
+    EXPECT_THROW(plan_for(orders.parent, orders.codec, {window, window}, lookups),
                  std::runtime_error);
 }
 
