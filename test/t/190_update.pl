@@ -54,7 +54,8 @@ install_library($old);
 
 my $node = PostgreSQL::Test::Cluster->new('update', install_path => $root . dirname($directory{bindir}));
 $node->init;
-$node->append_conf('postgresql.conf', "ppm.work_date = '2026-03-15'\nautovacuum = off\n");
+$node->append_conf('postgresql.conf', "autovacuum = off\n");
+$ENV{PGOPTIONS} = '-c ppm.work_date=2026-03-15';    # every session's own
 $node->start;
 is($node->safe_psql('postgres', q(SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR')),
 	"$root$directory{pkglibdir}", 'the server is of the private installation');

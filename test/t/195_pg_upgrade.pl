@@ -12,7 +12,8 @@ use Test::More;
 
 # So that both are alike whatever their version's defaults are.
 my @init = (extra => [ '--data-checksums', '--encoding=UTF8', '--locale=C' ]);
-my $conf = "ppm.work_date = '2026-03-15'\nautovacuum = off\n";
+my $conf = "autovacuum = off\n";
+$ENV{PGOPTIONS} = '-c ppm.work_date=2026-03-15';    # every session's own
 
 my $old = PostgreSQL::Test::Cluster->new('old', $ENV{oldinstall} ? (install_path => $ENV{oldinstall}) : ());
 $old->init(@init);
