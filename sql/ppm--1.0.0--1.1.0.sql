@@ -49,7 +49,7 @@ CREATE TABLE ppm.kept (
     partition_schema name NOT NULL,
     partition name NOT NULL,
     since timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    CONSTRAINT kept_pkey PRIMARY KEY (relation)
+    CONSTRAINT kept_pkey PRIMARY KEY (relation, partition_schema, partition)
 );
 SELECT pg_catalog.pg_extension_config_dump('ppm.kept', '');
 COMMENT ON TABLE ppm.kept IS
@@ -60,7 +60,8 @@ COMMENT ON COLUMN ppm.kept.table_name IS 'the name of the table that it is a par
 COMMENT ON COLUMN ppm.kept.partition_schema IS 'its schema';
 COMMENT ON COLUMN ppm.kept.partition IS 'its name';
 COMMENT ON COLUMN ppm.kept.since IS 'since when it is known';
-COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS 'it is kept once and for all';
+COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS
+    'it is kept once and for all; after a restore its OID may have come to mean another table';
 
 --
 -- What was done

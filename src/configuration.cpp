@@ -51,10 +51,11 @@ std::optional<Oid> require_rights_over(const TableName& name) {
 // for, if that bears another name now: he may have the row follow it, or delete it.
 void require_rights_over_row(const TableName& name) {
     const auto meant = ppm::configured_relation(name);
-    const bool is_mine =
-        meant && ppm::call([&] {
-            return get_rel_relkind(*meant) != '\0' && ppm::is_owner(*meant, GetUserId());
-        });
+    const bool is_mine = meant && ppm::call([&] {
+                             return get_rel_relkind(*meant) != '\0' &&
+                                    ppm::is_owner(*meant, GetUserId()) &&
+                                    ppm::may_act_as(GetUserId(), ppm::owner_of(*meant));
+                         });
     if (!is_mine)
         require_rights_over(name);
 }

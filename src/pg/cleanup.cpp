@@ -88,8 +88,11 @@ class Cleaning final : public Executor {
             lock_parent(managed.parent);
             lock_partition(partition, false);
             lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
+            // It waits for snapshots that are older than itself, and holds its locks meanwhile: no
+            // longer than for a lock.
             execute_as_owner(managed.parent,
-                             detach_statement(managed.parent, partition, Detach::finalize));
+                             detach_statement(managed.parent, partition, Detach::finalize),
+                             std::min(lock_timeout(), statement_timeout()));
             require_detached(partition.relation);
             confirm_detached(partition.relation);
             keep_if_configured(managed.parent);
@@ -201,7 +204,14 @@ class Cleaning final : public Executor {
         const Partition& partition = action.partition;
         if (kept_.contains(partition.relation))
             return;
+        const RowsSince rows_since =
+            partition.relation == just_detached_ ? RowsSince::not_possible : RowsSince::possible;
         perform({Done::dropped, managed, partition}, [&] {
+            // The look for new rows may take long: until it is over nobody else's table is locked.
+            if (rows_since == RowsSince::possible) {
+                lock_against_writers(partition);
+                require_unchanged(partition, rows_since);
+            }
             const Since since = lock_to_drop(partition);
             lock_partition(partition, true);
             require_same_configuration(managed.parent);
@@ -212,9 +222,7 @@ class Cleaning final : public Executor {
                                {},
                                "The next call attaches it again."};
             require_keys_with_time(managed, partition);
-            require_unchanged(partition, partition.relation == just_detached_
-                                             ? RowsSince::not_possible
-                                             : RowsSince::possible);
+            require_unchanged(partition, RowsSince::not_possible);
             forget_dropped(partition);
             lock_names({NamedRelation{partition}});
             execute_as_owner(managed.parent, drop_statement(partition));

@@ -56,9 +56,8 @@ constexpr char remember_statement[] =
     "FROM ppm.detached d, pg_class r, pg_namespace n WHERE r.oid = d.relation "
     "AND n.oid = r.relnamespace AND " WAS_KEPT " AND ";
 constexpr char already_remembered[] =
-    " ON CONFLICT (relation) DO UPDATE SET schema_name = excluded.schema_name, "
-    "table_name = excluded.table_name, partition_schema = excluded.partition_schema, "
-    "partition = excluded.partition";
+    " ON CONFLICT (relation, partition_schema, partition) DO UPDATE SET "
+    "schema_name = excluded.schema_name, table_name = excluded.table_name";
 
 constexpr char record_statement[] =
     "INSERT INTO ppm.detached (relation, parent, schema_name, table_name, detached_schema, "

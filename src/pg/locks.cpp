@@ -106,7 +106,8 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
             statement == Statement::begin_detach ? ShareRowExclusiveLock : AccessExclusiveLock,
             referencing);
         if (statement != Statement::finish_detach)
-            locks.add(AccessShareLock, relations(tree_query, referencing));
+            // (require_harmless_references() keeps them as they are, too.)
+            locks.add(ShareUpdateExclusiveLock, relations(tree_query, referencing));
     }
     // DetachPartitionFinalize(): the triggers that attach and drop remove.
     if (statement == Statement::detach || statement == Statement::finish_detach)

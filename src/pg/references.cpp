@@ -25,7 +25,10 @@ constexpr char harm_query[] = R"(
         UNION ALL
         SELECT conrelid, 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = ANY ($1)
         UNION ALL
-        SELECT stxrelid, 'pg_statistic_ext'::regclass, oid FROM pg_statistic_ext WHERE stxrelid = ANY ($1)),
+        SELECT stxrelid, 'pg_statistic_ext'::regclass, oid FROM pg_statistic_ext WHERE stxrelid = ANY ($1)
+        UNION ALL
+        -- Expressions of the partition key (RelationBuildPartitionKey() in partcache.c folds them).
+        SELECT partrelid, 'pg_class'::regclass, partrelid FROM pg_partitioned_table WHERE partrelid = ANY ($1)),
     use AS (
         SELECT o.relation, o.catalog, o.id, p.oid AS function
         FROM object o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.id

@@ -1,6 +1,7 @@
 #include "pg/run.hpp"
 
 #include "pg/check.hpp"
+#include "pg/cleanup.hpp"
 #include "pg/configured_relations.hpp"
 #include "pg/ledger.hpp"
 #include "pg/replication.hpp"
@@ -22,6 +23,11 @@ enum class Outcome {
 
 bool is_about_clock(const Failure& failure) {
     return failure.sqlstate == errcode_clock_jump;
+}
+
+// Whether it came before the plan, in which the clock is judged.
+bool is_before_the_plan(const Failure& failure) {
+    return failure.action == cleanup.name && failure.sqlstate != cleanup.sqlstate;
 }
 
 // One task on one parent.
@@ -275,8 +281,9 @@ bool Run::keep(const ManagedParent& managed, const std::vector<Failure>& failure
     if (may_manage(managed.parent)) {
         History::Outcome& outcome = outcomes_[managed.parent.configuration.name()];
         outcome.ok = outcome.ok && !failed;
-        outcome.clock_in_doubt =
-            outcome.clock_in_doubt || std::ranges::any_of(failures, is_about_clock);
+        outcome.clock_in_doubt = outcome.clock_in_doubt ||
+                                 std::ranges::any_of(failures, is_about_clock) ||
+                                 std::ranges::any_of(failures, is_before_the_plan);
     }
     std::ranges::copy(failures, std::back_inserter(failures_));
     if (failed)

@@ -143,7 +143,16 @@ void wait_for_older_snapshots() {
     });
 }
 
-void execute_as_owner(const Parent& parent, const std::string& statement) {
+void lock_against_writers(const Partition& partition) {
+    const StatementTimeout timeout{statement_timeout()};
+    call([&] {
+        LockRelationOid(partition.relation, ShareLock);
+        if (get_rel_relkind(partition.relation) != '\0')
+            find_all_inheritors(partition.relation, ShareLock, nullptr);
+    });
+}
+
+void execute_as_owner(const Parent& parent, const std::string& statement, int milliseconds) {
     const std::string said = "ppm executes: " + statement;
     call([&] { tell(DEBUG1, ERRCODE_SUCCESSFUL_COMPLETION, said.c_str()); });
     LocalSettings undone;
@@ -151,7 +160,7 @@ void execute_as_owner(const Parent& parent, const std::string& statement) {
     if (!call([&] { return reaches_client(statement.c_str()); }))
         undone.set("client_min_messages", "error");
     const UserContext owner{parent.table->owner};
-    const StatementTimeout timeout{statement_timeout()};
+    const StatementTimeout timeout{milliseconds};
     execute(statement);
 }
 

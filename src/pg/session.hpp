@@ -105,12 +105,17 @@ void lock_parent(const Parent& parent, LOCKMODE mode = ShareUpdateExclusiveLock)
 // not.
 void lock_partition(const Partition& partition, bool detached);
 
+// Locks a table that was a partition, and all below it, against writers; readers go on.
+void lock_against_writers(const Partition& partition);
+
 // Waits until every transaction has ended that still sees the database as it was until now. Holds
 // no lock meanwhile.
 void wait_for_older_snapshots();
 
-// Runs a statement as the parent's owner under ppm.statement_timeout. Settings that the owner's own
+// Runs a statement as the parent's owner, for ppm.statement_timeout at most if nothing else is
+// said. Settings that the owner's own
 // code may change meanwhile are as before afterwards.
-void execute_as_owner(const Parent& parent, const std::string& statement);
+void execute_as_owner(const Parent& parent, const std::string& statement,
+                      int milliseconds = statement_timeout());
 
 }  // namespace ppm
