@@ -77,9 +77,10 @@ void Session::wait_for_standbys() {
     commit();
     // As RecordTransactionCommit() in xact.c does, but after all locks were given up.
     call([] {
-        HOLD_INTERRUPTS();
+        // HOLD_INTERRUPTS() and RESUME_INTERRUPTS(), which C++20 has a word against.
+        InterruptHoldoffCount = InterruptHoldoffCount + 1;
         SyncRepWaitForLSN(XactLastCommitEnd, true);
-        RESUME_INTERRUPTS();
+        InterruptHoldoffCount = InterruptHoldoffCount - 1;
     });
 }
 
