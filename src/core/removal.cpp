@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <ranges>
 #include <variant>
 
 #include "core/state.hpp"
@@ -122,11 +123,11 @@ class Removing {
     // Whether the highest partition that has rows holds those of now, or of not longer ago than a
     // window.
     bool newest_rows_are_of_now() const {
-        for (auto each = parent_.partitions.rbegin(); each != parent_.partitions.rend(); ++each) {
-            const LocalTime lower = codec_.decode(each->bounds.lower);
-            const LocalTime upper = codec_.decode(each->bounds.upper);
-            if (each->detach_pending || lower == minus_infinity || upper == plus_infinity ||
-                lookups_.is_empty(*each))
+        for (const Partition& each : std::ranges::reverse_view{parent_.partitions}) {
+            const LocalTime lower = codec_.decode(each.bounds.lower);
+            const LocalTime upper = codec_.decode(each.bounds.upper);
+            if (each.detach_pending || lower == minus_infinity || upper == plus_infinity ||
+                lookups_.is_empty(each))
                 continue;
             return lower <= windows_.now && upper >= windows_.now - window_length();
         }

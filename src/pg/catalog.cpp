@@ -129,6 +129,7 @@ std::optional<Table> table_in(const Rows& rows, std::size_t row) {
 std::vector<Oid> all_distributed_relations() {
     std::vector<Oid> relations;
     const List* const list = call(distributed_relations);
+    relations.reserve(static_cast<std::size_t>(list_length(list)));
     for (int i = 0; i < list_length(list); ++i)
         relations.push_back(list_nth_oid(list, i));
     return relations;

@@ -99,6 +99,7 @@ bool is_of_1_0_0(const std::string& fingerprint) {
 std::string ask(const char* sql, Oid relation) {
     std::vector<Oid> tree;
     const List* const all = call([=] { return find_all_inheritors(relation, NoLock, nullptr); });
+    tree.reserve(static_cast<std::size_t>(list_length(all)));
     for (int i = 0; i < list_length(all); ++i)
         tree.push_back(list_nth_oid(all, i));
     const Rows rows = query(sql, {oid_array_parameter(tree)});

@@ -38,6 +38,7 @@ void lock_schema_names(const std::vector<Oid>& relations) {
 void lock_names(const std::vector<NamedRelation>& relations) {
     const StatementTimeout timeout{statement_timeout()};
     std::vector<Oid> oids;
+    oids.reserve(relations.size());
     for (const NamedRelation& each : relations)
         oids.push_back(each.relation);
     lock_schema_names(oids);

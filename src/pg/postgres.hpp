@@ -126,13 +126,13 @@ inline bool is_owner(Oid relation, Oid role) {
 #endif
 }
 
-// Whether `role` may become `other`, as SET ROLE demands. Up to 15 that is the same as having its
+// Whether `member` may become `role`, as SET ROLE demands. Up to 15 that is the same as having its
 // rights, or less; from 16 on a membership may give the one and not the other. May ereport.
-inline bool may_act_as(Oid role, Oid other) {
+inline bool may_act_as(Oid member, Oid role) {
 #if PG_VERSION_NUM >= 160000
-    return member_can_set_role(role, other);
+    return member_can_set_role(member, role);
 #else
-    return is_member_of_role(role, other);
+    return is_member_of_role(member, role);
 #endif
 }
 

@@ -67,7 +67,7 @@ void Session::pause(std::chrono::milliseconds duration) {
 
 void Session::leave_room(std::chrono::microseconds used, std::chrono::milliseconds at_least) {
     const auto room = std::max(at_least, std::chrono::ceil<std::chrono::milliseconds>(2 * used));
-    if (room > room.zero())
+    if (room > std::chrono::milliseconds::zero())
         pause(room);
 }
 
