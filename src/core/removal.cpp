@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <ranges>
 #include <variant>
 
 #include "core/state.hpp"
@@ -123,14 +122,15 @@ class Removing {
     // Whether the highest partition that has rows holds those of now, or of not longer ago than a
     // window.
     bool newest_rows_are_of_now() const {
-        for (const Partition& each : std::ranges::reverse_view{parent_.partitions}) {
-            const LocalTime lower = codec_.decode(each.bounds.lower);
-            const LocalTime upper = codec_.decode(each.bounds.upper);
-            if (each.detach_pending || lower == minus_infinity || upper == plus_infinity ||
-                lookups_.is_empty(each))
-                continue;
-            return lower <= windows_.now && upper >= windows_.now - window_length();
-        }
+        const auto tells = [&](const Partition& each) {
+            return !each.detach_pending && codec_.decode(each.bounds.lower) != minus_infinity &&
+                   codec_.decode(each.bounds.upper) != plus_infinity && !lookups_.is_empty(each);
+        };
+        const auto newest =
+            std::find_if(parent_.partitions.rbegin(), parent_.partitions.rend(), tells);
+        if (newest != parent_.partitions.rend())
+            return codec_.decode(newest->bounds.lower) <= windows_.now &&
+                   codec_.decode(newest->bounds.upper) >= windows_.now - window_length();
         // Before the first cleanup nothing else tells; after it, a table without rows is suspect.
         return parent_.clock_reference->kind == ClockReference::Kind::server_started;
     }
