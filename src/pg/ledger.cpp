@@ -286,7 +286,7 @@ void prune_kept() {
 void read_kept(const std::map<Oid, Parent*>& parents) {
     const bool remembers = remembers_what_was_kept();
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query((std::string{remembers ? kept_query : ""} + kept_before_query).c_str());
+    const Rows rows = query(std::string{remembers ? kept_query : ""} + kept_before_query);
     std::set<Oid> kept;
     for (std::size_t row = 0; row < rows.count(); ++row)
         kept.insert(rows.oid(row, 1));

@@ -118,7 +118,7 @@ void put_rows_back(Relation table) {
     const PuttingBack putting_back;
     char rows[] = "kept_rows";
     call([&] { register_rows(table, kept->rows, rows); });
-    execute("INSERT INTO ppm." + name + " SELECT * FROM kept_rows");
+    execute_once("INSERT INTO ppm." + name + " SELECT * FROM kept_rows");
 }
 
 void keep_replication_out() {
@@ -129,7 +129,7 @@ void keep_replication_out() {
         "WHERE c.relnamespace = 'ppm'::regnamespace AND p.pronamespace = 'ppm'::regnamespace "
         "AND p.proname IN ('skip_replicated', 'refuse_truncate') AND t.tgenabled = 'O'");
     for (std::size_t row = 0; row < rows.count(); ++row)
-        execute(rows.string(row, 1));
+        execute_once(rows.string(row, 1));
 }
 
 }  // namespace ppm

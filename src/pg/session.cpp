@@ -162,7 +162,7 @@ void execute_as_owner(const Parent& parent, const std::string& statement, int mi
         undone.set("client_min_messages", "error");
     const UserContext owner{parent.table->owner};
     const StatementTimeout timeout{milliseconds};
-    execute(statement);
+    execute_once(statement);
 }
 
 }  // namespace ppm

@@ -20,9 +20,18 @@ class Arguments {
     }
 
     // May ereport.
-    int execute(const char* sql, bool read_only) {
-        return SPI_execute_with_args(sql, static_cast<int>(count_), types_.data(), values_.data(),
-                                     nulls_.data(), read_only, 0);
+    SPIPlanPtr prepare(const char* sql) {
+        // What ppm asks of the catalog has one good plan, whatever the parameters are.
+        SPIPlanPtr const plan = SPI_prepare_cursor(sql, static_cast<int>(count_), types_.data(),
+                                                   CURSOR_OPT_GENERIC_PLAN);
+        if (plan == nullptr || SPI_keepplan(plan) != 0)
+            elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+        return plan;
+    }
+
+    // May ereport.
+    int execute(SPIPlanPtr plan, bool read_only) {
+        return SPI_execute_plan(plan, values_.data(), nulls_.data(), read_only, 0);
     }
 
   private:
@@ -31,6 +40,16 @@ class Arguments {
     std::array<char, 16> nulls_{};
     std::size_t count_ = 0;
 };
+
+// The plan of a query, which is made once a session: planning it costs more than running it does.
+// PostgreSQL makes it anew when something that it depends on has changed (plancache.c).
+SPIPlanPtr plan_of(const std::string& sql, Arguments& arguments) {
+    static std::unordered_map<std::string, SPIPlanPtr> plans;
+    SPIPlanPtr& plan = plans[sql];
+    if (plan == nullptr)
+        plan = call([&] { return arguments.prepare(sql.c_str()); });
+    return plan;
+}
 
 }  // namespace
 
@@ -147,12 +166,13 @@ std::vector<std::string> Rows::strings(std::size_t row, int column) const {
     return result;
 }
 
-Rows query(const char* sql, std::initializer_list<Parameter> parameters) {
+Rows query(const std::string& sql, std::initializer_list<Parameter> parameters) {
     Arguments arguments{parameters};
+    SPIPlanPtr const plan = plan_of(sql, arguments);
     call([&] {
         CommandCounterIncrement();
         PushActiveSnapshot(GetLatestSnapshot());
-        const int result = arguments.execute(sql, true);
+        const int result = arguments.execute(plan, true);
         if (result != SPI_OK_SELECT)
             elog(ERROR, "query failed: %s", SPI_result_code_string(result));
         PopActiveSnapshot();
@@ -160,9 +180,11 @@ Rows query(const char* sql, std::initializer_list<Parameter> parameters) {
     return Rows{SPI_tuptable, SPI_processed};
 }
 
-Rows query_to_change(const char* sql) {
-    call([=] {
-        const int result = SPI_execute(sql, false, 0);
+Rows query_to_change(const std::string& sql) {
+    Arguments arguments{{}};
+    SPIPlanPtr const plan = plan_of(sql, arguments);
+    call([&] {
+        const int result = arguments.execute(plan, false);
         if (result != SPI_OK_SELECT)
             elog(ERROR, "query failed: %s", SPI_result_code_string(result));
     });
@@ -171,12 +193,21 @@ Rows query_to_change(const char* sql) {
 
 std::size_t execute(const std::string& statement, std::initializer_list<Parameter> parameters) {
     Arguments arguments{parameters};
+    SPIPlanPtr const plan = plan_of(statement, arguments);
     call([&] {
-        const int result = arguments.execute(statement.c_str(), false);
+        const int result = arguments.execute(plan, false);
         if (result < 0)
             elog(ERROR, "statement failed: %s", SPI_result_code_string(result));
     });
     return SPI_processed;
+}
+
+void execute_once(const std::string& statement) {
+    call([&] {
+        const int result = SPI_execute(statement.c_str(), false, 0);
+        if (result < 0)
+            elog(ERROR, "statement failed: %s", SPI_result_code_string(result));
+    });
 }
 
 }  // namespace ppm

@@ -61,14 +61,19 @@ class Rows : Scope {
 };
 
 // Runs a query that reads, on a snapshot of now, which also sees what the transaction did before:
-// under REPEATABLE READ the transaction's own snapshot would show a catalog of the past. Throws
-// PostgresError.
-Rows query(const char* sql, std::initializer_list<Parameter> parameters = {});
+// under REPEATABLE READ the transaction's own snapshot would show a catalog of the past. Its plan is
+// kept for the session, so its text must be one of a few. Throws PostgresError.
+Rows query(const std::string& sql, std::initializer_list<Parameter> parameters = {});
 
-// Runs a query that changes something. Throws PostgresError.
-Rows query_to_change(const char* sql);
+// Runs a query that changes something. Its plan is kept. Throws PostgresError.
+Rows query_to_change(const std::string& sql);
 
-// Runs a statement that changes something; returns how many rows it changed. Throws PostgresError.
+// Runs a statement that changes something; returns how many rows it changed. Its plan is kept.
+// Throws PostgresError.
 std::size_t execute(const std::string& statement, std::initializer_list<Parameter> parameters = {});
+
+// Runs a statement that will hardly come again, as its text has names of relations in it. Throws
+// PostgresError.
+void execute_once(const std::string& statement);
 
 }  // namespace ppm
