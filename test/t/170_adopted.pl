@@ -72,13 +72,15 @@ UPDATE judge.rows SET parent = 'moved_away' WHERE parent = 'moved';
 EOF
 $operator{'2024-01-25'} .= operate('moved_away', 'misnamed');
 
-# Swapped for a new one, whose partitions' names the old one's have; two weeks later those are renamed.
+# Swapped for a new one, which is managed because somebody says that it is meant. The old one's partitions have the names of its own; two
+# weeks later they are renamed.
 $tables .= managed('swapped', 'date', 'weekly', 2, 2);
 $operator{'2023-11-15'} .= <<'EOF';
 ALTER TABLE swapped RENAME TO swapped_old;
 CREATE TABLE swapped (at date NOT NULL, id bigint NOT NULL) PARTITION BY RANGE (at);
 UPDATE judge.known SET parent = 'swapped_old' WHERE parent = 'swapped';
 UPDATE judge.rows SET parent = 'swapped_old' WHERE parent = 'swapped';
+UPDATE ppm.config SET table_name = table_name WHERE table_name = 'swapped';
 EOF
 $operator{'2023-11-29'} .= <<'EOF';
 SELECT format('ALTER TABLE %I RENAME TO %I', relname, 'old_' || relname) FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'swapped_old'::regclass \gexec
