@@ -61,8 +61,8 @@ class Rows : Scope {
 };
 
 // Runs a query that reads, on a snapshot of now, which also sees what the transaction did before:
-// under REPEATABLE READ the transaction's own snapshot would show a catalog of the past. Its plan is
-// kept for the session, so its text must be one of a few. Throws PostgresError.
+// under REPEATABLE READ the transaction's own snapshot would show a catalog of the past. Its plan
+// is kept for the session, so its text must be one of a few. Throws PostgresError.
 Rows query(const std::string& sql, std::initializer_list<Parameter> parameters = {});
 
 // Runs a query that changes something. Its plan is kept. Throws PostgresError.
