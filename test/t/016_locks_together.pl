@@ -126,6 +126,9 @@ foreach my $table (qw(gone_from_a gone_from_b))
 	add_old('gone');
 	holds_none('DETACH CONCURRENTLY', 'gone', "CALL ppm.cleanup('gone')", '', $table, 'ROW EXCLUSIVE');
 }
+# A referring table may have functions of its owner's, which must not change while it is looked at: that lock is one of those.
+add_old('gone');
+holds_none('DETACH CONCURRENTLY', 'gone', "CALL ppm.cleanup('gone')", '', 'gone_from_b_all', 'SHARE UPDATE EXCLUSIVE');
 # Its second has locked the partition, which nobody finds any more, when it comes to the others.
 foreach (
 	[ 'gone_to_a', 'ROW EXCLUSIVE' ],
@@ -145,16 +148,38 @@ foreach my $table (qw(gone_to_a gone_to_b_low gone_to_b_high))
 }
 is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relname = 'gone_old')), 0, 'DROP: it is gone');
 
+# The look for new rows in what was detached before may take long: until it is over, no table that the partition refers to is locked.
+add_old('gone');
+my $reader = hold($node, 'SELECT count(*) FROM gone_to_a');
+$node->psql('postgres', "SET ppm.lock_timeout = '100ms'; CALL ppm.cleanup('gone')");
+$reader->quit;
+is($node->safe_psql('postgres', q(SELECT relispartition FROM pg_class WHERE relname = 'gone_old')), 'f', 'a table is detached and not dropped');
+holds_none('DROP later', 'gone', "CALL ppm.cleanup('gone')", '', 'gone_old', 'ROW EXCLUSIVE');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relname = 'gone_old')), 0, 'DROP later: it is gone');
+
 # What an interrupted DETACH CONCURRENTLY has left.
 foreach my $table (qw(gone_to_a gone_from_a))
 {
 	add_old('gone');
-	my $reader = hold($node, 'SELECT count(*) FROM gone');
+	$reader = hold($node, 'SELECT count(*) FROM gone');
 	$node->psql('postgres', "SET lock_timeout = '100ms'; ALTER TABLE gone DETACH PARTITION gone_old CONCURRENTLY");
 	$reader->quit;
 	holds_none('FINALIZE', 'gone', "CALL ppm.cleanup('gone')", '', $table, $table eq 'gone_to_a' ? 'ROW EXCLUSIVE' : 'ACCESS SHARE');
 	$node->safe_psql('postgres', 'DROP TABLE gone_old');
 }
+
+# FINALIZE waits for snapshots that are older than itself, with its locks: no longer than for a lock.
+add_old('gone');
+$reader = hold($node, 'SELECT count(*) FROM gone');
+$node->psql('postgres', "SET lock_timeout = '100ms'; ALTER TABLE gone DETACH PARTITION gone_old CONCURRENTLY");
+$reader->quit;
+my $report = hold($node, 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class');
+my ($result, undef, $said) = run_sql($node, "SET ppm.lock_timeout = '200ms'; SET ppm.statement_timeout = '1h'; CALL ppm.cleanup('gone')");
+like($said, qr/canceling statement due to .*timeout/, 'FINALIZE: it does not outwait a report');
+is(held('gone'), '', 'FINALIZE: nor does it hold anything then');
+$report->quit;
+($result) = run_sql($node, "CALL ppm.cleanup('gone')");
+is($result . $node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relname = 'gone_old')), '00', 'FINALIZE: the next call does it');
 
 #
 # In all

@@ -43,6 +43,15 @@ foreach my $statement ('UPDATE ppm.config SET pre_provisioned = 2', 'DELETE FROM
 	($result, $output, $messages) = run_sql($node, $statement, user => 'inherits');
 	like($messages, qr/ERROR:  42501: $refused/, "nor does he write her configuration: $statement");
 }
+# The table bears another name, so that nobody else's rights are asked for.
+$node->safe_psql('postgres', 'ALTER TABLE owned RENAME TO renamed');
+foreach my $statement ('DELETE FROM ppm.config', q(UPDATE ppm.config SET table_name = 'renamed'))
+{
+	($result, $output, $messages) = run_sql($node, $statement, user => 'inherits');
+	isnt($result, 0, "nor that of her renamed table: $statement");
+	is($node->safe_psql('postgres', 'SELECT string_agg(table_name, $$ $$) FROM ppm.config'), 'owned', 'the row is as it was');
+}
+$node->safe_psql('postgres', 'ALTER TABLE renamed RENAME TO owned');
 ($result) = run_sql($node, 'UPDATE ppm.config SET pre_provisioned = 2; CALL ppm.run_all()', user => 'becomes');
 is("$result " . partitions_of($node, 'owned'), '0 14 15 16 17', 'who may, does');
 ($result) = run_sql($node, 'UPDATE ppm.config SET pre_provisioned = 3; CALL ppm.run_all()');

@@ -120,6 +120,10 @@ my %harm = (
 	'statistics object mallory.child_stat uses function mallory.is_true(integer) of mallory' =>
 	  'CREATE STATISTICS mallory.child_stat ON (mallory.is_true(id)), day FROM mallory.child',
 	'index mallory.child_id_idx uses function mallory.is_equal(integer,integer) of mallory' => 'CREATE INDEX ON mallory.child (id) WHERE id OPERATOR(mallory.===) 1',
+	'table mallory.child uses function mallory.is_true(integer) of mallory' => <<'EOF' . 'GRANT SELECT ON mallory.child TO owner',
+DROP TABLE mallory.child;
+CREATE TABLE mallory.child (id int, day date, FOREIGN KEY (id, day) REFERENCES referred) PARTITION BY LIST ((mallory.is_true(id)));
+EOF
 	'policy see on table mallory.child uses the expressions of mallory' =>
 	  "CREATE POLICY see ON mallory.child USING (query_to_xml('SELECT mallory.payload()', true, true, '') IS NOT NULL); ALTER TABLE mallory.child ENABLE ROW LEVEL SECURITY");
 foreach my $default (0, 1)

@@ -92,6 +92,18 @@ $node->safe_psql('postgres', q(INSERT INTO ppm.config (table_name, interval, pre
 like($messages, qr/ERROR:  PM006: could not clean up 3 of 4 tables\n/, 'with another failure it is a failure like others');
 $node->safe_psql('postgres', q(DELETE FROM ppm.config WHERE table_name = 'nowhere'));
 
+# A cleanup that fails before it comes to look at the clock does not count as one that found it right.
+make('lost', 'drop');
+jump('lost');
+$node->safe_psql('postgres', 'ALTER TABLE lost RENAME TO elsewhere');
+($result) = run_sql($node, q(CALL ppm.run_all()));
+is("$result " . last_cleanup('lost'), '3 then|failed', 'a table that is not found does not move the time of its last cleanup');
+$node->safe_psql('postgres', 'ALTER TABLE elsewhere RENAME TO lost');
+($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('lost')));
+like($messages, qr/ERROR:  PM008/, 'so that the clock is doubted when it is there again');
+is(there('lost'), 1, 'and nothing is removed');
+$node->safe_psql('postgres', q(DELETE FROM ppm.config WHERE table_name = 'lost'; DROP TABLE lost));
+
 #
 # Confirmed
 #
