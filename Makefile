@@ -21,7 +21,7 @@ ISOLATION_OPTS = --inputdir=test/isolation
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl
 
-EXTRA_CLEAN = $(CORE) $(OBJS:.o=.d) $(CORE:.o=.d) src/core/libppm_core.a test/unit/*.o test/unit/*.d \
+EXTRA_CLEAN = $(CORE) $(SANITIZED) $(SANITIZED:.o=.d) $(OBJS:.o=.d) $(CORE:.o=.d) src/core/libppm_core.a test/unit/*.o test/unit/*.d \
 	test/unit/unit_tests test/unit/unit_tests_sanitized test/fuzz/planner_fuzz test/module/*.o test/module/*.d test/module/*.so test/module/next
 
 # The rule that makes LLVM bitcode knows no C++20, and nothing here is worth inlining.
@@ -92,16 +92,18 @@ test/fuzz/planner_fuzz: test/fuzz/planner_fuzz.cpp $(CORE:.o=.cpp) $(wildcard sr
 	clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I$(srcdir)/src -I$(srcdir)/test/unit \
 		$(filter %.cpp,$^) -o $@
 
-# The unit tests under the sanitizers.
-unit-sanitized:
-	clang++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -I$(srcdir)/src -I$(srcdir)/test/unit \
-		$(CORE:.o=.cpp) $(UNIT:.o=.cpp) -lgtest -lgtest_main -lpthread -o test/unit/unit_tests_sanitized
+# The unit tests under the sanitizers, compiled by another compiler, which may have something to say of its own.
+SANITIZED = $(CORE:.o=.sanitized.o) $(UNIT:.o=.sanitized.o)
+
+$(SANITIZED): %.sanitized.o: %.cpp
+	clang++ $(CXX_COMMON) -Wpedantic -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -c $< -o $@
+
+unit-sanitized: $(SANITIZED)
+	clang++ -fsanitize=address,undefined $^ -lgtest -lgtest_main -lpthread -o test/unit/unit_tests_sanitized
 	test/unit/unit_tests_sanitized --gtest_brief=1
 
-# Whether another compiler (CXX=clang++) has something to say.
+# Whether it (CXX=clang++) has something to say of what needs PostgreSQL.
 warnings:
-	$(foreach source,$(CORE:.o=.cpp) $(wildcard test/unit/*.cpp),\
-		$(CXX) $(CXX_COMMON) -MF /dev/null -Wpedantic -fsyntax-only $(source) &&) true
 	$(foreach source,$(PG:.o=.cpp) $(wildcard test/module/*.cpp),\
 		$(COMPILE_PG) -MF /dev/null -fsyntax-only $(source) &&) true
 
@@ -111,6 +113,10 @@ warnings:
 
 demo test test-assert test-valgrind coverage lint:
 	dev/$@
+
+# make bench, make bench BENCH="a c"
+bench:
+	dev/bench $(BENCH)
 
 matrix:
 	dev/matrix $(MATRIX)
@@ -122,6 +128,6 @@ fuzz:
 format:
 	clang-format-14 -i src/*.cpp src/*/*.[ch]pp test/unit/*.[ch]pp test/module/*.cpp test/fuzz/*.cpp
 
-.PHONY: test-modules unit unit-sanitized fuzz warnings demo test test-assert test-valgrind coverage matrix lint format
+.PHONY: test-modules unit unit-sanitized fuzz warnings demo bench test test-assert test-valgrind coverage matrix lint format
 
 -include $(wildcard src/*.d src/*/*.d test/*/*.d test/*/*/*.d)

@@ -38,6 +38,7 @@ class Cleaning final : public Executor {
     using Executor::Executor;
 
     void begin(const ManagedParent& managed) override {
+        kept_.clear();
         just_detached_ = InvalidOid;
         if (managed.parent.ledger_is_stale)
             session_.step([&] {
@@ -141,20 +142,33 @@ class Cleaning final : public Executor {
         std::chrono::microseconds others_waited{};
         try {
             // As all that may fail, in a subtransaction; it holds no lock and no snapshot.
-            others_waited = session_.read([&] {
-                if (!worker_)
-                    worker_.emplace(managed.parent.table->owner);
-                return worker_->detach(*managed.parent.table, partition, record);
-            });
+            others_waited =
+                session_.read([&] { return detach_in_worker(managed, partition, record); });
         } catch (const Error& error) {
-            // It may have died; and before the catalog is asked what came of it, it must be over.
-            worker_.reset();
             if (!ends_the_call(error))
                 session_.step([&] { prune_detached(managed.parent); });
             throw;
         }
         say(detached);
         session_.leave_room(others_waited);
+    }
+
+    std::chrono::microseconds detach_in_worker(const ManagedParent& managed,
+                                               const Partition& partition,
+                                               const WorkerRecord& record) {
+        const Table& table = *managed.parent.table;
+        try {
+            if (worker_ && !worker_->can_serve(table.owner))
+                worker_.reset();
+            if (!worker_)
+                worker_.emplace(table.owner);
+            return worker_->detach(table, partition, record);
+        } catch (...) {
+            // It may have died. Before the catalog is asked what came of it, and before another
+            // call may work on the table, it must be over.
+            worker_.reset();
+            throw;
+        }
     }
 
     // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
@@ -231,8 +245,8 @@ class Cleaning final : public Executor {
         });
     }
 
-    std::optional<Worker> worker_;
-    std::set<Oid> kept_;
+    std::optional<Worker> worker_;    // of the owner whose tables came last
+    std::set<Oid> kept_;              // attached again, as rows came in
     Oid just_detached_ = InvalidOid;  // by the last action
 };
 

@@ -2,6 +2,7 @@
 
 #include "core/deadline.hpp"
 #include "core/text.hpp"
+#include "pg/references.hpp"
 #include "pg/scope.hpp"
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
@@ -17,7 +18,7 @@ struct Lock {
     auto operator<=>(const Lock&) const = default;
 };
 
-// The relations, and all that they are partitioned into.
+// The relations' partitions, and theirs.
 constexpr char tree_query[] =
     "WITH RECURSIVE tree AS (SELECT unnest($1) AS oid UNION SELECT i.inhrelid FROM tree "
     "JOIN pg_inherits i ON i.inhparent = tree.oid "
@@ -46,11 +47,27 @@ constexpr char referencing_by_parent_query[] =
     "WHERE c.contype = 'f' AND c.confrelid = ANY ($1) AND p.confrelid <> c.confrelid";
 
 std::vector<Oid> relations(const char* sql, const std::vector<Oid>& of) {
-    const Rows rows = query(sql, {oid_array_parameter(of)});
     std::vector<Oid> found;
+    if (of.empty())
+        return found;
+    const Rows rows = query(sql, {oid_array_parameter(of)});
     for (std::size_t row = 0; row < rows.count(); ++row)
         found.push_back(rows.oid(row, 1));
     return found;
+}
+
+// The relations, and all that they are partitioned into.
+std::vector<Oid> trees(const std::vector<Oid>& of) {
+    const bool are_partitioned = call([&] {
+        return std::ranges::any_of(
+            of, [](Oid each) { return get_rel_relkind(each) == RELKIND_PARTITIONED_TABLE; });
+    });
+    return are_partitioned ? relations(tree_query, of) : of;
+}
+
+// What the foreign keys of these tables refer to.
+std::vector<Oid> referenced_by(const std::vector<Oid>& tables) {
+    return relations(referenced_query, possibly_referring(tables));
 }
 
 class Locks {
@@ -73,7 +90,7 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
     Locks locks;
     const std::vector<Oid> parents{parent};
     const std::vector<Oid> partitions{partition};
-    const std::vector<Oid> tree = relations(tree_query, partitions);
+    const std::vector<Oid> tree = trees(partitions);
     const bool detaches = statement == Statement::detach || statement == Statement::begin_detach ||
                           statement == Statement::finish_detach;
     const bool attaches = statement == Statement::attach || statement == Statement::attach_new;
@@ -86,20 +103,21 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
     if (attaches || statement == Statement::detach) {
         // QueuePartitionConstraintValidation() goes down to the leaves.
         const Oid by_default = call([=] { return get_default_partition_oid(parent); });
-        locks.add(AccessExclusiveLock, relations(tree_query, {by_default}));
+        locks.add(AccessExclusiveLock, trees({by_default}));
     }
     if (attaches) {
         // CloneFkReferencing(), CloneFkReferenced()
+        locks.add(ShareRowExclusiveLock, trees(referenced_by(parents)));
         locks.add(ShareRowExclusiveLock,
-                  relations(tree_query, relations(referenced_query, parents)));
-        locks.add(ShareRowExclusiveLock, relations(referencing_query, parents));
+                  relations(referencing_query, possibly_referenced(parents)));
     }
     // RemoveTriggerById(): tables that stood on their own have triggers on what they refer to.
     if (statement == Statement::attach || statement == Statement::drop)
-        locks.add(AccessExclusiveLock, relations(referenced_query, tree));
+        locks.add(AccessExclusiveLock, referenced_by(tree));
     if (detaches) {
         // ATDetachCheckNoForeignKeyRefs(), and then RemoveConstraintById(); the check reads.
-        const std::vector<Oid> referencing = relations(referencing_by_parent_query, partitions);
+        const std::vector<Oid> referencing =
+            relations(referencing_by_parent_query, possibly_referenced(partitions));
         // (Before the check their indexes are looked at, which a ShareLock would not keep as they
         // are.)
         locks.add(
@@ -107,12 +125,12 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
             referencing);
         if (statement != Statement::finish_detach)
             // (require_harmless_references() keeps them as they are, too.)
-            locks.add(ShareUpdateExclusiveLock, relations(tree_query, referencing));
+            locks.add(ShareUpdateExclusiveLock, trees(referencing));
     }
     // DetachPartitionFinalize(): the triggers that attach and drop remove.
     if (statement == Statement::detach || statement == Statement::finish_detach)
         locks.add(ShareRowExclusiveLock,
-                  relations(tree_query, relations(inherited_query, partitions)));
+                  trees(relations(inherited_query, possibly_referring(partitions))));
     return locks.list();
 }
 

@@ -205,6 +205,13 @@ inline auto replication_origin() {
 #endif
 }
 
+// Whether each foreign key has triggers on both of its tables; one that is not enforced has none.
+#if PG_VERSION_NUM >= 180000
+inline constexpr bool foreign_keys_have_triggers = false;
+#else
+inline constexpr bool foreign_keys_have_triggers = true;
+#endif
+
 // In a worker: no limit to a transaction as a whole but ppm's own.
 inline void set_no_transaction_timeout() {
 #if PG_VERSION_NUM >= 170000

@@ -53,18 +53,24 @@ constexpr char harm_query[] = R"(
       AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = $2 AND (r.rolsuper OR r.rolbypassrls))
     ORDER BY 1, 3 LIMIT 1)";
 
-// A foreign key needs a unique index. May ereport.
-bool has_index(Oid relation) {
-    const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        return false;
-    const bool has = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relhasindex;
-    ReleaseSysCache(tuple);
-    return has;
+template <typename IsOne>
+std::vector<Oid> those_of(const std::vector<Oid>& relations, IsOne is_one) {
+    std::vector<Oid> found;
+    call([&] {
+        for (const Oid relation : relations) {
+            const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+            if (!HeapTupleIsValid(tuple))
+                continue;
+            if (is_one(*reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))))
+                found.push_back(relation);
+            ReleaseSysCache(tuple);
+        }
+    });
+    return found;
 }
 
 std::vector<Oid> strangers_that_refer_to(Oid partition, Oid owner) {
-    if (!call([=] { return has_index(partition); }))
+    if (possibly_referenced({partition}).empty())
         return {};
     const Rows rows = query(strangers_query, {oid_parameter(partition), oid_parameter(owner)});
     std::vector<Oid> strangers;
@@ -74,6 +80,19 @@ std::vector<Oid> strangers_that_refer_to(Oid partition, Oid owner) {
 }
 
 }  // namespace
+
+std::vector<Oid> possibly_referenced(const std::vector<Oid>& relations) {
+    return those_of(relations, [](const FormData_pg_class& each) {
+        return each.relhastriggers || (!foreign_keys_have_triggers && each.relhasindex);
+    });
+}
+
+std::vector<Oid> possibly_referring(const std::vector<Oid>& relations) {
+    return those_of(relations, [](const FormData_pg_class& each) {
+        return each.relhastriggers || !foreign_keys_have_triggers ||
+               each.relkind == RELKIND_PARTITIONED_TABLE;
+    });
+}
 
 void require_harmless_references(Oid owner, Oid partition) {
     const std::vector<Oid> strangers = strangers_that_refer_to(partition, owner);

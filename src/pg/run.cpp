@@ -33,12 +33,9 @@ bool is_before_the_plan(const Failure& failure) {
 // One task on one parent.
 class ParentRun {
   public:
-    ParentRun(Session& session, History& history, const Clock& clock, const Task& task)
-        : session_{session},
-          history_{history},
-          clock_{clock},
-          task_{task},
-          executor_{task.executor(session, history)} {}
+    ParentRun(Session& session, History& history, const Clock& clock, const Task& task,
+              Executor& executor)
+        : session_{session}, history_{history}, clock_{clock}, task_{task}, executor_{executor} {}
 
     // What it throws is a failure, too.
     void run(const ManagedParent& managed) {
@@ -56,7 +53,7 @@ class ParentRun {
             const std::vector<ManagedParent> parents =
                 session_.read([&] { return read_with_partitions(relation); });
             assess(parents.front());
-            executor_->begin(parents.front());
+            executor_.begin(parents.front());
             const Outcome outcome = execute_all(parents.front());
             if (outcome != Outcome::lock_failed || session_.atomic() || attempt == attempts)
                 return;
@@ -143,7 +140,7 @@ class ParentRun {
     Outcome execute(const ManagedParent& managed, const Action& action) {
         history_.begin_action();
         try {
-            executor_->execute(managed, action);
+            executor_.execute(managed, action);
             return Outcome::done;
         } catch (const Error& error) {
             failures_.push_back(failure_of(managed, action, error));
@@ -186,9 +183,8 @@ class ParentRun {
     History& history_;
     const Clock& clock_;
     const Task& task_;
+    Executor& executor_;
     std::optional<AdvisoryLock> lock_;
-    std::unique_ptr<Executor>
-        executor_;  // and with it its worker, which ends before the lock is given up
     Plan plan_;
     std::vector<Failure> failures_;
 };
@@ -222,13 +218,15 @@ void Run::for_each_parent(const char* action, int sqlstate, const std::string& w
 
 void Run::perform(const Task& task) {
     performed_.emplace_back(task.name);
-    for_each_parent(task.name, task.sqlstate, "could not " + std::string{task.verb},
-                    read_with_partitions,
-                    [&](const ManagedParent& managed) { return perform(task, managed); });
+    const std::unique_ptr<Executor> executor = task.executor(session_, history_);
+    for_each_parent(
+        task.name, task.sqlstate, "could not " + std::string{task.verb}, read_with_partitions,
+        [&](const ManagedParent& managed) { return perform(task, *executor, managed); });
 }
 
-std::vector<Failure> Run::perform(const Task& task, const ManagedParent& managed) {
-    ParentRun parent_run{session_, history_, clock_, task};
+std::vector<Failure> Run::perform(const Task& task, Executor& executor,
+                                  const ManagedParent& managed) {
+    ParentRun parent_run{session_, history_, clock_, task, executor};
     std::vector<Failure>& failures = parent_run.failures();
     try {
         parent_run.run(managed);

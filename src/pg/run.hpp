@@ -10,14 +10,14 @@
 
 namespace ppm {
 
-// Executes actions on one parent.
+// Executes actions, on one parent after the other.
 class Executor {
   public:
     Executor(Session& session, History& history) : session_{session}, history_{history} {}
     virtual ~Executor() = default;
 
-    // Puts ppm's own records of the parent in order. Called before any action, with other calls
-    // kept off.
+    // Puts ppm's own records of the parent in order. Called before any action on it, with other
+    // calls kept off, and again before each attempt.
     virtual void begin(const ManagedParent&) {}
 
     // Does it and says so in a NOTICE, or throws and leaves things as they were, or as a later call
@@ -54,7 +54,6 @@ struct Task {
     bool keeps_ledger;       // goes over ppm.detached even if nothing else is to be done
     bool reports_obstacles;  // what stands in the way of the plan is this task's failure
     bool reports_refusals;   // so is what it leaves as it is, where that should go
-    // For one parent.
     std::unique_ptr<Executor> (*executor)(Session& session, History& history);
 };
 
@@ -85,7 +84,8 @@ class Run {
     template <typename Read, typename DoOne>
     void for_each_parent(const char* action, int sqlstate, const std::string& what, Read read_all,
                          DoOne do_one);
-    std::vector<Failure> perform(const Task& task, const ManagedParent& managed);
+    std::vector<Failure> perform(const Task& task, Executor& executor,
+                                 const ManagedParent& managed);
     std::vector<Failure> check(const ManagedParent& managed);
     bool keep(const ManagedParent& managed, const std::vector<Failure>& failures);
     void end_phase(int sqlstate, const std::string& what, std::size_t failed, std::size_t all);

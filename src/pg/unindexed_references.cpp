@@ -3,6 +3,7 @@
 #include "core/check.hpp"
 #include "core/text.hpp"
 #include "pg/ddl.hpp"
+#include "pg/references.hpp"
 #include "pg/spi.hpp"
 
 namespace ppm {
@@ -38,7 +39,10 @@ constexpr char unindexed_query[] = R"(
 // By the OID of what they refer to.
 std::multimap<Oid, UnindexedReference> read_unindexed(const std::vector<Oid>& parents) {
     std::multimap<Oid, UnindexedReference> found;
-    const Rows rows = query(unindexed_query, {oid_array_parameter(parents)});
+    const std::vector<Oid> referenced = possibly_referenced(parents);
+    if (referenced.empty())
+        return found;
+    const Rows rows = query(unindexed_query, {oid_array_parameter(referenced)});
     for (std::size_t row = 0; row < rows.count(); ++row)
         found.emplace(rows.oid(row, 1),
                       UnindexedReference{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4),

@@ -39,7 +39,7 @@ void end_worker(dsm_segment*, Datum handle) {
 
 }  // namespace
 
-Worker::Worker(Oid owner) {
+Worker::Worker(Oid owner) : owner_{owner} {
     call([this, owner] {
         const MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
         start(owner);
@@ -121,6 +121,12 @@ Worker::~Worker() {
         dsm_detach(segment_);
         pfree(handle_);
     });
+}
+
+bool Worker::can_serve(Oid owner) const {
+    pid_t pid = 0;
+    return owner == owner_ &&
+           call([&] { return GetBackgroundWorkerPid(handle_, &pid); }) != BGWH_STOPPED;
 }
 
 std::chrono::microseconds Worker::detach(const Table& parent, const Partition& partition,

@@ -11,9 +11,10 @@
 
 namespace ppm {
 
-// One worker, for one parent: it connects to the database, becomes the table's owner, and detaches
-// what it is told to. It ends with this object, and with the session that has started it, however
-// that ends.
+// One worker, for the tables of one owner: it connects to the database, becomes that owner, and
+// detaches what it is told to. It never becomes another: what the owner's code may have left in its
+// session must meet nobody else's tables. It ends with this object, and with the session that has
+// started it, however that ends.
 //
 // The session must hold no lock on the parent meanwhile: the worker would wait for it, and nobody
 // would notice.
@@ -22,6 +23,9 @@ class Worker : Scope {
     // Throws 53000 with a hint if no worker is free.
     explicit Worker(Oid owner);
     ~Worker();
+
+    // Whether it is that owner's, and has not ended.
+    bool can_serve(Oid owner) const;
 
     // Detaches the partition concurrently, under ppm's timeouts, if both are what they were: the
     // parent by its OID, the partition by OID, name and bounds; and records it, together with it.
@@ -41,6 +45,7 @@ class Worker : Scope {
     Message receive(const Deadline& deadline);
     std::chrono::microseconds receive_answer();
 
+    Oid owner_;
     bool busy_ = false;
     dsm_segment* segment_ = nullptr;
     BackgroundWorkerHandle* handle_ = nullptr;

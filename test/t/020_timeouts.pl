@@ -169,7 +169,7 @@ DO 'BEGIN CALL ppm.provision(\$\$slow_102\$\$); PERFORM pg_sleep(0.7); END';
 EOF
 	is($result, 0, "$where, ppm.statement_timeout does not");
 	like($messages, qr/NOTICE:.*slow_102_2026_03_17/, 'stop what comes after the call');
-	$node->safe_psql('postgres', 'DROP TABLE slow_102; CREATE TABLE slow_102 (day date NOT NULL) PARTITION BY RANGE (day)');
+	$node->safe_psql('postgres', q(DROP TABLE slow_102; DELETE FROM ppm.config WHERE table_name = 'slow_102';) . daily_table('slow_102', 1));
 }
 
 $node->stop;

@@ -170,8 +170,8 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $n
 is(psql('SELECT count(*) FROM ppm.kept JOIN pg_class ON oid = relation AND relname = partition', 'copy'), '0', 'change the OIDs');
 # By chance the OID that one had there may be another's here.
 psql(q(UPDATE ppm.kept SET relation = 't_2019'::regclass WHERE partition = 't_2018'), 'copy');
-psql('UPDATE ppm.config SET retention = 6; CALL ppm.run_all()', 'copy');
-is(psql(q(SELECT string_agg(partition, ' ' ORDER BY partition) FROM ppm.kept JOIN pg_class ON oid = relation AND relname = partition WHERE partition <= 't_2019'), 'copy'),
+psql("UPDATE ppm.config SET retention = $_; CALL ppm.run_all()", 'copy') foreach 6, 10, 6;
+is(psql(q(SELECT string_agg(DISTINCT partition, ' ' ORDER BY partition) FROM ppm.kept WHERE partition <= 't_2019'), 'copy'),
 	't_2018 t_2019', 'each is known to be kept, whatever its OID was before');
 is(psql(q(SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname IN ('t_2018', 't_2019') AND NOT relispartition), 'copy'),
 	't_2018 t_2019', 'what was kept is kept in the other database');

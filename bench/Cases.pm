@@ -1,0 +1,231 @@
+# The cases of bench/run. Each has a database to begin with (`prepare`), and what ppm and what plain SQL do then (`sql`). `aim` is the ratio
+# that is not to be exceeded; `changes` says that each run needs a fresh copy of the database; `watch`, that others are timed meanwhile.
+package Cases;
+
+use strict;
+use warnings;
+
+my $has_partman = qx(psql -X -A -t -d postgres -c "SELECT default_version FROM pg_available_extensions WHERE name = 'pg_partman'") =~ /^([45])/ ? $1 : 0;
+
+# The work date: in the past, so that pg_partman, which has none, is only run where it does not need it.
+my $today = '2026-03-15';
+my $at = "SET ppm.work_date = '$today';\n";
+
+sub table
+{
+	my ($name, $more) = @_;
+	return "CREATE TABLE $name (id bigint NOT NULL, day date NOT NULL, note text) PARTITION BY RANGE (day);\n" . ($more // '');
+}
+
+my $three_indexes = 'CREATE INDEX ON t (id); CREATE INDEX ON t (day, id); CREATE INDEX ON t (note) WHERE id > 0;';
+
+sub config
+{
+	my ($name, $ahead, $retention) = @_;
+	return "INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('$name', 'daily', $ahead, $retention, 'drop');\n";
+}
+
+# For each day from one to another (SQL), a statement that format() makes of its partition's name, its date and the next.
+sub for_days
+{
+	my ($table, $from, $to, $format) = @_;
+	return <<"SQL";
+SELECT format('$format', '${table}_' || to_char(day, 'YYYY_MM_DD'), day::date, day::date + 1)
+FROM generate_series($from, $to, interval '1 day') AS day \\gexec
+SQL
+}
+
+sub create_partitions
+{
+	my ($table, $from, $to) = @_;
+	return for_days($table, $from, $to, "CREATE TABLE %I PARTITION OF $table FOR VALUES FROM (%L) TO (%L)");
+}
+
+# As plain SQL, known beforehand: a script that no query has to write first.
+sub days
+{
+	my ($from, $count) = @_;
+	my ($year, $month, $day) = split /-/, $from;
+	require Time::Local;
+	my $begin = Time::Local::timegm(0, 0, 12, $day, $month - 1, $year);
+	return map { my @t = gmtime($begin + $_ * 86400); sprintf '%04d-%02d-%02d', $t[5] + 1900, $t[4] + 1, $t[3] } 0 .. $count;
+}
+
+sub plain_create
+{
+	my ($table, $from, $count) = @_;
+	my @days = days($from, $count);
+	return join '', map {
+		my $name = "${table}_" . $days[$_] =~ tr/-/_/r;
+		"BEGIN; CREATE TABLE $name (LIKE $table INCLUDING ALL EXCLUDING IDENTITY); "
+		  . "ALTER TABLE $table ATTACH PARTITION $name FOR VALUES FROM ('$days[$_]') TO ('$days[$_ + 1]'); COMMIT;\n"
+	} 0 .. $count - 1;
+}
+
+sub plain_remove
+{
+	my ($table, $from, $count) = @_;
+	my @days = days($from, $count);
+	return join '', map {
+		my $name = "${table}_" . $days[$_] =~ tr/-/_/r;
+		"ALTER TABLE $table DETACH PARTITION $name CONCURRENTLY;\nDROP TABLE $name;\n"
+	} 0 .. $count - 1;
+}
+
+# The partitions with their bounds: what every such tool has to read.
+my $list = <<'SQL';
+SELECT c.oid, n.nspname, c.relname, pg_get_expr(c.relpartbound, c.oid)
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class p ON p.oid = i.inhparent
+WHERE p.relkind = 'p' AND c.relispartition;
+SQL
+
+my $ppm = "CREATE EXTENSION ppm;\n";
+my @night = map { "t$_" } 1 .. 50;
+
+# Who reads and writes today's partition, and how long the longest of it took.
+our $watchers = <<"SQL";
+CREATE TABLE go_on ();
+CREATE TABLE waits (who text, worst numeric);
+CREATE PROCEDURE watch_as_reader() LANGUAGE plpgsql AS \$\$
+DECLARE worst interval := '0'; begun timestamptz;
+BEGIN
+	WHILE to_regclass('go_on') IS NOT NULL LOOP
+		begun := clock_timestamp();
+		PERFORM count(*) FROM t WHERE day = '$today';
+		worst := greatest(worst, clock_timestamp() - begun);
+		COMMIT;
+		PERFORM pg_sleep(0.001);
+		COMMIT;
+	END LOOP;
+	INSERT INTO waits VALUES ('reader', extract(epoch FROM worst) * 1000);
+END \$\$;
+CREATE PROCEDURE watch_as_writer() LANGUAGE plpgsql AS \$\$
+DECLARE worst interval := '0'; begun timestamptz;
+BEGIN
+	WHILE to_regclass('go_on') IS NOT NULL LOOP
+		begun := clock_timestamp();
+		INSERT INTO t VALUES (1, '$today', 'a row');
+		worst := greatest(worst, clock_timestamp() - begun);
+		COMMIT;
+		PERFORM pg_sleep(0.001);
+		COMMIT;
+	END LOOP;
+	INSERT INTO waits VALUES ('writer', extract(epoch FROM worst) * 1000);
+END \$\$;
+SQL
+
+# What pg_partman does in place of it, if it is installed: its version 4 or 5.
+my $native = $has_partman == 4 ? ", p_type => 'native'" : '';
+my $one_day = $has_partman == 4 ? 'daily' : '1 day';
+my $partman = $has_partman ? 'CREATE SCHEMA partman; CREATE EXTENSION pg_partman SCHEMA partman;' : '';
+
+sub partman_parent
+{
+	my ($table, $more) = @_;
+	return "SELECT partman.create_parent(p_parent_table => 'public.$table', p_control => 'day', p_interval => '$one_day'$native$more);\n";
+}
+
+our @cases = (
+	{
+		name => 'a',
+		title => 'provision 400 daily partitions, 3 indexes',
+		aim => 0.9,
+		changes => 1,
+		prepare => $ppm . $partman . table('t', $three_indexes) . config('t', 399, 1),
+		sql => {
+			ppm => $at . 'CALL ppm.provision();',
+			plain => plain_create('t', '2026-03-14', 401),
+			partman => partman_parent('t', ', p_premake => 200'),
+		},
+	},
+	{
+		name => 'c',
+		title => 'remove 200 daily partitions, policy drop',
+		aim => 1.0,
+		changes => 1,
+		prepare => $ppm . table('t', $three_indexes) . config('t', 3, 3) . create_partitions('t', "date '2025-08-24'", "date '2026-03-18'"),
+		sql => {
+			ppm => $at . 'CALL ppm.cleanup();',
+			plain => plain_remove('t', '2025-08-24', 200),
+		},
+	},
+	{
+		name => 'night',
+		title => '50 tables, each one partition to create, one to drop',
+		aim => 1.1,
+		changes => 1,
+		prepare => $ppm . join('', map { table($_) . config($_, 3, 3) . create_partitions($_, "date '2026-03-11'", "date '2026-03-17'") } @night),
+		sql => {
+			ppm => $at . 'CALL ppm.run_all();',
+			plain => join('', map { plain_create($_, '2026-03-18', 1) . plain_remove($_, '2026-03-11', 1) } @night),
+		},
+	},
+	{
+		name => 'b',
+		title => 'run_all, nothing to do, 400 partitions',
+		aim => 1.15,
+		prepare => $ppm . table('t') . config('t', 396, 3) . create_partitions('t', "date '2026-03-12'", "date '2027-04-15'"),
+		sql => { ppm => $at . 'CALL ppm.run_all();', plain => $list },
+	},
+	{
+		name => 'many',
+		title => 'remove 20 of 5,000 daily partitions',
+		aim => 1.1,
+		changes => 1,
+		prepare => $ppm . table('t') . config('t', 4976, 3) . create_partitions('t', "date '2026-02-20'", "date '2026-02-20' + 4999"),
+		sql => { ppm => $at . 'CALL ppm.cleanup();', plain => plain_remove('t', '2026-02-20', 20) },
+	},
+	{
+		name => 'check',
+		title => 'check of 100 tables with 100 partitions each',
+		aim => 0.8,
+		prepare => $ppm . join('', map { table("t$_") . config("t$_", 96, 3) . create_partitions("t$_", "date '2026-03-12'", "date '2026-06-19'") } 1 .. 100),
+		sql => {
+			ppm => $at . 'SELECT * FROM ppm.check();',
+			# What one looks at without ppm: bounds, columns, indexes.
+			plain => <<'SQL',
+SELECT p.relname, c.relname, pg_get_expr(c.relpartbound, c.oid),
+       (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+       (SELECT count(*) FROM pg_index x WHERE x.indrelid = c.oid AND x.indisvalid),
+       (SELECT string_agg(pg_get_constraintdef(k.oid), ', ') FROM pg_constraint k WHERE k.conrelid = c.oid)
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
+WHERE p.relkind = 'p' AND c.relispartition ORDER BY 1, 2;
+SQL
+		},
+	},
+	{
+		name => 'wa',
+		title => '400 partitions are provisioned',
+		watch => 1,
+		prepare => $ppm . table('t', $three_indexes) . config('t', 399, 1) . create_partitions('t', "date '$today'", "date '$today'"),
+		sql => { ppm => $at . 'CALL ppm.provision();', plain => plain_create('t', '2026-03-16', 399) },
+	},
+	{
+		name => 'wc',
+		title => '200 partitions are removed',
+		watch => 1,
+		prepare => $ppm . table('t', $three_indexes) . config('t', 3, 3) . create_partitions('t', "date '2025-08-24'", "date '2026-03-18'"),
+		sql => { ppm => $at . 'CALL ppm.cleanup();', plain => plain_remove('t', '2025-08-24', 200) },
+	},
+	{
+		name => 'huge',
+		title => 'run_all, nothing to do, 100,000 partitions of 100 tables',
+		aim => 1.2,
+		prepare => $ppm . join('', map { table("t$_") . config("t$_", 996, 3) . create_partitions("t$_", "date '2026-03-12'", "date '2026-03-12' + 999") } 1 .. 100),
+		sql => { ppm => $at . 'CALL ppm.run_all();', plain => $list },
+	},
+	{
+		name => 'status',
+		title => 'ppm.status, 100,000 partitions of 100 tables',
+		aim => 1.5,
+		sql => { ppm => $at . 'SELECT * FROM ppm.status;', plain => $list },
+	});
+
+my %by_name = map { ($_->{name} => $_) } @cases;
+$by_name{status}{prepare} = $by_name{huge}{prepare};
+foreach my $case (@cases)
+{
+	$case->{others} = [ 'plain', $case->{sql}{partman} && $has_partman ? 'partman' : () ];
+}
+
+1;
