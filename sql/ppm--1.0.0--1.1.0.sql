@@ -5,6 +5,89 @@
 -- Fails if the library is still the old one: every update begins with it.
 SELECT pg_catalog.count(*) FROM ppm.validate();
 
+--
+-- Any interval
+--
+
+-- The view shows a column of the enumeration, which goes: there is a new one, for whoever had the old one.
+ALTER VIEW ppm.status RENAME TO status_of_1_0_0;
+
+CREATE VIEW ppm.status AS
+    SELECT t.schema_name, t.table_name, t."interval", t.covered_until, t.runway,
+           t.partitions, t.outdated,
+           (SELECT CASE WHEN pg_catalog.count(s.bytes) = pg_catalog.count(*) THEN coalesce(pg_catalog.sum(s.bytes), 0)::bigint END
+            FROM (SELECT ppm.total_bytes(i.inhrelid) AS bytes
+                  FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = t.relation) AS s) AS total_bytes,
+           t.errors, t.warnings,
+           (SELECT pg_catalog.max(r.at) FROM ppm.last_run AS r
+            WHERE r.schema_name = t.schema_name AND r.table_name = t.table_name) AS last_run_at,
+           -- 'failed' comes before 'ok'.
+           (SELECT pg_catalog.min(r.outcome) FROM ppm.last_run AS r
+            WHERE r.schema_name = t.schema_name AND r.table_name = t.table_name) AS last_outcome,
+           t.errors = 0 AS healthy
+    FROM ppm.table_states() AS t;
+COMMENT ON VIEW ppm.status IS 'how each configured table is; made for monitoring';
+COMMENT ON COLUMN ppm.status.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.status.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.status."interval" IS 'how much time one partition holds';
+COMMENT ON COLUMN ppm.status.covered_until IS
+    'until when there are partitions without a hole, from now on, as civil time in the time zone of the table; null: there is none for now';
+COMMENT ON COLUMN ppm.status.runway IS
+    'how long inserts of the current time go on finding a partition, the default partition aside; null: for ever (covered_until is infinity), or the configuration is not valid';
+COMMENT ON COLUMN ppm.status.partitions IS 'how many partitions there are, the default partition included';
+COMMENT ON COLUMN ppm.status.outdated IS 'how many of them are outdated';
+COMMENT ON COLUMN ppm.status.total_bytes IS 'their size with their indexes and their TOAST tables; null where somebody has one of them locked';
+COMMENT ON COLUMN ppm.status.errors IS
+    'how many errors ppm.check() has for the table, as far as that can be told without looking into its partitions';
+COMMENT ON COLUMN ppm.status.warnings IS 'how many warnings ppm.check() has for the table';
+COMMENT ON COLUMN ppm.status.last_run_at IS 'when ppm was last called for it';
+COMMENT ON COLUMN ppm.status.last_outcome IS 'how that went: ok; or failed, if the last provision or the last cleanup did';
+COMMENT ON COLUMN ppm.status.healthy IS 'whether there is no error';
+
+-- By GRANT these would become the extension's own privileges, which pg_dump leaves out.
+UPDATE pg_catalog.pg_class AS n SET relowner = o.relowner, relacl = o.relacl
+FROM pg_catalog.pg_class AS o
+WHERE n.oid OPERATOR(pg_catalog.=) 'ppm.status'::regclass AND o.oid OPERATOR(pg_catalog.=) 'ppm.status_of_1_0_0'::regclass;
+UPDATE pg_catalog.pg_type AS n SET typowner = o.typowner
+FROM pg_catalog.pg_type AS o
+WHERE n.typrelid OPERATOR(pg_catalog.=) 'ppm.status'::regclass AND o.typrelid OPERATOR(pg_catalog.=) 'ppm.status_of_1_0_0'::regclass;
+UPDATE pg_catalog.pg_attribute AS n SET attacl = o.attacl
+FROM pg_catalog.pg_attribute AS o
+WHERE n.attrelid OPERATOR(pg_catalog.=) 'ppm.status'::regclass AND o.attrelid OPERATOR(pg_catalog.=) 'ppm.status_of_1_0_0'::regclass
+  AND n.attnum OPERATOR(pg_catalog.=) o.attnum AND o.attacl IS NOT NULL;
+-- Which roles they name.
+DELETE FROM pg_catalog.pg_shdepend AS s USING pg_catalog.pg_database AS d
+WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND s.dbid OPERATOR(pg_catalog.=) d.oid
+  AND s.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass AND s.objid OPERATOR(pg_catalog.=) 'ppm.status'::regclass;
+INSERT INTO pg_catalog.pg_shdepend (dbid, classid, objid, objsubid, refclassid, refobjid, deptype)
+SELECT s.dbid, s.classid, 'ppm.status'::regclass, s.objsubid, s.refclassid, s.refobjid, s.deptype
+FROM pg_catalog.pg_shdepend AS s JOIN pg_catalog.pg_database AS d ON s.dbid OPERATOR(pg_catalog.=) d.oid
+WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+  AND s.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass AND s.objid OPERATOR(pg_catalog.=) 'ppm.status_of_1_0_0'::regclass;
+DROP VIEW ppm.status_of_1_0_0;
+
+ALTER TABLE ppm.config ALTER COLUMN interval TYPE text USING interval::text, ADD COLUMN origin text;
+DROP TYPE ppm.partition_interval;
+COMMENT ON COLUMN ppm.config.interval IS
+    'how much time one partition holds: hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, months or years';
+COMMENT ON COLUMN ppm.config.timezone IS
+    'the time zone that the partitions'' edges are civil times of, where the key is a timestamptz or uuid, and whose date is today';
+COMMENT ON COLUMN ppm.config.origin IS
+    'a time at which a partition begins, and from which the others are counted, in whole minutes; null: Monday 2000-01-03, for months and years 2000-01-01';
+
+CREATE FUNCTION ppm.spell_configuration() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_spell_configuration'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.spell_configuration() IS
+    'writes interval and origin in their one spelling, and refuses what is none';
+
+CREATE TRIGGER canonical_spelling BEFORE INSERT OR UPDATE ON ppm.config
+    FOR EACH ROW EXECUTE FUNCTION ppm.spell_configuration();
+COMMENT ON TRIGGER canonical_spelling ON ppm.config IS
+    'writes interval and origin in their one spelling, and refuses what is none';
+
+REVOKE ALL ON FUNCTION ppm.spell_configuration() FROM PUBLIC;
+
 -- Written by ppm as the owner of this table. Not dumped: a restore writes the rows of ppm.config, and tables have other OIDs there.
 CREATE TABLE ppm.configured_relations (
     schema_name name NOT NULL,

@@ -9,9 +9,6 @@ COMMENT ON SCHEMA ppm IS 'ppm: RANGE partitions managed from inside the database
 -- Configuration
 --
 
-CREATE TYPE ppm.partition_interval AS ENUM ('daily', 'weekly', 'monthly', 'quarterly', 'yearly');
-COMMENT ON TYPE ppm.partition_interval IS 'how much time one partition holds; weeks are ISO weeks, from Monday';
-
 CREATE TYPE ppm.cleanup_policy AS ENUM ('detach', 'drop');
 COMMENT ON TYPE ppm.cleanup_policy IS
     'what becomes of an outdated partition: it is detached and kept as a table, or detached and dropped for ever';
@@ -20,12 +17,13 @@ CREATE TABLE ppm.config (
     schema_name name NOT NULL DEFAULT 'public',
     table_name name NOT NULL,
     partition_key name,
-    interval ppm.partition_interval NOT NULL,
+    interval text NOT NULL,
     pre_provisioned integer NOT NULL,
     retention integer,
     cleanup_policy ppm.cleanup_policy NOT NULL DEFAULT 'detach',
     timezone text NOT NULL DEFAULT 'UTC',
     partition_options text[],
+    origin text,
     CONSTRAINT config_pkey PRIMARY KEY (schema_name, table_name),
     CONSTRAINT config_pre_provisioned_check CHECK (pre_provisioned BETWEEN 1 AND 1000),
     CONSTRAINT config_retention_check CHECK (retention BETWEEN 1 AND 10000),
@@ -39,20 +37,34 @@ COMMENT ON COLUMN ppm.config.schema_name IS 'the schema of the partitioned table
 COMMENT ON COLUMN ppm.config.table_name IS 'the name of the partitioned table';
 COMMENT ON COLUMN ppm.config.partition_key IS
     'the column that the table must be partitioned by; null: whichever it is';
-COMMENT ON COLUMN ppm.config.interval IS 'how much time one partition holds';
+COMMENT ON COLUMN ppm.config.interval IS
+    'how much time one partition holds: hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, months or years';
 COMMENT ON COLUMN ppm.config.pre_provisioned IS
     'how many partitions there must be after the current one, 1 to 1000';
 COMMENT ON COLUMN ppm.config.retention IS
     'how many partitions there must be before the current one, 1 to 10000; older ones are outdated; null: none is ever outdated';
 COMMENT ON COLUMN ppm.config.cleanup_policy IS 'what becomes of outdated partitions';
 COMMENT ON COLUMN ppm.config.timezone IS
-    'the time zone whose midnights the partitions begin at, where the key is a timestamptz or uuid, and whose date is today';
+    'the time zone that the partitions'' edges are civil times of, where the key is a timestamptz or uuid, and whose date is today';
 COMMENT ON COLUMN ppm.config.partition_options IS
     'the storage parameters of new partitions, each name=value or toast.name=value';
+COMMENT ON COLUMN ppm.config.origin IS
+    'a time at which a partition begins, and from which the others are counted, in whole minutes; null: Monday 2000-01-03, for months and years 2000-01-01';
 COMMENT ON CONSTRAINT config_pkey ON ppm.config IS 'a table is configured once';
 COMMENT ON CONSTRAINT config_pre_provisioned_check ON ppm.config IS 'there is always a next partition';
 COMMENT ON CONSTRAINT config_partition_options_check ON ppm.config IS 'a list of options without a null';
 COMMENT ON CONSTRAINT config_retention_check ON ppm.config IS 'to keep everything, retention is null';
+
+CREATE FUNCTION ppm.spell_configuration() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_spell_configuration'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.spell_configuration() IS
+    'writes interval and origin in their one spelling, and refuses what is none';
+
+CREATE TRIGGER canonical_spelling BEFORE INSERT OR UPDATE ON ppm.config
+    FOR EACH ROW EXECUTE FUNCTION ppm.spell_configuration();
+COMMENT ON TRIGGER canonical_spelling ON ppm.config IS
+    'writes interval and origin in their one spelling, and refuses what is none';
 
 CREATE FUNCTION ppm.configuration_written() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_configuration_written'
@@ -405,7 +417,7 @@ COMMENT ON COLUMN ppm.partitions.total_bytes IS
 COMMENT ON COLUMN ppm.partitions.estimated_rows IS 'about how many rows it has';
 
 CREATE VIEW ppm.status AS
-    SELECT t.schema_name, t.table_name, t."interval"::ppm.partition_interval AS "interval", t.covered_until, t.runway,
+    SELECT t.schema_name, t.table_name, t."interval", t.covered_until, t.runway,
            t.partitions, t.outdated,
            (SELECT CASE WHEN pg_catalog.count(s.bytes) = pg_catalog.count(*) THEN coalesce(pg_catalog.sum(s.bytes), 0)::bigint END
             FROM (SELECT ppm.total_bytes(i.inhrelid) AS bytes
@@ -473,7 +485,7 @@ COMMENT ON FUNCTION ppm.uuidv7_timestamp(uuid) IS 'the time in a UUIDv7; null fo
 -- Rights: nobody's but those that are granted
 --
 
-REVOKE ALL ON TYPE ppm.partition_interval, ppm.cleanup_policy FROM PUBLIC;
+REVOKE ALL ON TYPE ppm.cleanup_policy FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA ppm FROM PUBLIC;
 GRANT USAGE ON SCHEMA ppm TO PUBLIC;
 GRANT EXECUTE ON FUNCTION ppm.uuidv7_lower_bound(timestamptz), ppm.uuidv7_timestamp(uuid) TO PUBLIC;

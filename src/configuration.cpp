@@ -95,10 +95,8 @@ bool is_our_trigger(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         return false;
     const auto* const trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
-    const Oid config =
-        ppm::call([] { return get_relname_relid("config", get_namespace_oid("ppm", false)); });
     return TRIGGER_FIRED_AFTER(trigger->tg_event) && TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
-           RelationGetRelid(trigger->tg_relation) == config;
+           ppm::is_configuration(trigger->tg_relation);
 }
 
 // Checks and warns of what a CHECK constraint cannot know. That the table is not what it should be

@@ -52,8 +52,7 @@ std::optional<ppm::LocalTime> covered_until(const ppm::ManagedParent& managed,
         if (!partition.detach_pending)
             covered.push_back(
                 {codec.canonical(partition.bounds.lower), codec.canonical(partition.bounds.upper)});
-    const auto end =
-        ppm::covered_until(codec.encode(managed.zone->civil(clock.now(*managed.zone))), covered);
+    const auto end = ppm::covered_until(codec.encode(clock.now(*managed.zone)), covered);
     return end ? std::optional{codec.decode(*end)} : std::nullopt;
 }
 
@@ -88,7 +87,7 @@ void add_table(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const pp
     const auto partitions = parent.partitions.size() + (parent.default_partition ? 1 : 0);
     const Coverage coverage = validate(parent).empty() ? coverage_of(managed, clock) : Coverage{};
     rows.add({parent.configuration.schema_name, parent.configuration.table_name,
-              std::string{name_of(parent.configuration.interval)}, coverage.until, coverage.runway,
+              interval_name(parent.configuration), coverage.until, coverage.runway,
               static_cast<std::int32_t>(partitions), count(is_outdated), count(is_error),
               count(std::not_fn(is_error)),
               parent.table ? Cell{parent.table->relation} : Cell{std::nullopt}});

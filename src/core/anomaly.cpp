@@ -23,6 +23,7 @@ constexpr std::array kinds{
     Kind{AnomalyCode::unsupported_key, "unsupported_key", Severity::error},
     Kind{AnomalyCode::unsupported_key_type, "unsupported_key_type", Severity::error},
     Kind{AnomalyCode::partition_key_mismatch, "partition_key_mismatch", Severity::error},
+    Kind{AnomalyCode::interval_mismatch, "interval_mismatch", Severity::error},
     Kind{AnomalyCode::unknown_timezone, "unknown_timezone", Severity::error},
     Kind{AnomalyCode::encoding_suspect, "encoding_suspect", Severity::error},
     Kind{AnomalyCode::name_too_long, "name_too_long", Severity::error},

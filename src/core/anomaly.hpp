@@ -19,6 +19,7 @@ enum class AnomalyCode {
     unsupported_key,
     unsupported_key_type,
     partition_key_mismatch,
+    interval_mismatch,
     unknown_timezone,
     encoding_suspect,
     name_too_long,

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "core/coverage.hpp"
+#include "core/interval.hpp"
 #include "core/naming.hpp"
 #include "core/state.hpp"
 #include "core/text.hpp"
@@ -150,7 +151,7 @@ class Checking {
     void add_off_grid(const Partition& partition) {
         add({AnomalyCode::off_grid, partition.name,
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
-                 ", which is not one " + std::string{name_of(interval())} + " slot.",
+                 ", which is not one " + of_interval(interval(), "slot") + ".",
              !has_end(partition.bounds, codec_) ? detach_if_not_wanted(partition)
              : windows_.work.keeps_everything   ? "Nothing has to be done."
                                               : "Nothing has to be done: it is removed when all of "
@@ -220,11 +221,12 @@ class Checking {
                " DETACH PARTITION " + sql_name(partition) + ";";
     }
 
-    // Whether the partition bears the name of a slot that it does not hold.
+    // Whether the partition bears the name of a slot that begins elsewhere. One that ends elsewhere
+    // may be what the name says: of another interval.
     bool check_bounds(const Partition& partition) {
         const auto holds = slot_of(partition.bounds, codec_, interval());
         const auto named = slot_named(partition.name, table(), interval());
-        if (!named || holds == named)
+        if (!named || codec_.encode(named->lower) == codec_.canonical(partition.bounds.lower))
             return false;
         add(wrong_bounds(partition.name, *named, held(partition.bounds), rename(partition, holds)));
         return true;
@@ -407,7 +409,7 @@ class Checking {
 
     void add(Anomaly anomaly) { anomalies_.push_back(std::move(anomaly)); }
 
-    Interval interval() const { return parent_.configuration.interval; }
+    const Interval& interval() const { return parent_.configuration.interval; }
     const std::string& table() const { return parent_.configuration.table_name; }
 
     std::string held(const BoundRange& bounds) const {

@@ -1,5 +1,6 @@
 #include "core/configuration.hpp"
 
+#include "core/interval.hpp"
 #include "core/naming.hpp"
 #include "core/text.hpp"
 
@@ -114,11 +115,45 @@ Anomaly table_replaced(const Parent& parent) {
             ", delete the row from ppm.config."};
 }
 
+// That the key cannot be cut so, whatever its values are.
+std::optional<Anomaly> interval_anomaly(const Configuration& configuration, const Table& table) {
+    const std::string of_key = "the partition key " + in_quotes(table.key_column) + " of table " +
+                               in_quotes(configuration.qualified_name()) + ", of type " +
+                               table.key_type_name;
+    if (!configuration.unfit_interval.empty())
+        return Anomaly{AnomalyCode::interval_mismatch,
+                       {},
+                       "The interval " + in_quotes(interval_text(configuration)) +
+                           " is no length of time, which " + of_key + ", needs.",
+                       "Set interval in ppm.config to " + std::string{intervals_there_are} + "."};
+    if (table.key_type == KeyType::date && has_part_of_day(configuration.interval))
+        return Anomaly{AnomalyCode::interval_mismatch,
+                       {},
+                       "The interval " + in_quotes(interval_text(configuration)) +
+                           " has a part of a day, which " + of_key + ", does not tell.",
+                       "Set interval in ppm.config to whole days, weeks, months or years, and "
+                       "origin to a date without a time of day or to null."};
+    return std::nullopt;
+}
+
 bool is_replaced(const Parent& parent) {
     return parent.configured && parent.configured->relation != parent.table->relation;
 }
 
 }  // namespace
+
+std::string interval_name(const Configuration& configuration) {
+    return configuration.unfit_interval.empty() ? name_of(configuration.interval)
+                                                : configuration.unfit_interval;
+}
+
+std::string interval_text(const Configuration& configuration) {
+    const Interval& interval = configuration.interval;
+    std::optional<std::string> origin = configuration.unfit_origin;
+    if (configuration.unfit_interval.empty() && interval.origin != default_origin(interval.unit))
+        origin = minute_text(interval.origin);
+    return interval_name(configuration) + (origin ? " from " + *origin : "");
+}
 
 CleanupPolicy policy_for(const Configuration& configuration, const Partition& partition) {
     return partition.was_kept ? CleanupPolicy::detach : configuration.cleanup_policy;
@@ -134,6 +169,8 @@ std::vector<Anomaly> validate(const Parent& parent) {
         anomalies.push_back(table_replaced(parent));
     else if (auto anomaly = key_anomaly(configuration, *parent.table))
         anomalies.push_back(*std::move(anomaly));
+    else if (auto mismatch = interval_anomaly(configuration, *parent.table))
+        anomalies.push_back(*std::move(mismatch));
 
     if (!parent.timezone_known)
         anomalies.push_back(
@@ -144,12 +181,12 @@ std::vector<Anomaly> validate(const Parent& parent) {
 
     const std::size_t bytes =
         configuration.table_name.size() + suffix_bytes(configuration.interval);
-    if (bytes > max_name_bytes)
+    if (configuration.unfit_interval.empty() && bytes > max_name_bytes)
         anomalies.push_back(
             {AnomalyCode::name_too_long,
              {},
-             "The names of the " + std::string{name_of(configuration.interval)} +
-                 " partitions of table " + in_quotes(configuration.qualified_name()) + " take " +
+             "The names of the " + of_interval(configuration.interval, "partitions") +
+                 " of table " + in_quotes(configuration.qualified_name()) + " take " +
                  std::to_string(bytes) + " bytes, and PostgreSQL allows " +
                  std::to_string(max_name_bytes) + ".",
              "Rename the table to at most " +

@@ -31,12 +31,16 @@ struct Configuration {
     std::string schema_name;
     std::string table_name;
     std::optional<std::string> partition_key;
-    Interval interval;
+    Interval interval;             // not to be used where there is an unfit_interval
     int pre_provisioned;           // slots after the current one, 1 to 1000
     std::optional<int> retention;  // slots before it, 1 to 10000; none keeps everything
     CleanupPolicy cleanup_policy;
     std::string timezone;
     std::vector<std::string> partition_options;  // `name=value`, storage parameters
+    // The interval where it does not cut time: a number, or what was written while triggers were
+    // off; and what ppm.config has as its origin.
+    std::string unfit_interval = {};
+    std::optional<std::string> unfit_origin = {};
 
     bool operator==(const Configuration&) const = default;
 
@@ -153,6 +157,11 @@ struct Parent {
     std::vector<UnindexedReference> unindexed_references = {};  // only where they were read
     std::optional<ClockReference> clock_reference = {};         // none: the clock is believed
 };
+
+// The interval as ppm.config has it, whatever it is; interval_text() with the origin, where that is
+// not the default.
+std::string interval_name(const Configuration& configuration);
+std::string interval_text(const Configuration& configuration);
 
 // What becomes of the partition when it is removed.
 CleanupPolicy policy_for(const Configuration& configuration, const Partition& partition);

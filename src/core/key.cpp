@@ -61,9 +61,21 @@ Bound KeyCodec::encode(LocalTime time) const {
         case KeyType::timestamp:
             return Bound::of_integer((time.time_since_epoch() - epoch).count());
         case KeyType::timestamptz:
-            return Bound::of_integer((zone_->instant(time).time_since_epoch() - epoch).count());
         case KeyType::uuid:
-            return Bound::of_bytes(uuidv7_lower_bound(zone_->instant(time)));
+            return encode(zone_->instant(time));
+    }
+    std::abort();
+}
+
+Bound KeyCodec::encode(Instant instant) const {
+    switch (type_) {
+        case KeyType::date:
+        case KeyType::timestamp:
+            return encode(zone_->civil(instant));
+        case KeyType::timestamptz:
+            return Bound::of_integer((instant.time_since_epoch() - epoch).count());
+        case KeyType::uuid:
+            return Bound::of_bytes(uuidv7_lower_bound(instant));
     }
     std::abort();
 }

@@ -40,6 +40,15 @@ class KeyCodec {
     // uuid).
     Bound encode(LocalTime time) const;
 
+    // The smallest key of an instant: where the key has civil time, that of the zone.
+    Bound encode(Instant instant) const;
+
+    // What the clocks of the zone show.
+    LocalTime civil(Instant instant) const { return zone_->civil(instant); }
+
+    // That of a key which tells instants in the same zone.
+    KeyCodec of_instants() const { return {KeyType::timestamptz, *zone_}; }
+
     // The civil time of any bound: minus_infinity and plus_infinity for MINVALUE, MAXVALUE, the
     // infinities, and what lies past the last year that std::chrono can tell (32767).
     LocalTime decode(Bound bound) const;

@@ -13,16 +13,20 @@ namespace ppm {
 // PostgreSQL cuts a longer identifier silently (NAMEDATALEN - 1); ppm refuses to make one.
 inline constexpr std::size_t max_name_bytes = 63;
 
-// `orders_2026_11_22`, `orders_2026_w47`, `orders_2026_11`, `orders_2026_q4`, `orders_2026`.
-std::string slot_name(std::string_view table, Interval interval, const Slot& slot);
+// By what its slots can begin with: `orders_2026_11_26_1315`, `orders_2026_11_26_13`,
+// `orders_2026_11_26`, `orders_2026_w47`, `orders_2026_11`, `orders_2026_q4`, `orders_2026`. No two
+// slots of an interval share a name.
+std::string slot_name(std::string_view table, const Interval& interval, const Slot& slot);
 
-// `orders_20261122_20261201`, for a part of a slot.
+// `orders_20261122_20261201`, for a part of a slot; with the hour and minute where one is not
+// midnight.
 std::string piece_name(std::string_view table, LocalTime lower, LocalTime upper);
 
 // The slot of the calendar whose name this is, or nothing: the inverse of slot_name().
-std::optional<Slot> slot_named(std::string_view name, std::string_view table, Interval interval);
+std::optional<Slot> slot_named(std::string_view name, std::string_view table,
+                               const Interval& interval);
 
 // How many bytes slot_name() adds to the table's name.
-std::size_t suffix_bytes(Interval interval);
+std::size_t suffix_bytes(const Interval& interval);
 
 }  // namespace ppm

@@ -26,7 +26,8 @@ bool has_end(const BoundRange& bounds, const KeyCodec& codec) {
     return codec.decode(bounds.upper) < long_after_the_calendar;
 }
 
-std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec, Interval interval) {
+std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec,
+                            const Interval& interval) {
     const LocalTime lower = codec.decode(bounds.lower);
     if (lower < calendar_begin || lower >= calendar_end)
         return std::nullopt;

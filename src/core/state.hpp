@@ -23,7 +23,8 @@ Place place_in(const Window& window, const KeyCodec& codec, const BoundRange& bo
 bool has_end(const BoundRange& bounds, const KeyCodec& codec);
 
 // The slot of the interval that has exactly these bounds, if one has.
-std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec, Interval interval);
+std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec,
+                            const Interval& interval);
 
 // The names of these are the `state` of a row of ppm.partitions.
 enum class PartitionState {

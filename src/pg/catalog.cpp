@@ -1,5 +1,6 @@
 #include "pg/catalog.hpp"
 
+#include "core/interval.hpp"
 #include "core/text.hpp"
 #include "pg/clock_reference.hpp"
 #include "pg/configured_relations.hpp"
@@ -16,8 +17,9 @@ namespace {
 
 // A key's attribute number is 0 where the key is an expression; an operator class of another type's
 // is one that the key is only binary-compatible with.
+// Before 1.1.0 the interval was an enumeration, and there was no origin.
 constexpr char parents_query[] = R"(
-    SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, c.pre_provisioned,
+    SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, to_jsonb(c) ->> 'origin', c.pre_provisioned,
            c.retention, c.cleanup_policy::text, c.timezone, c.partition_options,
            r.oid, r.relowner, t.partstrat,
            t.partnatts = 1 AND k.attnum IS NOT NULL, k.attname, k.atttypid, format_type(k.atttypid, NULL),
@@ -39,6 +41,7 @@ enum ParentColumn {
     table_name,
     partition_key,
     interval,
+    origin,
     pre_provisioned,
     retention,
     cleanup_policy,
@@ -91,10 +94,12 @@ Configuration configuration_in(const Rows& rows, std::size_t row) {
     if (!rows.is_null(row, partition_key))
         result.partition_key = rows.string(row, partition_key);
     const std::string name = rows.string(row, interval);
-    const auto known = interval_named(name);
-    if (!known)
-        throw PpmError{ERRCODE_INTERNAL_ERROR, "unknown interval " + in_quotes(name)};
-    result.interval = *known;
+    const auto begin =
+        rows.is_null(row, origin) ? std::nullopt : std::optional{rows.string(row, origin)};
+    if (const auto known = interval_from(name, begin))
+        result.interval = *known;
+    else
+        std::tie(result.unfit_interval, result.unfit_origin) = std::tie(name, begin);
     result.pre_provisioned = rows.integer(row, pre_provisioned);
     if (!rows.is_null(row, retention))
         result.retention = rows.integer(row, retention);
@@ -195,6 +200,12 @@ bool means_the_same(const Parent& now, const Parent& before) {
 }
 
 }  // namespace
+
+bool is_configuration(Relation relation) {
+    const Oid config =
+        call([] { return get_relname_relid("config", get_namespace_oid("ppm", false)); });
+    return RelationGetRelid(relation) == config;
+}
 
 std::vector<ManagedParent> read_parents(std::optional<Oid> relation) {
     std::vector<ManagedParent> parents = read(relation, std::nullopt, std::nullopt);

@@ -19,6 +19,9 @@ inline std::optional<Oid> parent_argument(FunctionCallInfo fcinfo) {
     return PG_ARGISNULL(0) ? std::nullopt : std::optional{PG_GETARG_OID(0)};
 }
 
+// Whether this is ppm.config.
+bool is_configuration(Relation relation);
+
 // The configured parents by name, or only the one whose table is `relation`; throws PM001 if none
 // is. Their partitions are not read yet.
 std::vector<ManagedParent> read_parents(std::optional<Oid> relation);

@@ -10,12 +10,12 @@ namespace {
 constexpr char read_query[] =
     "SELECT schema_name, table_name, at, outcome FROM ppm.last_run WHERE procedure = 'cleanup'";
 
-// Nothing that is a day old can be in doubt: a window is longer. So this waits for nobody who
-// records a call.
+// Nothing that is a minute old can be in doubt: a window is longer. So this hardly ever waits for
+// somebody who records a call.
 constexpr char confirm_statement[] =
     "UPDATE ppm.last_run SET at = clock_timestamp() WHERE schema_name = $1 AND table_name = $2 "
     "AND procedure = 'cleanup' "
-    "AND at NOT BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp()";
+    "AND at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()";
 
 }  // namespace
 

@@ -18,12 +18,13 @@ bool relation_exists(const std::string& schema_name, const std::string& name) {
 
 Windows windows_of(const ManagedParent& managed, const Clock& clock) {
     const Configuration& configuration = managed.parent.configuration;
-    const auto window = [&](Date today) {
-        return window_at(today, configuration.interval, configuration.pre_provisioned,
+    const KeyCodec codec = codec_of(managed);
+    const auto window = [&](Instant now) {
+        return window_at(now, codec, configuration.interval, configuration.pre_provisioned,
                          configuration.retention);
     };
-    return {window(clock.today(*managed.zone)), window(clock.real_today(*managed.zone)),
-            clock.real_now(*managed.zone)};
+    return {window(clock.now(*managed.zone)), window(clock.real_now()),
+            managed.zone->civil(clock.real_now())};
 }
 
 KeyCodec codec_of(const ManagedParent& managed) {

@@ -54,9 +54,10 @@ void define_settings() {
 
     // Without a check hook: PostgreSQL would replace a wrong value that was set before the library
     // was loaded by the default, which is today. A call refuses it instead.
-    DefineCustomStringVariable(
-        "ppm.work_date", "The date (YYYY-MM-DD) that ppm takes for today; empty for the real one.",
-        nullptr, &work_date, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("ppm.work_date",
+                               "The date (YYYY-MM-DD, or YYYY-MM-DD HH:MM) that ppm takes for "
+                               "today; empty for the real one.",
+                               nullptr, &work_date, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
 
     reserve_setting_prefix("ppm");
 }
@@ -81,24 +82,13 @@ Clock::Clock() : now_{to_instant(GetCurrentTimestamp())} {
     const std::string_view text = work_date == nullptr ? "" : work_date;
     if (text.empty())
         return;
-    work_date_ = parse_date(text);
+    work_date_ = parse_minute(text);
     if (!work_date_)
-        throw PpmError{errcode_invalid_work_date,
-                       "invalid value for ppm.work_date: " + in_quotes(text),
-                       "The work date is a date from 0001-01-01 to 9999-12-31, written YYYY-MM-DD.",
-                       "Correct it, or RESET ppm.work_date to work with today's date."};
-}
-
-Date Clock::today(const TimeZone& zone) const {
-    return work_date_ ? *work_date_ : real_today(zone);
-}
-
-Date Clock::real_today(const TimeZone& zone) const {
-    return std::chrono::floor<std::chrono::days>(real_now(zone));
-}
-
-LocalTime Clock::real_now(const TimeZone& zone) const {
-    return zone.civil(now_);
+        throw PpmError{
+            errcode_invalid_work_date, "invalid value for ppm.work_date: " + in_quotes(text),
+            "The work date is a date from 0001-01-01 to 9999-12-31, written YYYY-MM-DD, or a "
+            "minute of it, written YYYY-MM-DD HH:MM.",
+            "Correct it, or RESET ppm.work_date to work with today's date."};
 }
 
 const std::optional<Anomaly>& Clock::left_behind() const {
@@ -111,7 +101,7 @@ const std::optional<Anomaly>& Clock::left_behind() const {
     if (rows.count() > 0)
         *left_behind_ = Anomaly{AnomalyCode::work_date_set,
                                 {},
-                                "ppm takes " + to_text(*work_date_) +
+                                "ppm takes " + minute_text(*work_date_) +
                                     " for today: ppm.work_date was set " + rows.string(0, 1) +
                                     ", not by this session. Partitions of the real today may be "
                                     "missing.",

@@ -23,22 +23,17 @@ int history_retention();
 // (ProcSleep() in proc.c), not before.
 int deadlock_timeout_for(int wait);
 
-// The day on which a call works: the same for every parent of the call, but for their time zones.
+// When a call works: the same for every parent of the call, but for their time zones.
 class Clock {
   public:
-    // Throws PM007 if ppm.work_date is not a date.
+    // Throws PM007 if ppm.work_date is neither a date nor one with a time of day.
     Clock();
 
-    // ppm.work_date, or else the date that it is now in `zone`.
-    Date today(const TimeZone& zone) const;
-
-    // The date that it is now in `zone`, whatever ppm.work_date says.
-    Date real_today(const TimeZone& zone) const;
-
-    LocalTime real_now(const TimeZone& zone) const;
-
-    // Now, or where ppm.work_date says otherwise, that day's midnight in `zone`.
+    // ppm.work_date as civil time of `zone`, a date alone being its first instant; or else now.
     Instant now(const TimeZone& zone) const;
+
+    // Now, whatever ppm.work_date says.
+    Instant real_now() const { return now_; }
 
     // The anomaly that ppm.work_date is set, and not by the session itself: somebody left it
     // behind. Reads pg_settings once, and only if it is set. Needs an SpiConnection. Throws
@@ -47,7 +42,7 @@ class Clock {
 
   private:
     Instant now_;
-    std::optional<Date> work_date_;
+    std::optional<LocalTime> work_date_;
     mutable std::optional<std::optional<Anomaly>> left_behind_;
 };
 

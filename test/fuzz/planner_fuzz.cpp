@@ -87,9 +87,24 @@ void require_names(const Orders& orders, const Window& window) {
                 "a slot's name does not name it");
 }
 
+// One that somebody thought of, or any unit, count and origin.
+Interval any_interval(Bytes& bytes) {
+    const std::uint32_t which = bytes.next();
+    if (which % 2 == 0)
+        return all_intervals[which / 2 % std::size(all_intervals)];
+    const auto unit = static_cast<Interval::Unit>(bytes.next() % 3);
+    Interval interval = every(1 + static_cast<int>(bytes.next() % 2000), unit);
+    const LocalTime origin = interval.origin + std::chrono::minutes{bytes.next() % 20000000};
+    if (can_begin_at(unit, origin))
+        interval.origin = origin;
+    return interval;
+}
+
 void try_all(Bytes bytes) {
-    const auto interval = static_cast<Interval>(bytes.next() % 5);
+    const Interval interval = any_interval(bytes);
     const auto key_type = static_cast<KeyType>(bytes.next() % 4);
+    if (key_type == KeyType::date && has_part_of_day(interval))
+        return;
     const TimeZone& zone = *all_zones[bytes.next() % std::size(all_zones)].second;
     const RandomRemovals random{interval, key_type, zone, [&] { return bytes.next(); }};
     Orders orders = random.orders;

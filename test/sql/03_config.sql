@@ -18,7 +18,7 @@ UPDATE ppm.config SET retention = -7;
 UPDATE ppm.config SET retention = 10001;
 UPDATE ppm.config SET pre_provisioned = 99999999999;
 \set VERBOSITY default
-UPDATE ppm.config SET interval = 'hourly';
+UPDATE ppm.config SET interval = 'often';
 UPDATE ppm.config SET cleanup_policy = 'archive';
 UPDATE ppm.config SET timezone = 'Mars/Olympus';
 UPDATE ppm.config SET timezone = '';

@@ -7,10 +7,10 @@ SET search_path = planned, public;
 DO $$
 DECLARE
     key text;
-    grid ppm.partition_interval;
+    grid text;
 BEGIN
     FOREACH key IN ARRAY ARRAY['date', 'timestamp', 'timestamptz', 'uuid'] LOOP
-        FOREACH grid IN ARRAY enum_range(NULL::ppm.partition_interval) LOOP
+        FOREACH grid IN ARRAY ARRAY['daily', 'weekly', 'monthly', 'quarterly', 'yearly'] LOOP
             EXECUTE format('CREATE TABLE %I (k %s) PARTITION BY RANGE (k)', key || '_' || grid, key);
             INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, timezone)
             VALUES ('planned', key || '_' || grid, grid, 1, 1, 'America/New_York');

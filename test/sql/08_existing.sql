@@ -8,7 +8,7 @@ SET search_path = existing;
 CREATE FUNCTION pg_temp.plan(parent regclass) RETURNS TABLE (partition name, bounds text) LANGUAGE sql AS $$
     SELECT partition, lower_bound::date || ' to ' || upper_bound::date FROM ppm.plan(parent) WHERE action = 'create'
 $$;
-CREATE FUNCTION pg_temp.configure(name, ppm.partition_interval, pre_provisioned int, retention int) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.configure(name, text, pre_provisioned int, retention int) RETURNS void LANGUAGE sql AS $$
     INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('existing', $1, $2, $3, $4)
 $$;
 

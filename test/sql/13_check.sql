@@ -8,7 +8,7 @@ SET search_path = checked;
 CREATE FUNCTION found(parent regclass) RETURNS TABLE (partition name, severity text, code text, detail text, hint text) LANGUAGE sql AS $$
     SELECT partition, severity, code, detail, regexp_replace(hint, 'relation = \d+', 'relation = ...') FROM ppm.check(parent)
 $$;
-CREATE FUNCTION configure(parent text, "interval" ppm.partition_interval DEFAULT 'daily') RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION configure(parent text, "interval" text DEFAULT 'daily') RETURNS void LANGUAGE sql AS $$
     INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy)
     VALUES ('checked', parent, "interval", 1, 1, 'drop')
 $$;

@@ -147,7 +147,7 @@ EOF
 	$node->safe_psql($database, <<'EOF');
 SET ppm.work_date = '2026-03-15';
 INSERT INTO ppm.config SELECT * FROM (VALUES
-	('public', 'a', 'day', 'daily'::ppm.partition_interval, 2, 1, 'drop'::ppm.cleanup_policy, 'UTC'),
+	('public', 'a', 'day', 'daily', 2, 1, 'drop'::ppm.cleanup_policy, 'UTC'),
 	('public', 'b', NULL, 'monthly', 1, NULL, 'detach', 'UTC'),
 	('Odd.Schema', 'Odd "Table', NULL, 'yearly', 3, 10, 'detach', 'Europe/Paris')) v;
 CALL ppm.provision();

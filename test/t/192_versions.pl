@@ -198,5 +198,28 @@ EOF
 	is($node->safe_psql($database, 'DROP EXTENSION ppm; SELECT count(*) FROM pg_namespace WHERE nspname = \'ppm\''), '0', 'it can be dropped');
 }
 
+# Privileges on the view that the update makes anew: as they were, and still somebody's own, which a dump has.
+$node->safe_psql('postgres', 'CREATE ROLE reader; CREATE ROLE grantor; CREATE ROLE other');
+$node->safe_psql('postgres', 'CREATE DATABASE granted');
+my $privileges = <<'EOF';
+SELECT relowner::regrole, relacl, (SELECT string_agg(attname || attacl::text, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = c.oid) FROM pg_class c WHERE oid = 'ppm.status'::regclass;
+SELECT refobjid::regrole, deptype, objsubid FROM pg_shdepend WHERE classid = 'pg_class'::regclass AND objid = 'ppm.status'::regclass ORDER BY 1, 2, 3;
+SELECT count(*) FROM pg_init_privs WHERE classoid = 'pg_class'::regclass AND objoid = 'ppm.status'::regclass;
+EOF
+$node->safe_psql('granted', <<'EOF');
+CREATE EXTENSION ppm VERSION '1.0.0';
+GRANT SELECT ON ppm.status TO reader;
+GRANT SELECT ON ppm.status TO grantor WITH GRANT OPTION;
+SET ROLE grantor;
+GRANT SELECT (healthy) ON ppm.status TO other;
+EOF
+my $granted = $node->safe_psql('granted', $privileges);
+like($granted, qr/healthy\{other=r\/grantor\}/, 'there are privileges');
+$node->safe_psql('granted', 'ALTER EXTENSION ppm UPDATE');
+is($node->safe_psql('granted', $privileges), $granted, 'after the update they are the same');
+is($node->safe_psql('granted', q(SELECT has_column_privilege('other', 'ppm.status', 'healthy', 'SELECT'))), 't', 'and hold');
+is($node->safe_psql('granted', q(SET ROLE grantor; REVOKE SELECT (healthy) ON ppm.status FROM other; RESET ROLE; DROP OWNED BY grantor, reader; SELECT count(*) FROM pg_shdepend WHERE objid = 'ppm.status'::regclass)), '0', 'and can be taken away');
+$node->safe_psql('postgres', 'DROP ROLE reader, grantor, other');
+
 $node->stop;
 done_testing();

@@ -21,6 +21,7 @@ constexpr Code errors[] = {
     {AnomalyCode::unsupported_key, "unsupported_key"},
     {AnomalyCode::unsupported_key_type, "unsupported_key_type"},
     {AnomalyCode::partition_key_mismatch, "partition_key_mismatch"},
+    {AnomalyCode::interval_mismatch, "interval_mismatch"},
     {AnomalyCode::unknown_timezone, "unknown_timezone"},
     {AnomalyCode::encoding_suspect, "encoding_suspect"},
     {AnomalyCode::name_too_long, "name_too_long"},

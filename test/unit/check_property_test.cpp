@@ -15,7 +15,7 @@
 namespace ppm {
 namespace {
 
-constexpr unsigned cases_per_zone = 100;  // and 20 pairs of interval and type: 10,000 in all
+constexpr unsigned cases_per_zone = 40;  // and 61 pairs of interval and type: 17,000 in all
 
 using Names = std::multiset<std::string>;
 
@@ -41,6 +41,15 @@ struct Case {
     }
     bool is_surplus(const Partition& partition) const {
         return !is_outdated(partition) && lower(partition) >= end();
+    }
+
+    // One that leaves a sliver without keys between it and the first key of its millisecond.
+    bool has_odd_bound() const {
+        return std::any_of(orders.parent.partitions.begin(), orders.parent.partitions.end(),
+                           [&](const Partition& each) {
+                               return !orders.codec.is_time(each.bounds.lower) ||
+                                      !orders.codec.is_time(each.bounds.upper);
+                           });
     }
 
     bool is_held(Bound key, bool by_pending) const {
@@ -99,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(, EveryCheck, every_kind(), name_of_kind);
 // date before 1970 holds no uuid.)
 TEST_P(EveryCheck, FindsSomethingMissingIfAndOnlyIfTheWindowIsNotCovered) {
     for_each_case([](const Case& each) {
-        if (each.begin() == each.end())
+        if (each.begin() == each.end() || each.has_odd_bound())
             return;
         std::vector<Bound> starts{each.begin()};
         for (const Partition& partition : each.orders.parent.partitions)
@@ -167,6 +176,8 @@ std::vector<BoundRange> gaps_beside_the_window(const Case& each) {
 
 TEST_P(EveryCheck, FindsTheGapsBesideTheWindowAndNoOther) {
     for_each_case([](const Case& each) {
+        if (each.has_odd_bound())
+            return;
         const KeyCodec& codec = each.orders.codec;
         Lines expected;
         for (const BoundRange& gap : gaps_beside_the_window(each))

@@ -273,13 +273,20 @@ TEST_F(CheckBounds, FindsTheNameOfAnotherSlot) {
     EXPECT_EQ(wrong.hint, "ALTER TABLE public.orders_2020_01 RENAME TO orders_2026_11;");
 }
 
-TEST_F(CheckBounds, FindsTheNameOfASlotOnWhatIsNone) {
+TEST_F(CheckBounds, TakesTheNameOfASlotForThatOfAnyThatBeginsThere) {
     fill_window_around_november();
     orders.add("orders_2026_11", "2026-11-01", "2026-11-16");
     orders.add("rest", "2026-11-16", "2026-12-01");
-    EXPECT_EQ(found(), (Lines{"wrong_bounds orders_2026_11", "off_grid rest"}));
+    EXPECT_EQ(found(), (Lines{"off_grid orders_2026_11", "off_grid rest"}));
+}
+
+TEST_F(CheckBounds, FindsTheNameOfASlotThatBeginsElsewhereOnWhatIsNone) {
+    fill_window_around_november();
+    orders.add("start", "2026-11-01", "2026-11-16");
+    orders.add("orders_2026_11", "2026-11-16", "2026-12-01");
+    EXPECT_EQ(found(), (Lines{"off_grid start", "wrong_bounds orders_2026_11"}));
     EXPECT_EQ(found_as("wrong_bounds orders_2026_11").hint,
-              "ALTER TABLE public.orders_2026_11 RENAME TO orders_20261101_20261116;");
+              "ALTER TABLE public.orders_2026_11 RENAME TO orders_20261116_20261201;");
 }
 
 TEST_F(CheckBounds, HasNoNameForWhatHasNoStart) {
@@ -290,7 +297,7 @@ TEST_F(CheckBounds, HasNoNameForWhatHasNoStart) {
 TEST_F(CheckBounds, HasNoNameForWhatWouldBeTooLong) {
     configuration().table_name = std::string(46, 'o');
     const std::string name = configuration().table_name + "_2026_11";
-    orders.add(name, "2026-11-01", "2026-11-16");
+    orders.add(name, "2026-11-02", "2026-11-16");
     EXPECT_EQ(found_as("wrong_bounds " + name).hint, "Rename it to what it holds.");
 }
 
@@ -364,8 +371,8 @@ TEST(CheckTimezone, FindsTheDaysOfAnotherTimezoneUnderTheNamesOfItsOwn) {
 
     const std::vector<Anomaly> anomalies = check(orders, {window, window});
     EXPECT_EQ(lines_of(anomalies),
-              (Lines{"missing_partition orders_20261122_20261122", "wrong_bounds orders_2026_11_22",
-                     "wrong_bounds orders_2026_11_23"}));
+              (Lines{"missing_partition orders_20261122_202611220100",
+                     "wrong_bounds orders_2026_11_22", "wrong_bounds orders_2026_11_23"}));
     EXPECT_EQ(anomalies[1].detail,
               "Partition \"orders_2026_11_22\" bears the name of 2026-11-22 to 2026-11-23 but "
               "holds 2026-11-22 01:00:00 to 2026-11-23 01:00:00.");

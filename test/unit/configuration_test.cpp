@@ -205,6 +205,38 @@ TEST(Validate, SaysWhereAMissingTableWent) {
     EXPECT_EQ(dropped.detail, "Table \"public.orders\" does not exist.");
 }
 
+TEST(Validate, FindsAnIntervalThatDatesDoNotTell) {
+    for (const Interval& interval : all_intervals) {
+        const auto set_interval = [&](Parent& parent) { parent.configuration.interval = interval; };
+        EXPECT_EQ(codes_after(set_interval),
+                  has_part_of_day(interval) ? Lines{"interval_mismatch"} : Lines{})
+            << label_of(interval);
+        EXPECT_EQ(codes_after([&](Parent& parent) {
+                      set_interval(parent);
+                      parent.table->key_type = KeyType::timestamp;
+                  }),
+                  Lines{})
+            << label_of(interval);
+    }
+}
+
+TEST(Validate, FindsAnIntervalThatIsANumberWhateverTheKeyIs) {
+    for (const KeyType type :
+         {KeyType::date, KeyType::timestamp, KeyType::timestamptz, KeyType::uuid}) {
+        const auto anomalies = anomalies_after([&](Parent& parent) {
+            parent.configuration.unfit_interval = "1000000";
+            parent.configuration.unfit_origin = "7";
+            parent.table->key_type = type;
+        });
+        ASSERT_EQ(anomalies.size(), 1U);
+        EXPECT_EQ(name_of(anomalies[0].code), "interval_mismatch");
+        EXPECT_EQ(severity_of(anomalies[0].code), Severity::error);
+        EXPECT_NE(anomalies[0].detail.find("\"1000000 from 7\""), std::string::npos)
+            << anomalies[0].detail;
+        EXPECT_NE(anomalies[0].hint.find("weekly"), std::string::npos) << anomalies[0].hint;
+    }
+}
+
 struct LongestTable {
     Interval interval;
     std::size_t bytes;  // leave room for the name of a partition in 63 bytes
@@ -224,8 +256,10 @@ INSTANTIATE_TEST_SUITE_P(
     , LongestTableName,
     testing::Values(LongestTable{Interval::daily, 52}, LongestTable{Interval::weekly, 54},
                     LongestTable{Interval::monthly, 55}, LongestTable{Interval::quarterly, 55},
-                    LongestTable{Interval::yearly, 58}),
-    [](const auto& test) { return std::string{name_of(test.param.interval)}; });
+                    LongestTable{Interval::yearly, 58}, LongestTable{days(10), 52},
+                    LongestTable{from("2024-01-07", Interval::weekly), 52},
+                    LongestTable{from("2024-04-01", Interval::yearly), 55}),
+    [](const auto& test) { return label_of(test.param.interval); });
 
 TEST_P(LongestTableName, LeavesRoomForTheNamesOfItsPartitions) {
     EXPECT_EQ(codes_for(std::string(GetParam().bytes, 'o')), Lines{});

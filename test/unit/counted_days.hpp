@@ -62,20 +62,17 @@ inline std::vector<CountedDay> days_of_years(int first_year, int last_year) {
     return days;
 }
 
+// Of the intervals that begin at a midnight and have a name of their own.
 inline bool starts_slot(Interval interval, const CountedDay& day) {
-    switch (interval) {
-        case Interval::daily:
-            return true;
-        case Interval::weekly:
-            return day.weekday == 0;
-        case Interval::monthly:
-            return day.day == 1;
-        case Interval::quarterly:
-            return day.day == 1 && day.month % 3 == 1;
-        case Interval::yearly:
-            return day.day == 1 && day.month == 1;
-    }
-    return false;
+    if (interval == Interval::weekly)
+        return day.weekday == 0;
+    if (interval == Interval::monthly)
+        return day.day == 1;
+    if (interval == Interval::quarterly)
+        return day.day == 1 && day.month % 3 == 1;
+    if (interval == Interval::yearly)
+        return day.day == 1 && day.month == 1;
+    return interval == Interval::daily;
 }
 
 // The days on which the slots of these years begin.

@@ -12,8 +12,8 @@
 namespace ppm {
 namespace {
 
-constexpr Interval intervals[] = {Interval::daily, Interval::weekly, Interval::monthly,
-                                  Interval::quarterly, Interval::yearly};
+const Interval intervals[] = {Interval::daily, Interval::weekly, Interval::monthly,
+                              Interval::quarterly, Interval::yearly};
 
 std::string name(Interval interval, const std::string& time) {
     return slot_name("orders", interval, slot_at(interval, civil(time)));
@@ -156,7 +156,9 @@ TEST(PieceName, HasTheDaysItBeginsAndEndsOn) {
     EXPECT_EQ(piece_name("orders", civil("2026-11-22"), civil("2026-12-01")),
               "orders_20261122_20261201");
     EXPECT_EQ(piece_name("orders", civil("0007-02-03 01:00"), civil("0007-02-03 23:59:59.9")),
-              "orders_00070203_00070203");
+              "orders_000702030100_000702032359");
+    EXPECT_EQ(piece_name("orders", civil("2026-11-26"), civil("2026-11-26 13:15")),
+              "orders_20261126_202611261315");
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "civil.hpp"
 #include "core/naming.hpp"
 #include "core/planner.hpp"
+#include "intervals.hpp"
 #include "printers.hpp"
 #include "test_zones.hpp"
 
@@ -142,9 +143,9 @@ class Orders {
                                                          : std::optional{found->second};
              }});
     }
-    Window window_on(const std::string& day) const {
+    Window window_on(const std::string& now) const {
         const Configuration& table = parent.configuration;
-        return window_at(civil_day(day), table.interval, table.pre_provisioned, table.retention);
+        return ppm::window_on(civil(now), table.interval, table.pre_provisioned, table.retention);
     }
 
     void execute(const Plan& plan) {

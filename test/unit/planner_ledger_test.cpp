@@ -292,16 +292,16 @@ TEST_F(Detached, WithRowsStaysDetachedIfSurplusWhereAnotherOneComesBack) {
     EXPECT_EQ(cleanup(), Lines{"attach may"});
 }
 
-TEST(DetachedPiece, LeavesTheNextNameToAPieceOfTheSameDay) {
+TEST(DetachedPiece, LeavesTheNextNameToAPieceOfTheSameName) {
     Orders orders{Interval::daily, KeyType::timestamp};
-    orders.add_detached("orders_20261122_20261122", "2026-11-22 06:00", "2026-11-22 12:00",
+    orders.add_detached("orders_20261122_202611220600", "2026-11-22 06:00", "2026-11-22 12:00",
                         CleanupPolicy::detach);
     const Plan plan = orders.plan("2026-11-22", "2026-11-23");
     EXPECT_EQ(obstacles_of(plan), Lines{});
     EXPECT_EQ(actions_of(plan),
-              (Lines{"attach orders_20261122_20261122",
-                     "orders_20261122_20261122_2: 2026-11-22 to 2026-11-22 06:00:00",
-                     "orders_20261122_20261123: 2026-11-22 12:00:00 to 2026-11-23"}));
+              (Lines{"attach orders_20261122_202611220600",
+                     "orders_20261122_202611220600_2: 2026-11-22 to 2026-11-22 06:00:00",
+                     "orders_202611221200_20261123: 2026-11-22 12:00:00 to 2026-11-23"}));
 }
 
 class UuidDetached : public Ledger {

@@ -13,7 +13,7 @@
 namespace ppm {
 namespace {
 
-constexpr unsigned cases_per_zone = 300;  // and 20 pairs of interval and type: 30,000 in all
+constexpr unsigned cases_per_zone = 100;  // and 61 pairs of interval and type: 40,000 in all
 
 std::vector<CreatePartition> created_by(const Plan& plan) {
     std::vector<CreatePartition> created;

@@ -15,7 +15,7 @@
 namespace ppm {
 namespace {
 
-constexpr unsigned cases_per_zone = 200;  // and 20 pairs of interval and type: 20,000 in all
+constexpr unsigned cases_per_zone = 70;  // and 61 pairs of interval and type: 30,000 in all
 
 // A table and its windows, and the same table after the plan was executed.
 struct Case {

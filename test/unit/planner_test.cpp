@@ -119,7 +119,7 @@ TEST(Planner, CompletesSlotsThatAnotherZoneCut) {
     Orders orders{Interval::daily, KeyType::timestamptz, zones::kolkata};
     orders.add("orders_2026_11_22", "2026-11-22 05:30", "2026-11-23 05:30");
     EXPECT_EQ(created(orders, "2026-11-23", "2026-11-25"),
-              (Lines{"orders_20261123_20261124: 2026-11-23 05:30:00 to 2026-11-24",
+              (Lines{"orders_202611230530_20261124: 2026-11-23 05:30:00 to 2026-11-24",
                      "orders_2026_11_24: 2026-11-24 to 2026-11-25"}));
 }
 
@@ -153,21 +153,21 @@ TEST(Planner, IsNotStoppedByANameInAnotherSchema) {
               Lines{"orders_2026_11: 2026-11-01 to 2026-12-01"});
 }
 
-TEST(Planner, NumbersPiecesOfOneDay) {
+TEST(Planner, NamesPiecesOfOneDayByTheirMinutes) {
     Orders orders{Interval::daily, KeyType::timestamp};
     orders.add("morning", "2026-11-22 06:00", "2026-11-22 12:00");
     orders.add("evening", "2026-11-22 18:00", "2026-11-22 21:30");
     EXPECT_EQ(created(orders, "2026-11-22", "2026-11-23"),
-              (Lines{"orders_20261122_20261122: 2026-11-22 to 2026-11-22 06:00:00",
-                     "orders_20261122_20261122_2: 2026-11-22 12:00:00 to 2026-11-22 18:00:00",
-                     "orders_20261122_20261123: 2026-11-22 21:30:00 to 2026-11-23"}));
+              (Lines{"orders_20261122_202611220600: 2026-11-22 to 2026-11-22 06:00:00",
+                     "orders_202611221200_202611221800: 2026-11-22 12:00:00 to 2026-11-22 18:00:00",
+                     "orders_202611222130_20261123: 2026-11-22 21:30:00 to 2026-11-23"}));
 }
 
 TEST(Planner, NumbersAPieceWhereAPartitionBearsItsName) {
     Orders orders{Interval::daily, KeyType::timestamp};
-    orders.add("orders_20261122_20261123", "2026-11-22", "2026-11-22 21:30");
+    orders.add("orders_202611222130_20261123", "2026-11-22", "2026-11-22 21:30");
     EXPECT_EQ(created(orders, "2026-11-22", "2026-11-23"),
-              Lines{"orders_20261122_20261123_2: 2026-11-22 21:30:00 to 2026-11-23"});
+              Lines{"orders_202611222130_20261123_2: 2026-11-22 21:30:00 to 2026-11-23"});
 }
 
 std::set<std::string> names_in(const Plan& plan) {

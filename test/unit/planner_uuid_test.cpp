@@ -56,7 +56,7 @@ TEST_F(UuidPlanner, EndsWhereTheNextBarePartitionBegins) {
 TEST_F(UuidPlanner, BeginsAPieceWhereABarePartitionEndsInsideTheDay) {
     add_bare("morning", "2026-11-22", "2026-11-22 12:00");
     add_bare("night", "2026-11-22 20:00", "2026-11-23");
-    expect_created(orders.plan("2026-11-22", "2026-11-23"), "orders_20261122_20261122",
+    expect_created(orders.plan("2026-11-22", "2026-11-23"), "orders_202611221200_202611222000",
                    {bare("2026-11-22 12:00"), bare("2026-11-22 20:00")});
 }
 

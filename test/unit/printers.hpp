@@ -7,12 +7,15 @@
 
 #include "core/bound.hpp"
 #include "core/calendar.hpp"
+#include "core/interval.hpp"
 #include "core/key.hpp"
 
 namespace ppm {
 
 inline void PrintTo(Interval interval, std::ostream* out) {
     *out << name_of(interval);
+    if (interval.origin != default_origin(interval.unit))
+        *out << " from " << minute_text(interval.origin);
 }
 
 inline void PrintTo(KeyType type, std::ostream* out) {

@@ -29,13 +29,14 @@ class RandomOrders {
                  int reach)
         : orders{interval, key_type, zone},
           random_{std::move(random)},
+          zone_{zone},
           interval_{interval},
           reach_{reach} {
         // Each in a statement of its own: compilers differ in the order of arguments.
-        today_ = day();
+        now_ = day() + std::chrono::minutes{below(24 * 60)};
         pre_provisioned_ = 1 + below(4);
         retention_ = below(4);
-        window = window_at(today_, interval, pre_provisioned_, retention_);
+        window = window_of(now_, retention_);
 
         if (one_in(4))
             orders.parent.configuration.table_name = std::string(one_in(2) ? 40U : 46U, 'o');
@@ -55,7 +56,8 @@ class RandomOrders {
     bool one_in(int cases) { return below(cases) == 0; }
 
     LocalTime between(LocalTime lower, LocalTime upper) {
-        const auto length = static_cast<std::uint64_t>((upper - lower).count());
+        const auto length =
+            static_cast<std::uint64_t>(std::max((upper - lower).count(), std::int64_t{1}));
         std::uint64_t wide = random_();
         wide = wide << 32 | random_();
         return lower + std::chrono::microseconds{static_cast<std::int64_t>(wide % length)};
@@ -64,11 +66,20 @@ class RandomOrders {
     // A day near what is difficult, or any day.
     Date day() {
         constexpr const char* difficult[] = {"2011-12-30", "2018-11-04", "2019-02-17",
-                                             "1970-01-01", "0001-01-09", "9999-12-20"};
-        if (const int which = below(12); which < 6)
+                                             "1970-01-01", "0001-01-09", "9999-12-20",
+                                             "2026-03-08", "2026-11-01", "2026-04-05"};
+        if (const int which = below(18); which < 9)
             return civil_day(difficult[which]);
         const LocalTime time = between(civil("1960-01-01"), civil("2160-01-01"));
         return std::chrono::floor<std::chrono::days>(time);
+    }
+
+    Window window_of(LocalTime now, std::optional<int> retention) const {
+        return window_at(zone_.instant(now), orders.codec, interval_, pre_provisioned_, retention);
+    }
+
+    Interval some_interval() {
+        return all_intervals[static_cast<std::size_t>(below(std::size(all_intervals)))];
     }
 
     LocalTime edge() {
@@ -77,7 +88,7 @@ class RandomOrders {
                     slots_after(interval_, window.upper, reach_));
         switch (below(8)) {
             case 0:
-                return slot_at(static_cast<Interval>(below(5)), time).lower;
+                return slot_at(some_interval(), time).lower;
             case 1:
                 return std::chrono::floor<std::chrono::days>(time);
             case 2:
@@ -144,9 +155,10 @@ class RandomOrders {
     }
 
     Random random_;
+    const TimeZone& zone_;
     Interval interval_;
     int reach_;
-    Date today_{};
+    LocalTime now_{};
     int pre_provisioned_ = 0;
     int retention_ = 0;
 };

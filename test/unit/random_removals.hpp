@@ -23,8 +23,9 @@ class RandomRemovals : public RandomOrders {
         configuration.cleanup_policy = policy();
         configuration.pre_provisioned = pre_provisioned_;
         configuration.retention = one_in(5) ? std::nullopt : std::optional{retention_};
-        const Date other_day = day_beside_today();
-        windows = {window_of(today_), window_of(other_day)};
+        const LocalTime other = time_beside_now();
+        windows = {window_of(now_, configuration.retention),
+                   window_of(other, configuration.retention)};
         if (one_in(2))
             std::swap(windows.work, windows.today);
 
@@ -42,21 +43,16 @@ class RandomRemovals : public RandomOrders {
   private:
     CleanupPolicy policy() { return one_in(2) ? CleanupPolicy::detach : CleanupPolicy::drop; }
 
-    Window window_of(Date day) const {
-        return window_at(day, interval_, pre_provisioned_, orders.parent.configuration.retention);
-    }
-
-    // The same day, one not far away, or any.
-    Date day_beside_today() {
+    // The same time, one not far away, or any.
+    LocalTime time_beside_now() {
         const int which = below(3);
         if (which == 0)
-            return today_;
+            return now_;
         if (which == 1)
             return day();
         const LocalTime time =
-            slots_after(interval_, slot_at(interval_, today_).lower, below(13) - 6);
-        return std::chrono::floor<std::chrono::days>(
-            std::clamp(time, calendar_begin, calendar_end - std::chrono::days{1}));
+            slots_after(interval_, slot_at(interval_, now_).lower, below(13) - 6);
+        return std::clamp<LocalTime>(time, calendar_begin, calendar_end - std::chrono::days{1});
     }
 
     // What lies anywhere, or only where no partition does.

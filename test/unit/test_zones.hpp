@@ -73,6 +73,15 @@ inline const TestZone havana{
 // The whole of 30 December 2011 does not exist: Samoa moved over the date line.
 inline const TestZone apia{-10h, {{utc_instant(2011y / 12 / 30, 10h), 14h}}};
 
+// From 02:00 to 03:00 on 8 March 2026, and from 02:00 back to 01:00 on 1 November.
+inline const TestZone new_york{
+    -5h, {{utc_instant(2026y / 3 / 8, 7h), -4h}, {utc_instant(2026y / 11 / 1, 6h), -5h}}};
+
+// By half an hour: from 02:00 back to 01:30 on 5 April 2026, and from 02:00 to 02:30 on 4 October.
+inline const TestZone lord_howe{11h,
+                                {{utc_instant(2026y / 4 / 4, 15h), 10h + 30min},
+                                 {utc_instant(2026y / 10 / 3, 15h + 30min), 11h}}};
+
 }  // namespace zones
 
 }  // namespace ppm

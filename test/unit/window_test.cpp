@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "civil.hpp"
+#include "intervals.hpp"
 
 namespace ppm {
 namespace {
@@ -15,7 +16,7 @@ std::string text(const Window& window) {
 
 std::string window(const std::string& today, Interval interval, int pre_provisioned,
                    std::optional<int> retention) {
-    return text(window_at(civil_day(today), interval, pre_provisioned, retention));
+    return text(window_on(civil(today), interval, pre_provisioned, retention));
 }
 
 TEST(Window, StartsAtTheCurrentSlotWithoutRetention) {
@@ -47,13 +48,12 @@ TEST(Window, BeginsNoEarlierThanTheCalendar) {
     EXPECT_EQ(window("0001-01-03", Interval::daily, 1, 3), "0001-01-01 to 0001-01-05");
     EXPECT_EQ(window("0001-01-10", Interval::weekly, 1, 5), "0001-01-01 to 0001-01-22");
     for (const Interval interval : {Interval::monthly, Interval::quarterly, Interval::yearly})
-        EXPECT_EQ(to_text(window_at(civil_day("0500-01-01"), interval, 1, 10000).lower),
-                  "0001-01-01");
+        EXPECT_EQ(to_text(window_on(civil("0500-01-01"), interval, 1, 10000).lower), "0001-01-01");
 }
 
 TEST(Window, KeepsEverythingWhereItWouldBeginBeforeTheCalendar) {
     const auto keeps_everything = [](const std::string& today, Interval interval, int retention) {
-        return window_at(civil_day(today), interval, 1, retention).keeps_everything;
+        return window_on(civil(today), interval, 1, retention).keeps_everything;
     };
     EXPECT_FALSE(keeps_everything("0001-01-03", Interval::daily, 2));
     EXPECT_TRUE(keeps_everything("0001-01-03", Interval::daily, 3));
@@ -80,11 +80,11 @@ TEST(Window, LeavesOutTheWeekThatTheCalendarEndsIn) {
     // 1 January 10000 is a Saturday.
     EXPECT_EQ(window("9999-12-26", Interval::weekly, 3, 1), "9999-12-13 to 9999-12-27");
     EXPECT_TRUE(
-        slots_of(window_at(civil_day("9999-12-31"), Interval::weekly, 3, no_retention)).empty());
+        slots_of(window_on(civil("9999-12-31"), Interval::weekly, 3, no_retention)).empty());
 }
 
 std::string current(const std::string& today, Interval interval) {
-    return to_text(window_at(civil_day(today), interval, 2, 3).current);
+    return to_text(window_on(civil(today), interval, 2, 3).current);
 }
 
 TEST(Window, KnowsTheStartOfTheCurrentSlot) {
@@ -112,7 +112,7 @@ TEST(Slots, AreTheWindowCutAtTheGrid) {
 TEST(Slots, AreRetentionPlusOnePlusPreProvisioned) {
     for (const Interval interval : {Interval::daily, Interval::weekly, Interval::monthly,
                                     Interval::quarterly, Interval::yearly})
-        EXPECT_EQ(slots_of(window_at(civil_day("2026-11-22"), interval, 7, 40)).size(), 48U);
+        EXPECT_EQ(slots_of(window_on(civil("2026-11-22"), interval, 7, 40)).size(), 48U);
 }
 
 TEST(Slots, OfAnEmptyWindowAreNone) {

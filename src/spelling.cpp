@@ -1,0 +1,149 @@
+// BEFORE a row of ppm.config is written: its interval and origin get the one spelling that the core
+// reads.
+#include "core/interval.hpp"
+#include "core/text.hpp"
+#include "pg/catalog.hpp"
+#include "pg/version.hpp"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(ppm_spell_configuration);
+}
+
+namespace {
+
+ppm::PpmError invalid(const char* what, const std::string& value, std::string hint) {
+    return {ERRCODE_INVALID_PARAMETER_VALUE,
+            "invalid " + std::string{what} + " for ppm.config: " + ppm::in_quotes(value),
+            {},
+            std::move(hint)};
+}
+
+ppm::PpmError invalid_interval(const std::string& value) {
+    return invalid("interval", value,
+                   "There is " + std::string{ppm::intervals_there_are} +
+                       "; and for keys that count a positive whole number.");
+}
+
+// Runs one of PostgreSQL's own input functions; nothing if it takes the text for no value. The
+// caller then fails.
+template <typename Read>
+auto read(Read read_value) -> std::optional<std::invoke_result_t<Read&>> {
+    try {
+        return ppm::call(read_value);
+    } catch (const ppm::PostgresError& error) {
+        if (ERRCODE_TO_CATEGORY(error.sqlstate()) != ERRCODE_DATA_EXCEPTION)
+            throw;
+        return std::nullopt;
+    }
+}
+
+ppm::Interval read_interval(const std::string& text) {
+    auto interval = ppm::interval_named(text);
+    if (interval)
+        return *interval;
+    const auto value = read([&text]() -> Interval {
+        return *DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(text.c_str()),
+                                                      ObjectIdGetDatum(InvalidOid),
+                                                      Int32GetDatum(-1)));
+    });
+    if (value)
+        interval = ppm::interval_of(value->month, value->day, value->time);
+    if (!interval)
+        throw invalid_interval(text);
+    return *interval;
+}
+
+std::string spell_origin(const std::string& text, ppm::Interval::Unit unit) {
+    const auto value = read([&text]() -> Timestamp {
+        return DatumGetTimestamp(DirectFunctionCall3(timestamp_in, CStringGetDatum(text.c_str()),
+                                                     ObjectIdGetDatum(InvalidOid),
+                                                     Int32GetDatum(-1)));
+    });
+    if (value && !TIMESTAMP_NOT_FINITE(*value)) {
+        const ppm::LocalTime origin{ppm::to_instant(*value).time_since_epoch()};
+        if (ppm::can_begin_at(unit, origin))
+            return ppm::minute_text(origin);
+    }
+    throw invalid("origin", text,
+                  unit == ppm::Interval::Unit::months
+                      ? "The origin of months and years is a date on day 1 to 28 of its month, as "
+                        "2024-04-01, with a time of day of whole minutes if need be."
+                      : "The origin is a date, as 2024-01-07, or one with a time of day of whole "
+                        "minutes, as 2000-01-01 06:00.");
+}
+
+std::string spell_number(const std::string& text) {
+    if (auto number = ppm::whole_number_in(text))
+        return *std::move(number);
+    throw invalid("origin", text, "The origin of an interval that is a number is a whole number.");
+}
+
+struct Spelling {
+    std::string interval;
+    std::optional<std::string> origin;
+};
+
+Spelling spelling_of(const std::string& interval, const std::optional<std::string>& origin) {
+    if (ppm::whole_number_in(interval)) {
+        const auto count = ppm::count_in(interval);
+        if (!count)
+            throw invalid_interval(interval);
+        return {*count, origin ? std::optional{spell_number(*origin)} : std::nullopt};
+    }
+    const ppm::Interval known = read_interval(interval);
+    return {name_of(known),
+            origin ? std::optional{spell_origin(*origin, known.unit)} : std::nullopt};
+}
+
+std::optional<std::string> text_of(HeapTuple row, TupleDesc descriptor, const char* column) {
+    const char* const value = ppm::call([=]() -> const char* {
+        bool is_null = true;
+        const int number = SPI_fnumber(descriptor, column);
+        const Datum datum = number > 0 ? heap_getattr(row, number, descriptor, &is_null) : Datum{};
+        return is_null ? nullptr : TextDatumGetCString(datum);
+    });
+    return value == nullptr ? std::nullopt : std::optional{std::string{value}};
+}
+
+HeapTuple with_spelling(HeapTuple row, TupleDesc descriptor, const Spelling& spelling) {
+    const char* const interval = spelling.interval.c_str();
+    const char* const origin = spelling.origin ? spelling.origin->c_str() : nullptr;
+    return ppm::call([=] {
+        std::array columns{SPI_fnumber(descriptor, "interval"), SPI_fnumber(descriptor, "origin")};
+        std::array values{CStringGetTextDatum(interval),
+                          origin == nullptr ? Datum{} : CStringGetTextDatum(origin)};
+        std::array nulls{false, origin == nullptr};
+        return heap_modify_tuple_by_cols(row, descriptor, static_cast<int>(columns.size()),
+                                         columns.data(), values.data(), nulls.data());
+    });
+}
+
+bool is_our_trigger(FunctionCallInfo fcinfo) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        return false;
+    const auto* const trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    return TRIGGER_FIRED_BEFORE(trigger->tg_event) && TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
+           ppm::is_configuration(trigger->tg_relation);
+}
+
+}  // namespace
+
+// BEFORE INSERT OR UPDATE, FOR EACH ROW.
+Datum ppm_spell_configuration(PG_FUNCTION_ARGS) {
+    return ppm::entry([fcinfo]() -> Datum {
+        if (!is_our_trigger(fcinfo))
+            throw ppm::PpmError{
+                ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                "ppm.spell_configuration() is only for its own trigger on ppm.config"};
+        const auto* const trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+        const TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
+        HeapTuple const row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple
+                                                                         : trigger->tg_trigtuple;
+        // NOT NULL has to say something about one that is null.
+        const auto interval = text_of(row, descriptor, "interval");
+        if (!interval)
+            return PointerGetDatum(row);
+        return PointerGetDatum(with_spelling(
+            row, descriptor, spelling_of(*interval, text_of(row, descriptor, "origin"))));
+    });
+}
