@@ -144,9 +144,12 @@ FROM unnest(ARRAY[lower(held) AT TIME ZONE zone, upper(held) AT TIME ZONE zone])
 $$;
 
 -- The name of the partition of a slot, or of a piece of it.
+CREATE FUNCTION judge.edge(at timestamp) RETURNS text LANGUAGE sql STABLE AS $$
+SELECT to_char(at, CASE WHEN at = date_trunc('day', at) THEN '_YYYYMMDD' ELSE '_YYYYMMDDHH24MI' END)
+$$;
 CREATE FUNCTION judge.name_of(held tstzrange, slot tstzrange, parent name, suffix text, zone text) RETURNS text LANGUAGE sql STABLE AS $$
 SELECT parent || CASE WHEN held = slot THEN suffix
-                      ELSE to_char(lower(held) AT TIME ZONE zone, '_YYYYMMDD') || to_char(upper(held) AT TIME ZONE zone, '_YYYYMMDD') END
+                      ELSE judge.edge(lower(held) AT TIME ZONE zone) || judge.edge(upper(held) AT TIME ZONE zone) END
 $$;
 -- The application inserts a row.
 CREATE PROCEDURE judge.insert(parent regclass, type text, at timestamptz) LANGUAGE plpgsql AS $$
