@@ -100,7 +100,7 @@ $(SANITIZED): %.sanitized.o: %.cpp
 
 unit-sanitized: $(SANITIZED)
 	clang++ -fsanitize=address,undefined $^ -lgtest -lgtest_main -lpthread -o test/unit/unit_tests_sanitized
-	test/unit/unit_tests_sanitized --gtest_brief=1
+	printf '0\n1\n' | xargs -P2 -I{} env GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX={} test/unit/unit_tests_sanitized --gtest_brief=1
 
 # Whether it (CXX=clang++) has something to say of what needs PostgreSQL.
 warnings:

@@ -93,8 +93,9 @@ std::string name_of(const Interval& interval) {
     for (const Word& word : words)
         if (word.unit == interval.unit && interval.count % word.count == 0) {
             const int count = interval.count / word.count;
-            return std::to_string(count) + " " + std::string{word.singular} +
-                   (count == 1 ? "" : "s");
+            std::string name = std::to_string(count) + " ";
+            name += word.singular;
+            return count == 1 ? name : name + "s";
         }
     return {};
 }
