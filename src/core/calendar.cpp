@@ -22,7 +22,7 @@ std::int64_t months_since_year_zero(LocalTime time) {
 }
 
 Date first_of_month(std::int64_t months) {
-    const std::int64_t year = floor_divide<std::int64_t>(months, 12);
+    const auto year = floor_divide<std::int64_t>(months, 12);
     const auto month = static_cast<unsigned>(months - year * 12 + 1);
     return Date{chrono::year{static_cast<int>(year)} / chrono::month{month} / 1};
 }

@@ -89,9 +89,9 @@ Style style_of(const Interval& interval) {
 }
 
 std::string slot_suffix(const Interval& interval, LocalTime lower) {
-    const std::string year = "_" + digits(year_of(lower), 4);
-    const std::string month = year + "_" + digits(month_of(lower), 2);
-    const std::string day = month + "_" + digits(day_of(lower), 2);
+    std::string year = "_" + digits(year_of(lower), 4);
+    std::string month = year + "_" + digits(month_of(lower), 2);
+    std::string day = month + "_" + digits(day_of(lower), 2);
     switch (style_of(interval)) {
         case Style::minute:
             return day + "_" + hour_and_minute(lower);
