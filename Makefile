@@ -92,7 +92,7 @@ test/fuzz/planner_fuzz: test/fuzz/planner_fuzz.cpp $(CORE:.o=.cpp) $(wildcard sr
 	clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I$(srcdir)/src -I$(srcdir)/test/unit \
 		$(filter %.cpp,$^) -o $@
 
-# The unit tests under the sanitizers, compiled by another compiler, which may have something to say of its own.
+# The unit tests under the sanitizers. clang compiles them, and its warnings count, too.
 SANITIZED = $(CORE:.o=.sanitized.o) $(UNIT:.o=.sanitized.o)
 
 $(SANITIZED): %.sanitized.o: %.cpp
@@ -102,7 +102,7 @@ unit-sanitized: $(SANITIZED)
 	clang++ -fsanitize=address,undefined $^ -lgtest -lgtest_main -lpthread -o test/unit/unit_tests_sanitized
 	printf '0\n1\n' | xargs -P2 -I{} env GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX={} test/unit/unit_tests_sanitized --gtest_brief=1
 
-# Whether it (CXX=clang++) has something to say of what needs PostgreSQL.
+# The warnings of another compiler (CXX=clang++) about what needs PostgreSQL.
 warnings:
 	$(foreach source,$(PG:.o=.cpp) $(wildcard test/module/*.cpp),\
 		$(COMPILE_PG) -MF /dev/null -fsyntax-only $(source) &&) true

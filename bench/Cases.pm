@@ -5,9 +5,12 @@ package Cases;
 use strict;
 use warnings;
 
+use POSIX qw(strftime);
+use Time::Local qw(timegm);
+
 my $has_partman = qx(psql -X -A -t -d postgres -c "SELECT default_version FROM pg_available_extensions WHERE name = 'pg_partman'") =~ /^([45])/ ? $1 : 0;
 
-# The work date: in the past, so that pg_partman, which has none, is only run where it does not need it.
+# ppm's work date. pg_partman has none, so it runs only where any day will do.
 my $today = '2026-03-15';
 my $at = "SET ppm.work_date = '$today';\n";
 
@@ -25,51 +28,42 @@ sub config
 	return "INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('$name', 'daily', $ahead, $retention, 'drop');\n";
 }
 
-# For each day from one to another (SQL), a statement that format() makes of its partition's name, its date and the next.
-sub for_days
+# SQL that makes the partitions of the days from one to another, both SQL, too.
+sub create_partitions
 {
-	my ($table, $from, $to, $format) = @_;
+	my ($table, $from, $to) = @_;
 	return <<"SQL";
-SELECT format('$format', '${table}_' || to_char(day, 'YYYY_MM_DD'), day::date, day::date + 1)
+SELECT format('CREATE TABLE %I PARTITION OF $table FOR VALUES FROM (%L) TO (%L)', '${table}_' || to_char(day, 'YYYY_MM_DD'), day::date, day::date + 1)
 FROM generate_series($from, $to, interval '1 day') AS day \\gexec
 SQL
 }
 
-sub create_partitions
+# What $sql makes of each of so many partitions: of the parent, the partition, its day and the next. A script that is timed must not have to
+# ask for them first.
+sub for_partitions
 {
-	my ($table, $from, $to) = @_;
-	return for_days($table, $from, $to, "CREATE TABLE %I PARTITION OF $table FOR VALUES FROM (%L) TO (%L)");
-}
-
-# As plain SQL, known beforehand: a script that no query has to write first.
-sub days
-{
-	my ($from, $count) = @_;
+	my ($table, $from, $count, $sql) = @_;
 	my ($year, $month, $day) = split /-/, $from;
-	require Time::Local;
-	my $begin = Time::Local::timegm(0, 0, 12, $day, $month - 1, $year);
-	return map { my @t = gmtime($begin + $_ * 86400); sprintf '%04d-%02d-%02d', $t[5] + 1900, $t[4] + 1, $t[3] } 0 .. $count;
+	my $noon = timegm(0, 0, 12, $day, $month - 1, $year);
+	my @days = map { strftime('%Y-%m-%d', gmtime($noon + $_ * 86400)) } 0 .. $count;
+	return join '', map { $sql->($table, "${table}_" . $days[$_] =~ tr/-/_/r, @days[ $_, $_ + 1 ]) } 0 .. $count - 1;
 }
 
 sub plain_create
 {
-	my ($table, $from, $count) = @_;
-	my @days = days($from, $count);
-	return join '', map {
-		my $name = "${table}_" . $days[$_] =~ tr/-/_/r;
-		"BEGIN; CREATE TABLE $name (LIKE $table INCLUDING ALL EXCLUDING IDENTITY); "
-		  . "ALTER TABLE $table ATTACH PARTITION $name FOR VALUES FROM ('$days[$_]') TO ('$days[$_ + 1]'); COMMIT;\n"
-	} 0 .. $count - 1;
+	return for_partitions(@_, sub {
+		my ($table, $partition, $lower, $upper) = @_;
+		return "BEGIN; CREATE TABLE $partition (LIKE $table INCLUDING ALL EXCLUDING IDENTITY); "
+		  . "ALTER TABLE $table ATTACH PARTITION $partition FOR VALUES FROM ('$lower') TO ('$upper'); COMMIT;\n";
+	});
 }
 
 sub plain_remove
 {
-	my ($table, $from, $count) = @_;
-	my @days = days($from, $count);
-	return join '', map {
-		my $name = "${table}_" . $days[$_] =~ tr/-/_/r;
-		"ALTER TABLE $table DETACH PARTITION $name CONCURRENTLY;\nDROP TABLE $name;\n"
-	} 0 .. $count - 1;
+	return for_partitions(@_, sub {
+		my ($table, $partition) = @_;
+		return "ALTER TABLE $table DETACH PARTITION $partition CONCURRENTLY;\nDROP TABLE $partition;\n";
+	});
 }
 
 # The partitions with their bounds: what every such tool has to read.
@@ -125,6 +119,9 @@ sub partman_parent
 	return "SELECT partman.create_parent(p_parent_table => 'public.$table', p_control => 'day', p_interval => '$one_day'$native$more);\n";
 }
 
+my $huge = $ppm
+  . join('', map { table("t$_") . config("t$_", 996, 3) . create_partitions("t$_", "date '2026-03-12'", "date '2026-03-12' + 999") } 1 .. 100);
+
 our @cases = (
 	{
 		name => 'a',
@@ -172,8 +169,8 @@ our @cases = (
 		title => 'remove 20 of 5,000 daily partitions',
 		aim => 1.1,
 		changes => 1,
-		prepare => $ppm . table('t') . config('t', 4976, 3) . create_partitions('t', "date '2026-02-20'", "date '2026-02-20' + 4999"),
-		sql => { ppm => $at . 'CALL ppm.cleanup();', plain => plain_remove('t', '2026-02-20', 20) },
+		prepare => $ppm . table('t') . config('t', 3, 4976) . create_partitions('t', "date '2012-07-11'", "date '2026-03-18'"),
+		sql => { ppm => $at . 'CALL ppm.cleanup();', plain => plain_remove('t', '2012-07-11', 20) },
 	},
 	{
 		name => 'check',
@@ -211,18 +208,17 @@ SQL
 		name => 'huge',
 		title => 'run_all, nothing to do, 100,000 partitions of 100 tables',
 		aim => 1.2,
-		prepare => $ppm . join('', map { table("t$_") . config("t$_", 996, 3) . create_partitions("t$_", "date '2026-03-12'", "date '2026-03-12' + 999") } 1 .. 100),
+		prepare => $huge,
 		sql => { ppm => $at . 'CALL ppm.run_all();', plain => $list },
 	},
 	{
 		name => 'status',
 		title => 'ppm.status, 100,000 partitions of 100 tables',
 		aim => 1.5,
+		prepare => $huge,
 		sql => { ppm => $at . 'SELECT * FROM ppm.status;', plain => $list },
 	});
 
-my %by_name = map { ($_->{name} => $_) } @cases;
-$by_name{status}{prepare} = $by_name{huge}{prepare};
 foreach my $case (@cases)
 {
 	$case->{others} = [ 'plain', $case->{sql}{partman} && $has_partman ? 'partman' : () ];

@@ -19,9 +19,7 @@ ppm::PpmError invalid(const char* what, const std::string& value, std::string hi
 }
 
 ppm::PpmError invalid_interval(const std::string& value) {
-    return invalid("interval", value,
-                   "There is " + std::string{ppm::intervals_there_are} +
-                       "; and for keys that count a positive whole number.");
+    return invalid("interval", value, "Use " + std::string{ppm::intervals_there_are} + ".");
 }
 
 // Runs one of PostgreSQL's own input functions; nothing if it takes the text for no value. The

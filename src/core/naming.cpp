@@ -56,7 +56,7 @@ std::string compact_time(LocalTime time) {
            (time_of_day(time).count() == 0 ? "" : hour_and_minute(time));
 }
 
-// What names of slots tell, at most so much of it.
+// The smallest part of a slot's beginning that its name has.
 enum class Style { minute, hour, day, week, month, quarter, year };
 
 Style style_of_months(const Interval& interval) {
