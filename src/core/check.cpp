@@ -349,7 +349,8 @@ class Checking {
     // What ppm set out to remove, and has not.
     void check(const DetachedPartition& detached) {
         const Partition& partition = detached.partition;
-        if (!detached.is_detached || action_on(partition, plan_.provision) != nullptr)
+        if (!detached.is_detached || detached.is_repartitioned ||
+            action_on(partition, plan_.provision) != nullptr)
             return;
         if (const LeftOut* const left_out = left_out_of(partition))
             return add_left_out(detached, *left_out);

@@ -163,7 +163,12 @@ std::string slot_name(std::string_view table, const Interval& interval, const Sl
 }
 
 std::string piece_name(std::string_view table, LocalTime lower, LocalTime upper) {
-    return std::string{table} + "_" + compact_time(lower) + "_" + compact_time(upper);
+    const std::string name{table};
+    if (lower == minus_infinity)
+        return name + "_until" + (upper == plus_infinity ? "_infinity" : "_" + compact_time(upper));
+    if (upper == plus_infinity)
+        return name + "_from_" + compact_time(lower);
+    return name + "_" + compact_time(lower) + "_" + compact_time(upper);
 }
 
 std::optional<Slot> slot_named(std::string_view name, std::string_view table,

@@ -18,8 +18,9 @@ inline constexpr std::size_t max_name_bytes = 63;
 // slots of an interval share a name.
 std::string slot_name(std::string_view table, const Interval& interval, const Slot& slot);
 
-// `orders_20261122_20261201`, for a part of a slot; with the hour and minute where one is not
-// midnight.
+// `orders_20261122_20261201`, for a part of a slot, or for more than one; with the hour and minute
+// where one is not midnight. Without a beginning `orders_until_20261201`, without an end
+// `orders_from_20261122`.
 std::string piece_name(std::string_view table, LocalTime lower, LocalTime upper);
 
 // The slot of the calendar whose name this is, or nothing: the inverse of slot_name().

@@ -48,7 +48,8 @@ class Filling {
     void attach_again(const BoundRange& window, const Window& today) {
         for (const DetachedPartition& detached : parent_.detached) {
             const BoundRange& bounds = detached.partition.bounds;
-            if (!detached.is_detached || pending_over(bounds) != nullptr || is_covered(bounds))
+            if (!detached.is_detached || detached.is_repartitioned ||
+                pending_over(bounds) != nullptr || is_covered(bounds))
                 continue;
             const BoundRange edges{codec_.canonical(bounds.lower), codec_.canonical(bounds.upper)};
             const bool wanted = edges.overlaps(window) && !would_be_lost(detached, today);

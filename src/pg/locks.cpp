@@ -86,6 +86,18 @@ class Locks {
 };
 
 // What the statement locks, according to src/backend/commands/tablecmds.c of PostgreSQL 14 to 19.
+std::vector<Lock> swap_locks_of(Oid parent, const std::vector<Oid>& tables) {
+    Locks locks;
+    locks.add(AccessExclusiveLock, {parent});
+    locks.add(AccessExclusiveLock, tables);
+    locks.add(AccessExclusiveLock, {call([=] { return get_default_partition_oid(parent); })});
+    // ATTACH removes the triggers there of tables that stood on their own, DETACH makes some.
+    std::vector<Oid> referring = tables;
+    referring.push_back(parent);
+    locks.add(AccessExclusiveLock, trees(referenced_by(referring)));
+    return locks.list();
+}
+
 std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
     Locks locks;
     const std::vector<Oid> parents{parent};
@@ -212,23 +224,49 @@ class Waiting {
 
 }  // namespace
 
-bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
-    const Waiting waiting{parent, partition, wait};
-    std::vector<Lock> locks = locks_of(statement, parent, partition);
+namespace {
+
+// Takes the locks that locks_now() names, also if these change meanwhile; returns them.
+template <typename LocksNow>
+std::vector<Lock> take_all(const Waiting& waiting, LocksNow locks_now) {
+    std::vector<Lock> locks = locks_now();
     while (true) {
         waiting.take(locks);
         // Before the tables were locked somebody may have given them another foreign key.
-        std::vector<Lock> now = locks_of(statement, parent, partition);
+        std::vector<Lock> now = locks_now();
         if (std::ranges::includes(locks, now))
-            return std::ranges::any_of(locks, [=](const Lock& each) {
-                return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
-            });
+            return locks;
         release(locks);
         if (waiting.is_over())
             throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,
                            "foreign keys were changed while their tables were being locked"};
         locks = std::move(now);
     }
+}
+
+}  // namespace
+
+bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
+    const Waiting waiting{parent, partition, wait};
+    const std::vector<Lock> locks =
+        take_all(waiting, [=] { return locks_of(statement, parent, partition); });
+    return std::ranges::any_of(locks, [=](const Lock& each) {
+        return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
+    });
+}
+
+void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait) {
+    const Waiting waiting{InvalidOid, InvalidOid, wait};
+    take_all(waiting, [&] {
+        Locks locks;
+        locks.add(mode, relations);
+        return locks.list();
+    });
+}
+
+void lock_to_swap(Oid parent, const std::vector<Oid>& tables, int wait) {
+    const Waiting waiting{parent, InvalidOid, wait};
+    take_all(waiting, [&] { return swap_locks_of(parent, tables); });
 }
 
 }  // namespace ppm

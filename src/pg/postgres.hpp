@@ -36,6 +36,7 @@ extern "C" {
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -44,6 +45,7 @@ extern "C" {
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/objectaddress.h"
@@ -55,8 +57,10 @@ extern "C" {
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "commands/tablespace.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -78,6 +82,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "storage/shm_mq.h"
 #include "storage/shm_toc.h"
 #include "tcop/pquery.h"
@@ -204,6 +209,9 @@ inline auto replication_origin() {
     return replorigin_session_origin;
 #endif
 }
+
+// Transactions of VACUUM, which see nobody's rows.
+inline constexpr int vacuum_flags = PROC_IS_AUTOVACUUM | PROC_IN_VACUUM;
 
 // Whether each foreign key has triggers on both of its tables; one that is not enforced has none.
 #if PG_VERSION_NUM >= 180000

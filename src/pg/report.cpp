@@ -22,6 +22,7 @@ constexpr std::array done_names{
     DoneNames{Done::finished_detaching, "finalize", "finished detaching"},
     DoneNames{Done::detached, "detach", "detached"},
     DoneNames{Done::dropped, "drop", "dropped"},
+    DoneNames{Done::repartitioned, "repartition", "repartitioned"},
 };
 
 // Nobody's message is to fill the log, the history, or the memory.

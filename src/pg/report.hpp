@@ -11,7 +11,7 @@
 namespace ppm {
 
 // What was done to a partition.
-enum class Done { created, attached, finished_detaching, detached, dropped };
+enum class Done { created, attached, finished_detaching, detached, dropped, repartitioned };
 
 struct Deed {
     Deed(Done done, const ManagedParent& managed, std::string in_schema, std::string name,
