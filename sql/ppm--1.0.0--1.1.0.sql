@@ -157,6 +157,9 @@ COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS
 
 COMMENT ON COLUMN ppm.last_run.at IS 'when it ended; where cleanup was refused because of the clock (PM008): when the one before it ended, or the server was started';
 
+COMMENT ON COLUMN ppm.history.action IS
+    'create, attach, finalize, detach, drop or repartition; or for a failure of none of these, provision, cleanup or check';
+
 --
 -- Moving rows where they belong
 --

@@ -203,7 +203,7 @@ COMMENT ON COLUMN ppm.history.schema_name IS 'the schema of the configured table
 COMMENT ON COLUMN ppm.history.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.history.partition IS 'the partition; null: it is about the table';
 COMMENT ON COLUMN ppm.history.action IS
-    'create, attach, finalize, detach or drop; or for a failure of none of these, provision, cleanup or check';
+    'create, attach, finalize, detach, drop or repartition; or for a failure of none of these, provision, cleanup or check';
 COMMENT ON COLUMN ppm.history.lower_bound IS 'the partition''s lower bound as civil time in the time zone of its parent';
 COMMENT ON COLUMN ppm.history.upper_bound IS 'the partition''s upper bound as civil time in the time zone of its parent';
 COMMENT ON COLUMN ppm.history.outcome IS 'ok or failed';

@@ -109,8 +109,7 @@ class Checking {
                 add({AnomalyCode::default_has_rows, name,
                      "Default partition " + in_quotes(name) + " has rows of " + held(wanted[i]) +
                          ", which keep partition " + in_quotes(names[i]) + " out.",
-                     "In one transaction: move those rows away; " + call_of("provision") +
-                         " insert them again."});
+                     call_of("repartition") + " then " + call_of("provision")});
     }
 
     void check_default_name(const Partition& partition) {
@@ -153,9 +152,11 @@ class Checking {
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
                  ", which is not one " + of_interval(interval(), "slot") + ".",
              !has_end(partition.bounds, codec_) ? detach_if_not_wanted(partition)
-             : windows_.work.keeps_everything   ? "Nothing has to be done."
-                                              : "Nothing has to be done: it is removed when all of "
-                                                "it is outdated."});
+             : windows_.work.keeps_everything
+                 ? "Nothing has to be done. To bring it onto the grid: " + call_of("repartition")
+                 : "Nothing has to be done: it is removed when all of it is outdated. To bring it "
+                   "onto the grid: " +
+                       call_of("repartition")});
     }
 
     // Where cleanup removes nothing, why is said once, and not of each partition.

@@ -93,6 +93,14 @@ void insert_changed(const ManagedParent& managed, const Job& job, const Matching
                                  log + " AS l WHERE " + key.matches("l", "s") + ")");
 }
 
+// From here to the end of the transaction nobody alters the tables; readers and writers go on.
+void keep_as_they_are(const ManagedParent& managed, const Job& job) {
+    call([&] { LockRelationOid(job.parent, AccessShareLock); });
+    for (const Oid source : job.source_relations())
+        call([=] { LockRelationOid(source, AccessShareLock); });
+    require_trustworthy(managed, job);
+}
+
 std::string log_of(const Job& job) {
     return "ppm." + identifier(job.log_name());
 }
@@ -111,6 +119,7 @@ void require_trustworthy(const ManagedParent& managed, const Job& job) {
 
 std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource& source,
                          std::int64_t blocks) {
+    keep_as_they_are(managed, job);
     const std::int64_t end = std::min(source.next_block + blocks, source.blocks);
     const std::string columns = copied_columns(job.parent);
     const std::string part = "ONLY " + qualified_name(source.partition.relation) +
@@ -126,8 +135,6 @@ std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource
                          " AND (" + condition_of(managed, job, *target) +
                          ") ON CONFLICT DO NOTHING"));
     add_progress(job, source, end, rows);
-    // The locks of these statements keep the sources as they were for them.
-    require_trustworthy(managed, job);
     source.next_block = end;
     return rows;
 }
@@ -138,9 +145,9 @@ std::size_t replay(const ManagedParent& managed, const Job& job, const MatchingK
     // them: their numbers, or places, may be lower than those of keys that are there.
     if (in == ReplayIn::own_snapshot)
         XactIsoLevel = XACT_REPEATABLE_READ;
+    keep_as_they_are(managed, job);
     const std::string log = log_of(job);
     const std::string keys = "(SELECT DISTINCT " + key.list() + " FROM " + log + ")";
-    // Before all others, so that each of them sees the same.
     const std::vector<const JobTarget*> touched = targets_of_rows(managed, job, log);
     if (touched.empty())
         return 0;

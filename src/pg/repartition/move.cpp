@@ -29,7 +29,7 @@ constexpr std::chrono::milliseconds shortest_pause{100};
 // A move that has to begin anew does, so often.
 constexpr int beginnings = 3;
 
-// Keys that one replay may leave to the last one, under a lock.
+// Keys that one replay may leave to the last one, under a lock, whatever it takes.
 constexpr std::size_t few_keys = 1000;
 constexpr int max_replays = 50;
 
@@ -234,7 +234,8 @@ class Move {
                     std::clamp(batch_rows() / std::max(density, 0.01), 1.0, 1e6));
                 const std::int64_t before = source.next_block;
                 std::int64_t rows = 0;
-                session_.step([&] { rows = copy_blocks(managed_, job_, source, blocks); });
+                step_with_patience(session_,
+                                   [&] { rows = copy_blocks(managed_, job_, source, blocks); });
                 const auto read = static_cast<double>(source.next_block - before);
                 density = (density + static_cast<double>(rows) / read) / 2;
                 note_progress(rows);
@@ -278,19 +279,27 @@ class Move {
     }
 
     void replay_all() {
-        std::size_t keys = few_keys;
-        for (int i = 0; i < max_replays && keys >= few_keys; ++i)
-            session_.step([&] { keys = replay(managed_, job_, key_, ReplayIn::own_snapshot); });
+        for (int i = 0; i < max_replays && !is_nearly_up_to_date(); ++i)
+            ;
         step_with_patience(session_, [&] {
             Job job = job_;
             lock_sources(managed_, job);
-            require_trustworthy(managed_, job);
             replay(managed_, job, key_, ReplayIn::lock);
             set_capture(managed_, job, Capture::write_through);
             set_phase(job, MovePhase::waiting);
             job.phase = MovePhase::waiting;
             job_ = std::move(job);
         });
+    }
+
+    // Replays once. The last replay, under a lock, takes about as long as the one before it.
+    bool is_nearly_up_to_date() {
+        const auto begun = Deadline::Clock::now();
+        std::size_t keys = 0;
+        step_with_patience(session_,
+                           [&] { keys = replay(managed_, job_, key_, ReplayIn::own_snapshot); });
+        return keys < few_keys ||
+               Deadline::Clock::now() - begun < std::chrono::milliseconds{lock_timeout()} / 2;
     }
 
     void finish() {

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::chrono::milliseconds shortest_pause{10};
 constexpr std::chrono::milliseconds longest_pause{1000};
+constexpr std::chrono::milliseconds worth_a_word{100};
 
 constexpr char waited_for_query[] =
     "SELECT string_agg(pid::text, ', ' ORDER BY xact_start) FROM pg_stat_activity "
@@ -66,7 +67,7 @@ void wait_for_snapshots_of_others(Session& session) {
     while (!left.empty()) {
         session.pause(pause);
         left = session.read([&] { return left_of(left, holders_of(xmin)); });
-        if (pause >= longest_pause && !left.empty() && !said) {
+        if (pause >= worth_a_word && !left.empty() && !said) {
             session.read([=] {
                 say_who_is_waited_for(xmin);
                 return true;
