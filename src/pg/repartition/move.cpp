@@ -306,7 +306,6 @@ class Move {
         wait_for_snapshots_of_others(session_);
         session_.read([&] {
             const Counts counts = count_rows(managed_, job_);
-            require_trustworthy(managed_, job_);
             if (counts.sources != counts.targets)
                 throw PpmError{ERRCODE_DATA_CORRUPTED,
                                "the new partitions of table " + name() + " have " +
