@@ -210,6 +210,16 @@ inline auto replication_origin() {
 #endif
 }
 
+// Finds, and locks, the row that has the key of `wanted` by a unique index. May ereport.
+inline bool find_by_index(Relation table, Oid index, TupleTableSlot* wanted,
+                          TupleTableSlot* found) {
+#if PG_VERSION_NUM >= 190000
+    return RelationFindReplTupleByIndex(table, index, false, LockTupleExclusive, wanted, found);
+#else
+    return RelationFindReplTupleByIndex(table, index, LockTupleExclusive, wanted, found);
+#endif
+}
+
 // Transactions of VACUUM, which see nobody's rows.
 inline constexpr int vacuum_flags = PROC_IS_AUTOVACUUM | PROC_IN_VACUUM;
 

@@ -146,7 +146,7 @@ class OpenTarget {
     // Deletes the row with the slot's key.
     void remove() const {
         TupleTableSlot* const found = table_slot_create(table_, &state_->es_tupleTable);
-        if (!RelationFindReplTupleByIndex(table_, key_index_, LockTupleExclusive, slot_, found))
+        if (!find_by_index(table_, key_index_, slot_, found))
             elog(ERROR, "a row that was copied is not there");
         simple_table_tuple_delete(table_, &found->tts_tid, GetActiveSnapshot());
     }
