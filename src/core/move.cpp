@@ -74,14 +74,16 @@ class Moving {
             slots.push_back(start_of(std::max(window.lower, bounds.lower), window_.lower));
             slots.push_back(start_before(std::min(window.upper, bounds.upper), window_.upper));
         }
-        std::erase_if(slots, [&](LocalTime start) {
-            const LocalTime end = slot_at(interval(), start).upper;
-            return !in_range({codec_.encode(start), codec_.encode(end)});
-        });
         if (slots.empty())
             return std::nullopt;
         const auto [first, last] = std::ranges::minmax(slots);
-        return Slot{first, slot_at(interval(), last).upper};
+        Slot extent{first, slot_at(interval(), last).upper};
+        if (range_.from)
+            extent.lower = std::max(extent.lower, start_of(*range_.from, extent.lower));
+        if (range_.to)
+            extent.upper = std::min(
+                extent.upper, slot_at(interval(), start_before(*range_.to, extent.upper)).upper);
+        return extent.lower < extent.upper ? std::optional{extent} : std::nullopt;
     }
 
     // The start of the slot that holds the bound, or is the last before it.

@@ -201,6 +201,7 @@ unlike(slurp_file($dump), qr/(TABLE|COPY) ppm\.(log_|move)/, 'without what a mov
 sql('CREATE DATABASE restored');
 $node->command_ok([ 'psql', '-Xq', '-d', $node->connstr('restored'), '-f', $dump ], 'and restored');
 is($node->safe_psql('restored', "UPDATE t SET note = 'x'; SELECT count(*) FROM t WHERE note = 'x'"), 1000, 'where the table is written as any other');
+is($node->safe_psql('restored', "CALL ppm.abandon('t'); SELECT count(*) FROM pg_trigger WHERE tgrelid = 't_default'::regclass"), 0, 'and abandon() takes the triggers away');
 $older->query_safe('COMMIT');
 ($result, $output, $messages) = finish_sql($mover);
 is($result, 0, 'the move is done') or diag($messages);

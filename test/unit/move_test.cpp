@@ -126,7 +126,7 @@ TEST_F(MoveTest, PiecesOfASlotBecomeOne) {
 TEST_F(MoveTest, TargetsCoverWhatTheSourcesCover) {
     add("t_until", Bound::min_value(), day("2026-03-06"));
     add("t_wide", day("2026-03-06"), day("2026-03-20"));
-    const MovePlan result = plan({"2026-03-01", "2026-03-19"});
+    const MovePlan result = plan({"2026-03-01", "2026-03-19"}, {day("2026-02-01"), {}});
     ASSERT_EQ(result.sources.size(), 2U);
     EXPECT_EQ(result.targets.front().bounds.lower, Bound::min_value());
     EXPECT_EQ(result.targets.back().bounds.upper, day("2026-03-20"));

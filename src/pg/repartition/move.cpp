@@ -322,18 +322,14 @@ class Move {
     }
 
     void swap_with_patience() {
-        Since since;
         step_with_patience(
             session_,
             [&] {
                 Job job = job_;
                 adapt_default_condition(job);
-                since = swap(managed_, job, history_);
+                swap(managed_, job, history_);
             },
             swap_attempts);
-        if (since)
-            session_.leave_room(
-                std::chrono::ceil<std::chrono::microseconds>(Deadline::Clock::now() - *since));
     }
 
     // Partitions may have come and gone since the new default partition was made.
@@ -429,11 +425,34 @@ void take_back(Session& session, const ManagedParent& managed, const Job& job) {
     });
 }
 
+constexpr char captured_query[] =
+    "SELECT DISTINCT i.inhrelid FROM pg_inherits i JOIN pg_trigger t ON t.tgrelid = i.inhrelid "
+    "JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace "
+    "WHERE i.inhparent = $1 AND n.nspname = 'ppm' AND p.proname IN ('log_change', "
+    "'write_through')";
+
+// Partitions whose changes are captured although there is no move: after a restore of a dump that
+// was made in the middle of one.
+std::vector<Oid> captured_partitions(Session& session, Oid parent) {
+    return session.read([&] {
+        const Rows rows = query(captured_query, {oid_parameter(parent)});
+        std::vector<Oid> found;
+        for (std::size_t row = 0; row < rows.count(); ++row)
+            found.push_back(rows.oid(row, 1));
+        return found;
+    });
+}
+
 bool take_back(Session& session, Oid parent) {
     const auto job = session.read([&] { return read_job(parent, std::nullopt); });
-    if (job)
+    if (job) {
         take_back(session, session.read([&] { return parent_as_it_is(parent); }), *job);
-    return job.has_value();
+        return true;
+    }
+    const std::vector<Oid> captured = captured_partitions(session, parent);
+    for (const Oid each : captured)
+        step_with_patience(session, [&] { release_source(each); });
+    return !captured.empty();
 }
 
 bool is_being_abandoned(Session& session, Oid parent) {

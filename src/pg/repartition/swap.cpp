@@ -26,8 +26,7 @@ class Swap {
     Swap(const ManagedParent& managed, const Job& job, History& history)
         : managed_{managed}, job_{job}, history_{history} {}
 
-    Since run() {
-        const Since since = Deadline::Clock::now();
+    void run() {
         lock();
         for (const JobSource& each : job_.sources)
             detach(each);
@@ -43,7 +42,6 @@ class Swap {
             confirm_detached(each.partition.relation);
         drop_log(job_);
         forget_job(job_.parent);
-        return since;
     }
 
   private:
@@ -152,8 +150,8 @@ class Swap {
 
 }  // namespace
 
-Since swap(const ManagedParent& managed, const Job& job, History& history) {
-    return Swap{managed, job, history}.run();
+void swap(const ManagedParent& managed, const Job& job, History& history) {
+    Swap{managed, job, history}.run();
 }
 
 }  // namespace ppm
