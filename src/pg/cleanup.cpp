@@ -1,5 +1,6 @@
 #include "pg/cleanup.hpp"
 
+#include "core/removal.hpp"
 #include "core/text.hpp"
 #include "pg/ddl.hpp"
 #include "pg/effects.hpp"
@@ -22,13 +23,13 @@ namespace {
 // What it holds may have changed since it was looked at without a lock.
 void require_keys_with_time(const ManagedParent& managed, const Partition& partition) {
     const KeyCodec codec = codec_of(managed);
-    if (codec.type() != KeyType::uuid)
+    if (!codec.may_tell_no_time())
         return;
     if (const auto key =
             key_without_time(partition.relation, managed.parent.table->key_column, codec))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "partition " + in_quotes(partition.name) + " has a row with the key " +
-                           to_text(key->bytes()) + ", which is no UUID of version 7",
+                           key_text(codec, *key) + ", which is no " + key_noun(codec),
                        "It tells no time, so the partition is not removed.",
                        "Call the procedure again."};
 }

@@ -1,5 +1,6 @@
 #include "pg/configured_relations.hpp"
 
+#include "pg/own_objects.hpp"
 #include "pg/rights.hpp"
 #include "pg/spi.hpp"
 
@@ -35,10 +36,7 @@ constexpr char forget_statement[] =
     "AND ($1 IS NULL OR m.schema_name = $1) AND ($2 IS NULL OR m.table_name = $2)";
 
 bool has_table() {
-    return call([] {
-        return OidIsValid(
-            get_relname_relid("configured_relations", get_namespace_oid("ppm", false)));
-    });
+    return has_own_table("configured_relations");
 }
 
 Rows read(const std::optional<TableName>& name) {

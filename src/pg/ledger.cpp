@@ -2,9 +2,11 @@
 
 #include "core/text.hpp"
 #include "pg/fingerprint.hpp"
+#include "pg/own_objects.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/rights.hpp"
 #include "pg/rows.hpp"
+#include "pg/shown_bounds.hpp"
 #include "pg/spi.hpp"
 
 namespace ppm {
@@ -28,7 +30,7 @@ constexpr char read_query[] =
     "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
     "d.cleanup_policy = 'drop', NOT r.relispartition, d.version IS NULL "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
-    " WHERE d.parent = ANY ($1) ORDER BY d.lower_bound";
+    " WHERE d.parent = ANY ($1)";
 
 // The entries of a parent that the catalog contradicts.
 #define CONTRADICTED                \
@@ -104,17 +106,12 @@ constexpr char entry_query[] =
     "SELECT d.version, to_jsonb(d) ->> 'snapshot', d.xmin::text::bigint, r.relowner "
     "FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation WHERE d.relation = $1";
 
-// Whether ppm.detached has that column. The objects may be older than the library.
 bool is_recorded(const char* column) {
-    return call([=] {
-        const Oid table = get_relname_relid("detached", get_namespace_oid("ppm", false));
-        return get_attnum(table, column) != InvalidAttrNumber;
-    });
+    return has_own_column("detached", column);
 }
 
 bool remembers_what_was_kept() {
-    return call(
-        [] { return OidIsValid(get_relname_relid("kept", get_namespace_oid("ppm", false))); });
+    return has_own_table("kept");
 }
 
 void forget(const Partition& partition, const char* statement) {
@@ -139,8 +136,7 @@ bool is_pending_with(const Parent& parent, Oid relation, const BoundRange& bound
 
 void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy) {
     const Configuration& configuration = managed.parent.configuration;
-    const KeyType type = *managed.parent.table->key_type;
-    const KeyCodec codec{type, *managed.zone};
+    const ShownBounds bounds = shown_bounds(managed, partition.bounds);
     const bool to_drop = policy == CleanupPolicy::drop;
     const UserContext owner{owner_of_ppm()};
     if (execute(
@@ -148,11 +144,9 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
             {oid_parameter(partition.relation), oid_parameter(managed.parent.table->relation),
              text_parameter(configuration.schema_name), text_parameter(configuration.table_name),
              text_parameter(partition.schema_name), text_parameter(partition.name),
-             timestamp_parameter(codec.decode(partition.bounds.lower)),
-             timestamp_parameter(codec.decode(partition.bounds.upper)),
-             text_parameter(bound_text(partition.bounds.lower, type, *managed.zone)),
-             text_parameter(bound_text(partition.bounds.upper, type, *managed.zone)),
-             text_parameter(to_drop ? "drop" : "detach")}) != 1)
+             timestamp_parameter(bounds.civil, &Slot::lower),
+             timestamp_parameter(bounds.civil, &Slot::upper), text_parameter(bounds.lower_value),
+             text_parameter(bounds.upper_value), text_parameter(to_drop ? "drop" : "detach")}) != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(configuration.qualified_name()) +
                            " was changed meanwhile",
@@ -323,6 +317,10 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
              rows.boolean(row, 8),
              rows.boolean(row, 8) && rows.boolean(row, 9)});
     }
+    for (const auto& [relation, parent] : parents)
+        std::ranges::sort(parent->detached, {}, [](const DetachedPartition& each) {
+            return each.partition.bounds.lower;
+        });
 }
 
 }  // namespace ppm

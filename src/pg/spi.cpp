@@ -78,8 +78,12 @@ Parameter text_parameter(const std::optional<std::string>& value) {
     return {TEXTOID, call([&value] { return CStringGetTextDatum(value->c_str()); }), false};
 }
 
-Parameter timestamp_parameter(std::optional<LocalTime> time) {
-    return {TIMESTAMPOID, time ? TimestampGetDatum(to_stored(*time)) : Datum{}, !time};
+Parameter timestamp_parameter(const std::optional<Slot>& civil, Position Slot::*edge) {
+    return {TIMESTAMPOID, civil ? TimestampGetDatum(to_stored((*civil).*edge)) : Datum{}, !civil};
+}
+
+Parameter bigint_parameter(std::int64_t value) {
+    return {INT8OID, call([=] { return Int64GetDatum(value); }), false};
 }
 
 Parameter text_array_parameter(const std::vector<std::string>& values) {

@@ -41,13 +41,13 @@ TimestampTz to_stored(Instant instant) {
     return (instant.time_since_epoch() - postgres_epoch).count();
 }
 
-Timestamp to_stored(LocalTime time) {
+Timestamp to_stored(Position time) {
     if (time == minus_infinity)
         return DT_NOBEGIN;
     if (time == plus_infinity)
         return DT_NOEND;
     // An instant at either end of PostgreSQL's range may have a civil time that is past it.
-    const Timestamp stored = to_stored(Instant{time.time_since_epoch()});
+    const Timestamp stored = to_stored(Instant{time.time().time_since_epoch()});
     if (stored < MIN_TIMESTAMP)
         return DT_NOBEGIN;
     return stored < END_TIMESTAMP ? stored : DT_NOEND;
