@@ -137,6 +137,21 @@ bool is_pending_with(const Parent& parent, Oid relation, const BoundRange& bound
 
 }  // namespace
 
+void lock_entry(RelationId relation) {
+    const bool remembers = remembers_what_was_kept();
+    const UserContext owner{owner_of_ppm()};
+    execute("SELECT FROM ppm.detached WHERE relation = $1 FOR UPDATE", {oid_parameter(relation)});
+    if (remembers)
+        execute("SELECT FROM ppm.kept WHERE relation = $1 FOR UPDATE", {oid_parameter(relation)});
+}
+
+void lock_policy(const Parent& parent) {
+    const UserContext owner{owner_of_ppm()};
+    execute("SELECT FROM ppm.config WHERE schema_name = $1 AND table_name = $2 FOR SHARE",
+            {text_parameter(parent.configuration.schema_name),
+             text_parameter(parent.configuration.table_name)});
+}
+
 void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy) {
     const Configuration& configuration = managed.parent.configuration;
     const KeyType type = *managed.parent.table->key_type;

@@ -8,6 +8,11 @@
 
 namespace ppm {
 
+// Before a step locks anything of others': whoever has a row locked that the step will write, or
+// that must stay as it is, is not to keep those waiting who wait for that.
+void lock_entry(RelationId relation);
+void lock_policy(const Parent& parent);
+
 // Records that the partition is being detached. To drop it the configuration must say so in this
 // very moment: throws 55000 if it does not.
 void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy);

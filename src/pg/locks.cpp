@@ -2,6 +2,7 @@
 
 #include "core/deadline.hpp"
 #include "core/text.hpp"
+#include "pg/names.hpp"
 #include "pg/references.hpp"
 #include "pg/scope.hpp"
 #include "pg/settings.hpp"
@@ -174,8 +175,11 @@ class Waiting {
 
     bool is_over() const { return deadline_.has_passed(); }
 
-    // Waits for one lock at a time, with none of the others in hand, the parent's first.
+    // Waits for one lock at a time, with none of the others in hand, the parent's first. Before
+    // them come the names of the schemas, which keep nobody waiting who uses the tables: what looks
+    // at names later does not wait any more.
     void take(const std::vector<Lock>& locks) const {
+        wait([&] { lock_schema_names(relations_of(locks)); });
         const auto first = std::ranges::find(locks, parent_, &Lock::relation);
         std::optional awaited{
             first == locks.end() ? 0 : static_cast<std::size_t>(first - locks.begin())};
@@ -187,14 +191,26 @@ class Waiting {
     }
 
   private:
-    void wait_for(const Lock& lock) const {
-        const int wait = std::max(deadline_.left(), 1);
+    static std::vector<Oid> relations_of(const std::vector<Lock>& locks) {
+        std::vector<Oid> relations(locks.size());
+        std::ranges::transform(locks, relations.begin(), &Lock::relation);
+        return relations;
+    }
+
+    // Runs body(), which waits for a lock.
+    template <typename Body>
+    void wait(Body body) const {
+        const int milliseconds = std::max(deadline_.left(), 1);
         LocalSettings settings;
-        settings.set("lock_timeout", std::to_string(wait).c_str());
+        settings.set("lock_timeout", std::to_string(milliseconds).c_str());
         settings.set_as_superuser("deadlock_timeout",
-                                  std::to_string(deadlock_timeout_for(wait)).c_str());
+                                  std::to_string(deadlock_timeout_for(milliseconds)).c_str());
+        body();
+    }
+
+    void wait_for(const Lock& lock) const {
         try {
-            call([&] { LockRelationOid(lock.relation, lock.mode); });
+            wait([&] { call([&] { LockRelationOid(lock.relation, lock.mode); }); });
         } catch (const Error& error) {
             if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE || lock.relation == parent_ ||
                 lock.relation == partition_)
