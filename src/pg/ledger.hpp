@@ -60,6 +60,10 @@ void prune_detached();
 // Forgets what of ppm.kept is gone by OID and by name.
 void prune_kept();
 
+// Has ppm.kept know the parent's partitions by their OIDs that it knows by their names: from then
+// on they may be renamed.
+void adopt_kept(const Parent& parent);
+
 // Marks the partitions that were detached once to be kept, and were attached again.
 void read_kept(const std::map<Oid, Parent*>& parents);
 
