@@ -86,6 +86,7 @@ class Cleaning final : public Executor {
         perform({Done::finished_detaching, managed, partition}, [&] {
             lock_entry(partition.relation);
             keep_if_configured(managed.parent);
+            lock_schema_names({managed.parent.table->relation, partition.relation});
             const Since since =
                 lock_together(Statement::finish_detach, managed.parent, partition.relation);
             lock_parent(managed.parent);

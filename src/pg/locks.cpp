@@ -175,11 +175,16 @@ class Waiting {
 
     bool is_over() const { return deadline_.has_passed(); }
 
-    // Waits for one lock at a time, with none of the others in hand, the parent's first. Before
-    // them come the names of the schemas, which keep nobody waiting who uses the tables: what looks
-    // at names later does not wait any more.
+    // Has the names of the schemas locked, which keep nobody waiting who uses the tables: what
+    // looks at names later does not wait any more.
+    void lock_names_of(const std::vector<Lock>& locks) const {
+        std::vector<Oid> relations(locks.size());
+        std::ranges::transform(locks, relations.begin(), &Lock::relation);
+        wait([&] { lock_schema_names(relations); });
+    }
+
+    // Waits for one lock at a time, with none of the others in hand, the parent's first.
     void take(const std::vector<Lock>& locks) const {
-        wait([&] { lock_schema_names(relations_of(locks)); });
         const auto first = std::ranges::find(locks, parent_, &Lock::relation);
         std::optional awaited{
             first == locks.end() ? 0 : static_cast<std::size_t>(first - locks.begin())};
@@ -191,12 +196,6 @@ class Waiting {
     }
 
   private:
-    static std::vector<Oid> relations_of(const std::vector<Lock>& locks) {
-        std::vector<Oid> relations(locks.size());
-        std::ranges::transform(locks, relations.begin(), &Lock::relation);
-        return relations;
-    }
-
     // Runs body(), which waits for a lock.
     template <typename Body>
     void wait(Body body) const {
@@ -232,6 +231,8 @@ bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
     const Waiting waiting{parent, partition, wait};
     std::vector<Lock> locks = locks_of(statement, parent, partition);
     while (true) {
+        if (statement != Statement::finish_detach)
+            waiting.lock_names_of(locks);
         waiting.take(locks);
         // Before the tables were locked somebody may have given them another foreign key.
         std::vector<Lock> now = locks_of(statement, parent, partition);

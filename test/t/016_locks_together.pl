@@ -225,6 +225,12 @@ foreach my $change ($set_policy, $rename_schema)
 	$reader->quit;
 	holds_none_meanwhile('DROP', 'rest', "CALL ppm.cleanup('rest')", 'rest_old', $change);
 }
+add_old('rest');
+$reader = hold($node, 'SELECT count(*) FROM rest');
+$node->psql('postgres', "SET lock_timeout = '100ms'; ALTER TABLE rest DETACH PARTITION rest_old CONCURRENTLY");
+$reader->quit;
+holds_none_meanwhile('FINALIZE', 'rest', "CALL ppm.cleanup('rest')", '', $rename_schema);
+$node->safe_psql('postgres', 'DROP TABLE rest_old');
 
 # A table that was detached to be kept comes back.
 $node->safe_psql('postgres', tied_table('back', 'detach', default_of('back')) . "CALL ppm.provision('back')");
