@@ -65,7 +65,7 @@ ALTER TABLE referred OWNER TO alice;
 ALTER TABLE referred_old OWNER TO alice;
 INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('referred', 'daily', 1, 1);
 CREATE SCHEMA theirs;
-GRANT ALL ON SCHEMA theirs TO inherits, becomes;
+GRANT ALL ON SCHEMA theirs TO inherits, becomes, alice;
 EOF
 foreach my $role ('inherits', 'becomes')
 {
@@ -73,6 +73,7 @@ foreach my $role ('inherits', 'becomes')
 CREATE FUNCTION theirs.is_true(date) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
 CREATE TABLE theirs.child (day date REFERENCES referred, CHECK (theirs.is_true(day)));
 CREATE INDEX ON theirs.child (day);
+GRANT SELECT ON theirs.child TO alice;
 EOF
 	is($result, 0, "$role refers to her table");
 	($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('referred')));
