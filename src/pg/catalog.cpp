@@ -25,7 +25,7 @@ constexpr char parents_query[] = R"(
            c.pre_provisioned, c.retention, c.cleanup_policy::text, c.timezone, c.partition_options,
            r.oid, r.relowner, t.partstrat,
            t.partnatts = 1 AND k.attnum IS NOT NULL, k.attname, k.atttypid, format_type(k.atttypid, NULL),
-           o.opcdefault AND o.opcintype IN (k.atttypid, CASE k.atttypid WHEN 'varchar'::regtype THEN 'text'::regtype END),
+           o.opcdefault AND (o.opcintype = k.atttypid OR k.atttypid = 'varchar'::regtype AND o.opcintype = 'text'::regtype),
            -- "C" and "POSIX"
            t.partcollation[0] IN (0, 950, 951), r.relpersistence = 't'
     FROM ppm.config c
