@@ -167,6 +167,8 @@ struct Parent {
     std::optional<ConfiguredRelation> configured = {};
     // ppm's objects are older than ppm.kept: nobody would know any more that it was to be kept.
     bool forgets_what_was_kept = false;
+    // Of some partition only its name tells that it was kept, as after a restore.
+    bool is_kept_by_name = false;
     std::vector<UnindexedReference> unindexed_references = {};  // only where they were read
     std::optional<ClockReference> clock_reference = {};         // none: the clock is believed
     std::optional<GreatestKey> greatest_key = {};  // only where the key counts, and was asked for

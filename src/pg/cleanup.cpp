@@ -85,6 +85,9 @@ class Cleaning final : public Executor {
             },
             statement_timeout());
         perform({Done::finished_detaching, managed, partition}, [&] {
+            lock_entry(partition.relation);
+            keep_if_configured(managed.parent);
+            lock_schema_names({managed.parent.table->relation, partition.relation});
             const Since since =
                 lock_together(Statement::finish_detach, managed.parent, partition.relation);
             lock_parent(managed.parent);
@@ -97,7 +100,6 @@ class Cleaning final : public Executor {
                              std::min(lock_timeout(), statement_timeout()));
             require_detached(partition.relation);
             confirm_detached(partition.relation);
-            keep_if_configured(managed.parent);
             return since;
         });
         just_detached_ = partition.relation;
@@ -175,7 +177,11 @@ class Cleaning final : public Executor {
     // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
     void detach_plainly(const ManagedParent& managed, const DetachPartition& action) {
         const Partition& partition = action.partition;
+        const CleanupPolicy policy = policy_for(managed.parent.configuration, partition);
         perform({Done::detached, managed, partition}, [&] {
+            if (policy == CleanupPolicy::drop)
+                lock_policy(managed.parent);
+            lock_entry(partition.relation);
             const Since since =
                 lock_together(Statement::detach, managed.parent, partition.relation);
             lock_parent(managed.parent, AccessExclusiveLock);
@@ -185,7 +191,7 @@ class Cleaning final : public Executor {
             require_keys_with_time(managed, partition);
             require_owner_of_tree(managed.parent.table->owner, partition.relation);
             require_harmless_references(managed.parent.table->owner, partition.relation);
-            record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
+            record_detach(managed, partition, policy);
             lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
             for (const std::string& statement : statements_for(managed, action))
                 execute_as_owner(managed.parent, statement);
@@ -227,6 +233,7 @@ class Cleaning final : public Executor {
                 lock_against_writers(partition);
                 require_unchanged(partition, rows_since);
             }
+            lock_entry(partition.relation);
             const Since since = lock_to_drop(partition);
             lock_partition(partition, true);
             require_same_configuration(managed.parent);

@@ -12,7 +12,9 @@ namespace {
 // the table out for that reason; pg_upgrade and CREATE DATABASE keep OIDs, and the table with them.
 constexpr char read_query[] =
     "SELECT m.schema_name, m.table_name, m.relation, m.confirmed_by, "
-    "to_char(m.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', "
+    // Of infinity to_char() makes null.
+    "coalesce(to_char(m.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', "
+    "m.confirmed_at::text), "
     "n.nspname, r.relname "
     "FROM ppm.configured_relations m LEFT JOIN (pg_class r JOIN pg_namespace n "
     "ON n.oid = r.relnamespace) ON r.oid = m.relation "

@@ -143,6 +143,17 @@ inline bool may_act_as(Oid member, Oid role) {
 #endif
 }
 
+// The same in a query: whether `member` has the rights of `role` and may become it, so that the
+// code of the one may run as the other.
+#if PG_VERSION_NUM >= 160000
+#define PPM_MAY_BECOME "SET"
+#else
+#define PPM_MAY_BECOME "MEMBER"
+#endif
+#define PPM_IS_AS_GOOD_AS(member, role)                                             \
+    "(pg_has_role(" member ", " role ", 'USAGE') AND pg_has_role(" member ", " role \
+    ", '" PPM_MAY_BECOME "'))"
+
 // Makes PostgreSQL warn of misspelt settings that begin with `prefix`. May ereport.
 inline void reserve_setting_prefix(const char* prefix) {
 #if PG_VERSION_NUM >= 150000

@@ -42,8 +42,7 @@ class ParentRun {
     void run(const ManagedParent& managed) {
         history_.begin_action();
         assess(managed);
-        if (may_adopt(managed.parent))
-            session_.step([&] { adopt_relation(managed.parent); });
+        adopt(managed.parent);
         if (!has_work(managed.parent))
             return;
 
@@ -70,10 +69,16 @@ class ParentRun {
   private:
     const std::vector<Action>& actions() const { return plan_.*task_.actions; }
 
-    // The caller has the rights that writing the row needs. In a read-only transaction what needs
-    // no work may succeed all the same.
-    bool may_adopt(const Parent& parent) const {
-        return failures_.empty() && !parent.configured && !XactReadOnly;
+    // Records what names mean, where a restore has left only names. The caller has the rights that
+    // writing the row needs. In a read-only transaction what needs no work may succeed all the
+    // same.
+    void adopt(const Parent& parent) {
+        if (!failures_.empty() || XactReadOnly)
+            return;
+        if (!parent.configured)
+            session_.step([&] { adopt_relation(parent); });
+        if (parent.is_kept_by_name)
+            session_.step([&] { adopt_kept(parent); });
     }
 
     // An obstacle may have been another call's work in progress: it is looked at again with that

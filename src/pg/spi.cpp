@@ -1,5 +1,6 @@
 #include "pg/spi.hpp"
 
+#include "core/text.hpp"
 #include "pg/time_zone.hpp"
 
 namespace ppm {
@@ -114,7 +115,13 @@ Rows::~Rows() {
 
 Datum Rows::datum(std::size_t row, int column) const {
     bool is_null = false;
-    return SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
+    const Datum value = SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
+    if (is_null)
+        throw PpmError{
+            ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "column " + in_quotes(call([=, this] { return SPI_fname(table_->tupdesc, column); })) +
+                " of a query of ppm is null"};
+    return value;
 }
 
 bool Rows::is_null(std::size_t row, int column) const {

@@ -33,7 +33,8 @@ Parameter bigint_parameter(std::int64_t value);
 Parameter text_array_parameter(const std::vector<std::string>& values);
 Parameter oid_array_parameter(const std::vector<Oid>& oids);
 
-// The rows of a query. Columns count from 1. What the getters return is the caller's own.
+// The rows of a query. Columns count from 1. What the getters return is the caller's own. Where
+// nobody has thought of a null they throw PpmError.
 class Rows : Scope {
   public:
     explicit Rows(SPITupleTable* table, std::size_t count) : table_{table}, count_{count} {}
