@@ -11,10 +11,11 @@ Position slot_start(const Grid& grid, Position position) {
 }
 
 // The key that the greatest one is compared with. Without another, only one for which nobody made
-// room, though there is room for others, is in doubt.
+// room, though there is room for others, is in doubt; or any, if others may not have been seen.
 std::optional<Position> key_before(const GreatestKey& key) {
-    return key.next || key.has_own_partition || !key.others_have ? key.next
-                                                                 : std::optional{key.start};
+    if (key.next || !key.others_have)
+        return key.next;
+    return key.has_own_partition && key.is_certain ? std::nullopt : std::optional{key.start};
 }
 
 }  // namespace

@@ -12,17 +12,21 @@ std::int64_t floor_modulo(std::int64_t value, std::int64_t step) {
     return rest < 0 ? rest + step : rest;
 }
 
-Position sum(std::int64_t a, std::int64_t b) {
-    std::int64_t result = 0;
-    if (__builtin_add_overflow(a, b, &result))
-        return b < 0 ? minus_infinity : plus_infinity;
-    return Position{result};
+// Holds any sum of an edge and a number of slots.
+__extension__ using Wide = __int128;
+
+Position position_of(Wide edge) {
+    if (edge <= minus_infinity.number())
+        return minus_infinity;
+    return edge >= plus_infinity.number() ? plus_infinity
+                                          : Position{static_cast<std::int64_t>(edge)};
 }
 
 Slot slot_of_numbers(const Numbers& grid, std::int64_t number) {
     const std::int64_t into_slot = floor_modulo(
         floor_modulo(number, grid.width) - floor_modulo(grid.origin, grid.width), grid.width);
-    return {sum(number, -into_slot), sum(number, grid.width - into_slot)};
+    const Wide lower = Wide{number} - into_slot;
+    return {position_of(lower), position_of(lower + grid.width)};
 }
 
 Position numbers_after(const Numbers& grid, Position start, int count) {
@@ -33,10 +37,7 @@ Position numbers_after(const Numbers& grid, Position start, int count) {
         return count < 0
                    ? start
                    : numbers_after(grid, slot_of_numbers(grid, start.number()).upper, count - 1);
-    std::int64_t distance = 0;
-    if (__builtin_mul_overflow(grid.width, std::int64_t{count}, &distance))
-        return count < 0 ? minus_infinity : plus_infinity;
-    return sum(start.number(), distance);
+    return position_of(Wide{start.number()} + Wide{grid.width} * count);
 }
 
 Position first_edge_in_calendar(const Interval& interval) {

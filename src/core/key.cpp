@@ -156,7 +156,9 @@ Bound KeyCodec::encode(Instant instant) const {
             return Bound::of_text(ulid_lower_bound(instant));
         default:
             return within_type(encoded(instant, *key_.encoding, key_.snowflake),
-                               instant > Instant{});
+                               instant > (key_.encoding == KeyEncoding::snowflake
+                                              ? key_.snowflake.epoch
+                                              : Instant{}));
     }
 }
 

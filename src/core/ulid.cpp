@@ -21,9 +21,10 @@ chrono::milliseconds clamped_milliseconds(Instant instant) {
         std::clamp(instant, uuidv7_begin, uuidv7_end - chrono::milliseconds{1}).time_since_epoch());
 }
 
-// How many characters of the alphabet come before this one.
+// How many characters of the alphabet come before this one, as bytes do: a char may be signed.
 std::int64_t rank_of(char character) {
-    return std::ranges::lower_bound(alphabet, character) - alphabet.begin();
+    constexpr auto byte = [](char each) { return static_cast<unsigned char>(each); };
+    return std::ranges::lower_bound(alphabet, byte(character), {}, byte) - alphabet.begin();
 }
 
 bool is_in_alphabet(char character) {
