@@ -9,10 +9,11 @@ SELECT pg_catalog.count(*) FROM ppm.validate();
 -- Any key, any interval
 --
 
--- Functions that give more columns now, and a view with a column of an enumeration that goes, are made anew: for whoever had the old ones.
+-- Functions and views that give more columns now are made anew: for whoever had the old ones.
 ALTER FUNCTION ppm.plan(regclass) RENAME TO plan_of_1_0_0;
 ALTER FUNCTION ppm.partition_states() RENAME TO partition_states_of_1_0_0;
 ALTER FUNCTION ppm.table_states() RENAME TO table_states_of_1_0_0;
+ALTER VIEW ppm.partitions RENAME TO partitions_of_1_0_0;
 ALTER VIEW ppm.status RENAME TO status_of_1_0_0;
 
 CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
@@ -38,7 +39,7 @@ CREATE FUNCTION ppm.table_states()
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.table_states() IS 'what the view ppm.status is made of';
 
-CREATE OR REPLACE VIEW ppm.partitions AS
+CREATE VIEW ppm.partitions AS
     SELECT p.schema_name, p.table_name, p.partition, p.lower_bound, p.upper_bound, p.state,
            ppm.total_bytes(p.relation) AS total_bytes,
            -- Until the first VACUUM or ANALYZE only the statistics know.
@@ -111,19 +112,20 @@ CREATE TEMPORARY TABLE ppm_made_anew ON COMMIT DROP AS
                  ('ppm.partition_states()', 'ppm.partition_states_of_1_0_0()'),
                  ('ppm.table_states()', 'ppm.table_states_of_1_0_0()')) AS f(n, o)
     UNION ALL
-    SELECT 'pg_catalog.pg_class'::regclass, 'ppm.status'::regclass::oid, 'ppm.status_of_1_0_0'::regclass::oid;
+    SELECT 'pg_catalog.pg_class'::regclass, n::regclass::oid, o::regclass::oid
+    FROM (VALUES ('ppm.partitions', 'ppm.partitions_of_1_0_0'), ('ppm.status', 'ppm.status_of_1_0_0')) AS v(n, o);
 UPDATE pg_catalog.pg_proc AS n SET proowner = o.proowner, proacl = o.proacl
 FROM pg_temp.ppm_made_anew AS m JOIN pg_catalog.pg_proc AS o ON o.oid OPERATOR(pg_catalog.=) m.old
 WHERE n.oid OPERATOR(pg_catalog.=) m.new AND m.catalog OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::regclass;
 UPDATE pg_catalog.pg_class AS n SET relowner = o.relowner, relacl = o.relacl
-FROM pg_catalog.pg_class AS o
-WHERE n.oid OPERATOR(pg_catalog.=) 'ppm.status'::regclass AND o.oid OPERATOR(pg_catalog.=) 'ppm.status_of_1_0_0'::regclass;
+FROM pg_temp.ppm_made_anew AS m JOIN pg_catalog.pg_class AS o ON o.oid OPERATOR(pg_catalog.=) m.old
+WHERE n.oid OPERATOR(pg_catalog.=) m.new AND m.catalog OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass;
 UPDATE pg_catalog.pg_type AS n SET typowner = o.typowner
-FROM pg_catalog.pg_type AS o
-WHERE n.typrelid OPERATOR(pg_catalog.=) 'ppm.status'::regclass AND o.typrelid OPERATOR(pg_catalog.=) 'ppm.status_of_1_0_0'::regclass;
+FROM pg_temp.ppm_made_anew AS m JOIN pg_catalog.pg_type AS o ON o.typrelid OPERATOR(pg_catalog.=) m.old
+WHERE n.typrelid OPERATOR(pg_catalog.=) m.new AND m.catalog OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass;
 UPDATE pg_catalog.pg_attribute AS n SET attacl = o.attacl
-FROM pg_catalog.pg_attribute AS o
-WHERE n.attrelid OPERATOR(pg_catalog.=) 'ppm.status'::regclass AND o.attrelid OPERATOR(pg_catalog.=) 'ppm.status_of_1_0_0'::regclass
+FROM pg_temp.ppm_made_anew AS m JOIN pg_catalog.pg_attribute AS o ON o.attrelid OPERATOR(pg_catalog.=) m.old
+WHERE n.attrelid OPERATOR(pg_catalog.=) m.new AND m.catalog OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass
   AND n.attnum OPERATOR(pg_catalog.=) o.attnum AND o.attacl IS NOT NULL;
 -- Which roles they name.
 DELETE FROM pg_catalog.pg_shdepend AS s USING pg_catalog.pg_database AS d, pg_temp.ppm_made_anew AS m
@@ -136,7 +138,7 @@ JOIN pg_catalog.pg_database AS d ON s.dbid OPERATOR(pg_catalog.=) d.oid
 JOIN pg_temp.ppm_made_anew AS m ON s.classid OPERATOR(pg_catalog.=) m.catalog AND s.objid OPERATOR(pg_catalog.=) m.old
 WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();
 DROP TABLE pg_temp.ppm_made_anew;
-DROP VIEW ppm.status_of_1_0_0;
+DROP VIEW ppm.partitions_of_1_0_0, ppm.status_of_1_0_0;
 DROP FUNCTION ppm.plan_of_1_0_0(regclass), ppm.partition_states_of_1_0_0(), ppm.table_states_of_1_0_0();
 
 CREATE TYPE ppm.key_encoding AS ENUM ('seconds', 'milliseconds', 'microseconds', 'nanoseconds', 'snowflake', 'ulid');
