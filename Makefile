@@ -27,9 +27,18 @@ EXTRA_CLEAN = $(CORE) $(SANITIZED) $(SANITIZED:.o=.d) $(OBJS:.o=.d) $(CORE:.o=.d
 # The rule that makes LLVM bitcode knows no C++20, and nothing here is worth inlining.
 override with_llvm = no
 
+# What needs no server installs one, where it can; all else needs the headers of one.
+STANDALONE = demo test test-assert test-valgrind coverage lint bench matrix fuzz format
+
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+else ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
+$(error $(PG_CONFIG) or the PGXS that it names is missing: install the server's headers (Debian: postgresql-server-dev-all; RPM: postgresqlN-devel), or set PG_CONFIG=/path/to/pg_config)
+else
+srcdir = .
+endif
 
 # Warnings are errors, and the library's assertions are on, only for those who work on ppm (PPM_WERROR=1): a user's compiler may know
 # new ones. PostgreSQL's own flags are those of the compiler that it was built with.

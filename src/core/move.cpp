@@ -35,7 +35,7 @@ class Moving {
     }
 
   private:
-    const Interval& interval() const { return parent_.configuration.interval; }
+    const Grid& grid() const { return parent_.configuration.grid(); }
     const std::string& table() const { return parent_.configuration.table_name; }
 
     bool has_range() const { return range_.from || range_.to; }
@@ -53,7 +53,7 @@ class Moving {
     std::vector<std::vector<Partition>> groups_of_sources() const {
         std::vector<std::vector<Partition>> groups;
         for (const Partition& partition : parent_.partitions) {
-            if (partition.detach_pending || slot_of(partition.bounds, codec_, interval()) ||
+            if (partition.detach_pending || slot_of(partition.bounds, codec_, grid()) ||
                 !is_wanted(partition.bounds))
                 continue;
             if (groups.empty() || groups.back().back().bounds.upper != partition.bounds.lower)
@@ -66,7 +66,7 @@ class Moving {
     // From the first to the last slot that is to be one of its own.
     std::optional<Slot> extent_of(const std::vector<Partition>& group) const {
         const BoundRange bounds{group.front().bounds.lower, group.back().bounds.upper};
-        std::vector<LocalTime> slots;
+        std::vector<Position> slots;
         for (const Partition& each : group)
             std::ranges::copy(slots_with_rows_(each), std::back_inserter(slots));
         const BoundRange window{codec_.encode(window_.lower), codec_.encode(window_.upper)};
@@ -77,26 +77,26 @@ class Moving {
         if (slots.empty())
             return std::nullopt;
         const auto [first, last] = std::ranges::minmax(slots);
-        Slot extent{first, slot_at(interval(), last).upper};
+        Slot extent{first, slot_at(grid(), last).upper};
         if (range_.from)
             extent.lower = std::max(extent.lower, start_of(*range_.from, extent.lower));
         if (range_.to)
-            extent.upper = std::min(
-                extent.upper, slot_at(interval(), start_before(*range_.to, extent.upper)).upper);
+            extent.upper = std::min(extent.upper,
+                                    slot_at(grid(), start_before(*range_.to, extent.upper)).upper);
         return extent.lower < extent.upper ? std::optional{extent} : std::nullopt;
     }
 
     // The start of the slot that holds the bound, or is the last before it.
-    LocalTime start_of(Bound bound, LocalTime otherwise) const {
-        const auto slot = slot_of_key(bound, codec_, interval());
+    Position start_of(Bound bound, Position otherwise) const {
+        const auto slot = slot_of_key(bound, codec_, grid());
         return slot ? slot->lower : otherwise;
     }
-    LocalTime start_before(Bound bound, LocalTime end) const {
-        const auto slot = slot_of_key(bound, codec_, interval());
-        const LocalTime edge = slot ? slot->lower : end;
+    Position start_before(Bound bound, Position end) const {
+        const auto slot = slot_of_key(bound, codec_, grid());
+        const Position edge = slot ? slot->lower : end;
         return slot && codec_.encode(slot->lower) < bound
                    ? edge
-                   : slot_at(interval(), edge - LocalTime::duration{1}).lower;
+                   : slot_at(grid(), Position{edge.number() - 1}).lower;
     }
 
     void spread(const std::vector<Partition>& group) {
@@ -116,9 +116,9 @@ class Moving {
         };
         if (codec_.encode(extent->lower) > bounds.lower)
             add(codec_.encode(extent->lower));
-        for (LocalTime start = extent->lower;
+        for (Position start = extent->lower;
              start < extent->upper && reached < bounds.upper && has_room(targets);) {
-            const LocalTime end = slot_at(interval(), start).upper;
+            const Position end = slot_at(grid(), start).upper;
             add(codec_.encode(end));
             start = end;
         }
@@ -148,8 +148,8 @@ class Moving {
         std::vector<BoundRange> covered;
         for (const Partition& partition : parent_.partitions)
             covered.push_back(partition.bounds);
-        for (const LocalTime start : slots_with_rows_(*parent_.default_partition)) {
-            const Slot slot = slot_at(interval(), start);
+        for (const Position start : slots_with_rows_(*parent_.default_partition)) {
+            const Slot slot = slot_at(grid(), start);
             const BoundRange range{codec_.encode(slot.lower), codec_.encode(slot.upper)};
             if (!(has_range() ? in_range(range)
                               : place_in(window_, codec_, range) != Place::outdated))
@@ -163,10 +163,11 @@ class Moving {
     }
 
     MoveTarget target(const BoundRange& bounds) const {
-        if (const auto slot = slot_of(bounds, codec_, interval()))
-            return {slot_name(table(), interval(), *slot), bounds};
-        return {piece_name(table(), codec_.decode(bounds.lower), codec_.decode(bounds.upper)),
-                bounds};
+        if (const auto slot = slot_of(bounds, codec_, grid()))
+            return {slot_name(table(), grid(), *slot), bounds};
+        return {
+            piece_name(table(), grid(), {codec_.decode(bounds.lower), codec_.decode(bounds.upper)}),
+            bounds};
     }
 
     const Parent& parent_;
@@ -184,20 +185,20 @@ MovePlan plan_move(const Parent& parent, const KeyCodec& codec, const Window& wi
     return Moving{parent, codec, window, range, slots_with_rows}.plan();
 }
 
-std::optional<Slot> slot_of_key(Bound key, const KeyCodec& codec, const Interval& interval) {
+std::optional<Slot> slot_of_key(Bound key, const KeyCodec& codec, const Grid& grid) {
     if (key.kind() != Bound::Kind::value || !codec.tells_time(key))
         return std::nullopt;
-    const LocalTime time = codec.decode(key);
-    if (time < calendar_begin || time >= calendar_end)
+    const Position position = codec.decode(key);
+    if (position < first_edge(grid) || position >= last_edge(grid))
         return std::nullopt;
     // Where the clock was put back, not every instant lies in the slot that the clock shows.
-    Slot slot = slot_at(interval, time);
-    while (key < codec.encode(slot.lower) && slot.lower > calendar_begin)
-        slot = slot_at(interval, slot.lower - LocalTime::duration{1});
-    while (key >= codec.encode(slot.upper) && slot.upper < calendar_end)
-        slot = slot_at(interval, slot.upper);
-    return slot.lower < calendar_begin || slot.upper > calendar_end ? std::nullopt
-                                                                    : std::optional{slot};
+    Slot slot = slot_at(grid, position);
+    while (key < codec.encode(slot.lower) && slot.lower > first_edge(grid))
+        slot = slot_at(grid, Position{slot.lower.number() - 1});
+    while (key >= codec.encode(slot.upper) && slot.upper < last_edge(grid))
+        slot = slot_at(grid, slot.upper);
+    return slot.lower < first_edge(grid) || slot.upper > last_edge(grid) ? std::nullopt
+                                                                         : std::optional{slot};
 }
 
 std::vector<BoundRange> joined(const std::vector<BoundRange>& ranges) {

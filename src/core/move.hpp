@@ -36,7 +36,7 @@ struct MovePlan {
 
 // The starts of the slots that the partition has rows of, in order. May throw what its source
 // throws.
-using SlotsWithRows = std::function<std::vector<LocalTime>(const Partition& partition)>;
+using SlotsWithRows = std::function<std::vector<Position>(const Partition& partition)>;
 
 // More new partitions than this are no plan.
 inline constexpr std::size_t max_move_targets = 10000;
@@ -51,7 +51,7 @@ MovePlan plan_move(const Parent& parent, const KeyCodec& codec, const Window& wi
                    const MoveRange& range, const SlotsWithRows& slots_with_rows);
 
 // The slot that holds the key, which tells a time of the calendar; of keys that tell none, nothing.
-std::optional<Slot> slot_of_key(Bound key, const KeyCodec& codec, const Interval& interval);
+std::optional<Slot> slot_of_key(Bound key, const KeyCodec& codec, const Grid& grid);
 
 // Ranges that touch as one, in order. `ranges` are in order and do not overlap.
 std::vector<BoundRange> joined(const std::vector<BoundRange>& ranges);

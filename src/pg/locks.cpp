@@ -2,6 +2,7 @@
 
 #include "core/deadline.hpp"
 #include "core/text.hpp"
+#include "pg/names.hpp"
 #include "pg/references.hpp"
 #include "pg/scope.hpp"
 #include "pg/settings.hpp"
@@ -186,6 +187,14 @@ class Waiting {
 
     bool is_over() const { return deadline_.has_passed(); }
 
+    // Has the names of the schemas locked, which keep nobody waiting who uses the tables: what
+    // looks at names later does not wait any more.
+    void lock_names_of(const std::vector<Lock>& locks) const {
+        std::vector<Oid> relations(locks.size());
+        std::ranges::transform(locks, relations.begin(), &Lock::relation);
+        wait([&] { lock_schema_names(relations); });
+    }
+
     // Waits for one lock at a time, with none of the others in hand, the parent's first.
     void take(const std::vector<Lock>& locks) const {
         const auto first = std::ranges::find(locks, parent_, &Lock::relation);
@@ -199,14 +208,20 @@ class Waiting {
     }
 
   private:
-    void wait_for(const Lock& lock) const {
-        const int wait = std::max(deadline_.left(), 1);
+    // Runs body(), which waits for a lock.
+    template <typename Body>
+    void wait(Body body) const {
+        const int milliseconds = std::max(deadline_.left(), 1);
         LocalSettings settings;
-        settings.set("lock_timeout", std::to_string(wait).c_str());
+        settings.set("lock_timeout", std::to_string(milliseconds).c_str());
         settings.set_as_superuser("deadlock_timeout",
-                                  std::to_string(deadlock_timeout_for(wait)).c_str());
+                                  std::to_string(deadlock_timeout_for(milliseconds)).c_str());
+        body();
+    }
+
+    void wait_for(const Lock& lock) const {
         try {
-            call([&] { LockRelationOid(lock.relation, lock.mode); });
+            wait([&] { call([&] { LockRelationOid(lock.relation, lock.mode); }); });
         } catch (const Error& error) {
             if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE || lock.relation == parent_ ||
                 lock.relation == partition_)
@@ -231,6 +246,8 @@ template <typename LocksNow>
 std::vector<Lock> take_all(const Waiting& waiting, LocksNow locks_now) {
     std::vector<Lock> locks = locks_now();
     while (true) {
+        if (statement != Statement::finish_detach)
+            waiting.lock_names_of(locks);
         waiting.take(locks);
         // Before the tables were locked somebody may have given them another foreign key.
         std::vector<Lock> now = locks_now();

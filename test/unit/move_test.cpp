@@ -15,7 +15,7 @@ class MoveTest : public testing::Test {
   protected:
     MoveTest() {
         parent_.configuration.table_name = "t";
-        parent_.configuration.interval = Interval::daily;
+        parent_.configuration.interval = Grid{Interval::daily};
         parent_.timezone_known = true;
     }
 
@@ -32,14 +32,14 @@ class MoveTest : public testing::Test {
 
     // With rows of these days in each partition that is asked about.
     MovePlan plan(const std::vector<const char*>& days, const MoveRange& range = {}) const {
-        std::vector<LocalTime> starts;
+        std::vector<Position> starts;
         for (const char* each : days)
             starts.push_back(civil(each));
         const Window window{Interval::daily, civil("2026-03-10"), civil("2026-03-14"), false,
                             civil("2026-03-12")};
         return plan_move(parent_, codec_, window, range, [&](const Partition& partition) {
-            std::vector<LocalTime> found;
-            for (const LocalTime start : starts)
+            std::vector<Position> found;
+            for (const Position start : starts)
                 if (codec_.encode(start) < partition.bounds.upper &&
                     partition.bounds.lower <= codec_.encode(start))
                     found.push_back(start);
@@ -114,12 +114,12 @@ TEST_F(MoveTest, PiecesOfASlotBecomeOne) {
     const Window window{Interval::daily, civil("2026-03-10"), civil("2026-03-14"), false,
                         civil("2026-03-12")};
     const MovePlan result = plan_move(parent_, instants, window, {},
-                                      [](const Partition&) { return std::vector<LocalTime>{}; });
+                                      [](const Partition&) { return std::vector<Position>{}; });
     EXPECT_EQ(names(result), "t_2026_03_10");
     EXPECT_EQ(result.sources.size(), 2U);
     parent_.partitions.pop_back();
     EXPECT_TRUE(plan_move(parent_, instants, window, {}, [](const Partition&) {
-                    return std::vector<LocalTime>{};
+                    return std::vector<Position>{};
                 }).empty());
 }
 

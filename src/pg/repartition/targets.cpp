@@ -136,12 +136,12 @@ void add_policies(const ManagedParent& managed, Oid relation, const std::string&
 
 // The starts of slots of a relation's rows, found without the planner. Reading them allocates
 // nothing: it happens in what an error may leave in the middle.
-std::vector<LocalTime> slots_with_rows(const ManagedParent& managed, Oid relation) {
+std::vector<Position> slots_with_rows(const ManagedParent& managed, Oid relation) {
     const Table& table = *managed.parent.table;
     const KeyCodec codec = codec_of(managed);
-    const Interval& interval = managed.parent.configuration.interval;
+    const Grid& grid = managed.parent.configuration.grid();
     struct Found {
-        LocalTime start;
+        Position start;
         BoundRange range;
     };
     std::vector<Found> found;
@@ -151,7 +151,7 @@ std::vector<LocalTime> slots_with_rows(const ManagedParent& managed, Oid relatio
             found, key, {}, [](const Found& each) { return each.range.lower; });
         if (after != found.begin() && key < std::prev(after)->range.upper)
             return false;
-        if (const auto slot = slot_of_key(key, codec, interval))
+        if (const auto slot = slot_of_key(key, codec, grid))
             found.insert(after,
                          {slot->lower, {codec.encode(slot->lower), codec.encode(slot->upper)}});
         return found.size() == max_move_targets;
@@ -166,7 +166,7 @@ std::vector<LocalTime> slots_with_rows(const ManagedParent& managed, Oid relatio
         });
         table_close(source, NoLock);
     });
-    std::vector<LocalTime> starts;
+    std::vector<Position> starts;
     for (const Found& each : found)
         starts.push_back(each.start);
     return starts;
@@ -186,7 +186,7 @@ void require_names(const ManagedParent& managed, const MovePlan& plan) {
             relation_exists(managed.parent.configuration.schema_name, target.name))
             throw PpmError{ERRCODE_DUPLICATE_TABLE,
                            "relation " + in_quotes(target.name) + " already exists",
-                           "A new partition for " + range_text(managed, target.bounds) +
+                           "A new partition for " + codec_of(managed).range_text(target.bounds) +
                                " is to bear its name.",
                            "Rename it, or move it to another schema."};
     }
