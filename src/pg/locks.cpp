@@ -241,12 +241,14 @@ class Waiting {
 
 namespace {
 
+enum class SchemaNames { locked_first, left_alone };
+
 // Takes the locks that locks_now() names, also if these change meanwhile; returns them.
 template <typename LocksNow>
-std::vector<Lock> take_all(const Waiting& waiting, LocksNow locks_now) {
+std::vector<Lock> take_all(const Waiting& waiting, SchemaNames names, LocksNow locks_now) {
     std::vector<Lock> locks = locks_now();
     while (true) {
-        if (statement != Statement::finish_detach)
+        if (names == SchemaNames::locked_first)
             waiting.lock_names_of(locks);
         waiting.take(locks);
         // Before the tables were locked somebody may have given them another foreign key.
@@ -265,8 +267,10 @@ std::vector<Lock> take_all(const Waiting& waiting, LocksNow locks_now) {
 
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
     const Waiting waiting{parent, partition, wait};
-    const std::vector<Lock> locks =
-        take_all(waiting, [=] { return locks_of(statement, parent, partition); });
+    const std::vector<Lock> locks = take_all(
+        waiting,
+        statement == Statement::finish_detach ? SchemaNames::left_alone : SchemaNames::locked_first,
+        [=] { return locks_of(statement, parent, partition); });
     return std::ranges::any_of(locks, [=](const Lock& each) {
         return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
     });
@@ -274,7 +278,7 @@ bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
 
 void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait) {
     const Waiting waiting{InvalidOid, InvalidOid, wait};
-    take_all(waiting, [&] {
+    take_all(waiting, SchemaNames::locked_first, [&] {
         Locks locks;
         locks.add(mode, relations);
         return locks.list();
@@ -283,7 +287,7 @@ void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait) {
 
 void lock_to_swap(Oid parent, const std::vector<Oid>& tables, int wait) {
     const Waiting waiting{parent, InvalidOid, wait};
-    take_all(waiting, [&] { return swap_locks_of(parent, tables); });
+    take_all(waiting, SchemaNames::locked_first, [&] { return swap_locks_of(parent, tables); });
 }
 
 }  // namespace ppm
