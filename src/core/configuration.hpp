@@ -62,6 +62,7 @@ struct Table {
     std::optional<KeyType> key_type;  // none: not one of those that ppm supports
     bool has_default_order;           // the key is compared by its type's default operator class
     bool is_temporary = false;        // of one session
+    bool is_plain = false;            // a table, neither partitioned nor a partition
     std::string distributed = {};  // by Citus: the table itself or one below it; empty if none is
 };
 

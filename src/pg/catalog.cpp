@@ -23,7 +23,7 @@ constexpr char parents_query[] = R"(
            c.retention, c.cleanup_policy::text, c.timezone, c.partition_options,
            r.oid, r.relowner, t.partstrat,
            t.partnatts = 1 AND k.attnum IS NOT NULL, k.attname, k.atttypid, format_type(k.atttypid, NULL),
-           o.opcdefault AND o.opcintype = k.atttypid, r.relpersistence = 't'
+           o.opcdefault AND o.opcintype = k.atttypid, r.relpersistence = 't', r.relkind = 'r' AND NOT r.relispartition
     FROM ppm.config c
     LEFT JOIN (pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid)
            ON n.nspname = c.schema_name AND r.relname = c.table_name
@@ -56,6 +56,7 @@ enum ParentColumn {
     key_type_text,
     has_default_order,
     is_temporary,
+    is_plain,
 };
 
 // Each relation of $1 with all that it is a partition of, also where it is being detached.
@@ -117,6 +118,7 @@ std::optional<Table> table_in(const Rows& rows, std::size_t row) {
     table.relation = rows.oid(row, relation_id);
     table.owner = rows.oid(row, owner);
     table.is_temporary = rows.boolean(row, is_temporary);
+    table.is_plain = rows.boolean(row, is_plain);
     if (rows.is_null(row, strategy))
         return table;
     table.strategy = rows.character(row, strategy) == PARTITION_STRATEGY_RANGE ? Strategy::range

@@ -3,6 +3,7 @@
 #include "pg/check.hpp"
 #include "pg/cleanup.hpp"
 #include "pg/configured_relations.hpp"
+#include "pg/convert/record.hpp"
 #include "pg/ledger.hpp"
 #include "pg/replication.hpp"
 #include "pg/rights.hpp"
@@ -321,6 +322,7 @@ void Run::prune() {
     record([] { prune_configured_relations(); });
     record([] { keep_replication_out(); });
     record([] { prune_kept(); });
+    record([] { prune_conversions(); });
     bool more = false;
     const auto prune_some = [&] {
         const StatementTimeout timeout{statement_timeout()};
