@@ -31,7 +31,7 @@ constexpr char identities_query[] = R"(
 
 constexpr char indexes_query[] = R"(
     SELECT k.indexrelid, n.nspname, x.relname,
-           format('ALTER INDEX %I.%I SET TABLESPACE %I', n.nspname, x.relname, s.spcname), s.oid IS NOT NULL,
+           format('ALTER INDEX %I.%I SET TABLESPACE ', n.nspname, x.relname) || quote_ident(s.spcname), s.oid IS NOT NULL,
            (SELECT string_agg(format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s', n.nspname, x.relname, a.attnum, a.attstattarget), ';' ORDER BY a.attnum)
             FROM pg_attribute a WHERE a.attrelid = x.oid AND a.attstattarget >= 0),
            format('COMMENT ON INDEX %I.%I IS %L', n.nspname, x.relname, obj_description(x.oid, 'pg_class')), obj_description(x.oid, 'pg_class') IS NOT NULL,
@@ -68,8 +68,9 @@ constexpr char sequences_query[] = R"(
 constexpr char publications_query[] = R"(
     SELECT format('ALTER PUBLICATION %I ADD TABLE %s%s%s', b.pubname, $2,
                   (SELECT format(' (%s)', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)) FROM pg_attribute a
-                   WHERE a.attrelid = p.prrelid AND a.attnum = ANY (string_to_array(to_jsonb(p) ->> 'prattrs', ' ')::smallint[])),
-                  ' WHERE (' || pg_get_expr((to_jsonb(p) ->> 'prqual')::pg_node_tree, p.prrelid) || ')'),
+                   WHERE a.attrelid = p.prrelid AND to_jsonb(p) -> 'prattrs' @> to_jsonb(a.attnum)),
+                  (SELECT ' WHERE ' || (to_jsonb(t) ->> 'rowfilter') FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname
+                   WHERE t.pubname = b.pubname AND n.oid = r.relnamespace AND t.tablename = r.relname)),
            CASE WHEN pg_has_role(r.relowner, b.pubowner, 'USAGE') THEN r.relowner ELSE b.pubowner END, format('ALTER PUBLICATION %I DROP TABLE %s', b.pubname, $2)
     FROM pg_publication_rel p JOIN pg_publication b ON b.oid = p.prpubid JOIN pg_class r ON r.oid = p.prrelid
     WHERE p.prrelid = $1 ORDER BY b.pubname)";

@@ -6,6 +6,7 @@
 #include "pg/convert/record.hpp"
 #include "pg/ddl.hpp"
 #include "pg/effects.hpp"
+#include "pg/likeness.hpp"
 #include "pg/names.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/plan.hpp"
@@ -48,9 +49,10 @@ class Swapping {
             execute_as(role, statement);
 
         const RelationId created = require_created(parent_, conversion_.name());
+        require_same_policies(parent_, created);
+        rewrite_policies(created);
         copy_privileges(old(), created);
         restore_identity_privileges(created, properties);
-        require_same_policies(parent_, created);
         require_partition(created);
         require_adopted(created, existing);
         if (fingerprint_of_companions(created, old()) != companions)
@@ -75,6 +77,25 @@ class Swapping {
         for (std::size_t row = 0; row < rows.count(); ++row)
             result.push_back(rows.oid(row, 1));
         return result;
+    }
+
+    // Those of any partition: what refers to the table means the partitioned one.
+    void rewrite_policies(RelationId created) const {
+        const std::string name = old_name(conversion_, end_);
+        const std::string partition =
+            identifier(conversion_.schema_name()) + "." + identifier(name);
+        const Rows rows = query(
+            "SELECT format('DROP POLICY %I ON %s', p.polname, $2) FROM pg_policy p "
+            "WHERE p.polrelid = $1",
+            {oid_parameter(old()), text_parameter(partition)});
+        for (std::size_t row = 0; row < rows.count(); ++row)
+            execute_as_owner(parent_, rows.string(row, 1));
+        Parent parent = parent_;
+        parent.table->relation = created;
+        for (const std::string& statement :
+             policy_statements(parent, conversion_.schema_name(), name))
+            execute_as_owner(parent_, statement);
+        require_same_policies(parent, old());
     }
 
     void require_partition(RelationId created) const {
