@@ -8,7 +8,7 @@ use PpmTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('convert_killed');
+my $node = new_node('convert_killed', conf => 'restart_after_crash = on');
 my ($result, $output, $messages);
 
 sub asked
@@ -95,6 +95,8 @@ foreach my $how ('terminated', 'killed', 'crashed')
 	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'ppm worker')") or die 'the worker has not ended';
 	is(asked("SELECT indisvalid FROM pg_index WHERE indexrelid = 'orders_pkey_ppm'::regclass"), 'f', 'there is half an index');
 	is_as_it_was("building the index, $how");
+	# Else the next call begins with this, and waits for the writer.
+	asked('DROP INDEX orders_pkey_ppm') unless $how eq 'crashed';
 }
 
 foreach my $how ('terminated', 'killed', 'crashed')
