@@ -78,12 +78,15 @@ COMMENT ON POLICY mine ON $schema.orders IS 'the policy';
 COMMENT ON STATISTICS $schema.orders_statistics IS 'the statistics';
 COMMENT ON SEQUENCE $schema.orders_id_seq IS 'the sequence';
 CREATE VIEW $schema.large WITH (security_barrier) AS SELECT o.id, o.amount, o.placed_at::date AS day FROM $schema.orders AS o WHERE o.amount > 100 WITH LOCAL CHECK OPTION;
+CREATE VIEW $schema.all_of_it AS SELECT * FROM $schema.orders;
+
 CREATE VIEW $schema.larger AS SELECT * FROM $schema.large WHERE amount > 200;
 GRANT SELECT ON $schema.large TO clerk;
 RESET ROLE;
 SET ROLE reader;
 GRANT SELECT ON $schema.orders TO clerk;
 RESET ROLE;
+CREATE PUBLICATION also_in_$schema FOR TABLE $schema.orders, $schema.customers WITH (publish_via_partition_root);
 CREATE PUBLICATION in_$schema FOR TABLE $schema.orders $columns WITH (publish_via_partition_root);
 ALTER TABLE $schema.orders SET TABLESPACE elsewhere;
 ALTER INDEX $schema.orders_tags SET TABLESPACE elsewhere;
@@ -133,7 +136,7 @@ CREATE FUNCTION public.attributes(s text) RETURNS SETOF text LANGUAGE sql AS $$
 	FROM pg_depend d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind = 'S'
 	WHERE c.relnamespace = s::regnamespace AND d.refclassid = 'pg_class'::regclass
 	UNION ALL SELECT 'view ' || v.viewname || pg_get_viewdef((s || '.' || v.viewname)::regclass) FROM pg_views v WHERE v.schemaname = s
-	UNION ALL SELECT concat_ws(' ', 'publication', to_jsonb(p) ->> 'rowfilter', to_jsonb(p) ->> 'attnames') FROM pg_publication_tables p WHERE p.schemaname = s
+	UNION ALL SELECT concat_ws(' ', 'publication', CASE WHEN p.pubname LIKE 'also%' THEN 'other' END, to_jsonb(p) ->> 'rowfilter', to_jsonb(p) ->> 'attnames') FROM pg_publication_tables p WHERE p.schemaname = s
 	UNION ALL SELECT concat_ws(' ', 'depends on role', d.deptype, public.described(d.classid, d.objid, d.objsubid), d.refobjid::regrole)
 	FROM pg_shdepend d WHERE d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND d.classid IN ('pg_class'::regclass, 'pg_policy'::regclass)
 	  AND public.described(d.classid, d.objid, d.objsubid) ~ ('\m' || s || '\.') AND public.described(d.classid, d.objid, d.objsubid) !~ 'orders_(2|until)') AS x

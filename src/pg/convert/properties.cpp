@@ -67,7 +67,7 @@ constexpr char sequences_query[] = R"(
 // From PostgreSQL 15 on there are lists of columns and conditions. Whoever may change both.
 constexpr char publications_query[] = R"(
     SELECT format('ALTER PUBLICATION %I ADD TABLE %s%s%s', b.pubname, $2,
-                  (SELECT format(' (%s)', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)) FROM pg_attribute a
+                  (SELECT ' (' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' FROM pg_attribute a
                    WHERE a.attrelid = p.prrelid AND to_jsonb(p) -> 'prattrs' @> to_jsonb(a.attnum)),
                   (SELECT ' WHERE ' || (to_jsonb(t) ->> 'rowfilter') FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname
                    WHERE t.pubname = b.pubname AND n.oid = r.relnamespace AND t.tablename = r.relname)),
@@ -78,7 +78,7 @@ constexpr char publications_query[] = R"(
 constexpr char views_query[] = R"(
     SELECT v.oid, v.relowner,
            format('CREATE OR REPLACE VIEW %I.%I%s AS %s', n.nspname, v.relname,
-                  (SELECT format(' WITH (%s)', string_agg(format('%I = %L', o.option_name, o.option_value), ', ')) FROM pg_options_to_table(v.reloptions) AS o),
+                  (SELECT ' WITH (' || string_agg(format('%I = %L', o.option_name, o.option_value), ', ') || ')' FROM pg_options_to_table(v.reloptions) AS o),
                   rtrim(pg_get_viewdef(v.oid), ';'))
     FROM pg_class v JOIN pg_namespace n ON n.oid = v.relnamespace
     WHERE v.relkind = 'v' AND EXISTS (SELECT FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid
