@@ -262,7 +262,7 @@ $node->safe_psql('postgres', 'CREATE TABLE base (day date NOT NULL, note text); 
 	  . 'UPDATE ppm.config SET retention = 1');
 my $not_partitioned = qr/table "public\.base": Relation "public\.base" is not a partitioned table\. \(not_partitioned\)$/m;
 my $heir_taken = qr/table "public\.heir", partition "heir_2026_03_15": A relation or type .* \(name_taken\)$/m;
-refused(15, 'CALL ppm.provision()', 'PM004', [ $not_partitioned, $heir_taken, qr/^HINT:  Create it with PARTITION BY RANGE, or delete its row/m ]);
+refused(15, 'CALL ppm.provision()', 'PM004', [ $not_partitioned, $heir_taken, qr/^HINT:  CALL ppm\.convert\('public\.base'\); makes it one/m ]);
 is(days_of('heir') . '|' . days_of('base'), '14 16|15', 'the rest is made, the child stays one');
 refused(15, 'CALL ppm.cleanup()', 'PM006', [$not_partitioned]);
 refused(15, 'CALL ppm.run_all()', 'PM004', [ $not_partitioned, $heir_taken ]);
