@@ -74,6 +74,7 @@ refused('a publication of partitions', 'DROP PUBLICATION IF EXISTS b; CREATE PUB
 asked('DROP PUBLICATION b');
 refused('a publication of all', 'CREATE PUBLICATION b FOR ALL TABLES', qr/Publication b publishes/, 'hint');
 asked('DROP PUBLICATION b');
+refused('an index of an extension', 'CREATE INDEX i ON t (note); ALTER INDEX i DEPENDS ON EXTENSION plpgsql', qr/index (public\.)?i depends on extension plpgsql/, 'ALTER INDEX i NO DEPENDS ON EXTENSION plpgsql');
 refused('NULL', 'INSERT INTO t VALUES (1, NULL)', qr/There are rows whose key is NULL\. -> DELETE FROM public\.t WHERE at IS NULL;/, 'hint');
 refused('NULL in an index', 'CREATE INDEX ON t (at DESC); INSERT INTO t VALUES (1, NULL)', qr/There are rows whose key is NULL/, 'hint');
 refused('infinity', q(INSERT INTO t VALUES (1, 'infinity')), qr/The greatest key is infinity/, 'DELETE FROM t');

@@ -138,6 +138,13 @@ constexpr char features_query[] = R"(
         SELECT 'The table, or a column of it, has a security label.', 'Set it to NULL, and again after the conversion.'
         WHERE EXISTS (SELECT FROM pg_seclabel s WHERE s.classoid = 'pg_class'::regclass AND s.objoid = r.oid)
         UNION ALL
+        SELECT format('%s depends on extension %I by ALTER ... DEPENDS ON EXTENSION.', pg_describe_object(d.classid, d.objid, 0), e.extname),
+               'Say NO DEPENDS ON EXTENSION, and that it does again after the conversion.'
+        FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+        WHERE d.deptype = 'x' AND d.refclassid = 'pg_extension'::regclass
+          AND (d.classid = 'pg_trigger'::regclass AND d.objid IN (SELECT oid FROM pg_trigger WHERE tgrelid = r.oid)
+               OR d.classid = 'pg_class'::regclass AND d.objid IN (SELECT indexrelid FROM pg_index WHERE indrelid = r.oid))
+        UNION ALL
         SELECT format('Statistics object %I belongs to another role than the table.', s.stxname),
                format('ALTER STATISTICS %I.%I OWNER TO %I;', n.nspname, s.stxname, pg_get_userbyid(r.relowner))
         FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = r.oid AND s.stxowner <> r.relowner
