@@ -6,11 +6,64 @@
 SELECT pg_catalog.count(*) FROM ppm.validate();
 
 --
--- Any interval
+-- Any key, any interval
 --
 
--- The view shows a column of the enumeration, which goes: there is a new one, for whoever had the old one.
+-- Functions that give more columns now, and a view with a column of an enumeration that goes, are made anew: for whoever had the old ones.
+ALTER FUNCTION ppm.plan(regclass) RENAME TO plan_of_1_0_0;
+ALTER FUNCTION ppm.partition_states() RENAME TO partition_states_of_1_0_0;
+ALTER FUNCTION ppm.table_states() RENAME TO table_states_of_1_0_0;
 ALTER VIEW ppm.status RENAME TO status_of_1_0_0;
+
+CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
+    RETURNS TABLE (step integer, schema_name name, table_name name, action text, partition name,
+                   lower_bound timestamp, upper_bound timestamp, statement text, lower_value text, upper_value text)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_plan'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.plan(regclass) IS
+    'what would be done now, in order, for one configured table or all of them; changes nothing';
+
+CREATE FUNCTION ppm.partition_states()
+    RETURNS TABLE (schema_name name, table_name name, partition name, lower_bound timestamp, upper_bound timestamp,
+                   state text, relation oid, lower_value text, upper_value text)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_partition_states'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.partition_states() IS 'what the view ppm.partitions is made of';
+
+CREATE FUNCTION ppm.table_states()
+    RETURNS TABLE (schema_name name, table_name name, "interval" text, covered_until timestamp, runway interval,
+                   partitions integer, outdated integer, errors integer, warnings integer, relation oid,
+                   covered_until_value text, slots_ahead integer)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_table_states'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.table_states() IS 'what the view ppm.status is made of';
+
+CREATE OR REPLACE VIEW ppm.partitions AS
+    SELECT p.schema_name, p.table_name, p.partition, p.lower_bound, p.upper_bound, p.state,
+           ppm.total_bytes(p.relation) AS total_bytes,
+           -- Until the first VACUUM or ANALYZE only the statistics know.
+           CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint
+                ELSE pg_catalog.pg_stat_get_live_tuples(c.oid) END AS estimated_rows,
+           p.lower_value, p.upper_value
+    FROM ppm.partition_states() AS p
+    LEFT JOIN pg_catalog.pg_class AS c ON c.oid = p.relation;
+COMMENT ON VIEW ppm.partitions IS 'the partitions of each configured table';
+COMMENT ON COLUMN ppm.partitions.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.partitions.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.partitions.partition IS 'the name of the partition';
+COMMENT ON COLUMN ppm.partitions.lower_bound IS
+    'its lower bound as civil time in the time zone of its parent; null for the default partition, and where the key counts';
+COMMENT ON COLUMN ppm.partitions.upper_bound IS
+    'its upper bound as civil time in the time zone of its parent; null for the default partition, and where the key counts';
+COMMENT ON COLUMN ppm.partitions.state IS
+    'retained, current, upcoming, outdated, surplus, off_grid, default or pending_detach';
+COMMENT ON COLUMN ppm.partitions.total_bytes IS
+    'its size with its indexes and its TOAST table; null where somebody has it locked';
+COMMENT ON COLUMN ppm.partitions.estimated_rows IS 'about how many rows it has';
+COMMENT ON COLUMN ppm.partitions.lower_value IS
+    'its lower bound as the partition key has it, or MINVALUE; null for the default partition';
+COMMENT ON COLUMN ppm.partitions.upper_value IS
+    'its upper bound as the partition key has it, or MAXVALUE; null for the default partition';
 
 CREATE VIEW ppm.status AS
     SELECT t.schema_name, t.table_name, t."interval", t.covered_until, t.runway,
@@ -24,16 +77,17 @@ CREATE VIEW ppm.status AS
            -- 'failed' comes before 'ok'.
            (SELECT pg_catalog.min(r.outcome) FROM ppm.last_run AS r
             WHERE r.schema_name = t.schema_name AND r.table_name = t.table_name) AS last_outcome,
-           t.errors = 0 AS healthy
+           t.errors = 0 AS healthy,
+           t.covered_until_value, t.slots_ahead
     FROM ppm.table_states() AS t;
 COMMENT ON VIEW ppm.status IS 'how each configured table is; made for monitoring';
 COMMENT ON COLUMN ppm.status.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.status.table_name IS 'the name of the configured table';
-COMMENT ON COLUMN ppm.status."interval" IS 'how much time one partition holds';
+COMMENT ON COLUMN ppm.status."interval" IS 'what one partition holds';
 COMMENT ON COLUMN ppm.status.covered_until IS
     'until when there are partitions without a hole, from now on, as civil time in the time zone of the table; null: there is none for now';
 COMMENT ON COLUMN ppm.status.runway IS
-    'how long inserts of the current time go on finding a partition, the default partition aside; null: for ever (covered_until is infinity), or the configuration is not valid';
+    'how long inserts go on finding a partition, the default partition aside: by the clock, or at the rate at which the key has grown over the last runs; null: for ever, or not known, or the configuration is not valid';
 COMMENT ON COLUMN ppm.status.partitions IS 'how many partitions there are, the default partition included';
 COMMENT ON COLUMN ppm.status.outdated IS 'how many of them are outdated';
 COMMENT ON COLUMN ppm.status.total_bytes IS 'their size with their indexes and their TOAST tables; null where somebody has one of them locked';
@@ -43,8 +97,24 @@ COMMENT ON COLUMN ppm.status.warnings IS 'how many warnings ppm.check() has for 
 COMMENT ON COLUMN ppm.status.last_run_at IS 'when ppm was last called for it';
 COMMENT ON COLUMN ppm.status.last_outcome IS 'how that went: ok; or failed, if the last provision or the last cleanup did';
 COMMENT ON COLUMN ppm.status.healthy IS 'whether there is no error';
+COMMENT ON COLUMN ppm.status.covered_until_value IS
+    'until which key there are partitions without a hole, from the current one on, or MAXVALUE; null: there is none for now';
+COMMENT ON COLUMN ppm.status.slots_ahead IS
+    'how many partitions above the current one are there without a hole, 10000 at most; null: for ever, or the configuration is not valid';
 
--- By GRANT these would become the extension's own privileges, which pg_dump leaves out.
+REVOKE ALL ON FUNCTION ppm.plan(regclass), ppm.partition_states(), ppm.table_states() FROM PUBLIC;
+
+-- What was granted goes over by hand: by GRANT it would become the extension's own privileges, which pg_dump leaves out.
+CREATE TEMPORARY TABLE ppm_made_anew ON COMMIT DROP AS
+    SELECT 'pg_catalog.pg_proc'::regclass AS catalog, n::regprocedure::oid AS new, o::regprocedure::oid AS old
+    FROM (VALUES ('ppm.plan(regclass)', 'ppm.plan_of_1_0_0(regclass)'),
+                 ('ppm.partition_states()', 'ppm.partition_states_of_1_0_0()'),
+                 ('ppm.table_states()', 'ppm.table_states_of_1_0_0()')) AS f(n, o)
+    UNION ALL
+    SELECT 'pg_catalog.pg_class'::regclass, 'ppm.status'::regclass::oid, 'ppm.status_of_1_0_0'::regclass::oid;
+UPDATE pg_catalog.pg_proc AS n SET proowner = o.proowner, proacl = o.proacl
+FROM pg_temp.ppm_made_anew AS m JOIN pg_catalog.pg_proc AS o ON o.oid OPERATOR(pg_catalog.=) m.old
+WHERE n.oid OPERATOR(pg_catalog.=) m.new AND m.catalog OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::regclass;
 UPDATE pg_catalog.pg_class AS n SET relowner = o.relowner, relacl = o.relacl
 FROM pg_catalog.pg_class AS o
 WHERE n.oid OPERATOR(pg_catalog.=) 'ppm.status'::regclass AND o.oid OPERATOR(pg_catalog.=) 'ppm.status_of_1_0_0'::regclass;
@@ -56,24 +126,46 @@ FROM pg_catalog.pg_attribute AS o
 WHERE n.attrelid OPERATOR(pg_catalog.=) 'ppm.status'::regclass AND o.attrelid OPERATOR(pg_catalog.=) 'ppm.status_of_1_0_0'::regclass
   AND n.attnum OPERATOR(pg_catalog.=) o.attnum AND o.attacl IS NOT NULL;
 -- Which roles they name.
-DELETE FROM pg_catalog.pg_shdepend AS s USING pg_catalog.pg_database AS d
+DELETE FROM pg_catalog.pg_shdepend AS s USING pg_catalog.pg_database AS d, pg_temp.ppm_made_anew AS m
 WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND s.dbid OPERATOR(pg_catalog.=) d.oid
-  AND s.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass AND s.objid OPERATOR(pg_catalog.=) 'ppm.status'::regclass;
+  AND s.classid OPERATOR(pg_catalog.=) m.catalog AND s.objid OPERATOR(pg_catalog.=) m.new;
 INSERT INTO pg_catalog.pg_shdepend (dbid, classid, objid, objsubid, refclassid, refobjid, deptype)
-SELECT s.dbid, s.classid, 'ppm.status'::regclass, s.objsubid, s.refclassid, s.refobjid, s.deptype
-FROM pg_catalog.pg_shdepend AS s JOIN pg_catalog.pg_database AS d ON s.dbid OPERATOR(pg_catalog.=) d.oid
-WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
-  AND s.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass AND s.objid OPERATOR(pg_catalog.=) 'ppm.status_of_1_0_0'::regclass;
+SELECT s.dbid, s.classid, m.new, s.objsubid, s.refclassid, s.refobjid, s.deptype
+FROM pg_catalog.pg_shdepend AS s
+JOIN pg_catalog.pg_database AS d ON s.dbid OPERATOR(pg_catalog.=) d.oid
+JOIN pg_temp.ppm_made_anew AS m ON s.classid OPERATOR(pg_catalog.=) m.catalog AND s.objid OPERATOR(pg_catalog.=) m.old
+WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();
+DROP TABLE pg_temp.ppm_made_anew;
 DROP VIEW ppm.status_of_1_0_0;
+DROP FUNCTION ppm.plan_of_1_0_0(regclass), ppm.partition_states_of_1_0_0(), ppm.table_states_of_1_0_0();
 
-ALTER TABLE ppm.config ALTER COLUMN interval TYPE text USING interval::text, ADD COLUMN origin text;
+CREATE TYPE ppm.key_encoding AS ENUM ('seconds', 'milliseconds', 'microseconds', 'nanoseconds', 'snowflake', 'ulid');
+COMMENT ON TYPE ppm.key_encoding IS
+    'how a partition key tells time: a time since 1970 in a number, a Snowflake ID, or a ULID';
+
+ALTER TABLE ppm.config
+    ALTER COLUMN interval TYPE text USING interval::text,
+    ADD COLUMN origin text,
+    ADD COLUMN key_encoding ppm.key_encoding,
+    ADD COLUMN key_epoch timestamptz,
+    ADD COLUMN key_shift integer,
+    ADD CONSTRAINT config_snowflake_check
+        CHECK (key_encoding IS NOT DISTINCT FROM 'snowflake' OR (key_epoch IS NULL AND key_shift IS NULL)),
+    ADD CONSTRAINT config_key_shift_check CHECK (key_shift BETWEEN 0 AND 62);
+COMMENT ON CONSTRAINT config_snowflake_check ON ppm.config IS 'only a Snowflake ID has an epoch and a shift';
+COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'a bigint has no more bits';
+REVOKE ALL ON TYPE ppm.key_encoding FROM PUBLIC;
 DROP TYPE ppm.partition_interval;
 COMMENT ON COLUMN ppm.config.interval IS
-    'how much time one partition holds: hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, months or years';
+    'what one partition holds: hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, months or years; of a key that counts, how many keys';
 COMMENT ON COLUMN ppm.config.timezone IS
     'the time zone that the partitions'' edges are civil times of, where the key is a timestamptz or uuid, and whose date is today';
 COMMENT ON COLUMN ppm.config.origin IS
-    'a time at which a partition begins, and from which the others are counted, in whole minutes; null: Monday 2000-01-03, for months and years 2000-01-01';
+    'where a partition begins, from which the others are counted: a time in whole minutes, or a number; null: Monday 2000-01-03, for months and years 2000-01-01, for numbers 0';
+COMMENT ON COLUMN ppm.config.key_encoding IS
+    'how the key tells time where its type does not say it; null: a date, a timestamp or a UUIDv7 does, and a smallint, integer or bigint counts';
+COMMENT ON COLUMN ppm.config.key_epoch IS 'the time from which a Snowflake ID counts its milliseconds; null: 2010-11-04 01:42:54.657+00';
+COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID stand below its milliseconds, 0 to 62; null: 22';
 
 CREATE FUNCTION ppm.spell_configuration() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_spell_configuration'
@@ -118,7 +210,14 @@ JOIN pg_catalog.pg_class AS r ON r.relnamespace OPERATOR(pg_catalog.=) n.oid AND
 -- What was detached
 --
 
-ALTER TABLE ppm.detached ADD COLUMN snapshot pg_catalog.pg_snapshot;
+ALTER TABLE ppm.detached
+    ADD COLUMN snapshot pg_catalog.pg_snapshot,
+    ALTER COLUMN lower_bound DROP NOT NULL,
+    ALTER COLUMN upper_bound DROP NOT NULL;
+COMMENT ON COLUMN ppm.detached.lower_bound IS
+    'its lower bound as civil time in the time zone of its parent; null where the key counts';
+COMMENT ON COLUMN ppm.detached.upper_bound IS
+    'its upper bound as civil time in the time zone of its parent; null where the key counts';
 COMMENT ON COLUMN ppm.detached.version IS
     'what ppm left behind: a hash of what the catalog says of the table and its partitions; it is dropped, or attached again, only while that is so; null: it is not known that ppm detached it';
 COMMENT ON COLUMN ppm.detached.snapshot IS
@@ -176,7 +275,30 @@ COMMENT ON CONSTRAINT conversions_pkey ON ppm.conversions IS 'a table is convert
 
 COMMENT ON COLUMN ppm.history.action IS
     'create, attach, finalize, detach, drop, convert or abandon; or for a failure of none of these, provision, cleanup or check';
+ALTER TABLE ppm.history ADD COLUMN lower_value text, ADD COLUMN upper_value text;
+COMMENT ON COLUMN ppm.history.lower_bound IS
+    'the partition''s lower bound as civil time in the time zone of its parent; null where the key counts';
+COMMENT ON COLUMN ppm.history.upper_bound IS
+    'the partition''s upper bound as civil time in the time zone of its parent; null where the key counts';
+COMMENT ON COLUMN ppm.history.lower_value IS 'the partition''s lower bound as the partition key has it, or MINVALUE';
+COMMENT ON COLUMN ppm.history.upper_value IS 'the partition''s upper bound as the partition key has it, or MAXVALUE';
+
 COMMENT ON COLUMN ppm.last_run.at IS 'when it ended; where cleanup was refused because of the clock (PM008): when the one before it ended, or the server was started';
+
+-- Written by ppm as the owner of this table, too. Not dumped: it is known again after two runs.
+CREATE TABLE ppm.growth (
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    at timestamptz NOT NULL,
+    greatest_key bigint NOT NULL,
+    CONSTRAINT growth_pkey PRIMARY KEY (schema_name, table_name, at)
+);
+COMMENT ON TABLE ppm.growth IS 'the greatest key at each of the last runs, of tables whose key counts';
+COMMENT ON COLUMN ppm.growth.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.growth.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.growth.at IS 'when it was read';
+COMMENT ON COLUMN ppm.growth.greatest_key IS 'the greatest key of the table at that time';
+COMMENT ON CONSTRAINT growth_pkey ON ppm.growth IS 'a table has one greatest key at a time';
 
 --
 -- What ppm's tables are kept from
@@ -312,6 +434,20 @@ COMMENT ON TRIGGER skip_replicated ON ppm.last_run IS 'leaves out rows that logi
 COMMENT ON TRIGGER keep_rows ON ppm.last_run IS 'takes the rows aside before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.last_run IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.growth
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.growth
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.growth
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+ALTER TABLE ppm.growth
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back;
+COMMENT ON TRIGGER skip_replicated ON ppm.growth IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.growth IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.growth IS 'puts the rows back after a TRUNCATE that logical replication applies';
+
 REVOKE ALL ON FUNCTION ppm.skip_replicated(), ppm.refuse_truncate() FROM PUBLIC;
 
 --
@@ -337,3 +473,31 @@ COMMENT ON PROCEDURE ppm.abandon(regclass) IS
 
 REVOKE ALL ON FUNCTION ppm.plan_conversion(regclass) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ppm.convert(regclass, boolean), ppm.abandon(regclass) FROM PUBLIC;
+
+--
+-- Keys that tell time
+--
+
+CREATE FUNCTION ppm.snowflake_lower_bound(instant timestamptz, epoch timestamptz DEFAULT '2010-11-04 01:42:54.657+00', shift integer DEFAULT 22)
+    RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_snowflake_lower_bound';
+COMMENT ON FUNCTION ppm.snowflake_lower_bound(timestamptz, timestamptz, integer) IS
+    'the smallest Snowflake ID of the millisecond, to compare a column of them with a time';
+
+CREATE FUNCTION ppm.snowflake_timestamp(snowflake bigint, epoch timestamptz DEFAULT '2010-11-04 01:42:54.657+00', shift integer DEFAULT 22)
+    RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_snowflake_timestamp';
+COMMENT ON FUNCTION ppm.snowflake_timestamp(bigint, timestamptz, integer) IS 'the time in a Snowflake ID';
+
+CREATE FUNCTION ppm.ulid_lower_bound(instant timestamptz) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_ulid_lower_bound';
+COMMENT ON FUNCTION ppm.ulid_lower_bound(timestamptz) IS
+    'the smallest ULID of the millisecond, to compare a column of them with a time';
+
+CREATE FUNCTION ppm.ulid_timestamp(ulid text) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_ulid_timestamp';
+COMMENT ON FUNCTION ppm.ulid_timestamp(text) IS 'the time in a ULID; null for any other text';
+REVOKE ALL ON FUNCTION ppm.snowflake_lower_bound(timestamptz, timestamptz, integer),
+    ppm.snowflake_timestamp(bigint, timestamptz, integer), ppm.ulid_lower_bound(timestamptz), ppm.ulid_timestamp(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ppm.snowflake_lower_bound(timestamptz, timestamptz, integer),
+    ppm.snowflake_timestamp(bigint, timestamptz, integer), ppm.ulid_lower_bound(timestamptz), ppm.ulid_timestamp(text) TO PUBLIC;

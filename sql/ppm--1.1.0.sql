@@ -13,6 +13,10 @@ CREATE TYPE ppm.cleanup_policy AS ENUM ('detach', 'drop');
 COMMENT ON TYPE ppm.cleanup_policy IS
     'what becomes of an outdated partition: it is detached and kept as a table, or detached and dropped for ever';
 
+CREATE TYPE ppm.key_encoding AS ENUM ('seconds', 'milliseconds', 'microseconds', 'nanoseconds', 'snowflake', 'ulid');
+COMMENT ON TYPE ppm.key_encoding IS
+    'how a partition key tells time: a time since 1970 in a number, a Snowflake ID, or a ULID';
+
 CREATE TABLE ppm.config (
     schema_name name NOT NULL DEFAULT 'public',
     table_name name NOT NULL,
@@ -24,9 +28,15 @@ CREATE TABLE ppm.config (
     timezone text NOT NULL DEFAULT 'UTC',
     partition_options text[],
     origin text,
+    key_encoding ppm.key_encoding,
+    key_epoch timestamptz,
+    key_shift integer,
     CONSTRAINT config_pkey PRIMARY KEY (schema_name, table_name),
     CONSTRAINT config_pre_provisioned_check CHECK (pre_provisioned BETWEEN 1 AND 1000),
     CONSTRAINT config_retention_check CHECK (retention BETWEEN 1 AND 10000),
+    CONSTRAINT config_snowflake_check
+        CHECK (key_encoding IS NOT DISTINCT FROM 'snowflake' OR (key_epoch IS NULL AND key_shift IS NULL)),
+    CONSTRAINT config_key_shift_check CHECK (key_shift BETWEEN 0 AND 62),
     CONSTRAINT config_partition_options_check
         CHECK (pg_catalog.array_position(partition_options, NULL) IS NULL AND pg_catalog.array_ndims(partition_options) = 1)
 );
@@ -38,7 +48,7 @@ COMMENT ON COLUMN ppm.config.table_name IS 'the name of the partitioned table';
 COMMENT ON COLUMN ppm.config.partition_key IS
     'the column that the table must be partitioned by; null: whichever it is';
 COMMENT ON COLUMN ppm.config.interval IS
-    'how much time one partition holds: hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, months or years';
+    'what one partition holds: hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, months or years; of a key that counts, how many keys';
 COMMENT ON COLUMN ppm.config.pre_provisioned IS
     'how many partitions there must be after the current one, 1 to 1000';
 COMMENT ON COLUMN ppm.config.retention IS
@@ -49,9 +59,15 @@ COMMENT ON COLUMN ppm.config.timezone IS
 COMMENT ON COLUMN ppm.config.partition_options IS
     'the storage parameters of new partitions, each name=value or toast.name=value';
 COMMENT ON COLUMN ppm.config.origin IS
-    'a time at which a partition begins, and from which the others are counted, in whole minutes; null: Monday 2000-01-03, for months and years 2000-01-01';
+    'where a partition begins, from which the others are counted: a time in whole minutes, or a number; null: Monday 2000-01-03, for months and years 2000-01-01, for numbers 0';
+COMMENT ON COLUMN ppm.config.key_encoding IS
+    'how the key tells time where its type does not say it; null: a date, a timestamp or a UUIDv7 does, and a smallint, integer or bigint counts';
+COMMENT ON COLUMN ppm.config.key_epoch IS 'the time from which a Snowflake ID counts its milliseconds; null: 2010-11-04 01:42:54.657+00';
+COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID stand below its milliseconds, 0 to 62; null: 22';
 COMMENT ON CONSTRAINT config_pkey ON ppm.config IS 'a table is configured once';
 COMMENT ON CONSTRAINT config_pre_provisioned_check ON ppm.config IS 'there is always a next partition';
+COMMENT ON CONSTRAINT config_snowflake_check ON ppm.config IS 'only a Snowflake ID has an epoch and a shift';
+COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'a bigint has no more bits';
 COMMENT ON CONSTRAINT config_partition_options_check ON ppm.config IS 'a list of options without a null';
 COMMENT ON CONSTRAINT config_retention_check ON ppm.config IS 'to keep everything, retention is null';
 
@@ -106,8 +122,8 @@ CREATE TABLE ppm.detached (
     table_name name NOT NULL,
     detached name NOT NULL,
     relation oid NOT NULL,
-    lower_bound timestamp NOT NULL,
-    upper_bound timestamp NOT NULL,
+    lower_bound timestamp,
+    upper_bound timestamp,
     cleanup_policy ppm.cleanup_policy NOT NULL,
     detached_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     parent oid NOT NULL,
@@ -123,8 +139,10 @@ COMMENT ON COLUMN ppm.detached.schema_name IS 'the schema of the table that it w
 COMMENT ON COLUMN ppm.detached.table_name IS 'the name of the table that it was a partition of';
 COMMENT ON COLUMN ppm.detached.detached IS 'its name';
 COMMENT ON COLUMN ppm.detached.relation IS 'its OID';
-COMMENT ON COLUMN ppm.detached.lower_bound IS 'its lower bound as civil time in the time zone of its parent';
-COMMENT ON COLUMN ppm.detached.upper_bound IS 'its upper bound as civil time in the time zone of its parent';
+COMMENT ON COLUMN ppm.detached.lower_bound IS
+    'its lower bound as civil time in the time zone of its parent; null where the key counts';
+COMMENT ON COLUMN ppm.detached.upper_bound IS
+    'its upper bound as civil time in the time zone of its parent; null where the key counts';
 COMMENT ON COLUMN ppm.detached.cleanup_policy IS
     'what becomes of it: kept, and attached again if its parent''s window reaches it, or dropped';
 COMMENT ON COLUMN ppm.detached.detached_at IS 'when it was set out to be detached';
@@ -206,6 +224,8 @@ CREATE TABLE ppm.history (
     message text NOT NULL,
     duration interval NOT NULL,
     executed_by name NOT NULL,
+    lower_value text,
+    upper_value text,
     CONSTRAINT history_outcome_check CHECK (outcome IN ('ok', 'failed'))
 );
 -- So that it can be pruned where all tables are published.
@@ -223,13 +243,17 @@ COMMENT ON COLUMN ppm.history.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.history.partition IS 'the partition; null: it is about the table';
 COMMENT ON COLUMN ppm.history.action IS
     'create, attach, finalize, detach, drop, convert or abandon; or for a failure of none of these, provision, cleanup or check';
-COMMENT ON COLUMN ppm.history.lower_bound IS 'the partition''s lower bound as civil time in the time zone of its parent';
-COMMENT ON COLUMN ppm.history.upper_bound IS 'the partition''s upper bound as civil time in the time zone of its parent';
+COMMENT ON COLUMN ppm.history.lower_bound IS
+    'the partition''s lower bound as civil time in the time zone of its parent; null where the key counts';
+COMMENT ON COLUMN ppm.history.upper_bound IS
+    'the partition''s upper bound as civil time in the time zone of its parent; null where the key counts';
 COMMENT ON COLUMN ppm.history.outcome IS 'ok or failed';
 COMMENT ON COLUMN ppm.history.sqlstate IS 'the error''s code; null where all went well';
 COMMENT ON COLUMN ppm.history.message IS 'the message';
 COMMENT ON COLUMN ppm.history.duration IS 'how long it took, with its waits';
 COMMENT ON COLUMN ppm.history.executed_by IS 'the role that called';
+COMMENT ON COLUMN ppm.history.lower_value IS 'the partition''s lower bound as the partition key has it, or MINVALUE';
+COMMENT ON COLUMN ppm.history.upper_value IS 'the partition''s upper bound as the partition key has it, or MAXVALUE';
 COMMENT ON CONSTRAINT history_outcome_check ON ppm.history IS 'it is done or it is not';
 COMMENT ON INDEX ppm.history_at_idx IS 'to forget what is old';
 COMMENT ON INDEX ppm.history_partition_idx IS 'to find what became of a partition';
@@ -255,6 +279,21 @@ COMMENT ON COLUMN ppm.last_run.outcome IS 'ok; or failed, if there was any failu
 COMMENT ON CONSTRAINT last_run_pkey ON ppm.last_run IS 'a table''s last call is one';
 COMMENT ON CONSTRAINT last_run_procedure_check ON ppm.last_run IS 'so that provision does not hide that cleanup failed';
 COMMENT ON CONSTRAINT last_run_outcome_check ON ppm.last_run IS 'all went well or it did not';
+
+-- Written by ppm as the owner of this table, too. Not dumped: it is known again after two runs.
+CREATE TABLE ppm.growth (
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    at timestamptz NOT NULL,
+    greatest_key bigint NOT NULL,
+    CONSTRAINT growth_pkey PRIMARY KEY (schema_name, table_name, at)
+);
+COMMENT ON TABLE ppm.growth IS 'the greatest key at each of the last runs, of tables whose key counts';
+COMMENT ON COLUMN ppm.growth.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.growth.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.growth.at IS 'when it was read';
+COMMENT ON COLUMN ppm.growth.greatest_key IS 'the greatest key of the table at that time';
+COMMENT ON CONSTRAINT growth_pkey ON ppm.growth IS 'a table has one greatest key at a time';
 
 --
 -- What ppm's tables are kept from
@@ -390,6 +429,20 @@ COMMENT ON TRIGGER skip_replicated ON ppm.last_run IS 'leaves out rows that logi
 COMMENT ON TRIGGER keep_rows ON ppm.last_run IS 'takes the rows aside before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.last_run IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.growth
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.growth
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.growth
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+ALTER TABLE ppm.growth
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back;
+COMMENT ON TRIGGER skip_replicated ON ppm.growth IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.growth IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.growth IS 'puts the rows back after a TRUNCATE that logical replication applies';
+
 --
 -- Reading
 --
@@ -410,7 +463,7 @@ COMMENT ON FUNCTION ppm.check(regclass) IS
 
 CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
     RETURNS TABLE (step integer, schema_name name, table_name name, action text, partition name,
-                   lower_bound timestamp, upper_bound timestamp, statement text)
+                   lower_bound timestamp, upper_bound timestamp, statement text, lower_value text, upper_value text)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_plan'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.plan(regclass) IS
@@ -418,14 +471,15 @@ COMMENT ON FUNCTION ppm.plan(regclass) IS
 
 CREATE FUNCTION ppm.partition_states()
     RETURNS TABLE (schema_name name, table_name name, partition name, lower_bound timestamp, upper_bound timestamp,
-                   state text, relation oid)
+                   state text, relation oid, lower_value text, upper_value text)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_partition_states'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.partition_states() IS 'what the view ppm.partitions is made of';
 
 CREATE FUNCTION ppm.table_states()
     RETURNS TABLE (schema_name name, table_name name, "interval" text, covered_until timestamp, runway interval,
-                   partitions integer, outdated integer, errors integer, warnings integer, relation oid)
+                   partitions integer, outdated integer, errors integer, warnings integer, relation oid,
+                   covered_until_value text, slots_ahead integer)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_table_states'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.table_states() IS 'what the view ppm.status is made of';
@@ -441,7 +495,8 @@ CREATE VIEW ppm.partitions AS
            ppm.total_bytes(p.relation) AS total_bytes,
            -- Until the first VACUUM or ANALYZE only the statistics know.
            CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint
-                ELSE pg_catalog.pg_stat_get_live_tuples(c.oid) END AS estimated_rows
+                ELSE pg_catalog.pg_stat_get_live_tuples(c.oid) END AS estimated_rows,
+           p.lower_value, p.upper_value
     FROM ppm.partition_states() AS p
     LEFT JOIN pg_catalog.pg_class AS c ON c.oid = p.relation;
 COMMENT ON VIEW ppm.partitions IS 'the partitions of each configured table';
@@ -449,14 +504,18 @@ COMMENT ON COLUMN ppm.partitions.schema_name IS 'the schema of the configured ta
 COMMENT ON COLUMN ppm.partitions.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.partitions.partition IS 'the name of the partition';
 COMMENT ON COLUMN ppm.partitions.lower_bound IS
-    'its lower bound as civil time in the time zone of its parent; null for the default partition';
+    'its lower bound as civil time in the time zone of its parent; null for the default partition, and where the key counts';
 COMMENT ON COLUMN ppm.partitions.upper_bound IS
-    'its upper bound as civil time in the time zone of its parent; null for the default partition';
+    'its upper bound as civil time in the time zone of its parent; null for the default partition, and where the key counts';
 COMMENT ON COLUMN ppm.partitions.state IS
     'retained, current, upcoming, outdated, surplus, off_grid, default or pending_detach';
 COMMENT ON COLUMN ppm.partitions.total_bytes IS
     'its size with its indexes and its TOAST table; null where somebody has it locked';
 COMMENT ON COLUMN ppm.partitions.estimated_rows IS 'about how many rows it has';
+COMMENT ON COLUMN ppm.partitions.lower_value IS
+    'its lower bound as the partition key has it, or MINVALUE; null for the default partition';
+COMMENT ON COLUMN ppm.partitions.upper_value IS
+    'its upper bound as the partition key has it, or MAXVALUE; null for the default partition';
 
 CREATE VIEW ppm.status AS
     SELECT t.schema_name, t.table_name, t."interval", t.covered_until, t.runway,
@@ -470,16 +529,17 @@ CREATE VIEW ppm.status AS
            -- 'failed' comes before 'ok'.
            (SELECT pg_catalog.min(r.outcome) FROM ppm.last_run AS r
             WHERE r.schema_name = t.schema_name AND r.table_name = t.table_name) AS last_outcome,
-           t.errors = 0 AS healthy
+           t.errors = 0 AS healthy,
+           t.covered_until_value, t.slots_ahead
     FROM ppm.table_states() AS t;
 COMMENT ON VIEW ppm.status IS 'how each configured table is; made for monitoring';
 COMMENT ON COLUMN ppm.status.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.status.table_name IS 'the name of the configured table';
-COMMENT ON COLUMN ppm.status."interval" IS 'how much time one partition holds';
+COMMENT ON COLUMN ppm.status."interval" IS 'what one partition holds';
 COMMENT ON COLUMN ppm.status.covered_until IS
     'until when there are partitions without a hole, from now on, as civil time in the time zone of the table; null: there is none for now';
 COMMENT ON COLUMN ppm.status.runway IS
-    'how long inserts of the current time go on finding a partition, the default partition aside; null: for ever (covered_until is infinity), or the configuration is not valid';
+    'how long inserts go on finding a partition, the default partition aside: by the clock, or at the rate at which the key has grown over the last runs; null: for ever, or not known, or the configuration is not valid';
 COMMENT ON COLUMN ppm.status.partitions IS 'how many partitions there are, the default partition included';
 COMMENT ON COLUMN ppm.status.outdated IS 'how many of them are outdated';
 COMMENT ON COLUMN ppm.status.total_bytes IS 'their size with their indexes and their TOAST tables; null where somebody has one of them locked';
@@ -489,6 +549,10 @@ COMMENT ON COLUMN ppm.status.warnings IS 'how many warnings ppm.check() has for 
 COMMENT ON COLUMN ppm.status.last_run_at IS 'when ppm was last called for it';
 COMMENT ON COLUMN ppm.status.last_outcome IS 'how that went: ok; or failed, if the last provision or the last cleanup did';
 COMMENT ON COLUMN ppm.status.healthy IS 'whether there is no error';
+COMMENT ON COLUMN ppm.status.covered_until_value IS
+    'until which key there are partitions without a hole, from the current one on, or MAXVALUE; null: there is none for now';
+COMMENT ON COLUMN ppm.status.slots_ahead IS
+    'how many partitions above the current one are there without a hole, 10000 at most; null: for ever, or the configuration is not valid';
 
 --
 -- Doing
@@ -532,7 +596,7 @@ COMMENT ON PROCEDURE ppm.abandon(regclass) IS
     'takes back what ppm.convert() has done, as long as there are rows in the old table alone';
 
 --
--- UUIDv7
+-- Keys that tell time
 --
 
 CREATE FUNCTION ppm.uuidv7_lower_bound(instant timestamptz) RETURNS uuid
@@ -544,11 +608,32 @@ CREATE FUNCTION ppm.uuidv7_timestamp(uuid uuid) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_uuidv7_timestamp';
 COMMENT ON FUNCTION ppm.uuidv7_timestamp(uuid) IS 'the time in a UUIDv7; null for any other UUID';
 
+CREATE FUNCTION ppm.snowflake_lower_bound(instant timestamptz, epoch timestamptz DEFAULT '2010-11-04 01:42:54.657+00', shift integer DEFAULT 22)
+    RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_snowflake_lower_bound';
+COMMENT ON FUNCTION ppm.snowflake_lower_bound(timestamptz, timestamptz, integer) IS
+    'the smallest Snowflake ID of the millisecond, to compare a column of them with a time';
+
+CREATE FUNCTION ppm.snowflake_timestamp(snowflake bigint, epoch timestamptz DEFAULT '2010-11-04 01:42:54.657+00', shift integer DEFAULT 22)
+    RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_snowflake_timestamp';
+COMMENT ON FUNCTION ppm.snowflake_timestamp(bigint, timestamptz, integer) IS 'the time in a Snowflake ID';
+
+CREATE FUNCTION ppm.ulid_lower_bound(instant timestamptz) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_ulid_lower_bound';
+COMMENT ON FUNCTION ppm.ulid_lower_bound(timestamptz) IS
+    'the smallest ULID of the millisecond, to compare a column of them with a time';
+
+CREATE FUNCTION ppm.ulid_timestamp(ulid text) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ppm_ulid_timestamp';
+COMMENT ON FUNCTION ppm.ulid_timestamp(text) IS 'the time in a ULID; null for any other text';
+
 --
 -- Rights: nobody's but those that are granted
 --
 
-REVOKE ALL ON TYPE ppm.cleanup_policy FROM PUBLIC;
+REVOKE ALL ON TYPE ppm.cleanup_policy, ppm.key_encoding FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA ppm FROM PUBLIC;
 GRANT USAGE ON SCHEMA ppm TO PUBLIC;
-GRANT EXECUTE ON FUNCTION ppm.uuidv7_lower_bound(timestamptz), ppm.uuidv7_timestamp(uuid) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION ppm.uuidv7_lower_bound(timestamptz), ppm.uuidv7_timestamp(uuid), ppm.snowflake_lower_bound(timestamptz, timestamptz, integer),
+    ppm.snowflake_timestamp(bigint, timestamptz, integer), ppm.ulid_lower_bound(timestamptz), ppm.ulid_timestamp(text) TO PUBLIC;

@@ -41,18 +41,19 @@ void add(ppm::ResultSet& rows, const ppm::Configuration& configuration,
          const std::vector<ppm::Anomaly>& anomalies) {
     for (const ppm::Anomaly& anomaly : anomalies)
         rows.add({configuration.schema_name, configuration.table_name,
-                  ppm::name_or_null(anomaly.partition),
-                  std::string{name_of(severity_of(anomaly.code))},
+                  ppm::name_or_null(anomaly.partition), std::string{name_of(severity_of(anomaly))},
                   std::string{name_of(anomaly.code)}, anomaly.detail, anomaly.hint});
 }
 
 void add(ppm::ResultSet& rows, std::int32_t step, const ppm::ManagedParent& managed,
          const ppm::Action& action) {
     const ppm::Configuration& configuration = managed.parent.configuration;
-    const ppm::Slot bounds = civil_bounds(managed, bounds_of(action));
+    const ppm::ShownBounds bounds = shown_bounds(managed, bounds_of(action));
     rows.add({step, configuration.schema_name, configuration.table_name,
-              std::string{name_of(action)}, partition_of(action), bounds.lower, bounds.upper,
-              joined(statements_for(managed, action))});
+              std::string{name_of(action)}, partition_of(action),
+              edge_or_null(bounds.civil, &ppm::Slot::lower),
+              edge_or_null(bounds.civil, &ppm::Slot::upper),
+              joined(statements_for(managed, action)), bounds.lower_value, bounds.upper_value});
 }
 
 }  // namespace

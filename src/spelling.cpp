@@ -19,7 +19,9 @@ ppm::PpmError invalid(const char* what, const std::string& value, std::string hi
 }
 
 ppm::PpmError invalid_interval(const std::string& value) {
-    return invalid("interval", value, "Use " + std::string{ppm::intervals_there_are} + ".");
+    return invalid("interval", value,
+                   "Use " + std::string{ppm::intervals_there_are} +
+                       ", or for a key that counts a positive whole number such as 1000000.");
 }
 
 // Runs one of PostgreSQL's own input functions; nothing if it takes the text for no value. The
@@ -71,8 +73,8 @@ std::string spell_origin(const std::string& text, ppm::Interval::Unit unit) {
 }
 
 std::string spell_number(const std::string& text) {
-    if (auto number = ppm::whole_number_in(text))
-        return *std::move(number);
+    if (const auto number = ppm::whole_number_in(text))
+        return std::to_string(*number);
     throw invalid("origin", text, "The origin of an interval that is a number is a whole number.");
 }
 
@@ -86,7 +88,8 @@ Spelling spelling_of(const std::string& interval, const std::optional<std::strin
         const auto count = ppm::count_in(interval);
         if (!count)
             throw invalid_interval(interval);
-        return {*count, origin ? std::optional{spell_number(*origin)} : std::nullopt};
+        return {std::to_string(*count),
+                origin ? std::optional{spell_number(*origin)} : std::nullopt};
     }
     const ppm::Interval known = read_interval(interval);
     return {name_of(known),
@@ -116,6 +119,22 @@ HeapTuple with_spelling(HeapTuple row, TupleDesc descriptor, const Spelling& spe
     });
 }
 
+// An edge of a slot must be the first Snowflake ID of a millisecond.
+void require_whole_milliseconds(HeapTuple row, TupleDesc descriptor) {
+    const auto epoch = ppm::call([=]() -> TimestampTz {
+        bool is_null = true;
+        const Datum datum =
+            heap_getattr(row, SPI_fnumber(descriptor, "key_epoch"), descriptor, &is_null);
+        return is_null ? 0 : DatumGetTimestampTz(datum);
+    });
+    constexpr TimestampTz microseconds = 1000;
+    if (TIMESTAMP_NOT_FINITE(epoch) || epoch % microseconds != 0)
+        throw ppm::PpmError{ERRCODE_INVALID_PARAMETER_VALUE,
+                            "invalid key_epoch for ppm.config",
+                            {},
+                            "The epoch of Snowflake IDs is a finite time of whole milliseconds."};
+}
+
 bool is_our_trigger(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         return false;
@@ -141,6 +160,7 @@ Datum ppm_spell_configuration(PG_FUNCTION_ARGS) {
         const auto interval = text_of(row, descriptor, "interval");
         if (!interval)
             return PointerGetDatum(row);
+        require_whole_milliseconds(row, descriptor);
         return PointerGetDatum(with_spelling(
             row, descriptor, spelling_of(*interval, text_of(row, descriptor, "origin"))));
     });

@@ -3,6 +3,7 @@
 #include "core/coverage.hpp"
 #include "core/state.hpp"
 #include "pg/check.hpp"
+#include "pg/growth.hpp"
 #include "pg/report.hpp"
 #include "pg/result_set.hpp"
 #include "pg/size.hpp"
@@ -22,12 +23,14 @@ using ppm::Cell;
 void add(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const ppm::Partition& partition,
          ppm::PartitionState state) {
     const ppm::Configuration& configuration = managed.parent.configuration;
-    const ppm::Slot bounds = civil_bounds(managed, partition.bounds);
-    const bool has_bounds = state != ppm::PartitionState::default_partition;
+    const ppm::ShownBounds bounds = state == ppm::PartitionState::default_partition
+                                        ? ppm::ShownBounds{}
+                                        : shown_bounds(managed, partition.bounds);
     rows.add({configuration.schema_name, configuration.table_name, partition.name,
-              has_bounds ? Cell{bounds.lower} : Cell{std::nullopt},
-              has_bounds ? Cell{bounds.upper} : Cell{std::nullopt}, std::string{name_of(state)},
-              partition.relation});
+              edge_or_null(bounds.civil, &ppm::Slot::lower),
+              edge_or_null(bounds.civil, &ppm::Slot::upper), std::string{name_of(state)},
+              partition.relation, ppm::name_or_null(bounds.lower_value),
+              ppm::name_or_null(bounds.upper_value)});
 }
 
 void add_partitions(ppm::ResultSet& rows, const ppm::ManagedParent& managed,
@@ -42,34 +45,78 @@ void add_partitions(ppm::ResultSet& rows, const ppm::ManagedParent& managed,
         add(rows, managed, *partition, ppm::PartitionState::default_partition);
 }
 
+// The key of now: by the clock, or the greatest one there is.
+ppm::Bound key_of_now(const ppm::ManagedParent& managed, const ppm::Clock& clock) {
+    const ppm::KeyCodec codec = codec_of(managed);
+    const auto& key = managed.parent.greatest_key;
+    return key ? codec.encode(key->greatest.value_or(key->start))
+               : codec.encode(clock.now(*managed.zone));
+}
+
 // How far the partitions go on from now; nothing if there is none for now. The default partition
 // does not count: rows in it keep their own from being made.
-std::optional<ppm::LocalTime> covered_until(const ppm::ManagedParent& managed,
-                                            const ppm::Clock& clock) {
+std::optional<ppm::Bound> covered_until(const ppm::ManagedParent& managed,
+                                        const ppm::Clock& clock) {
     const ppm::KeyCodec codec = codec_of(managed);
     std::vector<ppm::BoundRange> covered;
     for (const ppm::Partition& partition : managed.parent.partitions)
         if (!partition.detach_pending)
-            covered.push_back(
-                {codec.canonical(partition.bounds.lower), codec.canonical(partition.bounds.upper)});
-    const auto end = ppm::covered_until(codec.encode(clock.now(*managed.zone)), covered);
-    return end ? std::optional{codec.decode(*end)} : std::nullopt;
+            covered.push_back(codec.canonical(partition.bounds));
+    return ppm::covered_until(codec.canonical(key_of_now(managed, clock)), covered);
+}
+
+// How many whole slots above the current one end before `until`; of very many, that many.
+std::int32_t slots_until(const ppm::Window& window, const ppm::KeyCodec& codec, ppm::Bound until) {
+    constexpr std::int32_t very_many = 10000;
+    std::int32_t count = 0;
+    while (count < very_many &&
+           codec.encode(slots_after(window.grid, window.current, count + 2)) <= until)
+        ++count;
+    return count;
 }
 
 struct Coverage {
     Cell until = std::nullopt;
     Cell runway = std::nullopt;
+    Cell until_value = std::nullopt;
+    Cell slots_ahead = std::nullopt;
 };
 
-Coverage coverage_of(const ppm::ManagedParent& managed, const ppm::Clock& clock) {
-    const auto until = covered_until(managed, clock);
-    if (!until)
-        return {.runway = std::chrono::microseconds{0}};
-    if (*until == ppm::plus_infinity)
-        return {.until = *until};
+// How long it takes the key to get there, at the rate of the last runs.
+Cell runway_of_key(const ppm::ManagedParent& managed, ppm::Position until) {
+    const auto& greatest = managed.parent.greatest_key->greatest;
+    const auto rate = keys_per_second(managed.parent);
+    if (!greatest || !rate)
+        return std::nullopt;
+    const double left =
+        static_cast<double>(until.number()) - static_cast<double>(greatest->number());
+    constexpr double longest = 1e11;  // seconds, some three thousand years
+    return std::chrono::microseconds{
+        std::chrono::seconds{std::llround(std::clamp(left / *rate, 0.0, longest))}};
+}
+
+Cell runway_of_time(const ppm::ManagedParent& managed, const ppm::Clock& clock,
+                    ppm::Position until) {
     const std::chrono::microseconds runway =
-        managed.zone->instant(*until) - clock.now(*managed.zone);
-    return {*until, std::max(runway, std::chrono::microseconds{0})};
+        managed.zone->instant(until.time()) - clock.now(*managed.zone);
+    return std::max(runway, std::chrono::microseconds{0});
+}
+
+Coverage coverage_of(const ppm::ManagedParent& managed, const ppm::Clock& clock) {
+    const ppm::KeyCodec codec = codec_of(managed);
+    const auto bound = covered_until(managed, clock);
+    if (!bound)
+        return {.runway = std::chrono::microseconds{0}, .slots_ahead = std::int32_t{0}};
+    const ppm::Position until = codec.decode(*bound);
+    Coverage coverage;
+    coverage.until = codec.counts() ? Cell{std::nullopt} : Cell{until};
+    coverage.until_value = shown_bounds(managed, {*bound, *bound}).upper_value;
+    if (until == ppm::plus_infinity)
+        return coverage;
+    coverage.slots_ahead = slots_until(windows_of(managed, clock).work, codec, *bound);
+    coverage.runway =
+        codec.counts() ? runway_of_key(managed, until) : runway_of_time(managed, clock, until);
+    return coverage;
 }
 
 void add_table(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const ppm::Clock& clock) {
@@ -82,7 +129,7 @@ void add_table(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const pp
         return each.code == ppm::AnomalyCode::outdated_partition;
     };
     const auto is_error = [](const ppm::Anomaly& each) {
-        return severity_of(each.code) == ppm::Severity::error;
+        return severity_of(each) == ppm::Severity::error;
     };
     const auto partitions = parent.partitions.size() + (parent.default_partition ? 1 : 0);
     const Coverage coverage = validate(parent).empty() ? coverage_of(managed, clock) : Coverage{};
@@ -90,7 +137,8 @@ void add_table(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const pp
               interval_name(parent.configuration), coverage.until, coverage.runway,
               static_cast<std::int32_t>(partitions), count(is_outdated), count(is_error),
               count(std::not_fn(is_error)),
-              parent.table ? Cell{parent.table->relation} : Cell{std::nullopt}});
+              parent.table ? Cell{parent.table->relation} : Cell{std::nullopt},
+              coverage.until_value, coverage.slots_ahead});
 }
 
 // Reads the parents and calls add_rows() for each.
@@ -99,7 +147,7 @@ Datum rows_of_all(FunctionCallInfo fcinfo, Read read, AddRows add_rows) {
     const ppm::SpiConnection spi{false};
     const ppm::Clock clock;
     ppm::ResultSet rows{fcinfo};
-    for (const ppm::ManagedParent& managed : read(std::nullopt))
+    for (const ppm::ManagedParent& managed : read(std::nullopt, ppm::Look::into_catalog))
         add_rows(rows, managed, clock);
     return Datum{};
 }

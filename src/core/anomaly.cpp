@@ -24,14 +24,16 @@ constexpr std::array kinds{
     Kind{AnomalyCode::unsupported_key_type, "unsupported_key_type", Severity::error},
     Kind{AnomalyCode::partition_key_mismatch, "partition_key_mismatch", Severity::error},
     Kind{AnomalyCode::interval_mismatch, "interval_mismatch", Severity::error},
+    Kind{AnomalyCode::encoding_mismatch, "encoding_mismatch", Severity::error},
     Kind{AnomalyCode::unknown_timezone, "unknown_timezone", Severity::error},
     Kind{AnomalyCode::encoding_suspect, "encoding_suspect", Severity::error},
+    Kind{AnomalyCode::key_jump, "key_jump", Severity::error},
     Kind{AnomalyCode::name_too_long, "name_too_long", Severity::error},
     Kind{AnomalyCode::missing_partition, "missing_partition", Severity::error},
     Kind{AnomalyCode::wrong_bounds, "wrong_bounds", Severity::error},
     Kind{AnomalyCode::outdated_partition, "outdated_partition", Severity::error},
     Kind{AnomalyCode::surplus_partition, "surplus_partition", Severity::error},
-    Kind{AnomalyCode::name_taken, "name_taken", Severity::error},
+    Kind{AnomalyCode::name_taken, "name_taken", Severity::warning},
     Kind{AnomalyCode::default_has_rows, "default_has_rows", Severity::error},
     Kind{AnomalyCode::pending_detach, "pending_detach", Severity::error},
     Kind{AnomalyCode::pending_drop, "pending_drop", Severity::error},
@@ -73,6 +75,10 @@ std::string_view name_of(AnomalyCode code) {
 
 Severity severity_of(AnomalyCode code) {
     return kind_of(code).severity;
+}
+
+Severity severity_of(const Anomaly& anomaly) {
+    return anomaly.is_mild ? Severity::warning : severity_of(anomaly.code);
 }
 
 std::string_view name_of(Severity severity) {

@@ -20,8 +20,10 @@ enum class AnomalyCode {
     unsupported_key_type,
     partition_key_mismatch,
     interval_mismatch,
+    encoding_mismatch,
     unknown_timezone,
     encoding_suspect,
+    key_jump,
     name_too_long,
     missing_partition,
     wrong_bounds,
@@ -50,7 +52,7 @@ enum class AnomalyCode {
 };
 
 std::string_view name_of(AnomalyCode code);
-Severity severity_of(AnomalyCode code);
+Severity severity_of(AnomalyCode code);  // of most of its anomalies
 std::string_view name_of(Severity severity);
 
 struct Anomaly {
@@ -58,6 +60,9 @@ struct Anomaly {
     std::string partition;  // empty where it is about the parent
     std::string detail;     // a sentence: what is wrong, with the names and values
     std::string hint;       // what mends it: SQL, or a sentence
+    bool is_mild = false;   // a warning, although its code stands for errors
 };
+
+Severity severity_of(const Anomaly& anomaly);
 
 }  // namespace ppm

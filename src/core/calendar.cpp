@@ -150,19 +150,10 @@ std::string minute_text(LocalTime time) {
 }
 
 std::string to_text(LocalTime time) {
-    if (time == minus_infinity)
-        return "-infinity";
-    if (time == plus_infinity)
-        return "infinity";
-
     const Date day = chrono::floor<chrono::days>(time);
     const int year = static_cast<int>(chrono::year_month_day{day}.year());
     return date_text(day) + (time == day ? "" : time_of_day_text(time - day)) +
            (year > 0 ? "" : " BC");
-}
-
-std::string range_text(LocalTime lower, LocalTime upper) {
-    return to_text(lower) + " to " + to_text(upper);
 }
 
 }  // namespace ppm

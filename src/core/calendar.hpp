@@ -9,16 +9,11 @@
 #include <string>
 #include <string_view>
 
+#include "core/position.hpp"
+
 namespace ppm {
 
 using Date = std::chrono::local_days;
-
-// Civil time to PostgreSQL's own resolution, so that any partition's bound can be shown exactly.
-using LocalTime = std::chrono::local_time<std::chrono::microseconds>;
-
-// What a bound without a civil time (MINVALUE, infinity, ...) decodes to.
-inline constexpr LocalTime minus_infinity = LocalTime::min();
-inline constexpr LocalTime plus_infinity = LocalTime::max();
 
 // The grid begins and ends here, because a name has room for four digits of a year.
 inline constexpr LocalTime calendar_begin = Date{std::chrono::year{1} / 1 / 1};
@@ -72,14 +67,6 @@ inline constexpr Interval Interval::monthly = every(1, Interval::Unit::months);
 inline constexpr Interval Interval::quarterly = every(3, Interval::Unit::months);
 inline constexpr Interval Interval::yearly = every(12, Interval::Unit::months);
 
-// One cell of the grid: [lower, upper).
-struct Slot {
-    LocalTime lower;
-    LocalTime upper;
-
-    bool operator==(const Slot&) const = default;
-};
-
 // The slot that holds `time`.
 Slot slot_at(const Interval& interval, LocalTime time);
 
@@ -100,10 +87,7 @@ std::optional<LocalTime> parse_minute(std::string_view text);
 // The inverse: `2026-11-22`, with the time of day only where it is not midnight.
 std::string minute_text(LocalTime time);
 
-// `2026-11-22`, with the time of day only where it is not midnight, `infinity` and `-infinity`.
+// `2026-11-22`, with the time of day only where it is not midnight.
 std::string to_text(LocalTime time);
-
-// `2026-11-22 to 2026-11-23`
-std::string range_text(LocalTime lower, LocalTime upper);
 
 }  // namespace ppm

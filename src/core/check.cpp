@@ -1,6 +1,7 @@
 #include "core/check.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <utility>
 #include <variant>
@@ -26,6 +27,8 @@ class Checking {
             add(*plan_.clock_jump);
         for (const Anomaly& refusal : plan_.refusals)
             add(refusal);
+        for (const Anomaly& warning : plan_.warnings)
+            add(warning);
         for (const Partition& partition : parent_.partitions)
             check(partition);
         check_gaps();
@@ -70,7 +73,7 @@ class Checking {
 
     void add_missing(const Obstacle& obstacle) {
         add({AnomalyCode::missing_partition, obstacle.wanted.name,
-             not_covered(range_text(obstacle.wanted.lower, obstacle.wanted.upper)) + ".",
+             not_covered(codec_.range_text(obstacle.wanted.slot)) + ".",
              "Mend what stands in its way (" + std::string{name_of(obstacle.reason.code)} +
                  "), then " + call_of("provision")});
         if (!is_known(obstacle.reason))
@@ -114,8 +117,8 @@ class Checking {
     }
 
     void check_default_name(const Partition& partition) {
-        if (const auto named = slot_named(partition.name, table(), interval()))
-            add(wrong_bounds(partition.name, *named, held_by_default,
+        if (const auto named = slot_named(partition.name, table(), grid()))
+            add(wrong_bounds(partition, *named, held_by_default,
                              "Rename the partition to what it holds."));
     }
 
@@ -151,8 +154,8 @@ class Checking {
     void add_off_grid(const Partition& partition) {
         add({AnomalyCode::off_grid, partition.name,
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
-                 ", which is not one " + of_interval(interval(), "slot") + ".",
-             !has_end(partition.bounds, codec_)
+                 ", which is not one " + of_interval(grid(), "slot") + ".",
+             !codec_.is_end(partition.bounds.upper)
                  ? detach_if_not_wanted(partition)
                  : call_of("repartition") + " spreads its rows over partitions of one slot each. " +
                        (windows_.work.keeps_everything
@@ -178,7 +181,8 @@ class Checking {
 
     std::string ended_before_window(const Partition& partition) const {
         return "Partition " + in_quotes(partition.name) + ", of " + held(partition.bounds) +
-               ", ended before the window, which begins on " + to_text(windows_.work.lower) + ".";
+               ", ended before the window, which begins " + at() +
+               codec_.text(windows_.work.lower) + ".";
     }
 
     const LeftOut* left_out_of(const Partition& partition) const {
@@ -200,7 +204,7 @@ class Checking {
             why = is_left(*left_out);
             hint = left_out->reason.hint;
         } else if (action_on(partition, plan_.cleanup) == nullptr) {
-            if (!has_end(partition.bounds, codec_)) {
+            if (!codec_.is_end(partition.bounds.upper)) {
                 why = " Cleanup leaves it: it has no end.";
                 hint = detach_if_not_wanted(partition);
             } else if (place_in(windows_.today, codec_, partition.bounds) == Place::inside) {
@@ -213,8 +217,8 @@ class Checking {
         }
         add({AnomalyCode::surplus_partition, partition.name,
              "Partition " + in_quotes(partition.name) + ", of " + held(partition.bounds) +
-                 ", begins after the window, which ends on " + to_text(windows_.work.upper) + "." +
-                 why,
+                 ", begins after the window, which ends " + at() +
+                 codec_.text(windows_.work.upper) + "." + why,
              std::move(hint)});
     }
 
@@ -226,39 +230,74 @@ class Checking {
     // Whether the partition bears the name of a slot that begins elsewhere. One that ends elsewhere
     // may be what the name says: of another interval.
     bool check_bounds(const Partition& partition) {
-        const auto holds = slot_of(partition.bounds, codec_, interval());
-        const auto named = slot_named(partition.name, table(), interval());
-        if (!named || codec_.encode(named->lower) == codec_.canonical(partition.bounds.lower))
+        const auto named = slot_named(partition.name, table(), grid());
+        if (!named || codec_.canonical(codec_.encode(named->lower)) ==
+                          codec_.canonical(partition.bounds.lower))
             return false;
-        add(wrong_bounds(partition.name, *named, held(partition.bounds), rename(partition, holds)));
+        Anomaly anomaly = wrong_bounds(partition, *named, held(partition.bounds),
+                                       rename(partition, slot_of(partition)));
+        anomaly.is_mild = is_moved(*named, partition.bounds);
+        add(std::move(anomaly));
         return true;
+    }
+
+    Anomaly wrong_bounds(const Partition& partition, const Slot& named, const std::string& held,
+                         std::string hint) const {
+        return {AnomalyCode::wrong_bounds, partition.name,
+                "Partition " + in_quotes(partition.name) + " bears the name of " +
+                    codec_.range_text(named) + " but holds " + held + ".",
+                std::move(hint)};
+    }
+
+    // Whether these are the slot's edges in another time zone, or by rules that a zone had before:
+    // both are moved alike, but for the hours by which clocks are changed.
+    bool is_moved(const Slot& slot, const BoundRange& bounds) const {
+        using std::chrono::hours;
+        constexpr hours between_any_zones{26};
+        constexpr hours clock_change{3};
+        const Slot held{codec_.decode(bounds.lower), codec_.decode(bounds.upper)};
+        if (codec_.counts() || held.lower == minus_infinity || held.upper == plus_infinity)
+            return false;
+        const auto lower = held.lower.time() - slot.lower.time();
+        const auto upper = held.upper.time() - slot.upper.time();
+        return abs(lower) < between_any_zones && abs(upper) < between_any_zones &&
+               abs(lower - upper) <= clock_change;
+    }
+
+    std::optional<Slot> slot_of(const Partition& partition) const {
+        return ppm::slot_of(partition.bounds, codec_, grid());
     }
 
     // Whether it holds a slot whose name it does not bear.
     void check_name(const Partition& partition) {
-        const auto holds = slot_of(partition.bounds, codec_, interval());
-        if (!holds || holds == slot_named(partition.name, table(), interval()))
+        const auto holds = slot_of(partition);
+        if (!holds || holds == slot_named(partition.name, table(), grid()))
             return;
-        add({AnomalyCode::misnamed, partition.name,
+        const std::string proper = slot_name(table(), grid(), *holds);
+        const bool is_taken = partition.name.starts_with(proper + "_") &&
+                              inquiries_.relation_exists(partition.schema_name, proper);
+        add({is_taken ? AnomalyCode::name_taken : AnomalyCode::misnamed, partition.name,
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
-                 ", whose name is " + in_quotes(slot_name(table(), interval(), *holds)) + ".",
+                 ", whose name is " + in_quotes(proper) +
+                 (is_taken ? ", which another relation or type bears." : "."),
              rename(partition, holds)});
     }
 
     // How the partition gets the name of what it holds.
     std::string rename(const Partition& partition, const std::optional<Slot>& holds) const {
-        const LocalTime lower = codec_.decode(partition.bounds.lower);
-        const LocalTime upper = codec_.decode(partition.bounds.upper);
-        if (!holds && (lower == minus_infinity || upper == plus_infinity))
+        const Slot piece{codec_.decode(partition.bounds.lower),
+                         codec_.decode(partition.bounds.upper)};
+        if (!holds && (piece.lower == minus_infinity || piece.upper == plus_infinity))
             return "Rename it to what it holds.";
         const std::string name =
-            holds ? slot_name(table(), interval(), *holds) : piece_name(table(), lower, upper);
+            holds ? slot_name(table(), grid(), *holds) : piece_name(table(), grid(), piece);
         if (name.size() > max_name_bytes)
             return "Rename it to what it holds.";
-        if (inquiries_.relation_exists(partition.schema_name, name))
-            return "Rename it to " + in_quotes(name) + ", once nothing else has that name.";
-        return "ALTER TABLE " + sql_name(partition) + " RENAME TO " + inquiries_.identifier(name) +
-               ";";
+        const std::string statement = "ALTER TABLE " + sql_name(partition) + " RENAME TO " +
+                                      inquiries_.identifier(name) + ";";
+        return inquiries_.relation_exists(partition.schema_name, name)
+                   ? "When the name is free: " + statement
+                   : statement;
     }
 
     void check_owner(const Partition& partition) {
@@ -331,7 +370,7 @@ class Checking {
         for (const Partition& partition : parent_.partitions)
             covered.push_back({codec_.canonical(partition.bounds.lower),
                                codec_.canonical(partition.bounds.upper)});
-        const Bound begin = codec_.encode(windows_.work.lower);
+        const Bound begin = codec_.encode(std::max(windows_.work.lower, windows_.work.first));
         const Bound end = codec_.encode(windows_.work.upper);
         add_gaps({covered.front().lower, std::min(begin, covered.back().upper)}, covered);
         add_gaps({std::max(end, covered.front().lower), covered.back().upper}, covered);
@@ -411,12 +450,12 @@ class Checking {
 
     void add(Anomaly anomaly) { anomalies_.push_back(std::move(anomaly)); }
 
-    const Interval& interval() const { return parent_.configuration.interval; }
+    const char* at() const { return codec_.counts() ? "at " : "on "; }
+
+    const Grid& grid() const { return parent_.configuration.grid(); }
     const std::string& table() const { return parent_.configuration.table_name; }
 
-    std::string held(const BoundRange& bounds) const {
-        return range_text(codec_.decode(bounds.lower), codec_.decode(bounds.upper));
-    }
+    std::string held(const BoundRange& bounds) const { return codec_.range_text(bounds); }
 
     std::string not_covered(const std::string& range) const {
         return "No partition of table " + in_quotes(parent_.configuration.qualified_name()) +

@@ -72,7 +72,17 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
             {},
             "The partition key " + in_quotes(table.key_column) + " of table " + name +
                 " is of type " + table.key_type_name + ".",
-            "Partition the table by a column of type date, timestamp, timestamptz or uuid."};
+            "Partition the table by a column of type date, timestamp, timestamptz, uuid, smallint, "
+            "integer or bigint."};
+    if (is_text(*table.key_type) && !configuration.key_encoding)
+        return Anomaly{
+            AnomalyCode::unsupported_key_type,
+            {},
+            "The partition key " + in_quotes(table.key_column) + " of table " + name +
+                " is of type " + table.key_type_name + ".",
+            "If it holds ULIDs, set key_encoding in ppm.config to ulid. Otherwise partition the "
+            "table by a column of type date, timestamp, timestamptz, uuid, smallint, integer or "
+            "bigint."};
     if (!table.has_default_order)
         return Anomaly{AnomalyCode::unsupported_key,
                        {},
@@ -138,18 +148,60 @@ Anomaly table_replaced(const Parent& parent) {
             ", delete the row from ppm.config."};
 }
 
+std::string name_of_key(const Configuration& configuration, const Table& table) {
+    return "the partition key " + in_quotes(table.key_column) + " of table " +
+           in_quotes(configuration.qualified_name()) + ", of type " + table.key_type_name;
+}
+
+Anomaly encoding_mismatch(const Configuration& configuration, const Table& table,
+                          const std::string& why, std::string hint) {
+    return {AnomalyCode::encoding_mismatch,
+            {},
+            "The key_encoding " + in_quotes(name_of(*configuration.key_encoding)) +
+                " does not fit " + name_of_key(configuration, table) + why + ".",
+            std::move(hint)};
+}
+
+// That the key cannot tell time so, whatever its values are.
+std::optional<Anomaly> encoding_anomaly(const Configuration& configuration, const Table& table) {
+    if (!configuration.key_encoding)
+        return std::nullopt;
+    if (!can_tell_time(*table.key_type, *configuration.key_encoding))
+        return encoding_mismatch(
+            configuration, table, "",
+            "Use seconds, milliseconds, microseconds or nanoseconds for integer and bigint, "
+            "snowflake for bigint, ulid for text, varchar and uuid, and null for all others.");
+    if (is_text(*table.key_type) && !table.has_byte_order)
+        return encoding_mismatch(configuration, table, ", whose collation is not \"C\"",
+                                 "Declare the column with COLLATE \"C\", which orders ULIDs by "
+                                 "time.");
+    return std::nullopt;
+}
+
+Anomaly interval_mismatch(const Configuration& configuration, const std::string& why,
+                          std::string hint) {
+    return {AnomalyCode::interval_mismatch,
+            {},
+            "The interval " + in_quotes(interval_text(configuration)) + " " + why + ".",
+            std::move(hint)};
+}
+
 // That the key cannot be cut so, whatever its values are.
 std::optional<Anomaly> interval_anomaly(const Configuration& configuration, const Table& table) {
-    const std::string of_key = "the partition key " + in_quotes(table.key_column) + " of table " +
-                               in_quotes(configuration.qualified_name()) + ", of type " +
-                               table.key_type_name;
-    if (!configuration.unfit_interval.empty())
-        return Anomaly{AnomalyCode::interval_mismatch,
-                       {},
-                       "The interval " + in_quotes(interval_text(configuration)) +
-                           " is no length of time, which " + of_key + ", needs.",
-                       "Set interval in ppm.config to " + std::string{intervals_there_are} + "."};
-    if (table.key_type == KeyType::date && has_part_of_day(configuration.interval))
+    const std::string of_key = name_of_key(configuration, table);
+    const auto* const grid = std::get_if<Grid>(&configuration.interval);
+    const bool counts = Key{*table.key_type, configuration.key_encoding}.counts();
+    if (counts && (grid == nullptr || !std::holds_alternative<Numbers>(*grid)))
+        return interval_mismatch(
+            configuration, "is no whole number, which " + of_key + ", needs",
+            "Set interval in ppm.config to a positive whole number such as 1000000. If the key "
+            "tells time, set key_encoding to how it does.");
+    const auto* const interval = grid == nullptr ? nullptr : std::get_if<Interval>(grid);
+    if (!counts && interval == nullptr)
+        return interval_mismatch(
+            configuration, "is no length of time, which " + of_key + ", needs",
+            "Set interval in ppm.config to " + std::string{intervals_there_are} + ".");
+    if (table.key_type == KeyType::date && has_part_of_day(*interval))
         return Anomaly{AnomalyCode::interval_mismatch,
                        {},
                        "The interval " + in_quotes(interval_text(configuration)) +
@@ -159,6 +211,20 @@ std::optional<Anomaly> interval_anomaly(const Configuration& configuration, cons
     return std::nullopt;
 }
 
+std::optional<Anomaly> name_anomaly(const Configuration& configuration, const Grid& grid) {
+    const std::size_t bytes = configuration.table_name.size() + suffix_bytes(grid);
+    if (bytes <= max_name_bytes)
+        return std::nullopt;
+    return Anomaly{AnomalyCode::name_too_long,
+                   {},
+                   "The names of the " + of_interval(grid, "partitions") + " of table " +
+                       in_quotes(configuration.qualified_name()) + " take " +
+                       std::to_string(bytes) + " bytes, and PostgreSQL allows " +
+                       std::to_string(max_name_bytes) + ".",
+                   "Rename the table to at most " +
+                       std::to_string(max_name_bytes - suffix_bytes(grid)) + " bytes."};
+}
+
 bool is_replaced(const Parent& parent) {
     return parent.configured && parent.configured->relation != parent.table->relation;
 }
@@ -166,16 +232,22 @@ bool is_replaced(const Parent& parent) {
 }  // namespace
 
 std::string interval_name(const Configuration& configuration) {
-    return configuration.unfit_interval.empty() ? name_of(configuration.interval)
-                                                : configuration.unfit_interval;
+    const auto* const unread = std::get_if<UnreadInterval>(&configuration.interval);
+    return unread == nullptr ? name_of(configuration.grid()) : unread->interval;
 }
 
 std::string interval_text(const Configuration& configuration) {
-    const Interval& interval = configuration.interval;
-    std::optional<std::string> origin = configuration.unfit_origin;
-    if (configuration.unfit_interval.empty() && interval.origin != default_origin(interval.unit))
-        origin = minute_text(interval.origin);
+    const auto* const unread = std::get_if<UnreadInterval>(&configuration.interval);
+    const auto origin = unread == nullptr ? origin_of(configuration.grid()) : unread->origin;
     return interval_name(configuration) + (origin ? " from " + *origin : "");
+}
+
+Key key_of(const Parent& parent) {
+    const Configuration& configuration = parent.configuration;
+    Snowflake snowflake;
+    snowflake.epoch = configuration.key_epoch.value_or(snowflake.epoch);
+    snowflake.shift = configuration.key_shift.value_or(snowflake.shift);
+    return {*parent.table->key_type, configuration.key_encoding, snowflake};
 }
 
 CleanupPolicy policy_for(const Configuration& configuration, const Partition& partition) {
@@ -192,6 +264,8 @@ std::vector<Anomaly> validate(const Parent& parent) {
         anomalies.push_back(table_replaced(parent));
     else if (auto anomaly = key_anomaly(configuration, *parent.table))
         anomalies.push_back(*std::move(anomaly));
+    else if (auto encoding = encoding_anomaly(configuration, *parent.table))
+        anomalies.push_back(*std::move(encoding));
     else if (auto mismatch = interval_anomaly(configuration, *parent.table))
         anomalies.push_back(*std::move(mismatch));
 
@@ -202,19 +276,9 @@ std::vector<Anomaly> validate(const Parent& parent) {
              "The server does not know the time zone " + in_quotes(configuration.timezone) + ".",
              "Set timezone in ppm.config to a name of pg_timezone_names."});
 
-    const std::size_t bytes =
-        configuration.table_name.size() + suffix_bytes(configuration.interval);
-    if (configuration.unfit_interval.empty() && bytes > max_name_bytes)
-        anomalies.push_back(
-            {AnomalyCode::name_too_long,
-             {},
-             "The names of the " + of_interval(configuration.interval, "partitions") +
-                 " of table " + in_quotes(configuration.qualified_name()) + " take " +
-                 std::to_string(bytes) + " bytes, and PostgreSQL allows " +
-                 std::to_string(max_name_bytes) + ".",
-             "Rename the table to at most " +
-                 std::to_string(max_name_bytes - suffix_bytes(configuration.interval)) +
-                 " bytes."});
+    if (const auto* const grid = std::get_if<Grid>(&configuration.interval))
+        if (auto anomaly = name_anomaly(configuration, *grid))
+            anomalies.push_back(*std::move(anomaly));
     return anomalies;
 }
 

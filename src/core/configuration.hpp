@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/anomaly.hpp"
 #include "core/bound.hpp"
-#include "core/calendar.hpp"
+#include "core/greatest_key.hpp"
+#include "core/grid.hpp"
 #include "core/key.hpp"
 
 namespace ppm {
@@ -27,26 +29,36 @@ struct TableName {
 
 enum class CleanupPolicy { detach, drop };
 
+// An interval and an origin that ppm cannot read: they were written while triggers were off.
+struct UnreadInterval {
+    std::string interval;
+    std::optional<std::string> origin;
+
+    bool operator==(const UnreadInterval&) const = default;
+};
+
 struct Configuration {
     std::string schema_name;
     std::string table_name;
     std::optional<std::string> partition_key;
-    Interval interval;             // not to be used where there is an unfit_interval
+    std::variant<Grid, UnreadInterval> interval;
     int pre_provisioned;           // slots after the current one, 1 to 1000
     std::optional<int> retention;  // slots before it, 1 to 10000; none keeps everything
     CleanupPolicy cleanup_policy;
     std::string timezone;
     std::vector<std::string> partition_options;  // `name=value`, storage parameters
-    // The interval where it does not cut time: a number, or what was written while triggers were
-    // off; and what ppm.config has as its origin.
-    std::string unfit_interval = {};
-    std::optional<std::string> unfit_origin = {};
+    std::optional<KeyEncoding> key_encoding = {};
+    std::optional<Instant> key_epoch = {};  // of a snowflake; none: the default
+    std::optional<int> key_shift = {};
 
     bool operator==(const Configuration&) const = default;
 
     // `public.orders`, for messages.
     std::string qualified_name() const { return name().qualified(); }
     TableName name() const { return {schema_name, table_name}; }
+
+    // Only where validate() found nothing.
+    const Grid& grid() const { return std::get<Grid>(interval); }
 };
 
 enum class Strategy { none, range, other };
@@ -61,6 +73,7 @@ struct Table {
     std::string key_type_name;
     std::optional<KeyType> key_type;  // none: not one of those that ppm supports
     bool has_default_order;           // the key is compared by its type's default operator class
+    bool has_byte_order = true;       // of a text: COLLATE "C"
     bool is_temporary = false;        // of one session
     bool is_plain = false;            // a table, neither partitioned nor a partition
     std::string distributed = {};  // by Citus: the table itself or one below it; empty if none is
@@ -155,9 +168,15 @@ struct Parent {
     std::optional<ConfiguredRelation> configured = {};
     // ppm's objects are older than ppm.kept: nobody would know any more that it was to be kept.
     bool forgets_what_was_kept = false;
+    // Of some partition only its name tells that it was kept, as after a restore.
+    bool is_kept_by_name = false;
     std::vector<UnindexedReference> unindexed_references = {};  // only where they were read
     std::optional<ClockReference> clock_reference = {};         // none: the clock is believed
+    std::optional<GreatestKey> greatest_key = {};  // only where the key counts, and was asked for
 };
+
+// The partition key. Only where validate() found nothing.
+Key key_of(const Parent& parent);
 
 // The interval as ppm.config has it, whatever it is; interval_text() with the origin, where that is
 // not the default.

@@ -52,17 +52,6 @@ std::optional<Interval> every_if_possible(std::int64_t count, Unit unit) {
     return every(static_cast<int>(count), unit);
 }
 
-// Without leading zeros; nothing if there is anything else in it, or it passes 64 bits.
-std::optional<std::string> digits_of(std::string_view text) {
-    std::int64_t value = 0;
-    const char* const end = text.data() + text.size();
-    if (text.empty() || text.front() == '-')
-        return std::nullopt;
-    const auto [read, error] = std::from_chars(text.data(), end, value);
-    return error == std::errc{} && read == end ? std::optional{std::to_string(value)}
-                                               : std::nullopt;
-}
-
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view blanks = " \t\n\v\f\r";
     const std::size_t begin = text.find_first_not_of(blanks);
@@ -144,17 +133,18 @@ bool has_part_of_day(const Interval& interval) {
     return interval.unit == Unit::minutes || time_of_day(interval.origin).count() != 0;
 }
 
-std::optional<std::string> count_in(std::string_view text) {
-    const auto number = digits_of(trimmed(text));
-    return number == "0" ? std::nullopt : number;
+std::optional<std::int64_t> count_in(std::string_view text) {
+    const auto number = whole_number_in(text);
+    return number && *number > 0 ? number : std::nullopt;
 }
 
-std::optional<std::string> whole_number_in(std::string_view text) {
+std::optional<std::int64_t> whole_number_in(std::string_view text) {
     const std::string_view number = trimmed(text);
-    if (!number.starts_with('-'))
-        return digits_of(number);
-    const auto digits = digits_of(number.substr(1));
-    return digits && *digits != "0" ? "-" + *digits : digits;
+    std::int64_t value = 0;
+    const char* const end = number.data() + number.size();
+    const auto [read, error] = std::from_chars(number.data(), end, value);
+    return error == std::errc{} && read == end && !number.empty() ? std::optional{value}
+                                                                  : std::nullopt;
 }
 
 std::string of_interval(const Interval& interval, const std::string& noun) {

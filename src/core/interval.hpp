@@ -39,10 +39,10 @@ std::optional<Interval> interval_from(std::string_view name,
 // apart.
 bool has_part_of_day(const Interval& interval);
 
-// The interval of a key that counts, `1000000`: without a sign or leading zeros; or nothing. An
-// origin of one may be 0 or below.
-std::optional<std::string> count_in(std::string_view text);
-std::optional<std::string> whole_number_in(std::string_view text);
+// The interval of a key that counts, `1000000`, and its origin, which may be 0 or below: a whole
+// number that 64 bits hold, or nothing.
+std::optional<std::int64_t> count_in(std::string_view text);
+std::optional<std::int64_t> whole_number_in(std::string_view text);
 
 // `daily partitions`, `partitions of 10 days`
 std::string of_interval(const Interval& interval, const std::string& noun);

@@ -142,7 +142,7 @@ std::optional<LocalTime> edge_in(const Interval& interval, std::string_view suff
         case Style::week: {
             // The 4th of January is always in week 1.
             const Date in_week = Date{year / 1 / 4} + chrono::weeks{number(7, 2) - 1};
-            return slot_at(interval, in_week + into_day).lower;
+            return slot_at(interval, in_week + into_day).lower.time();
         }
         case Style::month:
             date = year / number(6, 2) / first;
@@ -156,31 +156,69 @@ std::optional<LocalTime> edge_in(const Interval& interval, std::string_view suff
     return date.ok() ? std::optional{Date{date} + time} : std::nullopt;
 }
 
-}  // namespace
-
-std::string slot_name(std::string_view table, const Interval& interval, const Slot& slot) {
-    return std::string{table} + slot_suffix(interval, slot.lower);
-}
-
-std::string piece_name(std::string_view table, LocalTime lower, LocalTime upper) {
-    return std::string{table} + "_" + compact_time(lower) + "_" + compact_time(upper);
-}
-
-std::optional<Slot> slot_named(std::string_view name, std::string_view table,
-                               const Interval& interval) {
-    if (!name.starts_with(table) || name.size() != table.size() + suffix_bytes(interval))
+std::optional<Slot> slot_of_suffix(const Interval& interval, std::string_view suffix) {
+    if (suffix.size() != slot_suffix(interval, interval.origin).size())
         return std::nullopt;
-    const auto edge = edge_in(interval, name.substr(table.size()));
+    const auto edge = edge_in(interval, suffix);
     if (!edge)
         return std::nullopt;
     const Slot slot = slot_at(interval, *edge);
-    if (slot.lower < calendar_begin || slot_name(table, interval, slot) != name)
-        return std::nullopt;
-    return slot;
+    return slot.lower < calendar_begin ? std::nullopt : std::optional{slot};
 }
 
-std::size_t suffix_bytes(const Interval& interval) {
-    return slot_suffix(interval, interval.origin).size();
+// Where a range has no end, nothing that a number is.
+std::string number_word(Position position) {
+    if (position == minus_infinity)
+        return "min";
+    if (position == plus_infinity)
+        return "max";
+    const std::string number = std::to_string(position.number());
+    return number.starts_with('-') ? "m" + number.substr(1) : number;
+}
+
+std::optional<Slot> slot_of_suffix(const Numbers& grid, std::string_view suffix) {
+    if (!suffix.starts_with('_'))
+        return std::nullopt;
+    std::string number{suffix.substr(1)};
+    if (number == number_word(minus_infinity))
+        return slot_at(grid, minus_infinity);
+    if (number.starts_with('m'))
+        number[0] = '-';
+    std::int64_t lower = 0;
+    const char* const end = number.data() + number.size();
+    const auto [read, error] = std::from_chars(number.data(), end, lower);
+    return error == std::errc{} && read == end ? std::optional{slot_at(grid, Position{lower})}
+                                               : std::nullopt;
+}
+
+}  // namespace
+
+std::string slot_name(std::string_view table, const Grid& grid, const Slot& slot) {
+    const auto* const interval = std::get_if<Interval>(&grid);
+    return std::string{table} + (interval == nullptr ? "_" + number_word(slot.lower)
+                                                     : slot_suffix(*interval, slot.lower.time()));
+}
+
+std::string piece_name(std::string_view table, const Grid& grid, const Slot& piece) {
+    const auto word = std::holds_alternative<Interval>(grid)
+                          ? [](Position position) { return compact_time(position.time()); }
+                          : number_word;
+    return std::string{table} + "_" + word(piece.lower) + "_" + word(piece.upper);
+}
+
+std::optional<Slot> slot_named(std::string_view name, std::string_view table, const Grid& grid) {
+    if (!name.starts_with(table))
+        return std::nullopt;
+    const auto slot = std::visit(
+        [&](const auto& each) { return slot_of_suffix(each, name.substr(table.size())); }, grid);
+    return slot && slot_name(table, grid, *slot) == name ? slot : std::nullopt;
+}
+
+std::size_t suffix_bytes(const Grid& grid) {
+    const auto* const interval = std::get_if<Interval>(&grid);
+    return slot_name("", grid,
+                     slot_at(grid, interval == nullptr ? Position{} : Position{interval->origin}))
+        .size();
 }
 
 }  // namespace ppm

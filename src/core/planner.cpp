@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "core/coverage.hpp"
 #include "core/naming.hpp"
@@ -36,6 +37,7 @@ class Filling {
 
   private:
     const std::string& table() const { return parent_.configuration.table_name; }
+    const Grid& grid() const { return parent_.configuration.grid(); }
 
     // What a partition that is being detached still covers: the start of it that no key lies in,
     // which the slot before it must leave out (see KeyCodec::canonical()).
@@ -50,7 +52,7 @@ class Filling {
             const BoundRange& bounds = detached.partition.bounds;
             if (!detached.is_detached || pending_over(bounds) != nullptr || is_covered(bounds))
                 continue;
-            const BoundRange edges{codec_.canonical(bounds.lower), codec_.canonical(bounds.upper)};
+            const BoundRange edges = codec_.canonical(bounds);
             const bool wanted = edges.overlaps(window) && !would_be_lost(detached, today);
             if (wanted) {
                 if (const std::string change = lookups_.change_of(detached); !change.empty()) {
@@ -74,9 +76,10 @@ class Filling {
     void attach(const Partition& partition) {
         const BoundRange& bounds = partition.bounds;
         if (auto reason = obstacle_in_default())
-            plan_.obstacles.push_back(
-                {{partition.name, bounds, codec_.decode(bounds.lower), codec_.decode(bounds.upper)},
-                 *std::move(reason)});
+            plan_.obstacles.push_back({{partition.name,
+                                        bounds,
+                                        {codec_.decode(bounds.lower), codec_.decode(bounds.upper)}},
+                                       *std::move(reason)});
         else
             plan_.provision.emplace_back(AttachPartition{partition});
     }
@@ -102,78 +105,103 @@ class Filling {
     void fill(const Slot& slot) {
         const BoundRange range{codec_.encode(slot.lower), codec_.encode(slot.upper)};
         for (const BoundRange& hole : holes_in(range, covered_)) {
-            const BoundRange edges{codec_.canonical(hole.lower), codec_.canonical(hole.upper)};
+            const BoundRange edges = codec_.canonical(hole);
             if (edges.empty())
                 continue;
-            add(edges == range ? whole(slot, hole) : piece(hole));
+            // Past the ends of the type a slot's edges are not those of its bounds.
+            const Slot piece{hole.lower == range.lower ? slot.lower : codec_.decode(hole.lower),
+                             hole.upper == range.upper ? slot.upper : codec_.decode(hole.upper)};
+            if (edges == range)
+                add({slot_name(table(), grid(), slot), hole, piece}, Label::of_slot);
+            else
+                add({piece_name(table(), grid(), piece), hole, piece}, Label::of_piece);
         }
     }
 
-    CreatePartition whole(const Slot& slot, const BoundRange& bounds) const {
-        return {slot_name(table(), parent_.configuration.interval, slot), bounds, slot.lower,
-                slot.upper};
-    }
+    enum class Label { of_slot, of_piece };
 
-    CreatePartition piece(const BoundRange& bounds) const {
-        const LocalTime lower = codec_.decode(bounds.lower);
-        const LocalTime upper = codec_.decode(bounds.upper);
-        const std::string name = piece_name(table(), lower, upper);
-        std::string unique = name;
-        for (int number = 2; names_.contains(unique) || own_partition(unique) != nullptr; ++number)
-            unique = name + "_" + std::to_string(number);
-        return {std::move(unique), bounds, lower, upper};
-    }
-
-    void add(CreatePartition wanted) {
+    void add(CreatePartition wanted, Label label) {
+        auto reason = obstacle_to(wanted.bounds);
+        if (!reason) {
+            find_name(wanted, label);
+            reason = name_anomaly(wanted);
+        }
         names_.insert(wanted.name);
-        if (auto reason = obstacle_to(wanted))
+        if (reason) {
             plan_.obstacles.push_back({std::move(wanted), *std::move(reason)});
-        else
-            plan_.provision.emplace_back(std::move(wanted));
+            return;
+        }
+        if (!wanted.proper_name.empty())
+            plan_.warnings.push_back(name_taken(wanted));
+        plan_.provision.emplace_back(std::move(wanted));
     }
 
-    std::optional<Anomaly> obstacle_to(const CreatePartition& wanted) const {
-        if (const Partition* pending = pending_over(wanted.bounds))
+    // A name is a label: that another relation bears it is no reason to go without a partition.
+    void find_name(CreatePartition& wanted, Label label) const {
+        std::string name = wanted.name;
+        for (int number = 2; is_borne(name); ++number)
+            name = wanted.name + "_" + std::to_string(number);
+        if (name != wanted.name && label == Label::of_slot)
+            wanted.proper_name = wanted.name;
+        wanted.name = std::move(name);
+    }
+
+    std::optional<Anomaly> name_anomaly(const CreatePartition& wanted) const {
+        if (wanted.name.size() <= max_name_bytes)
+            return std::nullopt;
+        return Anomaly{AnomalyCode::name_too_long, wanted.name,
+                       "The partition for " + codec_.range_text(wanted.slot) + " needs a name of " +
+                           std::to_string(wanted.name.size()) + " bytes, and PostgreSQL allows " +
+                           std::to_string(max_name_bytes) + ".",
+                       "Rename the table to a shorter name."};
+    }
+
+    bool is_borne(const std::string& name) const {
+        return names_.contains(name) || own_partition(name) != nullptr ||
+               detached_table(name) != nullptr || lookups_.relation_exists(name);
+    }
+
+    Anomaly name_taken(const CreatePartition& wanted) const {
+        const std::string& name = wanted.proper_name;
+        return {AnomalyCode::name_taken, wanted.name,
+                bearer_of(name) + " bears the name of " + codec_.range_text(wanted.slot) +
+                    ", whose partition is named " + in_quotes(wanted.name) + ".",
+                "When the name is free: ALTER TABLE " +
+                    lookups_.identifier(parent_.configuration.schema_name) + "." +
+                    lookups_.identifier(wanted.name) + " RENAME TO " + lookups_.identifier(name) +
+                    ";"};
+    }
+
+    std::string bearer_of(const std::string& name) const {
+        const std::string of_parent =
+            " of table " + in_quotes(parent_.configuration.qualified_name());
+        if (const Partition* partition = own_partition(name))
+            return "Partition " + in_quotes(name) + of_parent + ", which holds " +
+                   held_by(*partition) + ",";
+        if (const Partition* detached = detached_table(name))
+            return "Table " + in_quotes(name) + ", which was detached from table " +
+                   in_quotes(parent_.configuration.qualified_name()) + " and holds " +
+                   held_by(*detached) + ",";
+        return "A relation or type " + in_quotes(name) + " that is not a partition" + of_parent;
+    }
+
+    std::optional<Anomaly> obstacle_to(const BoundRange& bounds) const {
+        if (const Partition* pending = pending_over(bounds))
             return Anomaly{AnomalyCode::pending_detach, pending->name,
                            "Partition " + in_quotes(pending->name) +
                                " was being detached and still holds " + held_by(*pending) + ".",
                            "Finish it with CALL ppm.cleanup()."};
         if (auto reason = obstacle_in_default())
             return reason;
-        if (const Anomaly* const changed = changed_over(wanted.bounds))
+        if (const Anomaly* const changed = changed_over(bounds))
             return *changed;
-        if (wanted.name.size() > max_name_bytes)
-            return Anomaly{AnomalyCode::name_too_long, wanted.name,
-                           "The partition for " + range_text(wanted.lower, wanted.upper) +
-                               " needs a name of " + std::to_string(wanted.name.size()) +
-                               " bytes, and PostgreSQL allows " + std::to_string(max_name_bytes) +
-                               ".",
-                           "Rename the table to a shorter name."};
-        if (const Partition* partition = own_partition(wanted.name))
-            return wrong_bounds(partition->name, {wanted.lower, wanted.upper}, held_by(*partition),
-                                "Rename the partition to what it holds.");
-        if (const Partition* detached = detached_table(wanted.name))
-            return Anomaly{AnomalyCode::name_taken, wanted.name,
-                           "Table " + in_quotes(wanted.name) + ", which was detached from table " +
-                               in_quotes(parent_.configuration.qualified_name()) + " and holds " +
-                               held_by(*detached) + ", bears the name of " +
-                               range_text(wanted.lower, wanted.upper) + ".",
-                           "Rename it, or attach it yourself."};
-        if (lookups_.relation_exists(wanted.name))
-            return Anomaly{AnomalyCode::name_taken, wanted.name,
-                           "A relation or type " + in_quotes(wanted.name) +
-                               " that is not a partition of table " +
-                               in_quotes(parent_.configuration.qualified_name()) +
-                               " bears the name of " + range_text(wanted.lower, wanted.upper) + ".",
-                           "Rename it, or attach it as that partition."};
         return std::nullopt;
     }
 
     std::string held_by(const Partition& partition) const {
         if (is_default(partition))
             return held_by_default;
-        return range_text(codec_.decode(partition.bounds.lower),
-                          codec_.decode(partition.bounds.upper));
+        return codec_.range_text(partition.bounds);
     }
 
     bool is_default(const Partition& partition) const {
@@ -272,14 +300,6 @@ const Partition* existing_partition(const Action& action) {
                 return nullptr;
         },
         action);
-}
-
-Anomaly wrong_bounds(const std::string& partition, const Slot& named, const std::string& held,
-                     std::string hint) {
-    return {AnomalyCode::wrong_bounds, partition,
-            "Partition " + in_quotes(partition) + " bears the name of " +
-                range_text(named.lower, named.upper) + " but holds " + held + ".",
-            std::move(hint)};
 }
 
 Anomaly owner_differs(const Partition& partition) {

@@ -11,7 +11,6 @@
 
 #include "core/anomaly.hpp"
 #include "core/bound.hpp"
-#include "core/calendar.hpp"
 #include "core/configuration.hpp"
 #include "core/key.hpp"
 #include "core/window.hpp"
@@ -22,8 +21,8 @@ namespace ppm {
 struct CreatePartition {
     std::string name;
     BoundRange bounds;
-    LocalTime lower;  // the bounds as civil time
-    LocalTime upper;
+    Slot slot;                     // the bounds as positions
+    std::string proper_name = {};  // the slot's own, where another relation bears it
 };
 
 // A table that ppm detached from this parent and that the window wants back.
@@ -80,6 +79,7 @@ struct Plan {
     // Why nothing outdated is removed: the clock may be wrong.
     std::optional<Anomaly> clock_jump;
     std::vector<Anomaly> refusals;  // why cleanup removes nothing of what lies outside the window
+    std::vector<Anomaly> warnings;  // what bears the name of a slot that gets another one
 };
 
 // The window of the work date, and that of the real today: the same unless ppm.work_date is set.
@@ -92,6 +92,8 @@ struct Windows {
 // What only a look at the database can tell, asked for where it matters. May throw what their
 // sources throw.
 struct Lookups {
+    // A name as SQL writes it.
+    std::function<std::string(const std::string& name)> identifier;
     // Whether a relation or a type of that name exists in the parent's schema.
     std::function<bool(const std::string& name)> relation_exists;
     // Whether the partition has no row. Its answer is asked for again when it counts.
@@ -107,10 +109,8 @@ struct Lookups {
     bool looks_into_partitions = true;
 };
 
-// A partition that bears the name of a slot but holds something else.
+// What the default partition holds, for messages.
 inline constexpr const char* held_by_default = "the rows of no other partition (DEFAULT)";
-Anomaly wrong_bounds(const std::string& partition, const Slot& named, const std::string& held,
-                     std::string hint);
 
 // A partition, or a table below it, that belongs to another role than its parent: it has a
 // stranger.

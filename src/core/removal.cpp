@@ -24,8 +24,10 @@ class Removing {
         for (const Partition& partition : parent_.partitions)
             if (!partition.detach_pending && may_go(partition))
                 remove(partition);
-        if (std::ranges::any_of(plan_.cleanup, is_removal))
-            refuse_what_tells_no_time();
+        if (auto reason = doubt()) {
+            std::erase_if(plan_.cleanup, is_removal);
+            plan_.refusals.push_back(*std::move(reason));
+        }
     }
 
   private:
@@ -44,7 +46,14 @@ class Removing {
     bool is_surplus(const BoundRange& bounds) const {
         return place_in(windows_.work, bounds) != Place::inside &&
                place_in(windows_.today, bounds) != Place::inside && !is_outdated(bounds) &&
-               codec_.decode(bounds.lower) != minus_infinity && has_end(bounds, codec_);
+               codec_.decode(bounds.lower) != minus_infinity && codec_.is_end(bounds.upper) &&
+               knows_end_of_rows();
+    }
+
+    // Whether more rows than those that were found can be ruled out.
+    bool knows_end_of_rows() const {
+        const auto& key = parent_.greatest_key;
+        return !codec_.counts() || (key && key->greatest && key->is_certain);
     }
 
     // What is to be removed although it may have rows.
@@ -108,7 +117,7 @@ class Removing {
     // by more than a window since it was last looked at; or else rows have come meanwhile.
     bool clock_may_have_jumped() const {
         const auto& reference = parent_.clock_reference;
-        if (!reference || windows_.now <= reference->at + window_length())
+        if (codec_.counts() || !reference || windows_.now <= reference->at + window_length())
             return false;
         if (reference->kind == ClockReference::Kind::failed)
             return true;
@@ -116,7 +125,7 @@ class Removing {
     }
 
     LocalTime::duration window_length() const {
-        return windows_.today.upper - windows_.today.lower;
+        return windows_.today.upper.time() - windows_.today.lower.time();
     }
 
     // Whether the highest partition that has rows holds those of now, or of not longer ago than a
@@ -156,18 +165,70 @@ class Removing {
                std::holds_alternative<DropPartition>(action);
     }
 
-    // A uuid of another version than 7 lies where it lies by chance: where there is one, nothing of
-    // the table can be said to be outdated or surplus.
-    void refuse_what_tells_no_time() {
-        if (codec_.type() != KeyType::uuid)
-            return;
-        auto refusal = bound_without_time();
-        if (!refusal)
-            refusal = key_without_time();
-        if (!refusal)
-            return;
-        std::erase_if(plan_.cleanup, is_removal);
-        plan_.refusals.push_back(*std::move(refusal));
+    // Why nothing of the table can be said to be outdated or surplus.
+    std::optional<Anomaly> doubt() const {
+        if (codec_.counts())
+            return key_jump();
+        if (codec_.key().encoding && !rows_are_of_now())
+            return wrong_encoding();
+        if (!codec_.may_tell_no_time() || std::ranges::none_of(plan_.cleanup, is_removal))
+            return std::nullopt;
+        const auto bound = bound_without_time();
+        return bound ? bound : key_without_time();
+    }
+
+    // One key that slipped would make all others outdated.
+    std::optional<Anomaly> key_jump() const {
+        const Configuration& configuration = parent_.configuration;
+        const auto& key = parent_.greatest_key;
+        if (!key || !has_jumped(*key, configuration.grid(), configuration.pre_provisioned))
+            return std::nullopt;
+        return Anomaly{
+            AnomalyCode::key_jump,
+            {},
+            "The greatest key of table " + in_quotes(configuration.qualified_name()) + " is " +
+                codec_.text(*key->greatest) + ", more than pre_provisioned (" +
+                std::to_string(configuration.pre_provisioned) + ") slots above " +
+                (key->next ? "the next one, " + codec_.text(*key->next)
+                           : "the first one, " + codec_.text(key->start)) +
+                ": nothing of the table is removed.",
+            key->has_own_partition
+                ? "If that key is a mistake, delete its row. If not, cleanup goes on as soon as "
+                  "the "
+                  "slots below it have rows, too."
+                : "If that key is a mistake, delete its row. If not, create a partition for it."};
+    }
+
+    // A wrong encoding makes everything 1970.
+    bool rows_are_of_now() const {
+        if (!lookups_.looks_into_partitions)
+            return true;
+        bool has_rows_outside = false;
+        for (const Partition& each : parent_.partitions) {
+            if (each.detach_pending)
+                continue;
+            const bool is_inside = place_in(windows_.work, each.bounds) == Place::inside ||
+                                   place_in(windows_.today, each.bounds) == Place::inside;
+            if ((is_inside || !has_rows_outside) && !lookups_.is_empty(each)) {
+                if (is_inside)
+                    return true;
+                has_rows_outside = true;
+            }
+        }
+        return !has_rows_outside;
+    }
+
+    Anomaly wrong_encoding() const {
+        return {
+            AnomalyCode::encoding_suspect,
+            {},
+            "All partitions of table " + in_quotes(parent_.configuration.qualified_name()) +
+                " that have rows lie outside of the window, " +
+                codec_.range_text({windows_.work.lower, windows_.work.upper}) +
+                ": its keys may not tell time as " + std::string{name_of(*codec_.key().encoding)} +
+                " do. Nothing of the table is removed.",
+            "If key_encoding in ppm.config is wrong, correct it. If it is right, cleanup goes on "
+            "as soon as there are rows of the window."};
     }
 
     std::optional<Anomaly> bound_without_time() const {
@@ -203,14 +264,17 @@ class Removing {
     }
 
     Anomaly suspect(const Partition& partition, const char* what, Bound bound) const {
-        return {AnomalyCode::encoding_suspect, partition.name,
-                "Partition " + in_quotes(partition.name) + " of table " +
-                    in_quotes(parent_.configuration.qualified_name()) + " " + what +
-                    to_text(bound.bytes()) +
-                    ", which is no UUID of version 7 and tells no time: nothing of the table is "
-                    "removed.",
-                "If the table holds UUIDs of another version, delete its row from ppm.config. If "
-                "this one is a mistake, correct it, and call ppm.cleanup()."};
+        return {
+            AnomalyCode::encoding_suspect, partition.name,
+            "Partition " + in_quotes(partition.name) + " of table " +
+                in_quotes(parent_.configuration.qualified_name()) + " " + what +
+                key_text(codec_, bound) + ", which is no " + key_noun(codec_) +
+                " and tells no time: nothing of the table is removed.",
+            is_text(codec_.type())
+                ? "If the table holds other texts, delete its row from ppm.config. If this one "
+                  "is a mistake, correct it, and call ppm.cleanup()."
+                : "If the table holds UUIDs of another version, delete its row from ppm.config. "
+                  "If this one is a mistake, correct it, and call ppm.cleanup()."};
     }
 
     // Whether something is, or will be, where a table with these bounds would be attached.
@@ -245,6 +309,14 @@ class Removing {
 
 }  // namespace
 
+std::string key_text(const KeyCodec& codec, Bound key) {
+    return is_text(codec.type()) ? in_single_quotes(key.text()) : to_text(key.bytes());
+}
+
+std::string key_noun(const KeyCodec& codec) {
+    return is_text(codec.type()) ? "ULID" : "UUID of version 7";
+}
+
 void plan_removal(const Parent& parent, const KeyCodec& codec, const Windows& windows,
                   const Lookups& lookups, Plan& plan) {
     Removing{parent, codec, windows, lookups, plan}.remove();
@@ -252,14 +324,12 @@ void plan_removal(const Parent& parent, const KeyCodec& codec, const Windows& wi
 
 Anomaly detached_changed(const Parent& parent, const KeyCodec& codec, const Partition& detached,
                          const std::string& change) {
-    return {
-        AnomalyCode::detached_changed, detached.name,
-        "Table " + in_quotes(detached.qualified_name()) + ", which ppm detached from table " +
-            in_quotes(parent.configuration.qualified_name()) + " and which holds " +
-            range_text(codec.decode(detached.bounds.lower), codec.decode(detached.bounds.upper)) +
-            ", " + change + ".",
-        "Look what became of it. Then attach it yourself; or rename it and delete its row from "
-        "ppm.detached, and a new partition takes its place."};
+    return {AnomalyCode::detached_changed, detached.name,
+            "Table " + in_quotes(detached.qualified_name()) + ", which ppm detached from table " +
+                in_quotes(parent.configuration.qualified_name()) + " and which holds " +
+                codec.range_text(detached.bounds) + ", " + change + ".",
+            "Look what became of it. Then attach it yourself; or rename it and delete its row from "
+            "ppm.detached, and a new partition takes its place."};
 }
 
 }  // namespace ppm

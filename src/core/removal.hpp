@@ -10,6 +10,10 @@ namespace ppm {
 void plan_removal(const Parent& parent, const KeyCodec& codec, const Windows& windows,
                   const Lookups& lookups, Plan& plan);
 
+// Of a key that may tell no time: a value as messages show it, and what it should be.
+std::string key_text(const KeyCodec& codec, Bound key);
+std::string key_noun(const KeyCodec& codec);
+
 // A detached table that was changed is not attached again; `change` says what became of it.
 Anomaly detached_changed(const Parent& parent, const KeyCodec& codec, const Partition& detached,
                          const std::string& change);

@@ -21,19 +21,13 @@ Place place_in(const Window& window, const KeyCodec& codec, const BoundRange& bo
                                                                        : Place::inside;
 }
 
-bool has_end(const BoundRange& bounds, const KeyCodec& codec) {
-    constexpr LocalTime long_after_the_calendar = Date{std::chrono::year{10100} / 1 / 1};
-    return codec.decode(bounds.upper) < long_after_the_calendar;
-}
-
-std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec,
-                            const Interval& interval) {
-    const LocalTime lower = codec.decode(bounds.lower);
-    if (lower < calendar_begin || lower >= calendar_end)
+std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec, const Grid& grid) {
+    const Position lower = codec.decode(bounds.lower);
+    if (std::holds_alternative<Interval>(grid) && (lower < calendar_begin || lower >= calendar_end))
         return std::nullopt;
-    const Slot slot = slot_at(interval, lower);
-    const BoundRange edges{codec.canonical(bounds.lower), codec.canonical(bounds.upper)};
-    return edges == BoundRange{codec.encode(slot.lower), codec.encode(slot.upper)}
+    const Slot slot = slot_at(grid, lower);
+    return codec.canonical(bounds) ==
+                   codec.canonical({codec.encode(slot.lower), codec.encode(slot.upper)})
                ? std::optional{slot}
                : std::nullopt;
 }
@@ -51,7 +45,7 @@ PartitionState state_of(const Partition& partition, const KeyCodec& codec, const
     // Without a retention, what lies before the window is kept as it is.
     if (codec.canonical(partition.bounds.upper) <= codec.encode(window.lower))
         return PartitionState::retained;
-    const auto slot = slot_of(partition.bounds, codec, window.interval);
+    const auto slot = slot_of(partition.bounds, codec, window.grid);
     if (!slot)
         return PartitionState::off_grid;
     if (slot->lower == window.current)

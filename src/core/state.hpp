@@ -17,14 +17,8 @@ enum class Place { outdated, inside, surplus };
 
 Place place_in(const Window& window, const KeyCodec& codec, const BoundRange& bounds);
 
-// Whether it ends about when the calendar does, or before: a partition for everything that is to
-// come has no end of its own, whether it is written as MAXVALUE, infinity, or the largest value
-// there is.
-bool has_end(const BoundRange& bounds, const KeyCodec& codec);
-
-// The slot of the interval that has exactly these bounds, if one has.
-std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec,
-                            const Interval& interval);
+// The slot of the grid that has exactly these bounds, if one has.
+std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec, const Grid& grid);
 
 // The names of these are the `state` of a row of ppm.partitions.
 enum class PartitionState {

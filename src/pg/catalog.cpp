@@ -5,6 +5,7 @@
 #include "pg/clock_reference.hpp"
 #include "pg/configured_relations.hpp"
 #include "pg/distributed.hpp"
+#include "pg/greatest_key.hpp"
 #include "pg/ledger.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/scope.hpp"
@@ -17,14 +18,18 @@ namespace {
 
 // A key's attribute number is 0 where the key is an expression; an operator class of another type's
 // is one that the key is only binary-compatible with.
-// Before 1.1.0 the interval was an enumeration, and there was no origin.
+// Before 1.1.0 the interval was an enumeration, and there was no origin and no encoding.
 constexpr char parents_query[] = R"(
-    SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, to_jsonb(c) ->> 'origin', c.pre_provisioned,
-           c.retention, c.cleanup_policy::text, c.timezone, c.partition_options,
+    SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, j.config ->> 'origin',
+           j.config ->> 'key_encoding', (j.config ->> 'key_epoch')::timestamptz, (j.config ->> 'key_shift')::integer,
+           c.pre_provisioned, c.retention, c.cleanup_policy::text, c.timezone, c.partition_options,
            r.oid, r.relowner, t.partstrat,
            t.partnatts = 1 AND k.attnum IS NOT NULL, k.attname, k.atttypid, format_type(k.atttypid, NULL),
-           o.opcdefault AND o.opcintype = k.atttypid, r.relpersistence = 't', r.relkind = 'r' AND NOT r.relispartition
+           o.opcdefault AND (o.opcintype = k.atttypid OR k.atttypid = 'varchar'::regtype AND o.opcintype = 'text'::regtype),
+           -- "C" and "POSIX"
+           t.partcollation[0] IN (0, 950, 951), r.relpersistence = 't', r.relkind = 'r' AND NOT r.relispartition
     FROM ppm.config c
+    CROSS JOIN LATERAL (SELECT to_jsonb(c) AS config) j
     LEFT JOIN (pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid)
            ON n.nspname = c.schema_name AND r.relname = c.table_name
     LEFT JOIN pg_partitioned_table t ON t.partrelid = r.oid
@@ -42,6 +47,9 @@ enum ParentColumn {
     partition_key,
     interval,
     origin,
+    key_encoding,
+    key_epoch,
+    key_shift,
     pre_provisioned,
     retention,
     cleanup_policy,
@@ -55,6 +63,7 @@ enum ParentColumn {
     key_type,
     key_type_text,
     has_default_order,
+    has_byte_order,
     is_temporary,
     is_plain,
 };
@@ -97,10 +106,16 @@ Configuration configuration_in(const Rows& rows, std::size_t row) {
     const std::string name = rows.string(row, interval);
     const auto begin =
         rows.is_null(row, origin) ? std::nullopt : std::optional{rows.string(row, origin)};
-    if (const auto known = interval_from(name, begin))
-        result.interval = *known;
+    if (const auto grid = grid_from(name, begin))
+        result.interval = *grid;
     else
-        std::tie(result.unfit_interval, result.unfit_origin) = std::tie(name, begin);
+        result.interval = UnreadInterval{name, begin};
+    if (!rows.is_null(row, key_encoding))
+        result.key_encoding = key_encoding_named(rows.string(row, key_encoding));
+    if (!rows.is_null(row, key_epoch))
+        result.key_epoch = to_instant(DatumGetTimestampTz(rows.datum(row, key_epoch)));
+    if (!rows.is_null(row, key_shift))
+        result.key_shift = rows.integer(row, key_shift);
     result.pre_provisioned = rows.integer(row, pre_provisioned);
     if (!rows.is_null(row, retention))
         result.retention = rows.integer(row, retention);
@@ -130,6 +145,7 @@ std::optional<Table> table_in(const Rows& rows, std::size_t row) {
     table.key_type = key_type_of(rows.oid(row, key_type));
     table.key_type_name = rows.string(row, key_type_text);
     table.has_default_order = rows.boolean(row, has_default_order);
+    table.has_byte_order = rows.boolean(row, has_byte_order);
     return table;
 }
 
@@ -258,7 +274,7 @@ void require_same_bounds(const ManagedParent& managed, const Partition& partitio
             "Call the procedure again."};
 }
 
-void read_partitions(std::vector<ManagedParent>& parents) {
+void read_partitions(std::vector<ManagedParent>& parents, Look look) {
     std::map<Oid, Parent*> by_relation;
     std::vector<Oid> relations;
     for (ManagedParent& managed : parents)
@@ -281,11 +297,12 @@ void read_partitions(std::vector<ManagedParent>& parents) {
     for (const auto& [relation, parent] : by_relation)
         std::ranges::sort(parent->partitions, {},
                           [](const Partition& each) { return each.bounds.lower; });
+    read_greatest_keys(by_relation, look);
 }
 
-std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation) {
+std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation, Look look) {
     std::vector<ManagedParent> parents = read_parents(relation);
-    read_partitions(parents);
+    read_partitions(parents, look);
     return parents;
 }
 

@@ -8,6 +8,11 @@
 
 namespace ppm {
 
+// Whether a question may be answered by a look into a table, under an ACCESS SHARE lock that is
+// neither waited for nor kept, or by the catalog alone: then no partition is taken for empty, and
+// the greatest key is looked for at the ends of indexes only.
+enum class Look { into_tables, into_catalog };
+
 // A parent with the time zone that its configuration names, if the server knows it.
 struct ManagedParent {
     Parent parent;
@@ -40,10 +45,11 @@ bool is_partition(RelationId relation, RelationId parent, KeyType type, const Bo
 // lock on it.
 void require_same_bounds(const ManagedParent& managed, const Partition& partition);
 
-// Reads the partitions, and what was detached, of those parents that are valid.
-void read_partitions(std::vector<ManagedParent>& parents);
+// Reads the partitions, what was detached, and the greatest keys, of those parents that are valid.
+void read_partitions(std::vector<ManagedParent>& parents, Look look = Look::into_tables);
 
 // read_parents() and read_partitions() in one.
-std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation);
+std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation,
+                                                Look look = Look::into_tables);
 
 }  // namespace ppm

@@ -9,8 +9,8 @@
 
 namespace ppm {
 
-std::vector<ManagedParent> read_for_check(std::optional<Oid> relation) {
-    std::vector<ManagedParent> parents = read_with_partitions(relation);
+std::vector<ManagedParent> read_for_check(std::optional<Oid> relation, Look look) {
+    std::vector<ManagedParent> parents = read_with_partitions(relation, look);
     read_differences(parents);
     read_unindexed_references(parents);
     return parents;

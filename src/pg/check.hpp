@@ -6,7 +6,8 @@
 namespace ppm {
 
 // The parents with all that a check needs of them.
-std::vector<ManagedParent> read_for_check(std::optional<Oid> relation);
+std::vector<ManagedParent> read_for_check(std::optional<Oid> relation,
+                                          Look look = Look::into_tables);
 
 // What is wrong with the parent's configuration or, if nothing is, with its partitions. With
 // Look::into_catalog, rows in the default partition and the reasons of past failures stay unknown.

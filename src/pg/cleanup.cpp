@@ -1,5 +1,6 @@
 #include "pg/cleanup.hpp"
 
+#include "core/removal.hpp"
 #include "core/text.hpp"
 #include "pg/ddl.hpp"
 #include "pg/effects.hpp"
@@ -22,13 +23,13 @@ namespace {
 // What it holds may have changed since it was looked at without a lock.
 void require_keys_with_time(const ManagedParent& managed, const Partition& partition) {
     const KeyCodec codec = codec_of(managed);
-    if (codec.type() != KeyType::uuid)
+    if (!codec.may_tell_no_time())
         return;
     if (const auto key =
             key_without_time(partition.relation, managed.parent.table->key_column, codec))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "partition " + in_quotes(partition.name) + " has a row with the key " +
-                           to_text(key->bytes()) + ", which is no UUID of version 7",
+                           key_text(codec, *key) + ", which is no " + key_noun(codec),
                        "It tells no time, so the partition is not removed.",
                        "Call the procedure again."};
 }
@@ -84,6 +85,9 @@ class Cleaning final : public Executor {
             },
             statement_timeout());
         perform({Done::finished_detaching, managed, partition}, [&] {
+            lock_entry(partition.relation);
+            keep_if_configured(managed.parent);
+            lock_schema_names({managed.parent.table->relation, partition.relation});
             const Since since =
                 lock_together(Statement::finish_detach, managed.parent, partition.relation);
             lock_parent(managed.parent);
@@ -96,7 +100,6 @@ class Cleaning final : public Executor {
                              std::min(lock_timeout(), statement_timeout()));
             require_detached(partition.relation);
             confirm_detached(partition.relation);
-            keep_if_configured(managed.parent);
             return since;
         });
         just_detached_ = partition.relation;
@@ -174,7 +177,11 @@ class Cleaning final : public Executor {
     // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
     void detach_plainly(const ManagedParent& managed, const DetachPartition& action) {
         const Partition& partition = action.partition;
+        const CleanupPolicy policy = policy_for(managed.parent.configuration, partition);
         perform({Done::detached, managed, partition}, [&] {
+            if (policy == CleanupPolicy::drop)
+                lock_policy(managed.parent);
+            lock_entry(partition.relation);
             const Since since =
                 lock_together(Statement::detach, managed.parent, partition.relation);
             lock_parent(managed.parent, AccessExclusiveLock);
@@ -184,7 +191,7 @@ class Cleaning final : public Executor {
             require_keys_with_time(managed, partition);
             require_owner_of_tree(managed.parent.table->owner, partition.relation);
             require_harmless_references(managed.parent.table->owner, partition.relation);
-            record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
+            record_detach(managed, partition, policy);
             lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
             for (const std::string& statement : statements_for(managed, action))
                 execute_as_owner(managed.parent, statement);
@@ -226,6 +233,7 @@ class Cleaning final : public Executor {
                 lock_against_writers(partition);
                 require_unchanged(partition, rows_since);
             }
+            lock_entry(partition.relation);
             const Since since = lock_to_drop(partition);
             lock_partition(partition, true);
             require_same_configuration(managed.parent);

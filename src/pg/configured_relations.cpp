@@ -1,5 +1,6 @@
 #include "pg/configured_relations.hpp"
 
+#include "pg/own_objects.hpp"
 #include "pg/rights.hpp"
 #include "pg/spi.hpp"
 
@@ -11,7 +12,9 @@ namespace {
 // the table out for that reason; pg_upgrade and CREATE DATABASE keep OIDs, and the table with them.
 constexpr char read_query[] =
     "SELECT m.schema_name, m.table_name, m.relation, m.confirmed_by, "
-    "to_char(m.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', "
+    // Of infinity to_char() makes null.
+    "coalesce(to_char(m.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', "
+    "m.confirmed_at::text), "
     "n.nspname, r.relname "
     "FROM ppm.configured_relations m LEFT JOIN (pg_class r JOIN pg_namespace n "
     "ON n.oid = r.relnamespace) ON r.oid = m.relation "
@@ -35,10 +38,7 @@ constexpr char forget_statement[] =
     "AND ($1 IS NULL OR m.schema_name = $1) AND ($2 IS NULL OR m.table_name = $2)";
 
 bool has_table() {
-    return call([] {
-        return OidIsValid(
-            get_relname_relid("configured_relations", get_namespace_oid("ppm", false)));
-    });
+    return has_own_table("configured_relations");
 }
 
 Rows read(const std::optional<TableName>& name) {

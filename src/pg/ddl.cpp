@@ -43,7 +43,6 @@ std::vector<std::string> statements_for(const ManagedParent& managed,
         " INCLUDING ALL EXCLUDING IDENTITY)" + storage_clauses(managed.parent)};
     std::ranges::move(likeness_statements(managed.parent, partition),
                       std::back_inserter(statements));
-    statements.push_back(attach_statement(managed, schema_name, create.name, create.bounds));
     return statements;
 }
 
@@ -81,13 +80,13 @@ std::string drop_statement(const Partition& partition) {
 
 std::vector<std::string> statements_for(const ManagedParent& managed, const Action& action) {
     if (const auto* const create = std::get_if<CreatePartition>(&action)) {
+        const std::string& schema_name = managed.parent.configuration.schema_name;
         std::vector<std::string> statements = statements_for(managed, *create);
-        if (auto last = replica_identity_statement(
-                managed.parent, managed.parent.configuration.schema_name, create->name))
-            statements.push_back(*std::move(last));
-        std::ranges::move(policy_statements(managed.parent,
-                                            managed.parent.configuration.schema_name, create->name),
+        std::ranges::move(policy_statements(managed.parent, schema_name, create->name),
                           std::back_inserter(statements));
+        statements.push_back(attach_statement(managed, schema_name, create->name, create->bounds));
+        if (auto last = replica_identity_statement(managed.parent, schema_name, create->name))
+            statements.push_back(*std::move(last));
         return statements;
     }
     if (const auto* const attach = std::get_if<AttachPartition>(&action))

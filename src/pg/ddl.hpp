@@ -11,8 +11,8 @@ namespace ppm {
 std::string identifier(const std::string& name);
 std::string literal(const std::string& text);
 
-// The statements that make the partition, in order, but for replica_identity_statement() and
-// policy_statements() (see likeness.hpp). It is born as a table of its own and then attached:
+// The statements that make the table that is to be the partition, in order. It is born as a table
+// of its own, gets its policies (see likeness.hpp), is attached, and gets its replica identity:
 // unlike CREATE TABLE ... PARTITION OF, that takes no ACCESS EXCLUSIVE lock on the parent.
 std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create);

@@ -35,6 +35,10 @@ objects (catalog, oid, state) AS (
           AND e.classid = 'pg_class'::regclass AND e.deptype IN ('a', 'i') AND c.relkind = 'S'
         OFFSET 0) o
     UNION
+    SELECT 'pg_type'::regclass, o.* FROM tree, LATERAL (
+        SELECT t.oid, t.xmin::text FROM pg_class c JOIN pg_type t ON t.oid = c.reltype
+        WHERE c.oid = tree.oid OFFSET 0) o
+    UNION
     SELECT 'pg_constraint'::regclass, o.* FROM tree, LATERAL (
         SELECT c.oid, c.xmin::text FROM pg_constraint c
         WHERE c.conrelid = tree.oid AND (c.contype <> 'f' OR c.conparentid = 0) OFFSET 0) o
@@ -63,6 +67,11 @@ facts (catalog, oid, part, state) AS (
     SELECT 'pg_attribute'::regclass, f.* FROM tree, LATERAL (
         SELECT a.attrelid, a.attnum, a.xmin::text FROM pg_attribute a
         WHERE a.attrelid = tree.oid AND a.attnum > 0 OFFSET 0) f
+    UNION ALL
+    SELECT 'pg_attribute'::regclass, f.* FROM tree, LATERAL (
+        SELECT a.attrelid, a.attnum, a.attstattarget::text
+        FROM pg_index x JOIN pg_attribute a ON a.attrelid = x.indexrelid
+        WHERE x.indrelid = tree.oid AND a.attstattarget >= 0 OFFSET 0) f
     UNION ALL
     SELECT 'pg_attrdef'::regclass, f.* FROM tree, LATERAL (
         SELECT e.adrelid, e.adnum, e.xmin::text FROM pg_attrdef e

@@ -1,5 +1,6 @@
 #include "pg/history.hpp"
 
+#include "pg/own_objects.hpp"
 #include "pg/rights.hpp"
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
@@ -9,6 +10,11 @@ namespace ppm {
 namespace {
 
 constexpr char record_statement[] =
+    "INSERT INTO ppm.history (run_id, at, schema_name, table_name, partition, action, lower_bound, "
+    "upper_bound, outcome, sqlstate, message, duration, executed_by, lower_value, upper_value) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 * interval '1 microsecond', $13, "
+    "$14, $15)";
+constexpr char record_statement_of_1_0_0[] =
     "INSERT INTO ppm.history (run_id, at, schema_name, table_name, partition, action, lower_bound, "
     "upper_bound, outcome, sqlstate, message, duration, executed_by) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 * interval '1 microsecond', $13)";
@@ -45,10 +51,6 @@ constexpr char last_failures_query[] =
     "AND action IN ('detach', 'finalize', 'drop', 'attach') ORDER BY partition, at DESC) AS h "
     "WHERE outcome = 'failed'";
 
-Parameter int8_parameter(std::int64_t value) {
-    return {INT8OID, call([=] { return Int64GetDatum(value); }), false};
-}
-
 std::chrono::microseconds since(Deadline::Clock::time_point begun) {
     return std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - begun);
 }
@@ -58,7 +60,7 @@ struct Entry {
     const TableName& table;
     const std::string& partition;
     std::string action;
-    std::optional<Slot> bounds;
+    const std::optional<ShownBounds>& bounds;
     std::optional<int> sqlstate;  // of a failure
     std::string message;
     std::chrono::microseconds duration;
@@ -66,24 +68,29 @@ struct Entry {
 
 void insert(const Entry& entry, std::int64_t run_id, const std::string& caller) {
     const UserContext owner{owner_of_ppm()};
-    const auto lower = entry.bounds ? std::optional{entry.bounds->lower} : std::nullopt;
-    const auto upper = entry.bounds ? std::optional{entry.bounds->upper} : std::nullopt;
+    const auto civil = entry.bounds ? entry.bounds->civil : std::nullopt;
+    const auto value = [&](std::string ShownBounds::*edge) {
+        return text_parameter(entry.bounds ? std::optional{(*entry.bounds).*edge} : std::nullopt);
+    };
     const auto sqlstate =
         entry.sqlstate ? std::optional{sqlstate_text(*entry.sqlstate)} : std::nullopt;
     const auto partition = entry.partition.empty() ? std::nullopt : std::optional{entry.partition};
-    execute(record_statement, {int8_parameter(run_id),
-                               {TIMESTAMPTZOID, TimestampTzGetDatum(entry.at), false},
-                               text_parameter(entry.table.schema_name),
-                               text_parameter(entry.table.table_name),
-                               text_parameter(partition),
-                               text_parameter(entry.action),
-                               timestamp_parameter(lower),
-                               timestamp_parameter(upper),
-                               text_parameter(entry.sqlstate ? "failed" : "ok"),
-                               text_parameter(sqlstate),
-                               text_parameter(entry.message),
-                               int8_parameter(entry.duration.count()),
-                               text_parameter(caller)});
+    execute(has_own_column("history", "lower_value") ? record_statement : record_statement_of_1_0_0,
+            {bigint_parameter(run_id),
+             {TIMESTAMPTZOID, TimestampTzGetDatum(entry.at), false},
+             text_parameter(entry.table.schema_name),
+             text_parameter(entry.table.table_name),
+             text_parameter(partition),
+             text_parameter(entry.action),
+             timestamp_parameter(civil, &Slot::lower),
+             timestamp_parameter(civil, &Slot::upper),
+             text_parameter(entry.sqlstate ? "failed" : "ok"),
+             text_parameter(sqlstate),
+             text_parameter(entry.message),
+             bigint_parameter(entry.duration.count()),
+             text_parameter(caller),
+             value(&ShownBounds::lower_value),
+             value(&ShownBounds::upper_value)});
 }
 
 }  // namespace
@@ -120,20 +127,24 @@ void History::record(const std::vector<Failure>& failures) {
 }
 
 WorkerRecord History::for_worker(const Deed& deed) {
-    WorkerRecord record{run_id(), begun_, {}, {}, {}, {}, {}, deed.bounds, {}};
+    WorkerRecord record{run_id(), begun_, {}, {}, {}, {}, {}, deed.bounds->civil, {}, {}, {}};
     namestrcpy(&record.caller, caller_.c_str());
     namestrcpy(&record.schema_name, deed.table.schema_name.c_str());
     namestrcpy(&record.table_name, deed.table.table_name.c_str());
     namestrcpy(&record.partition, deed.partition.c_str());
     namestrcpy(&record.action, deed.action.c_str());
+    strlcpy(record.lower_value.data(), deed.bounds->lower_value.c_str(), record.lower_value.size());
+    strlcpy(record.upper_value.data(), deed.bounds->upper_value.c_str(), record.upper_value.size());
     strlcpy(record.message, deed.message().c_str(), sizeof(record.message));
     return record;
 }
 
 void write(const WorkerRecord& record) {
     const TableName table{NameStr(record.schema_name), NameStr(record.table_name)};
-    insert({GetCurrentTimestamp(), table, NameStr(record.partition), NameStr(record.action),
-            record.bounds, std::nullopt, record.message, since(record.begun)},
+    const std::optional bounds{
+        ShownBounds{record.civil_bounds, record.lower_value.data(), record.upper_value.data()}};
+    insert({GetCurrentTimestamp(), table, NameStr(record.partition), NameStr(record.action), bounds,
+            std::nullopt, record.message, since(record.begun)},
            record.run_id, NameStr(record.caller));
 }
 
@@ -151,7 +162,7 @@ void History::record_run(const std::vector<std::string>& procedures,
     }
     const std::int64_t id = run_id();
     const UserContext owner{owner_of_ppm()};
-    execute(record_run_statement, {int8_parameter(id), text_array_parameter(procedures),
+    execute(record_run_statement, {bigint_parameter(id), text_array_parameter(procedures),
                                    text_array_parameter(schemas), text_array_parameter(tables),
                                    text_array_parameter(results), text_array_parameter(kept)});
 }
@@ -161,7 +172,7 @@ bool History::prune() {
     const int minutes = history_retention();
     return minutes >= 0 &&
            execute(prune_history_statement, {{INT4OID, Int32GetDatum(minutes), false},
-                                             int8_parameter(prune_batch)}) == prune_batch;
+                                             bigint_parameter(prune_batch)}) == prune_batch;
 }
 
 void History::prune_last_run() {

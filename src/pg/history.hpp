@@ -19,7 +19,9 @@ struct WorkerRecord {
     NameData table_name;
     NameData partition;
     NameData action;
-    Slot bounds;
+    std::optional<Slot> civil_bounds;
+    std::array<char, 64> lower_value;
+    std::array<char, 64> upper_value;
     char message[512];  // holds the longest names
 };
 

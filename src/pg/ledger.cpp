@@ -2,9 +2,11 @@
 
 #include "core/text.hpp"
 #include "pg/fingerprint.hpp"
+#include "pg/own_objects.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/rights.hpp"
 #include "pg/rows.hpp"
+#include "pg/shown_bounds.hpp"
 #include "pg/spi.hpp"
 
 namespace ppm {
@@ -28,7 +30,7 @@ constexpr char read_query[] =
     "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
     "d.cleanup_policy = 'drop', NOT r.relispartition, d.version IS NULL "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
-    " WHERE d.parent = ANY ($1) ORDER BY d.lower_bound";
+    " WHERE d.parent = ANY ($1)";
 
 // The entries of a parent that the catalog contradicts.
 #define CONTRADICTED                \
@@ -76,25 +78,35 @@ constexpr char already_recorded[] =
     "lower_value = excluded.lower_value, upper_value = excluded.upper_value, "
     "cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
 
-// The partitions that were kept once, by OID, or by name: a dump and restore changes OIDs. It also
-// creates the table before the row, while one of that name that somebody created later is another:
-// the row of a system column is as old as its table.
-constexpr char kept_query[] = R"(
-    SELECT r.oid FROM ppm.kept k JOIN pg_class r ON r.oid = k.relation WHERE r.relispartition
-    UNION ALL
-    SELECT r.oid FROM ppm.kept k
-    JOIN pg_namespace n ON n.nspname = k.partition_schema
-    JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = k.partition
-    JOIN pg_inherits i ON i.inhrelid = r.oid
-    JOIN pg_class p ON p.oid = i.inhparent AND p.relname = k.table_name
-    JOIN pg_namespace s ON s.oid = p.relnamespace AND s.nspname = k.schema_name
-    JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = -1
-    WHERE age(a.xmin) NOT BETWEEN 0 AND age(k.xmin) - 1
-    UNION ALL)";
+// The partitions that were kept once, by name: a dump and restore changes OIDs. It also creates the
+// table before the row, while one of that name that somebody created later is another: the row of a
+// system column is as old as its table.
+#define KEPT_BY_NAME                                                               \
+    "FROM ppm.kept k "                                                             \
+    "JOIN pg_namespace n ON n.nspname = k.partition_schema "                       \
+    "JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = k.partition "       \
+    "JOIN pg_inherits i ON i.inhrelid = r.oid "                                    \
+    "JOIN pg_class p ON p.oid = i.inhparent AND p.relname = k.table_name "         \
+    "JOIN pg_namespace s ON s.oid = p.relnamespace AND s.nspname = k.schema_name " \
+    "JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = -1 "                 \
+    "WHERE age(a.xmin) NOT BETWEEN 0 AND age(k.xmin) - 1 "
+
+// Each, and whether only the name tells.
+constexpr char kept_query[] =
+    "SELECT r.oid, false FROM ppm.kept k JOIN pg_class r ON r.oid = k.relation "
+    "WHERE r.relispartition UNION ALL "
+    "SELECT r.oid, NOT EXISTS (SELECT FROM ppm.kept o WHERE o.relation = r.oid) " KEPT_BY_NAME
+    "UNION ALL ";
 // And those that somebody attached by hand, whose entries are still there.
 constexpr char kept_before_query[] =
-    " SELECT r.oid FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation "
+    "SELECT r.oid, false FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation "
     "WHERE r.relispartition AND " WAS_KEPT;
+
+// A row more, and none changed: its OID may be that of another partition, which is kept, too.
+constexpr char adopt_statement[] =
+    "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition, since) "
+    "SELECT r.oid, k.schema_name, k.table_name, k.partition_schema, k.partition, "
+    "k.since " KEPT_BY_NAME "AND p.oid = $1 ON CONFLICT DO NOTHING";
 
 constexpr char look_first[] =
     "Look what became of it, then drop it, or delete its row from ppm.detached to keep it.";
@@ -104,17 +116,12 @@ constexpr char entry_query[] =
     "SELECT d.version, to_jsonb(d) ->> 'snapshot', d.xmin::text::bigint, r.relowner "
     "FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation WHERE d.relation = $1";
 
-// Whether ppm.detached has that column. The objects may be older than the library.
 bool is_recorded(const char* column) {
-    return call([=] {
-        const Oid table = get_relname_relid("detached", get_namespace_oid("ppm", false));
-        return get_attnum(table, column) != InvalidAttrNumber;
-    });
+    return has_own_column("detached", column);
 }
 
 bool remembers_what_was_kept() {
-    return call(
-        [] { return OidIsValid(get_relname_relid("kept", get_namespace_oid("ppm", false))); });
+    return has_own_table("kept");
 }
 
 void forget(const Partition& partition, const char* statement) {
@@ -137,10 +144,24 @@ bool is_pending_with(const Parent& parent, Oid relation, const BoundRange& bound
 
 }  // namespace
 
+void lock_entry(RelationId relation) {
+    const bool remembers = remembers_what_was_kept();
+    const UserContext owner{owner_of_ppm()};
+    execute("SELECT FROM ppm.detached WHERE relation = $1 FOR UPDATE", {oid_parameter(relation)});
+    if (remembers)
+        execute("SELECT FROM ppm.kept WHERE relation = $1 FOR UPDATE", {oid_parameter(relation)});
+}
+
+void lock_policy(const Parent& parent) {
+    const UserContext owner{owner_of_ppm()};
+    execute("SELECT FROM ppm.config WHERE schema_name = $1 AND table_name = $2 FOR SHARE",
+            {text_parameter(parent.configuration.schema_name),
+             text_parameter(parent.configuration.table_name)});
+}
+
 void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy) {
     const Configuration& configuration = managed.parent.configuration;
-    const KeyType type = *managed.parent.table->key_type;
-    const KeyCodec codec{type, *managed.zone};
+    const ShownBounds bounds = shown_bounds(managed, partition.bounds);
     const bool to_drop = policy == CleanupPolicy::drop;
     const UserContext owner{owner_of_ppm()};
     if (execute(
@@ -148,11 +169,9 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
             {oid_parameter(partition.relation), oid_parameter(managed.parent.table->relation),
              text_parameter(configuration.schema_name), text_parameter(configuration.table_name),
              text_parameter(partition.schema_name), text_parameter(partition.name),
-             timestamp_parameter(codec.decode(partition.bounds.lower)),
-             timestamp_parameter(codec.decode(partition.bounds.upper)),
-             text_parameter(bound_text(partition.bounds.lower, type, *managed.zone)),
-             text_parameter(bound_text(partition.bounds.upper, type, *managed.zone)),
-             text_parameter(to_drop ? "drop" : "detach")}) != 1)
+             timestamp_parameter(bounds.civil, &Slot::lower),
+             timestamp_parameter(bounds.civil, &Slot::upper), text_parameter(bounds.lower_value),
+             text_parameter(bounds.upper_value), text_parameter(to_drop ? "drop" : "detach")}) != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(configuration.qualified_name()) +
                            " was changed meanwhile",
@@ -283,17 +302,25 @@ void prune_kept() {
         "WHERE n.nspname = k.partition_schema AND r.relname = k.partition)");
 }
 
+void adopt_kept(const Parent& parent) {
+    const UserContext owner{owner_of_ppm()};
+    execute(adopt_statement, {oid_parameter(parent.table->relation)});
+}
+
 void read_kept(const std::map<Oid, Parent*>& parents) {
     const bool remembers = remembers_what_was_kept();
     const UserContext owner{owner_of_ppm()};
     const Rows rows = query(std::string{remembers ? kept_query : ""} + kept_before_query);
-    std::set<Oid> kept;
+    std::map<Oid, bool> kept;
     for (std::size_t row = 0; row < rows.count(); ++row)
-        kept.insert(rows.oid(row, 1));
+        kept[rows.oid(row, 1)] |= rows.boolean(row, 2);
     for (const auto& [relation, parent] : parents) {
         parent->forgets_what_was_kept = !remembers;
-        for (Partition& partition : parent->partitions)
-            partition.was_kept = kept.contains(partition.relation);
+        for (Partition& partition : parent->partitions) {
+            const auto found = kept.find(partition.relation);
+            partition.was_kept = found != kept.end();
+            parent->is_kept_by_name |= partition.was_kept && found->second;
+        }
     }
 }
 
@@ -323,6 +350,10 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
              rows.boolean(row, 8),
              rows.boolean(row, 8) && rows.boolean(row, 9)});
     }
+    for (const auto& [relation, parent] : parents)
+        std::ranges::sort(parent->detached, {}, [](const DetachedPartition& each) {
+            return each.partition.bounds.lower;
+        });
 }
 
 }  // namespace ppm

@@ -8,6 +8,11 @@
 
 namespace ppm {
 
+// Before a step locks anything of others': whoever has a row locked that the step will write, or
+// that must stay as it is, is not to keep those waiting who wait for that.
+void lock_entry(RelationId relation);
+void lock_policy(const Parent& parent);
+
 // Records that the partition is being detached. To drop it the configuration must say so in this
 // very moment: throws 55000 if it does not.
 void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy);
@@ -54,6 +59,10 @@ void prune_detached();
 
 // Forgets what of ppm.kept is gone by OID and by name.
 void prune_kept();
+
+// Has ppm.kept know the parent's partitions by their OIDs that it knows by their names: from then
+// on they may be renamed.
+void adopt_kept(const Parent& parent);
 
 // Marks the partitions that were detached once to be kept, and were attached again.
 void read_kept(const std::map<Oid, Parent*>& parents);

@@ -2,6 +2,7 @@
 
 #include "core/deadline.hpp"
 #include "core/text.hpp"
+#include "pg/names.hpp"
 #include "pg/references.hpp"
 #include "pg/scope.hpp"
 #include "pg/settings.hpp"
@@ -174,6 +175,14 @@ class Waiting {
 
     bool is_over() const { return deadline_.has_passed(); }
 
+    // Has the names of the schemas locked, which keep nobody waiting who uses the tables: what
+    // looks at names later does not wait any more.
+    void lock_names_of(const std::vector<Lock>& locks) const {
+        std::vector<Oid> relations(locks.size());
+        std::ranges::transform(locks, relations.begin(), &Lock::relation);
+        wait([&] { lock_schema_names(relations); });
+    }
+
     // Waits for one lock at a time, with none of the others in hand, the parent's first.
     void take(const std::vector<Lock>& locks) const {
         const auto first = std::ranges::find(locks, parent_, &Lock::relation);
@@ -187,14 +196,20 @@ class Waiting {
     }
 
   private:
-    void wait_for(const Lock& lock) const {
-        const int wait = std::max(deadline_.left(), 1);
+    // Runs body(), which waits for a lock.
+    template <typename Body>
+    void wait(Body body) const {
+        const int milliseconds = std::max(deadline_.left(), 1);
         LocalSettings settings;
-        settings.set("lock_timeout", std::to_string(wait).c_str());
+        settings.set("lock_timeout", std::to_string(milliseconds).c_str());
         settings.set_as_superuser("deadlock_timeout",
-                                  std::to_string(deadlock_timeout_for(wait)).c_str());
+                                  std::to_string(deadlock_timeout_for(milliseconds)).c_str());
+        body();
+    }
+
+    void wait_for(const Lock& lock) const {
         try {
-            call([&] { LockRelationOid(lock.relation, lock.mode); });
+            wait([&] { call([&] { LockRelationOid(lock.relation, lock.mode); }); });
         } catch (const Error& error) {
             if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE || lock.relation == parent_ ||
                 lock.relation == partition_)
@@ -213,9 +228,11 @@ class Waiting {
 // Takes the locks that `needed` lists, and returns them: those that it still lists once it has
 // them.
 template <typename Needed>
-std::vector<Lock> take_all(const Waiting& waiting, Needed needed) {
+std::vector<Lock> take_all(const Waiting& waiting, bool with_names, Needed needed) {
     std::vector<Lock> locks = needed();
     while (true) {
+        if (with_names)
+            waiting.lock_names_of(locks);
         waiting.take(locks);
         // Before the tables were locked somebody may have given them another foreign key.
         std::vector<Lock> now = needed();
@@ -232,15 +249,16 @@ std::vector<Lock> take_all(const Waiting& waiting, Needed needed) {
 }  // namespace
 
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
-    const std::vector<Lock> locks = take_all(
-        Waiting{parent, partition, wait}, [=] { return locks_of(statement, parent, partition); });
+    const std::vector<Lock> locks =
+        take_all(Waiting{parent, partition, wait}, statement != Statement::finish_detach,
+                 [=] { return locks_of(statement, parent, partition); });
     return std::ranges::any_of(locks, [=](const Lock& each) {
         return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
     });
 }
 
 void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others, int wait) {
-    take_all(Waiting{relation, InvalidOid, wait}, [&] {
+    take_all(Waiting{relation, InvalidOid, wait}, true, [&] {
         Locks locks;
         locks.add(AccessExclusiveLock, trees({relation}));
         locks.add(AccessExclusiveLock, trees(others()));

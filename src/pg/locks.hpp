@@ -18,9 +18,10 @@ enum class Statement {
     drop,           // DROP TABLE of one that was detached
 };
 
-// Locks all the tables that the statement will lock, as strongly as it will. Holds none of them
-// while it waits for another, and waits for `wait` milliseconds at most in all; whoever waits
-// behind it waits no longer than that. Throws 55P03, with the name of a table that is neither the
+// Locks all the tables that the statement will lock, as strongly as it will, and before them, but
+// for finish_detach, the names of their schemas (names.hpp). Holds none of the tables while it
+// waits for another, and waits for `wait` milliseconds at most in all; whoever waits behind it
+// waits no longer than that. Throws 55P03, with the name of a table that is neither the
 // parent nor the partition.
 //
 // Runs inside a step, and needs what a query needs. What is known of the tables is to be looked at

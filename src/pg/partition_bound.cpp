@@ -1,5 +1,6 @@
 #include "pg/partition_bound.hpp"
 
+#include "core/text.hpp"
 #include "pg/guard.hpp"
 
 namespace ppm {
@@ -34,6 +35,16 @@ Oid oid_of(KeyType type) {
             return TIMESTAMPTZOID;
         case KeyType::uuid:
             return UUIDOID;
+        case KeyType::smallint:
+            return INT2OID;
+        case KeyType::integer:
+            return INT4OID;
+        case KeyType::bigint:
+            return INT8OID;
+        case KeyType::text:
+            return TEXTOID;
+        case KeyType::varchar:
+            return VARCHAROID;
     }
     std::abort();
 }
@@ -91,6 +102,16 @@ Text value_text(Bound bound, KeyType type, pg_tz* zone) {
             return timestamp_text(bound.integer(), zone);
         case KeyType::uuid:
             return uuid_text(bound.bytes());
+        case KeyType::smallint:
+        case KeyType::integer:
+        case KeyType::bigint: {
+            Text text{};
+            pg_lltoa(bound.integer(), text.data());
+            return text;
+        }
+        case KeyType::text:
+        case KeyType::varchar:
+            break;
     }
     std::abort();
 }
@@ -110,6 +131,17 @@ Bound bound_of_value(Datum value, KeyType type) {
             std::copy_n(DatumGetUUIDP(value)->data, bytes.size(), bytes.begin());
             return Bound::of_bytes(bytes);
         }
+        case KeyType::smallint:
+            return Bound::of_integer(DatumGetInt16(value));
+        case KeyType::integer:
+            return Bound::of_integer(DatumGetInt32(value));
+        case KeyType::bigint:
+            return Bound::of_integer(DatumGetInt64(value));
+        case KeyType::text:
+        case KeyType::varchar: {
+            const text* const bytes = DatumGetTextPP(value);
+            return Bound::of_text({VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)});
+        }
     }
     std::abort();
 }
@@ -124,6 +156,16 @@ std::optional<KeyType> key_type_of(Oid type) {
             return KeyType::timestamptz;
         case UUIDOID:
             return KeyType::uuid;
+        case INT2OID:
+            return KeyType::smallint;
+        case INT4OID:
+            return KeyType::integer;
+        case INT8OID:
+            return KeyType::bigint;
+        case TEXTOID:
+            return KeyType::text;
+        case VARCHAROID:
+            return KeyType::varchar;
         default:
             return std::nullopt;
     }
@@ -144,6 +186,8 @@ std::string bound_text(Bound bound, KeyType type, const ServerTimeZone& zone) {
         return min_value_text;
     if (bound.kind() == Bound::Kind::max_value)
         return max_value_text;
+    if (is_text(type))
+        return bound.text();
     return call([&] { return value_text(bound, type, zone.rules()); }).data();
 }
 
@@ -152,6 +196,8 @@ Bound bound_of_text(const std::string& text, KeyType type) {
         return Bound::min_value();
     if (text == max_value_text)
         return Bound::max_value();
+    if (is_text(type))
+        return Bound::of_text(text);
     return call([&] {
         Oid input = InvalidOid;
         Oid parameter = InvalidOid;
@@ -163,8 +209,10 @@ Bound bound_of_text(const std::string& text, KeyType type) {
 }
 
 std::string bound_literal(Bound bound, KeyType type, const ServerTimeZone& zone) {
-    const std::string result = bound_text(bound, type, zone);
-    return bound.kind() == Bound::Kind::value ? "'" + result + "'" : result;
+    std::string result = bound_text(bound, type, zone);
+    if (bound.kind() != Bound::Kind::value || is_integer(type))
+        return result;
+    return is_text(type) ? in_single_quotes(result) : "'" + result + "'";
 }
 
 }  // namespace ppm

@@ -1,5 +1,6 @@
 #include "pg/plan.hpp"
 
+#include "pg/ddl.hpp"
 #include "pg/guard.hpp"
 #include "pg/ledger.hpp"
 #include "pg/rows.hpp"
@@ -19,8 +20,13 @@ bool relation_exists(const std::string& schema_name, const std::string& name) {
 Windows windows_of(const ManagedParent& managed, const Clock& clock) {
     const Configuration& configuration = managed.parent.configuration;
     const KeyCodec codec = codec_of(managed);
+    if (const auto& key = managed.parent.greatest_key) {
+        const Window window = window_of(*key, configuration.grid(), configuration.pre_provisioned,
+                                        configuration.retention);
+        return {window, window};
+    }
     const auto window = [&](Instant now) {
-        return window_at(now, codec, configuration.interval, configuration.pre_provisioned,
+        return window_at(now, codec, configuration.grid(), configuration.pre_provisioned,
                          configuration.retention);
     };
     return {window(clock.now(*managed.zone)), window(clock.real_now()),
@@ -28,12 +34,13 @@ Windows windows_of(const ManagedParent& managed, const Clock& clock) {
 }
 
 KeyCodec codec_of(const ManagedParent& managed) {
-    return KeyCodec{*managed.parent.table->key_type, *managed.zone};
+    return KeyCodec{key_of(managed.parent), *managed.zone};
 }
 
 Plan plan_for(const ManagedParent& managed, const Clock& clock, Look look) {
     const KeyCodec codec = codec_of(managed);
     const Lookups lookups{
+        .identifier = identifier,
         .relation_exists =
             [&](const std::string& name) {
                 return relation_exists(managed.parent.configuration.schema_name, name);

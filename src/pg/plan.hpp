@@ -14,10 +14,6 @@ KeyCodec codec_of(const ManagedParent& managed);
 // Whether a relation or a type bears that name. Throws PostgresError.
 bool relation_exists(const std::string& schema_name, const std::string& name);
 
-// Whether a question may be answered by a look into a table, under an ACCESS SHARE lock that is
-// neither waited for nor kept, or by the catalog alone: then no partition is taken for empty.
-enum class Look { into_tables, into_catalog };
-
 // What is to be done for a parent that is valid and has its partitions, today as `clock` has it.
 // Throws PostgresError.
 Plan plan_for(const ManagedParent& managed, const Clock& clock, Look look = Look::into_tables);

@@ -40,6 +40,8 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/reloptions.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -57,8 +59,10 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
@@ -145,6 +149,17 @@ inline bool may_act_as(Oid member, Oid role) {
 #endif
 }
 
+// The same in a query: whether `member` has the rights of `role` and may become it, so that the
+// code of the one may run as the other.
+#if PG_VERSION_NUM >= 160000
+#define PPM_MAY_BECOME "SET"
+#else
+#define PPM_MAY_BECOME "MEMBER"
+#endif
+#define PPM_IS_AS_GOOD_AS(member, role)                                             \
+    "(pg_has_role(" member ", " role ", 'USAGE') AND pg_has_role(" member ", " role \
+    ", '" PPM_MAY_BECOME "'))"
+
 // Makes PostgreSQL warn of misspelt settings that begin with `prefix`. May ereport.
 inline void reserve_setting_prefix(const char* prefix) {
 #if PG_VERSION_NUM >= 150000
@@ -179,6 +194,17 @@ inline TableScanDesc begin_scan(Relation table, Snapshot snapshot) {
     return table_beginscan(table, snapshot, 0, nullptr, 0);
 #else
     return table_beginscan(table, snapshot, 0, nullptr);
+#endif
+}
+
+// Begins a scan of an index. May ereport.
+inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot, int keys) {
+#if PG_VERSION_NUM >= 190000
+    return index_beginscan(table, index, snapshot, nullptr, keys, 0, 0);
+#elif PG_VERSION_NUM >= 180000
+    return index_beginscan(table, index, snapshot, nullptr, keys, 0);
+#else
+    return index_beginscan(table, index, snapshot, keys, 0);
 #endif
 }
 

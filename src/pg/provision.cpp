@@ -90,7 +90,6 @@ class Provisioning final : public Executor {
             if (const auto statement =
                     replica_identity_statement(managed.parent, schema_name, create.name))
                 execute_as_owner(managed.parent, *statement);
-            copy_policies(managed, made.relation, schema_name, create.name);
             require_attached(managed, made.relation, create.bounds);
             return made.since;
         });
@@ -103,15 +102,18 @@ class Provisioning final : public Executor {
     };
 
     static Made make(const ManagedParent& managed, const CreatePartition& create) {
+        const std::string& schema_name = managed.parent.configuration.schema_name;
         const std::vector<std::string> statements = statements_for(managed, create);
         execute_as_owner(managed.parent, statements.front());
         Made made{require_created(managed.parent, create.name), {}};
-        for (const std::string& statement : std::span{statements}.subspan(1)) {
-            // Only ATTACH, the last one, locks what others use.
-            if (&statement == &statements.back())
-                made.since = lock_to_attach(managed, Statement::attach_new);
+        for (const std::string& statement : std::span{statements}.subspan(1))
             execute_as_owner(managed.parent, statement);
-        }
+        // Their expressions may name tables that somebody has locked: what they wait for, they wait
+        // for here, because only ATTACH locks what others use.
+        copy_policies(managed, made.relation, schema_name, create.name);
+        made.since = lock_to_attach(managed, Statement::attach_new);
+        execute_as_owner(managed.parent,
+                         attach_statement(managed, schema_name, create.name, create.bounds));
         return made;
     }
 
@@ -128,6 +130,7 @@ class Provisioning final : public Executor {
 Since attach_again(const ManagedParent& managed, const Partition& partition) {
     // A scan of the default partition, which is not to happen under all the locks.
     require_room_in_default(managed, partition.bounds);
+    lock_entry(partition.relation);
     const Since since = lock_to_attach(managed, Statement::attach, partition.relation);
     lock_partition(partition, true);
     require_owner_of_tree(managed.parent.table->owner, partition.relation);

@@ -14,7 +14,7 @@ constexpr char strangers_query[] = R"(
         WHERE k.contype = 'f' AND k.confrelid = $1 AND k.conparentid <> 0
         UNION
         SELECT c.oid, c.relowner FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid)
-    SELECT oid FROM tree WHERE NOT pg_has_role(relowner, $2, 'USAGE') ORDER BY oid)";
+    SELECT oid FROM tree WHERE NOT )" PPM_IS_AS_GOOD_AS("relowner", "$2") " ORDER BY oid";
 
 // What the planner evaluates of such a table (plancat.c), what row level security adds to the
 // query, and the casts to the type of the key. Functions that every database has are PostgreSQL's
@@ -44,7 +44,7 @@ constexpr char harm_query[] = R"(
            format('ALTER FUNCTION %s OWNER TO %I;', p.oid::regprocedure, pg_get_userbyid($2))
     FROM use u JOIN pg_proc p ON p.oid = u.function
     JOIN pg_class c ON c.oid = u.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE p.oid >= 16384 AND NOT pg_has_role(p.proowner, $2, 'USAGE')
+    WHERE p.oid >= 16384 AND NOT )" PPM_IS_AS_GOOD_AS("p.proowner", "$2") R"(
     UNION ALL
     SELECT pg_describe_object('pg_policy'::regclass, p.oid, 0), format('%s.%s', n.nspname, c.relname),
            'the expressions of ' || pg_get_userbyid(c.relowner), format('ALTER TABLE %I.%I OWNER TO %I;', n.nspname, c.relname, pg_get_userbyid($2))

@@ -55,20 +55,20 @@ void warn(const std::string& message, const std::string& detail, const std::stri
 }  // namespace
 
 Deed::Deed(Done done, const ManagedParent& managed, std::string in_schema, std::string name,
-           const BoundRange& range)
+           const BoundRange& held)
     : table{managed.parent.configuration.name()},
       action{done_names[static_cast<std::size_t>(done)].action},
       participle{done_names[static_cast<std::size_t>(done)].participle},
       schema_name{std::move(in_schema)},
       partition{std::move(name)},
-      bounds{civil_bounds(managed, range)} {}
+      bounds{shown_bounds(managed, held)},
+      range{range_text(managed, held)} {}
 
 Deed::Deed(Done done, const ManagedParent& managed, const Partition& existing)
     : Deed{done, managed, existing.schema_name, existing.name, existing.bounds} {}
 
 std::string Deed::message() const {
-    return participle + " partition " + in_quotes(schema_name + "." + partition) + " for " +
-           range_text(bounds.lower, bounds.upper);
+    return participle + " partition " + in_quotes(schema_name + "." + partition) + " for " + range;
 }
 
 void say(const Deed& deed) {
@@ -76,14 +76,8 @@ void say(const Deed& deed) {
     call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
 }
 
-Slot civil_bounds(const ManagedParent& managed, const BoundRange& bounds) {
-    const KeyCodec codec = codec_of(managed);
-    return {codec.decode(bounds.lower), codec.decode(bounds.upper)};
-}
-
 std::string range_text(const ManagedParent& managed, const BoundRange& bounds) {
-    const Slot civil = civil_bounds(managed, bounds);
-    return range_text(civil.lower, civil.upper);
+    return codec_of(managed).range_text(bounds);
 }
 
 Failure failure_of(const Configuration& configuration, const std::string& action,
@@ -115,7 +109,7 @@ Failure failure_of(const Configuration& configuration, const std::string& action
 Failure failure_of(const ManagedParent& managed, const Action& action, const Error& error) {
     Failure failure = failure_of(managed.parent.configuration, std::string{name_of(action)}, error);
     failure.partition = partition_of(action);
-    failure.bounds = civil_bounds(managed, bounds_of(action));
+    failure.bounds = shown_bounds(managed, bounds_of(action));
     // PostgreSQL's own advice is CASCADE.
     if (error.sqlstate() == ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST)
         failure.hint = "Drop what depends on it, or keep it: set cleanup_policy to detach.";

@@ -7,6 +7,7 @@
 #include "core/planner.hpp"
 #include "pg/catalog.hpp"
 #include "pg/guard.hpp"
+#include "pg/shown_bounds.hpp"
 
 namespace ppm {
 
@@ -23,7 +24,7 @@ enum class Done {
 
 struct Deed {
     Deed(Done done, const ManagedParent& managed, std::string in_schema, std::string name,
-         const BoundRange& range);
+         const BoundRange& held);
     Deed(Done done, const ManagedParent& managed, const Partition& existing);
 
     // `created partition "public.orders_2026_11_22" for 2026-11-22 to 2026-11-23`
@@ -34,22 +35,22 @@ struct Deed {
     std::string participle;  // as the message does
     std::string schema_name;
     std::string partition;
-    Slot bounds;  // civil time
+    std::optional<ShownBounds> bounds;
+    std::string range;  // the bounds, for messages
 };
 
 // Says so in a NOTICE.
 void say(const Deed& deed);
 
-// The bounds as civil time, and as `2026-11-22 to 2026-11-23`.
-Slot civil_bounds(const ManagedParent& managed, const BoundRange& bounds);
+// `2026-11-22 to 2026-11-23`
 std::string range_text(const ManagedParent& managed, const BoundRange& bounds);
 
 // What was not done, and why.
 struct Failure {
     TableName table;
-    std::string partition;       // empty where it is about the table
-    std::string action;          // as ppm.history calls it
-    std::optional<Slot> bounds;  // civil time
+    std::string partition;  // empty where it is about the table
+    std::string action;     // as ppm.history calls it
+    std::optional<ShownBounds> bounds;
     int sqlstate;
     std::string message;  // one line, with what PostgreSQL calls the error
     std::string hint;

@@ -36,7 +36,7 @@ Datum datum_of(const Cell& cell, Oid type) {
         return datum_of(*length);
     if (const auto* const string = std::get_if<std::string>(&cell))
         return datum_of(*string, type);
-    if (const auto* const time = std::get_if<LocalTime>(&cell))
+    if (const auto* const time = std::get_if<Position>(&cell))
         return TimestampGetDatum(to_stored(*time));
     return Datum{};
 }
@@ -45,6 +45,10 @@ Datum datum_of(const Cell& cell, Oid type) {
 
 Cell name_or_null(const std::string& name) {
     return name.empty() ? Cell{std::nullopt} : Cell{name};
+}
+
+Cell edge_or_null(const std::optional<Slot>& civil, Position Slot::*edge) {
+    return civil ? Cell{(*civil).*edge} : Cell{std::nullopt};
 }
 
 ResultSet::ResultSet(FunctionCallInfo fcinfo) {
@@ -69,12 +73,14 @@ ResultSet::ResultSet(FunctionCallInfo fcinfo) {
 
 void ResultSet::add(std::initializer_list<Cell> cells) {
     call([&] {
-        if (cells.size() > max_columns || static_cast<int>(cells.size()) != descriptor_->natts)
+        if (cells.size() > max_columns || static_cast<int>(cells.size()) < descriptor_->natts)
             elog(ERROR, "row has %zu columns, not %d", cells.size(), descriptor_->natts);
         std::array<Datum, max_columns> values{};
         std::array<bool, max_columns> nulls{};
         int column = 0;
         for (const Cell& cell : cells) {
+            if (column == descriptor_->natts)
+                break;
             values[column] = datum_of(cell, TupleDescAttr(descriptor_, column)->atttypid);
             nulls[column] = std::holds_alternative<std::nullopt_t>(cell);
             ++column;

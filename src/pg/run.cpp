@@ -4,6 +4,7 @@
 #include "pg/cleanup.hpp"
 #include "pg/configured_relations.hpp"
 #include "pg/convert/record.hpp"
+#include "pg/growth.hpp"
 #include "pg/ledger.hpp"
 #include "pg/replication.hpp"
 #include "pg/rights.hpp"
@@ -42,8 +43,7 @@ class ParentRun {
     void run(const ManagedParent& managed) {
         history_.begin_action();
         assess(managed);
-        if (may_adopt(managed.parent))
-            session_.step([&] { adopt_relation(managed.parent); });
+        adopt(managed.parent);
         if (!has_work(managed.parent))
             return;
 
@@ -56,6 +56,8 @@ class ParentRun {
             assess(parents.front());
             executor_.begin(parents.front());
             const Outcome outcome = execute_all(parents.front());
+            if (task_.reports_obstacles && !plan_.warnings.empty())
+                warn_of(parents.front().parent.configuration, plan_.warnings);
             if (outcome != Outcome::lock_failed || session_.atomic() || attempt == attempts)
                 return;
             session_.leave_room(history_.elapsed(), shortest_pause * attempt);
@@ -68,10 +70,16 @@ class ParentRun {
   private:
     const std::vector<Action>& actions() const { return plan_.*task_.actions; }
 
-    // The caller has the rights that writing the row needs. In a read-only transaction what needs
-    // no work may succeed all the same.
-    bool may_adopt(const Parent& parent) const {
-        return failures_.empty() && !parent.configured && !XactReadOnly;
+    // Records what names mean, where a restore has left only names. The caller has the rights that
+    // writing the row needs. In a read-only transaction what needs no work may succeed all the
+    // same.
+    void adopt(const Parent& parent) {
+        if (!failures_.empty() || XactReadOnly)
+            return;
+        if (!parent.configured)
+            session_.step([&] { adopt_relation(parent); });
+        if (parent.is_kept_by_name)
+            session_.step([&] { adopt_kept(parent); });
     }
 
     // An obstacle may have been another call's work in progress: it is looked at again with that
@@ -103,7 +111,7 @@ class ParentRun {
             for (const auto& [wanted, reason] : plan_.obstacles) {
                 failures_.push_back(
                     failure_of(parent.configuration, "create", reason, task_.sqlstate));
-                failures_.back().bounds = Slot{wanted.lower, wanted.upper};
+                failures_.back().bounds = shown_bounds(managed, wanted.bounds);
             }
         if (!task_.reports_refusals)
             return;
@@ -221,8 +229,13 @@ void Run::perform(const Task& task) {
     performed_.emplace_back(task.name);
     const std::unique_ptr<Executor> executor = task.executor(session_, history_);
     for_each_parent(
-        task.name, task.sqlstate, "could not " + std::string{task.verb}, read_with_partitions,
-        [&](const ManagedParent& managed) { return perform(task, *executor, managed); });
+        task.name, task.sqlstate, "could not " + std::string{task.verb},
+        [](std::optional<Oid> relation) { return read_with_partitions(relation); },
+        [&](const ManagedParent& managed) {
+            if (performed_.size() == 1 && may_manage(managed.parent))
+                record([&] { record_growth(managed.parent); });
+            return perform(task, *executor, managed);
+        });
 }
 
 std::vector<Failure> Run::perform(const Task& task, Executor& executor,
@@ -245,8 +258,10 @@ std::vector<Failure> Run::perform(const Task& task, Executor& executor,
 }
 
 void Run::check() {
-    for_each_parent("check", errcode_check_failed, "found errors in", read_for_check,
-                    [&](const ManagedParent& managed) { return check(managed); });
+    for_each_parent(
+        "check", errcode_check_failed, "found errors in",
+        [](std::optional<Oid> relation) { return read_for_check(relation); },
+        [&](const ManagedParent& managed) { return check(managed); });
 }
 
 std::vector<Failure> Run::check(const ManagedParent& managed) {
@@ -255,7 +270,7 @@ std::vector<Failure> Run::check(const ManagedParent& managed) {
     try {
         std::map<AnomalyCode, std::vector<Anomaly>> warnings;
         for (const Anomaly& anomaly : session_.read([&] { return ppm::check(managed, clock_); }))
-            if (severity_of(anomaly.code) == Severity::warning)
+            if (severity_of(anomaly) == Severity::warning)
                 warnings[anomaly.code].push_back(anomaly);
             else
                 failures.push_back(failure_of(configuration, "check", anomaly,
@@ -320,6 +335,7 @@ void Run::prune() {
     record([&] { history_.prune_last_run(); });
     record([] { prune_detached(); });
     record([] { prune_configured_relations(); });
+    record([] { prune_growth(); });
     record([] { keep_replication_out(); });
     record([] { prune_kept(); });
     record([] { prune_conversions(); });

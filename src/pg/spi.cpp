@@ -1,5 +1,6 @@
 #include "pg/spi.hpp"
 
+#include "core/text.hpp"
 #include "pg/time_zone.hpp"
 
 namespace ppm {
@@ -78,8 +79,12 @@ Parameter text_parameter(const std::optional<std::string>& value) {
     return {TEXTOID, call([&value] { return CStringGetTextDatum(value->c_str()); }), false};
 }
 
-Parameter timestamp_parameter(std::optional<LocalTime> time) {
-    return {TIMESTAMPOID, time ? TimestampGetDatum(to_stored(*time)) : Datum{}, !time};
+Parameter timestamp_parameter(const std::optional<Slot>& civil, Position Slot::*edge) {
+    return {TIMESTAMPOID, civil ? TimestampGetDatum(to_stored((*civil).*edge)) : Datum{}, !civil};
+}
+
+Parameter bigint_parameter(std::int64_t value) {
+    return {INT8OID, call([=] { return Int64GetDatum(value); }), false};
 }
 
 Parameter text_array_parameter(const std::vector<std::string>& values) {
@@ -110,7 +115,13 @@ Rows::~Rows() {
 
 Datum Rows::datum(std::size_t row, int column) const {
     bool is_null = false;
-    return SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
+    const Datum value = SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
+    if (is_null)
+        throw PpmError{
+            ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "column " + in_quotes(call([=, this] { return SPI_fname(table_->tupdesc, column); })) +
+                " of a query of ppm is null"};
+    return value;
 }
 
 bool Rows::is_null(std::size_t row, int column) const {

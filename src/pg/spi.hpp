@@ -27,11 +27,14 @@ struct Parameter {
 
 Parameter oid_parameter(std::optional<Oid> oid);
 Parameter text_parameter(const std::optional<std::string>& value);
-Parameter timestamp_parameter(std::optional<LocalTime> time);
+// An edge of a slot of civil time; null where there is none.
+Parameter timestamp_parameter(const std::optional<Slot>& civil, Position Slot::*edge);
+Parameter bigint_parameter(std::int64_t value);
 Parameter text_array_parameter(const std::vector<std::string>& values);
 Parameter oid_array_parameter(const std::vector<Oid>& oids);
 
-// The rows of a query. Columns count from 1. What the getters return is the caller's own.
+// The rows of a query. Columns count from 1. What the getters return is the caller's own. Where
+// nobody has thought of a null they throw PpmError.
 class Rows : Scope {
   public:
     explicit Rows(SPITupleTable* table, std::size_t count) : table_{table}, count_{count} {}

@@ -31,6 +31,24 @@ bool is_listed(const char* name) {
     return found;
 }
 
+// What AT TIME ZONE makes of the name: of one that is an abbreviation, too, a zone without changes
+// of the clock (DecodeTimezoneName in datetime.c); CET, EET, MET and WET are. May ereport.
+pg_tz* as_at_time_zone(const char* name, pg_tz* zone) {
+    constexpr std::array<TimestampTz, 2> winter_and_summer{757382400 * USECS_PER_SEC,
+                                                           773020800 * USECS_PER_SEC};  // 2024
+    const Datum zone_name = CStringGetTextDatum(name);
+    for (const TimestampTz time : winter_and_summer) {
+        const auto seconds = static_cast<pg_time_t>(
+            seconds_since_1970(Instant{chrono::microseconds{time} + postgres_epoch}));
+        const Timestamp civil = DatumGetTimestamp(
+            DirectFunctionCall2(timestamptz_zone, zone_name, TimestampTzGetDatum(time)));
+        const auto east = static_cast<long>((civil - time) / USECS_PER_SEC);
+        if (pg_localtime(&seconds, zone)->tm_gmtoff != east)
+            return pg_tzset_offset(-east);
+    }
+    return zone;
+}
+
 }  // namespace
 
 Instant to_instant(TimestampTz stored) {
@@ -41,13 +59,13 @@ TimestampTz to_stored(Instant instant) {
     return (instant.time_since_epoch() - postgres_epoch).count();
 }
 
-Timestamp to_stored(LocalTime time) {
+Timestamp to_stored(Position time) {
     if (time == minus_infinity)
         return DT_NOBEGIN;
     if (time == plus_infinity)
         return DT_NOEND;
     // An instant at either end of PostgreSQL's range may have a civil time that is past it.
-    const Timestamp stored = to_stored(Instant{time.time_since_epoch()});
+    const Timestamp stored = to_stored(Instant{time.time().time_since_epoch()});
     if (stored < MIN_TIMESTAMP)
         return DT_NOBEGIN;
     return stored < END_TIMESTAMP ? stored : DT_NOEND;
@@ -62,7 +80,7 @@ std::optional<ServerTimeZone> ServerTimeZone::named(const std::string& name) {
         if (found == nullptr || !pg_tz_acceptable(found) ||
             (check_list && !is_listed(name.c_str())))
             return nullptr;
-        return found;
+        return as_at_time_zone(name.c_str(), found);
     });
     return zone == nullptr ? std::nullopt : std::optional{ServerTimeZone{zone}};
 }

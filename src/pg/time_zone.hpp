@@ -11,7 +11,7 @@ Instant to_instant(TimestampTz stored);
 TimestampTz to_stored(Instant instant);
 
 // A civil time as a stored timestamp, infinities included.
-Timestamp to_stored(LocalTime time);
+Timestamp to_stored(Position time);
 
 // A time zone with PostgreSQL's own rules for it. The rules stay loaded for the session's life, so
 // this is a value.

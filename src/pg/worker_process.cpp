@@ -59,6 +59,8 @@ std::optional<Deadline::Clock::time_point> locks_asked_for;
 void lock_all(Statement statement) {
     const auto now = Deadline::Clock::now();
     with_queries([&] {
+        if (statement == Statement::finish_detach)
+            lock_entry(current_request->partition);
         if (lock_together(statement, current_request->parent, current_request->partition,
                           current_settings->lock_timeout))
             locks_asked_for = now;

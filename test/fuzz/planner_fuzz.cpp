@@ -80,10 +80,10 @@ std::set<RelationId> rows_to_keep(const Orders& orders, const Windows& windows) 
 }
 
 void require_names(const Orders& orders, const Window& window) {
-    const Interval interval = window.interval;
+    const Grid& grid = window.grid;
     const std::string& table = orders.parent.configuration.table_name;
     for (const Slot& slot : slots_of(window))
-        require(slot_named(slot_name(table, interval, slot), table, interval) == slot,
+        require(slot_named(slot_name(table, grid, slot), table, grid) == slot,
                 "a slot's name does not name it");
 }
 

@@ -27,7 +27,8 @@ TABLE last;
 
 -- What cannot be done, of each kind; and everything else is done.
 CREATE TABLE b (d date) PARTITION BY RANGE (d);
-CREATE TABLE b_2026_03_15 (note text);
+CREATE TABLE b_default PARTITION OF b DEFAULT;
+INSERT INTO b VALUES (DATE '2026-03-15');
 CREATE TABLE c (d date) PARTITION BY RANGE (d);
 CREATE TABLE c_old PARTITION OF c FOR VALUES FROM ('2026-02-01') TO ('2026-02-02');
 CREATE VIEW on_it AS SELECT * FROM c_old;
@@ -42,7 +43,7 @@ TABLE last;
 -- The first that applies: PM004, PM006, PM005.
 \set VERBOSITY sqlstate
 CALL ppm.run_all();
-DROP TABLE b_2026_03_15;
+DROP TABLE b_default;
 CALL ppm.run_all();
 DROP VIEW on_it;
 CREATE TABLE c_far PARTITION OF c FOR VALUES FROM ('2026-05-01') TO ('2026-05-02');

@@ -207,6 +207,9 @@ CALL ppm.provision();
 UPDATE ppm.configured_relations SET confirmed_by = 'before' WHERE table_name = 'other';
 CALL ppm.run_all();
 SELECT * FROM remembered();
+-- Somebody who may write to ppm's table has written a time that is none.
+UPDATE ppm.configured_relations SET confirmed_at = 'infinity', relation = 1;
+SELECT code, substr(detail, strpos(detail, 'at infinity')) AS detail FROM ppm.validate();
 -- In a read-only transaction, there may be nothing to do.
 DELETE FROM ppm.configured_relations;
 BEGIN READ ONLY;

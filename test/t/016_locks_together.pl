@@ -186,6 +186,74 @@ my ($result) = run_sql($node, "CALL ppm.cleanup('gone')");
 is("$result " . $node->safe_psql('postgres', q(SELECT relispartition FROM pg_class WHERE relname = 'gone_old')), '0 f', 'FINALIZE: the next call does it');
 
 #
+# What is no table of theirs
+#
+
+# Runs the call while somebody has changed in an open transaction what it needs, and lets it wait for that. $own as above.
+sub holds_none_meanwhile
+{
+	my ($what, $name, $call, $own, $change) = @_;
+	my $holder = hold($node, $change);
+	my $session = start_sql($node, 'call', "$patience $call");
+	$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND $by_ppm)")
+	  or die "ppm does not wait for: $change";
+	like(held($name), qr/^$own$/, "$what: while it waits for somebody who said $change, it holds no other table");
+	$holder->quit;
+	my ($result, undef, $messages) = finish_sql($session);
+	is($result, 0, "$what: it ends well when that is undone") or diag $messages;
+	return;
+}
+
+my $set_policy = q(UPDATE ppm.config SET cleanup_policy = 'detach');
+my $rename_schema = 'ALTER SCHEMA public RENAME TO away';
+
+$node->safe_psql('postgres', tied_table('room', 'drop', default_of('room')) . "CALL ppm.provision('room')");
+foreach my $change ($set_policy, $rename_schema)
+{
+	add_old('room');
+	holds_none_meanwhile('DETACH', 'room', "CALL ppm.cleanup('room')", '', $change);
+}
+
+$node->safe_psql('postgres', tied_table('rest', 'drop', '') . "CALL ppm.provision('rest')");
+add_old('rest');
+holds_none_meanwhile('DETACH CONCURRENTLY', 'rest', "CALL ppm.cleanup('rest')", '', $rename_schema);
+foreach my $change ($set_policy, $rename_schema)
+{
+	add_old('rest');
+	$reader = hold($node, 'SELECT count(*) FROM rest_to_a');
+	$node->psql('postgres', "SET ppm.lock_timeout = '100ms'; CALL ppm.cleanup('rest')");
+	$reader->quit;
+	holds_none_meanwhile('DROP', 'rest', "CALL ppm.cleanup('rest')", 'rest_old', $change);
+}
+add_old('rest');
+$reader = hold($node, 'SELECT count(*) FROM rest');
+$node->psql('postgres', "SET lock_timeout = '100ms'; ALTER TABLE rest DETACH PARTITION rest_old CONCURRENTLY");
+$reader->quit;
+holds_none_meanwhile('FINALIZE', 'rest', "CALL ppm.cleanup('rest')", '', $rename_schema);
+$node->safe_psql('postgres', 'DROP TABLE rest_old');
+
+# A table that was detached to be kept comes back.
+$node->safe_psql('postgres', tied_table('back', 'detach', default_of('back')) . "CALL ppm.provision('back')");
+$kept = 2;
+foreach my $change ("UPDATE ppm.detached SET cleanup_policy = cleanup_policy WHERE table_name = 'back'", $rename_schema)
+{
+	$node->safe_psql('postgres', "UPDATE ppm.config SET retention = $kept WHERE table_name = 'back'; CALL ppm.provision('back')");
+	$node->safe_psql('postgres', q(UPDATE ppm.config SET retention = 1 WHERE table_name = 'back'));
+	$node->safe_psql('postgres', q(CALL ppm.cleanup('back')));
+	$node->safe_psql('postgres', "UPDATE ppm.config SET retention = $kept WHERE table_name = 'back'");
+	holds_none_meanwhile('ATTACH of what was detached', 'back', "CALL ppm.provision('back')", '', $change);
+}
+
+# A policy's expression may name any table. Nobody uses the new partition before it is attached.
+$node->safe_psql('postgres', tied_table('hidden', 'detach', default_of('hidden')) . <<'EOF');
+CREATE TABLE readers (name name);
+ALTER TABLE hidden ENABLE ROW LEVEL SECURITY;
+CREATE POLICY those ON hidden USING (EXISTS (SELECT FROM readers WHERE name = current_user));
+EOF
+holds_none_meanwhile('provision', 'hidden', "CALL ppm.provision('hidden')", '', 'LOCK TABLE readers');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_policy WHERE polname = 'those')), 4, 'all partitions have the policy');
+
+#
 # In all
 #
 

@@ -57,5 +57,31 @@ is("$result " . partitions_of($node, 'owned'), '0 14 15 16 17', 'who may, does')
 ($result) = run_sql($node, 'UPDATE ppm.config SET pre_provisioned = 3; CALL ppm.run_all()');
 is("$result " . partitions_of($node, 'owned'), '0 14 15 16 17 18', 'and so does a superuser');
 
+# Nor does his code run as her where her table is read together with one of his.
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE referred (day date PRIMARY KEY) PARTITION BY RANGE (day);
+CREATE TABLE referred_old PARTITION OF referred FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+ALTER TABLE referred OWNER TO alice;
+ALTER TABLE referred_old OWNER TO alice;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('referred', 'daily', 1, 1);
+CREATE SCHEMA theirs;
+GRANT ALL ON SCHEMA theirs TO inherits, becomes, alice;
+EOF
+foreach my $role ('inherits', 'becomes')
+{
+	($result) = run_sql($node, <<'EOF', user => $role);
+CREATE FUNCTION theirs.is_true(date) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+CREATE TABLE theirs.child (day date REFERENCES referred, CHECK (theirs.is_true(day)));
+CREATE INDEX ON theirs.child (day);
+GRANT SELECT ON theirs.child TO alice;
+EOF
+	is($result, 0, "$role refers to her table");
+	($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('referred')));
+	is($node->safe_psql('postgres', q(SELECT relispartition FROM pg_class WHERE relname = 'referred_old')), $role eq 'inherits' ? 't' : 'f',
+		'his function runs as her only if he may become her');
+	like($messages, qr/uses function theirs\.is_true\(date\) of inherits/, 'which is said') if $role eq 'inherits';
+	$node->safe_psql('postgres', 'DROP TABLE theirs.child; DROP FUNCTION theirs.is_true');
+}
+
 $node->stop;
 done_testing();

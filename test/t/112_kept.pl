@@ -175,7 +175,18 @@ is(psql(q(SELECT string_agg(DISTINCT partition, ' ' ORDER BY partition) FROM ppm
 	't_2018 t_2019', 'each is known to be kept, whatever its OID was before');
 is(psql(q(SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname IN ('t_2018', 't_2019') AND NOT relispartition), 'copy'),
 	't_2018 t_2019', 'what was kept is kept in the other database');
+
+# The first call after it has noted the new OIDs: from then on the tables may be renamed, as in the database that was dumped.
+psql('CREATE DATABASE renamed');
+psql("CREATE TABLE another_oid_$_ ()", 'renamed') foreach 1 .. 3;
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('renamed') ], 'another restore');
+psql(q(CALL ppm.cleanup()), 'renamed');
+psql(q(ALTER TABLE t RENAME TO u; UPDATE ppm.config SET table_name = 'u'; ALTER TABLE t_2018 RENAME TO u_2018), 'renamed');
+psql('UPDATE ppm.config SET retention = 6; CALL ppm.run_all()', 'renamed');
+is(psql(q(SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname IN ('u_2018', 't_2019') AND NOT relispartition), 'renamed'),
+	't_2019 u_2018', 'what was kept is kept under other names, too');
 psql('DROP DATABASE copy');
+psql('DROP DATABASE renamed');
 
 # Attached by hand, also to another table, under another name, or with a call before and after that.
 foreach my $way (

@@ -35,7 +35,7 @@ END $$;
 CREATE PROCEDURE add_old(i int) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('CREATE TABLE old_%s PARTITION OF t FOR VALUES FROM (%L) TO (%L)', i, make_date(1000 + i, 1, 1), make_date(1001 + i, 1, 1));
-	EXECUTE format('CREATE INDEX old_idx_%1$s ON old_%1$s (note)', i);
+	EXECUTE format('CREATE INDEX old_idx_%1$s ON old_%1$s (note, lower(note))', i);
 	EXECUTE format('CREATE TRIGGER tr BEFORE UPDATE ON old_%s FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()', i);
 	EXECUTE format('CREATE VIEW v_%1$s AS TABLE old_%1$s', i);
 	INSERT INTO t VALUES (1, make_date(1000 + i, 1, 1), 'old');
@@ -101,8 +101,8 @@ try_all('parted', 0, [ 'SELECT 1', 'ANALYZE parted_N', 'VACUUM (FREEZE, ANALYZE)
 
 # Done by somebody, to the table or to what belongs to it.
 try_all('old', 1, [
-	'CREATE INDEX ON old_N (note)', 'CREATE UNIQUE INDEX ON old_N (id, day, note)', 'DROP INDEX old_idx_N', 'ALTER INDEX old_idx_N RENAME TO mine_N', 'ALTER INDEX old_idx_N SET (fillfactor = 50)',
-	q(COMMENT ON INDEX old_idx_N IS 'keep'), q(COMMENT ON TABLE old_N IS 'keep'), q(COMMENT ON COLUMN old_N.note IS 'keep'), q(COMMENT ON CONSTRAINT old_N_pkey ON old_N IS 'keep'), q(COMMENT ON TRIGGER tr ON old_N IS 'keep'),
+	'CREATE INDEX ON old_N (note)', 'CREATE UNIQUE INDEX ON old_N (id, day, note)', 'DROP INDEX old_idx_N', 'ALTER INDEX old_idx_N RENAME TO mine_N', 'ALTER INDEX old_idx_N SET (fillfactor = 50)', 'ALTER INDEX old_idx_N ALTER COLUMN 2 SET STATISTICS 5',
+	q(COMMENT ON INDEX old_idx_N IS 'keep'), q(COMMENT ON TABLE old_N IS 'keep'), q(COMMENT ON TYPE old_N IS 'keep'), 'GRANT USAGE ON TYPE old_N TO bob', q(COMMENT ON COLUMN old_N.note IS 'keep'), q(COMMENT ON CONSTRAINT old_N_pkey ON old_N IS 'keep'), q(COMMENT ON TRIGGER tr ON old_N IS 'keep'),
 	'GRANT SELECT ON old_N TO bob', 'GRANT SELECT (note) ON old_N TO bob', 'DROP VIEW v_N; ALTER TABLE old_N RENAME COLUMN note TO remark', q(ALTER TABLE old_N ALTER note SET DEFAULT 'x'),
 	'ALTER TABLE old_N ALTER note SET NOT NULL', 'ALTER TABLE old_N ALTER note SET STATISTICS 5', 'ALTER TABLE old_N ALTER note SET STORAGE external', 'ALTER TABLE old_N ALTER note SET (n_distinct = 5)',
 	'ALTER TABLE old_N ADD COLUMN more int', 'DROP VIEW v_N; ALTER TABLE old_N ALTER note TYPE varchar', 'DROP VIEW v_N; ALTER TABLE old_N DROP COLUMN note', 'CREATE STATISTICS st ON id, note FROM old_N', 'ALTER PUBLICATION pub ADD TABLE old_N',

@@ -182,23 +182,28 @@ is($node->safe_psql('postgres', q(SELECT has_table_privilege('An "Exporter', 'pp
 # The values
 #
 
-# Healthy; healthy, but somebody has it locked; covered for ever; broken, by a table in the way and by rows in the default partition; not
-# valid; and new ones, which ppm has never been called for.
+# Healthy; healthy, but somebody has it locked; covered for ever; broken, by rows in the default partition, one of them with a name taken; not
+# valid; one whose key counts, and one whose partition in use is the last; and new ones, which ppm has never been called for.
 my $healthy = daily_table('healthy', 3) . daily_table('locked', 3);
 my $broken = daily_table('broken', 1) . daily_table('filled', 1);
 $node->safe_psql('postgres', $healthy . $broken . <<'EOF');
 CREATE TABLE forever (day date) PARTITION BY RANGE (day);
 CREATE TABLE forever_all PARTITION OF forever FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
 CREATE TABLE broken_2026_03_16 (day date);
+CREATE TABLE broken_default PARTITION OF broken DEFAULT;
+INSERT INTO broken VALUES ('2026-03-16');
+CREATE TABLE counting (id bigint PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE last_one (id bigint PRIMARY KEY) PARTITION BY RANGE (id);
 CREATE TABLE broken_2026_03_01 PARTITION OF broken FOR VALUES FROM ('2026-03-01') TO ('2026-03-02');
 CREATE TABLE filled_default PARTITION OF filled DEFAULT;
 INSERT INTO filled VALUES ('2026-03-15');
 SET client_min_messages = error;
-INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('forever', 'yearly', 2), ('invalid', 'quarterly', 2);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('forever', 'yearly', 2), ('invalid', 'quarterly', 2), ('counting', '100', 2), ('last_one', '100', 1);
 UPDATE ppm.config SET retention = 1 WHERE table_name = 'broken';
 EOF
 $node->psql('postgres', 'CALL ppm.provision()', stderr => \$messages);
 $node->safe_psql('postgres', "INSERT INTO healthy SELECT '2026-03-15', 'note' FROM generate_series(1, 100);"
+	  . 'INSERT INTO counting VALUES (50); INSERT INTO last_one VALUES (150);'
 	  . "INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('new', 'weekly', 1), ('new_monthly', 'monthly', 1);"
 	  . 'CREATE TABLE new (day date) PARTITION BY RANGE (day); CREATE TABLE new_monthly (day date) PARTITION BY RANGE (day)');
 my $holder = hold($node, 'LOCK TABLE locked IN ACCESS EXCLUSIVE MODE');
@@ -235,39 +240,42 @@ foreach my $name (sort keys %queries)
 	is(scraped($name, q(bool_and(datname = 'postgres'))), 't', 'and the database');
 }
 
-is(scraped('ppm_configured', 'tables'), 8, 'the tables are counted');
-is(scraped('ppm_table', 'count(*)'), 8, 'each is there');
+is(scraped('ppm_configured', 'tables'), 10, 'the tables are counted');
+is(scraped('ppm_table', 'count(*)'), 10, 'each is there');
 is(scraped_by_table('ppm_table', 'healthy'),
-	'broken 0, filled 0, forever 1, healthy 1, invalid 0, locked 1, new 0, new_monthly 0', 'healthy are those that are');
+	'broken 0, counting 1, filled 0, forever 1, healthy 1, invalid 0, last_one 0, locked 1, new 0, new_monthly 0', 'healthy are those that are');
 is(scraped_by_table('ppm_table', 'errors > 0'),
-	'broken true, filled true, forever false, healthy false, invalid true, locked false, new true, new_monthly true',
+	'broken true, counting false, filled true, forever false, healthy false, invalid true, last_one true, locked false, new true, new_monthly true',
 	'the others have errors');
 is(scraped_by_table('ppm_table', 'warnings'),
-	'broken 1, filled 0, forever 1, healthy 0, invalid 0, locked 0, new 0, new_monthly 0', 'some have warnings');
-is( scraped_by_table('ppm_table', q(CASE WHEN runway_seconds IN (0, 'Infinity') THEN runway_seconds ELSE ceil(runway_seconds / 86400) END)),
-	'broken 1, filled 0, forever Infinity, healthy 4, invalid 0, locked 4, new 0, new_monthly 0',
-	'the runway is infinite where it is for ever, and nothing where it is unknown');
-is(scraped_by_table('ppm_table', 'runway_target_seconds / 86400'),
-	'broken 1, filled 1, forever 730.5, healthy 3, invalid 180, locked 3, new 7, new_monthly 30', 'what it should be is known for each');
+	'broken 2, counting 0, filled 0, forever 1, healthy 0, invalid 0, last_one 0, locked 0, new 0, new_monthly 0', 'some have warnings');
+is( scraped_by_table('ppm_table', q(CASE WHEN runway_seconds IS NULL THEN 'NaN' WHEN runway_seconds IN (0, 'Infinity') THEN runway_seconds ELSE ceil(runway_seconds / 86400) END)),
+	'broken 1, counting NaN, filled 0, forever Infinity, healthy 4, invalid 0, last_one NaN, locked 4, new 0, new_monthly 0',
+	'the runway is infinite where it is for ever, unknown of a key that has not grown yet, and nothing where the configuration is wrong');
+is(scraped_by_table('ppm_table', 'slots_ahead'),
+	'broken 0, counting 2, filled 0, forever Infinity, healthy 3, invalid 0, last_one 0, locked 3, new 0, new_monthly 0',
+	'how many partitions are ahead is known of each key');
+is(scraped_by_table('ppm_table', q(coalesce(runway_target_seconds / 86400, 'NaN'))),
+	'broken 1, counting NaN, filled 1, forever 730.5, healthy 3, invalid 180, last_one NaN, locked 3, new 7, new_monthly 30', 'what it should be is known for each');
 is(scraped_by_table('ppm_table', 'partitions'),
-	'broken 3, filled 2, forever 1, healthy 4, invalid 0, locked 4, new 0, new_monthly 0', 'partitions are counted');
+	'broken 4, counting 3, filled 2, forever 1, healthy 4, invalid 0, last_one 2, locked 4, new 0, new_monthly 0', 'partitions are counted');
 is(scraped_by_table('ppm_table', 'outdated_partitions'),
-	'broken 1, filled 0, forever 0, healthy 0, invalid 0, locked 0, new 0, new_monthly 0', 'and the outdated ones');
+	'broken 1, counting 0, filled 0, forever 0, healthy 0, invalid 0, last_one 0, locked 0, new 0, new_monthly 0', 'and the outdated ones');
 is(scraped('ppm_table', q(bool_and(size_bytes > 0) FILTER (WHERE table_name = 'healthy'))), 't', 'what has rows has a size');
 is( scraped('ppm_table', q(size_bytes)) =~ s/\n/ /gr,
 	$node->safe_psql('postgres', 'SELECT total_bytes FROM ppm.status') =~ s/\n/ /gr, 'which is that of ppm.status');
 is(scraped_by_table('ppm_table', 'last_run_succeeded'),
-	'broken 0, filled 0, forever 1, healthy 1, invalid 0, locked 1, new NaN, new_monthly NaN', 'the last call failed for some');
+	'broken 0, counting 1, filled 0, forever 1, healthy 1, invalid 0, last_one 1, locked 1, new NaN, new_monthly NaN', 'the last call failed for some');
 is( scraped_by_table('ppm_table', q(CASE WHEN last_run_age_seconds BETWEEN 0 AND 600 THEN 'recent' ELSE last_run_age_seconds::text END)),
-	'broken recent, filled recent, forever recent, healthy recent, invalid recent, locked recent, new Infinity, new_monthly Infinity',
+	'broken recent, counting recent, filled recent, forever recent, healthy recent, invalid recent, last_one recent, locked recent, new Infinity, new_monthly Infinity',
 	'and is long ago where there was none');
 is(scraped('ppm_table', 'bool_and(collected_timestamp_seconds = extract(epoch FROM now())::float8)'), 't', 'the values are of now');
 
 is(scraped_by_table('ppm', q(concat_ws(' ', severity, code, anomalies))), join(', ',
-		'broken error missing_partition 1', 'broken error name_taken 1', 'broken error outdated_partition 1',
-		'broken warning gap 1',
+		'broken error default_has_rows 1', 'broken error missing_partition 1', 'broken error outdated_partition 1',
+		'broken warning gap 1', 'broken warning name_taken 1', 'counting none none 0',
 		'filled error default_has_rows 1', 'filled error missing_partition 1',
-		'forever warning off_grid 1', 'healthy none none 0', 'invalid error table_missing 1', 'locked none none 0',
+		'forever warning off_grid 1', 'healthy none none 0', 'invalid error table_missing 1', 'last_one error missing_partition 1', 'locked none none 0',
 		'new error missing_partition 2', 'new_monthly error missing_partition 2'),
 	'anomalies are counted by code');
 is(scraped('ppm', 'bool_and(checked_timestamp_seconds = extract(epoch FROM now())::float8)'), 't', 'as of now');
@@ -295,7 +303,7 @@ foreach my $right (sort keys %rights)
 		$node->safe_psql('postgres', "REVOKE $right $object FROM ppm_exporter");
 		($result, $output, $messages) = run_sql($node, $all, user => 'ppm_exporter');
 		like($messages, qr/ERROR:  42501: permission denied for /, "it needs $right $object");
-		is(scraped('ppm_configured', 'tables'), 8, 'the count does not, and tells that the others fail') unless $object eq 'ppm.config';
+		is(scraped('ppm_configured', 'tables'), 10, 'the count does not, and tells that the others fail') unless $object eq 'ppm.config';
 		$node->safe_psql('postgres', "GRANT $right $object TO ppm_exporter");
 	}
 }

@@ -73,7 +73,7 @@ EOF
 $operator{'2024-01-25'} .= operate('moved_away', 'misnamed');
 
 # Swapped for a new one, which is managed because somebody says that it is meant. The old one's partitions have the names of its own; two
-# weeks later they are renamed.
+# weeks later they are renamed, and a week after that its own get their names.
 $tables .= managed('swapped', 'date', 'weekly', 2, 2);
 $operator{'2023-11-15'} .= <<'EOF';
 ALTER TABLE swapped RENAME TO swapped_old;
@@ -85,6 +85,8 @@ EOF
 $operator{'2023-11-29'} .= <<'EOF';
 SELECT format('ALTER TABLE %I RENAME TO %I', relname, 'old_' || relname) FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'swapped_old'::regclass \gexec
 EOF
+
+$operator{'2023-12-06'} .= operate('swapped', 'misnamed');
 
 # Dropped; a week later it is not configured any more.
 $tables .= managed('dropped', 'uuid', 'monthly', 2, 2);
@@ -114,8 +116,8 @@ is(said($node, "parent ~ '^(moved|swapped|dropped)'"), <<'EOF' =~ s/\n\z//r, 'wh
 dropped table_missing 2024-03-06 2024-03-12 7
 moved table_missing 2024-01-17 2024-01-23 7
 moved_away misnamed 2024-01-24 2024-01-24 1
-swapped missing_partition 2023-11-15 2023-11-28 14
 swapped name_taken 2023-11-15 2023-11-28 14
+swapped misnamed 2023-11-29 2023-12-05 7
 EOF
 is(said($node, "parent ~ 'gap'"), <<'EOF' =~ s/\n\z//r, 'what was not managed');
 gap gap 2024-05-22 2024-07-01 41

@@ -151,6 +151,18 @@ CREATE FUNCTION judge.name_of(held tstzrange, slot tstzrange, parent name, suffi
 SELECT parent || CASE WHEN held = slot THEN suffix
                       ELSE judge.edge(lower(held) AT TIME ZONE zone) || judge.edge(upper(held) AT TIME ZONE zone) END
 $$;
+-- That name, or what a partition gets that would bear it if another relation does.
+CREATE FUNCTION judge.label(of_parent name, of_held tstzrange, proper text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN proper || CASE WHEN EXISTS (SELECT FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relname = proper AND NOT EXISTS (
+		SELECT FROM partitions p WHERE p.relation = c.oid AND p.parent = of_parent AND p.held = of_held)) THEN '_2' ELSE '' END;
+END $$;
+-- Whether these are the edges of a slot in another time zone: both are moved alike, but for the hours by which clocks are changed.
+CREATE FUNCTION judge.is_moved(held tstzrange, zone text, lower timestamp, upper timestamp) RETURNS boolean LANGUAGE sql STABLE AS $$
+SELECT isfinite(lower(held)) AND isfinite(upper(held)) AND greatest(a, -a) < interval '26 hours' AND greatest(b, -b) < interval '26 hours'
+       AND greatest(a - b, b - a) <= interval '3 hours'
+FROM (SELECT (lower(held) AT TIME ZONE zone) - lower, (upper(held) AT TIME ZONE zone) - upper) AS x (a, b)
+$$;
 -- The application inserts a row.
 CREATE PROCEDURE judge.insert(parent regclass, type text, at timestamptz) LANGUAGE plpgsql AS $$
 BEGIN
@@ -164,7 +176,7 @@ BEGIN
 	CREATE TEMP TABLE config (day date, parent name, relation oid, type text, kind text, retention int, policy text, zone text,
 	                          window_held tstzrange, really_begins timestamptz) ON COMMIT DELETE ROWS;
 	CREATE TEMP TABLE slots (parent name, suffix text, held tstzrange) ON COMMIT DELETE ROWS;
-	CREATE TEMP TABLE holes (parent name, held tstzrange, name text) ON COMMIT DELETE ROWS;
+	CREATE TEMP TABLE holes (parent name, held tstzrange, name text, is_slot boolean) ON COMMIT DELETE ROWS;
 	CREATE TEMP TABLE partitions (parent name, relation oid, name name, bound text, held tstzrange) ON COMMIT DELETE ROWS;
 	CREATE TEMP TABLE found (parent name, id bigint, relation oid) ON COMMIT DELETE ROWS;
 	CREATE TEMP TABLE checked (parent name, severity text, code text, partition name, detail text, hint text, held tstzrange) ON COMMIT DELETE ROWS;
@@ -201,7 +213,7 @@ BEGIN
 	WHERE NOT inhdetachpending;
 
 	INSERT INTO holes
-	SELECT s.parent, hole, judge.name_of(hole, s.held, s.parent, s.suffix, zone)
+	SELECT s.parent, hole, judge.label(s.parent, hole, judge.name_of(hole, s.held, s.parent, s.suffix, zone)), hole = s.held
 	FROM slots s JOIN config USING (parent)
 	CROSS JOIN LATERAL unnest(tstzmultirange(s.held) -
 	                               (SELECT coalesce(range_agg(p.held), '{}') FROM partitions p WHERE p.parent = s.parent AND p.held IS NOT NULL)) AS hole;
@@ -231,14 +243,16 @@ BEGIN
 	-- Each partition, by its place, its bounds and its name; the default partition, by the rows that wait in it; the table.
 	INSERT INTO judge.wrong
 	WITH truth AS (
-		SELECT parent, CASE WHEN code IN ('misnamed', 'off_grid') THEN 'warning' ELSE 'error' END, code, name
-		FROM (SELECT p.parent, p.name,
+		SELECT parent, CASE WHEN code IN ('misnamed', 'off_grid', 'name_taken') OR code = 'wrong_bounds' AND is_moved THEN 'warning' ELSE 'error' END, code, name
+		FROM (SELECT p.parent, p.name, judge.is_moved(p.held, zone, named.lower, named.upper) AS is_moved,
 		             unnest(CASE WHEN upper(p.held) <= lower(window_held) AND retention IS NOT NULL THEN ARRAY['outdated_partition']
 		                         WHEN lower(p.held) >= upper(window_held) THEN ARRAY['surplus_partition'] ELSE ARRAY[]::text[] END
 		                    || CASE WHEN p.name = p.parent || has.suffix THEN ARRAY[]::text[]
 		                            WHEN named.suffix IS NOT NULL THEN ARRAY['wrong_bounds']
 		                            WHEN upper(p.held) <= lower(window_held) AND retention IS NOT NULL
 		                              OR lower(p.held) >= upper(window_held) THEN ARRAY[]::text[]
+		                            WHEN starts_with(p.name, p.parent || has.suffix || '_')
+		                              AND EXISTS (SELECT FROM pg_class WHERE relname = p.parent || has.suffix AND relnamespace = 'public'::regnamespace) THEN ARRAY['name_taken']
 		                            WHEN has.suffix IS NOT NULL THEN ARRAY['misnamed']
 		                            WHEN p.held && window_held THEN ARRAY['off_grid'] ELSE ARRAY[]::text[] END) AS code
 		      FROM partitions p JOIN config USING (parent)
@@ -251,9 +265,9 @@ BEGIN
 		SELECT parent, 'error', 'default_has_rows', p.name FROM partitions p JOIN holes h USING (parent)
 		WHERE p.held IS NULL AND EXISTS (SELECT FROM judge.rows r WHERE r.relation = p.relation AND r.at <@ h.held)
 		UNION ALL
-		SELECT parent, 'error', 'name_taken', h.name::name FROM holes h JOIN pg_class c ON c.relname = h.name AND c.relnamespace = 'public'::regnamespace
-		WHERE c.oid NOT IN (SELECT p.relation FROM partitions p WHERE p.parent = h.parent)
-		  AND NOT EXISTS (SELECT FROM checked WHERE checked.parent = h.parent AND partition = h.name AND detail LIKE '%, that ppm detached.')
+		SELECT parent, 'warning', 'name_taken', h.name::name FROM holes h
+		WHERE is_slot AND h.name LIKE '%\_2'
+		  AND NOT EXISTS (SELECT FROM checked WHERE checked.parent = h.parent AND partition || '_2' = h.name AND detail LIKE '%, that ppm detached.')
 		UNION ALL
 		SELECT parent, 'error', 'table_missing', NULL FROM config WHERE relation IS NULL
 	), was_said AS (
@@ -291,7 +305,7 @@ BEGIN
 
 	INSERT INTO judge.wrong
 	WITH needed AS (
-		SELECT s.parent, hole, judge.name_of(hole, s.held, s.parent, s.suffix, zone)
+		SELECT s.parent, hole, judge.label(s.parent, hole, judge.name_of(hole, s.held, s.parent, s.suffix, zone))
 		FROM slots s JOIN config USING (parent)
 		CROSS JOIN LATERAL unnest(tstzmultirange(s.held) - (SELECT coalesce(range_agg(p.held), '{}') FROM partitions p JOIN judge.known USING (relation)
 		                                                    WHERE p.parent = s.parent AND p.held IS NOT NULL)) AS hole

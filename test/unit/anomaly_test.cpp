@@ -22,6 +22,8 @@ constexpr Code errors[] = {
     {AnomalyCode::unsupported_key_type, "unsupported_key_type"},
     {AnomalyCode::partition_key_mismatch, "partition_key_mismatch"},
     {AnomalyCode::interval_mismatch, "interval_mismatch"},
+    {AnomalyCode::encoding_mismatch, "encoding_mismatch"},
+    {AnomalyCode::key_jump, "key_jump"},
     {AnomalyCode::unknown_timezone, "unknown_timezone"},
     {AnomalyCode::encoding_suspect, "encoding_suspect"},
     {AnomalyCode::name_too_long, "name_too_long"},
@@ -29,7 +31,6 @@ constexpr Code errors[] = {
     {AnomalyCode::wrong_bounds, "wrong_bounds"},
     {AnomalyCode::outdated_partition, "outdated_partition"},
     {AnomalyCode::surplus_partition, "surplus_partition"},
-    {AnomalyCode::name_taken, "name_taken"},
     {AnomalyCode::default_has_rows, "default_has_rows"},
     {AnomalyCode::pending_detach, "pending_detach"},
     {AnomalyCode::pending_drop, "pending_drop"},
@@ -40,6 +41,7 @@ constexpr Code warnings[] = {
     {AnomalyCode::gap, "gap"},
     {AnomalyCode::off_grid, "off_grid"},
     {AnomalyCode::misnamed, "misnamed"},
+    {AnomalyCode::name_taken, "name_taken"},
     {AnomalyCode::row_security_differs, "row_security_differs"},
     {AnomalyCode::persistence_differs, "persistence_differs"},
     {AnomalyCode::invalid_index, "invalid_index"},
@@ -58,6 +60,11 @@ void expect_names(std::span<const Code> codes, Severity severity) {
 TEST(AnomalyCode, HasAStableNameAndASeverity) {
     expect_names(errors, Severity::error);
     expect_names(warnings, Severity::warning);
+}
+
+TEST(Anomaly, MayBeMild) {
+    EXPECT_EQ(severity_of(Anomaly{AnomalyCode::wrong_bounds, {}, {}, {}}), Severity::error);
+    EXPECT_EQ(severity_of(Anomaly{AnomalyCode::wrong_bounds, {}, {}, {}, true}), Severity::warning);
 }
 
 TEST(Severity, HasAName) {

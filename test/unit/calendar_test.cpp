@@ -42,9 +42,9 @@ TEST_P(Grid, PutsEveryTimeOfDayIntoTheSlotOfItsDay) {
     const auto starts = slot_starts(GetParam(), 1960, 1980);
     for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
         const Slot expected{midnight(starts[i].number), midnight(starts[i + 1].number)};
-        ASSERT_EQ(slot_at(GetParam(), expected.lower + 1us), expected);
-        ASSERT_EQ(slot_at(GetParam(), expected.lower + 13h + 7min), expected);
-        ASSERT_EQ(slot_at(GetParam(), expected.upper - 1us), expected);
+        ASSERT_EQ(slot_at(GetParam(), expected.lower.time() + 1us), expected);
+        ASSERT_EQ(slot_at(GetParam(), expected.lower.time() + 13h + 7min), expected);
+        ASSERT_EQ(slot_at(GetParam(), expected.upper.time() - 1us), expected);
     }
 }
 
@@ -162,11 +162,6 @@ TEST(Text, SaysBeforeChrist) {
     EXPECT_EQ(to_text(ides), "0044-03-15 BC");
     EXPECT_EQ(to_text(ides + 10h), "0044-03-15 10:00:00 BC");
     EXPECT_EQ(to_text(civil("0001-01-01") - 24h), "0001-12-31 BC");
-}
-
-TEST(Text, SaysInfinity) {
-    EXPECT_EQ(to_text(minus_infinity), "-infinity");
-    EXPECT_EQ(to_text(plus_infinity), "infinity");
 }
 
 }  // namespace

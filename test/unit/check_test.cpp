@@ -76,10 +76,32 @@ TEST_F(Check, FindsAPieceOfASlotMissing) {
 
 TEST_F(Check, FindsWhatIsMissingAndWhatStandsInItsWay) {
     fill_window_around_november();
-    orders.other_relations = {"orders_2026_11"};
-    EXPECT_EQ(found(), (Lines{"missing_partition orders_2026_11", "name_taken orders_2026_11"}));
+    orders.add_pending("november", "2026-11-01", "2026-12-01");
+    EXPECT_EQ(found(), (Lines{"missing_partition orders_2026_11", "pending_detach november"}));
     EXPECT_EQ(found_as("missing_partition orders_2026_11").hint,
-              "Mend what stands in its way (name_taken), then " + std::string{call_provision});
+              "Mend what stands in its way (pending_detach), then " + std::string{call_provision});
+}
+
+TEST_F(Check, FindsThatTheNameOfWhatIsMissingIsTaken) {
+    fill_window_around_november();
+    orders.other_relations = {"orders_2026_11"};
+    EXPECT_EQ(found(),
+              (Lines{"missing_partition orders_2026_11_2", "name_taken orders_2026_11_2"}));
+    EXPECT_EQ(found_as("missing_partition orders_2026_11_2").hint, call_provision);
+}
+
+TEST_F(Check, FindsAPartitionWhoseNameIsTaken) {
+    fill_window_around_november();
+    orders.add("orders_2026_11_2", "2026-11-01", "2026-12-01");
+    orders.other_relations = {"orders_2026_11"};
+    EXPECT_EQ(found(), Lines{"name_taken orders_2026_11_2"});
+    const Anomaly taken = found_as("name_taken orders_2026_11_2");
+    EXPECT_EQ(severity_of(taken), Severity::warning);
+    EXPECT_EQ(taken.hint,
+              "When the name is free: ALTER TABLE public.orders_2026_11_2 RENAME TO "
+              "orders_2026_11;");
+    orders.other_relations.clear();
+    EXPECT_EQ(found(), Lines{"misnamed orders_2026_11_2"});
 }
 
 TEST_F(Check, FindsANameTooLongInTheWayOfAPiece) {
@@ -93,11 +115,12 @@ TEST_F(Check, FindsANameTooLongInTheWayOfAPiece) {
 }
 
 TEST_F(Check, ListsWhatIsMissingInOrderWhetherSomethingStandsInItsWayOrNot) {
-    orders.other_relations = {"orders_2026_10", "orders_2026_12"};
+    orders.add_pending("halves", "2026-10-15", "2026-11-01");
+    orders.add_pending("rest", "2026-12-15", "2027-01-01");
     EXPECT_EQ(found(),
-              (Lines{"missing_partition orders_2026_10", "name_taken orders_2026_10",
-                     "missing_partition orders_2026_11", "missing_partition orders_2026_12",
-                     "name_taken orders_2026_12", "missing_partition orders_2027_01"}));
+              (Lines{"missing_partition orders_2026_10", "missing_partition orders_2026_11",
+                     "missing_partition orders_2026_12", "missing_partition orders_2027_01",
+                     "pending_detach halves", "pending_detach rest"}));
 }
 
 TEST_F(Check, DoublesTheQuotesOfNamesInItsHints) {
@@ -307,13 +330,33 @@ TEST_F(CheckBounds, HasNoNameForWhatWouldBeTooLong) {
 TEST_F(CheckBounds, FindsTheNameOfASlotOnceThoughItStandsInTheWay) {
     orders.add("orders_2026_11", "2026-10-01", "2026-11-01");
     orders.add_slots("2026-12-01", "2027-02-01");
-    EXPECT_EQ(found(), (Lines{"missing_partition orders_2026_11", "wrong_bounds orders_2026_11"}));
+    EXPECT_EQ(found(), (Lines{"missing_partition orders_2026_11_2", "name_taken orders_2026_11_2",
+                              "wrong_bounds orders_2026_11"}));
 }
 
 TEST_F(CheckBounds, FindsTheNameOfASlotOnTheDefaultPartitionInTheWay) {
     fill_window_around_november();
     orders.add_default("orders_2026_11");
-    EXPECT_EQ(found(), (Lines{"missing_partition orders_2026_11", "wrong_bounds orders_2026_11"}));
+    EXPECT_EQ(found(), (Lines{"missing_partition orders_2026_11_2", "name_taken orders_2026_11_2",
+                              "wrong_bounds orders_2026_11"}));
+}
+
+TEST_F(CheckBounds, IsMildWhereBothEdgesAreMovedByLessThan26Hours) {
+    const auto is_mild = [&](const char* lower, const char* upper) {
+        Orders moved{Interval::monthly, KeyType::timestamp};
+        moved.add("orders_2026_11", lower, upper);
+        for (const Anomaly& each : ppm::check(moved, moved.plan_windows("2026-11-22")))
+            if (each.code == AnomalyCode::wrong_bounds)
+                return severity_of(each) == Severity::warning;
+        throw std::logic_error{"no wrong_bounds"};
+    };
+    EXPECT_TRUE(is_mild("2026-10-31 19:00", "2026-11-30 19:00"));
+    EXPECT_TRUE(is_mild("2026-10-31 20:00", "2026-11-30 19:00"));  // the clocks were changed
+    EXPECT_TRUE(is_mild("2026-11-02 01:59", "2026-12-02 01:59"));
+    EXPECT_FALSE(is_mild("2026-11-02 02:00", "2026-12-02 02:00"));
+    EXPECT_FALSE(is_mild("2026-10-31 19:00", "2026-12-01"));
+    EXPECT_FALSE(is_mild("2026-10-31 19:00", "infinity"));
+    EXPECT_FALSE(is_mild("2026-10-01", "2026-11-01"));
 }
 
 TEST_F(CheckBounds, FindsASlotUnderTheNameThatPgPartmanGivesIt) {

@@ -12,9 +12,9 @@ namespace ppm {
 
 inline LocalTime civil(const std::string& text) {
     if (text == "-infinity")
-        return minus_infinity;
+        return LocalTime::min();
     if (text == "infinity")
-        return plus_infinity;
+        return LocalTime::max();
 
     int year = 0;
     unsigned month = 0;
@@ -30,6 +30,17 @@ inline LocalTime civil(const std::string& text) {
                                            std::chrono::day{day}};
     return Date{date} + std::chrono::hours{hour} + std::chrono::minutes{minute} +
            std::chrono::microseconds{std::llround(second * 1e6)};
+}
+
+// The inverse, of positions that are civil time.
+inline std::string to_text(Position position) {
+    if (position == minus_infinity)
+        return "-infinity";
+    return position == plus_infinity ? "infinity" : to_text(position.time());
+}
+
+inline std::string range_text(Position lower, Position upper) {
+    return to_text(lower) + " to " + to_text(upper);
 }
 
 inline Date civil_day(const std::string& text) {

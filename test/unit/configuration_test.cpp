@@ -224,8 +224,7 @@ TEST(Validate, FindsAnIntervalThatIsANumberWhateverTheKeyIs) {
     for (const KeyType type :
          {KeyType::date, KeyType::timestamp, KeyType::timestamptz, KeyType::uuid}) {
         const auto anomalies = anomalies_after([&](Parent& parent) {
-            parent.configuration.unfit_interval = "1000000";
-            parent.configuration.unfit_origin = "7";
+            parent.configuration.interval = Numbers{1000000, 7};
             parent.table->key_type = type;
         });
         ASSERT_EQ(anomalies.size(), 1U);

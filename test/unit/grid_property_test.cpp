@@ -84,7 +84,7 @@ TEST(Grids, OfMonthsAreCountedFromTheOriginOverEightCenturies) {
 TEST(Grids, OfAnyKindStayAtTheEndsOfTheCalendar) {
     for (const Interval& interval : all_intervals)
         for (const char* const start : {"0001-01-01", "2026-11-26", "9999-12-31"}) {
-            const LocalTime lower = slot_at(interval, civil(start)).lower;
+            const LocalTime lower = slot_at(interval, civil(start)).lower.time();
             const LocalTime before = slots_after(interval, lower, std::numeric_limits<int>::min());
             const LocalTime after = slots_after(interval, lower, std::numeric_limits<int>::max());
             EXPECT_LT(before, calendar_begin) << label_of(interval);

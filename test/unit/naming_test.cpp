@@ -153,12 +153,14 @@ TEST(SlotNamed, FindsNoSlotBeforeTheCalendar) {
 }
 
 TEST(PieceName, HasTheDaysItBeginsAndEndsOn) {
-    EXPECT_EQ(piece_name("orders", civil("2026-11-22"), civil("2026-12-01")),
+    EXPECT_EQ(piece_name("orders", Interval::hourly, {civil("2026-11-22"), civil("2026-12-01")}),
               "orders_20261122_20261201");
-    EXPECT_EQ(piece_name("orders", civil("0007-02-03 01:00"), civil("0007-02-03 23:59:59.9")),
+    EXPECT_EQ(piece_name("orders", Interval::hourly,
+                         {civil("0007-02-03 01:00"), civil("0007-02-03 23:59:59.9")}),
               "orders_000702030100_000702032359");
-    EXPECT_EQ(piece_name("orders", civil("2026-11-26"), civil("2026-11-26 13:15")),
-              "orders_20261126_202611261315");
+    EXPECT_EQ(
+        piece_name("orders", Interval::hourly, {civil("2026-11-26"), civil("2026-11-26 13:15")}),
+        "orders_20261126_202611261315");
 }
 
 }  // namespace

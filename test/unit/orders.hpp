@@ -65,8 +65,8 @@ class Orders {
     // A partition for each slot between the two.
     void add_slots(const std::string& lower, const std::string& upper) {
         const Configuration& table = parent.configuration;
-        for (const Slot& slot : slots_of({table.interval, civil(lower), civil(upper), true}))
-            add(partition(slot_name(table.table_name, table.interval, slot),
+        for (const Slot& slot : slots_of({table.grid(), civil(lower), civil(upper), true}))
+            add(partition(slot_name(table.table_name, table.grid(), slot),
                           {codec.encode(slot.lower), codec.encode(slot.upper)}));
     }
     // What ppm detached.
@@ -115,18 +115,22 @@ class Orders {
     }
 
     Plan plan(const std::string& lower, const std::string& upper) const {
-        return plan(Window{parent.configuration.interval, civil(lower), civil(upper), true});
+        return plan(Window{parent.configuration.grid(), civil(lower), civil(upper), true});
     }
     // Of a work date, and of the real day where that is another.
     Plan plan_on(const std::string& work_date) const { return plan_on(work_date, work_date); }
     Plan plan_on(const std::string& work_date, const std::string& today) const {
         return plan(Windows{.work = window_on(work_date), .today = window_on(today)});
     }
+    Windows plan_windows(const std::string& today) const {
+        return {.work = window_on(today), .today = window_on(today)};
+    }
     Plan plan(const Window& window) const { return plan(Windows{.work = window, .today = window}); }
     Plan plan(const Windows& windows) const {
         return plan_for(
             parent, codec, windows,
-            {.relation_exists = [&](const std::string& name) { return relation_exists(name); },
+            {.identifier = [](const std::string& name) { return name; },
+             .relation_exists = [&](const std::string& name) { return relation_exists(name); },
              .is_empty =
                  [&](const Partition& partition) {
                      asked_for_rows.insert(partition.name);
@@ -145,7 +149,8 @@ class Orders {
     }
     Window window_on(const std::string& now) const {
         const Configuration& table = parent.configuration;
-        return ppm::window_on(civil(now), table.interval, table.pre_provisioned, table.retention);
+        return ppm::window_on(civil(now), std::get<Interval>(table.grid()), table.pre_provisioned,
+                              table.retention);
     }
 
     void execute(const Plan& plan) {
@@ -186,7 +191,7 @@ class Orders {
 };
 
 inline std::string line_of(const CreatePartition& create) {
-    return create.name + ": " + to_text(create.lower) + " to " + to_text(create.upper);
+    return create.name + ": " + range_text(create.slot.lower, create.slot.upper);
 }
 
 inline std::string line_of(const AttachPartition& attach) {

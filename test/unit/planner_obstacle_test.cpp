@@ -27,54 +27,6 @@ Anomaly only_reason(const Plan& plan) {
     return plan.obstacles.size() == 1 ? plan.obstacles[0].reason : Anomaly{};
 }
 
-TEST(Obstacle, IsAPartitionOfThatNameWithOtherBounds) {
-    Orders orders{Interval::monthly};
-    orders.add("orders_2026_11", "2026-10-01", "2026-11-01");
-    expect_november_blocked(orders, "wrong_bounds");
-}
-
-TEST(Obstacle, OfWrongBoundsSaysWhatThePartitionHolds) {
-    Orders orders{Interval::monthly};
-    orders.add("orders_2026_11", "-infinity", "2026-11-01");
-    const Anomaly reason = only_reason(orders.plan("2026-11-01", "2026-12-01"));
-    EXPECT_EQ(reason.partition, "orders_2026_11");
-    EXPECT_EQ(reason.detail,
-              "Partition \"orders_2026_11\" bears the name of 2026-11-01 to 2026-12-01 but holds "
-              "-infinity to 2026-11-01.");
-}
-
-TEST(Obstacle, IsADefaultPartitionOfThatName) {
-    Orders orders{Interval::monthly};
-    orders.add_default("orders_2026_11");
-    expect_november_blocked(orders, "wrong_bounds");
-    EXPECT_EQ(only_reason(orders.plan("2026-11-01", "2026-12-01")).detail,
-              "Partition \"orders_2026_11\" bears the name of 2026-11-01 to 2026-12-01 but holds "
-              "the rows of no other partition (DEFAULT).");
-}
-
-TEST(Obstacle, IsAnotherRelationOfThatName) {
-    Orders orders{Interval::monthly};
-    orders.other_relations = {"orders_2026_11"};
-    expect_november_blocked(orders, "name_taken");
-
-    const Anomaly reason = only_reason(orders.plan("2026-11-01", "2026-12-01"));
-    EXPECT_EQ(reason.partition, "orders_2026_11");
-    EXPECT_EQ(
-        reason.detail,
-        "A relation or type \"orders_2026_11\" that is not a partition of table \"public.orders\" "
-        "bears the name of 2026-11-01 to 2026-12-01.");
-}
-
-TEST(Obstacle, IsAnotherRelationWithTheNameOfAPiece) {
-    Orders orders{Interval::monthly};
-    orders.add("november", "2026-11-01", "2026-11-20");
-    orders.other_relations = {"orders_20261120_20261201"};
-    const Plan plan = orders.plan("2026-11-01", "2027-01-01");
-    EXPECT_EQ(obstacles_of(plan),
-              Lines{"orders_20261120_20261201: 2026-11-20 to 2026-12-01: name_taken"});
-    EXPECT_EQ(actions_of(plan), Lines{december_created});
-}
-
 TEST(Obstacle, IsAPendingDetachOfTheSlot) {
     Orders orders{Interval::monthly};
     orders.add_pending("orders_2026_11", "2026-11-01", "2026-12-01");
@@ -143,11 +95,11 @@ TEST(Obstacle, IsReportedForEachSlotThatItBlocks) {
 
 TEST(Obstacle, DoesNotHideAnother) {
     Orders orders{Interval::monthly};
-    orders.add("orders_2026_11", "2026-10-01", "2026-11-01");
-    orders.other_relations = {"orders_2026_12"};
-    EXPECT_EQ(obstacles_of(orders.plan("2026-11-01", "2027-01-01")),
-              (Lines{november_blocked_by("wrong_bounds"),
-                     std::string{december_created} + ": name_taken"}));
+    orders.add_pending("halves", "2026-11-15", "2026-12-15");
+    orders.add_pending("more", "2027-01-15", "2027-02-01");
+    EXPECT_EQ(obstacles_of(orders.plan("2026-12-01", "2027-02-01")),
+              (Lines{std::string{december_created} + ": pending_detach",
+                     "orders_2027_01: 2027-01-01 to 2027-02-01: pending_detach"}));
 }
 
 TEST(RelationExists, MayThrow) {

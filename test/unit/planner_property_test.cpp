@@ -107,7 +107,7 @@ TEST_P(EveryPlan, GivesAPartitionTheNameOfASlotIfAndOnlyIfItIsThatSlot) {
         const KeyCodec& codec = orders.codec;
         std::map<std::string, BoundRange> slots;
         for (const Slot& slot : slots_of(window))
-            slots.insert({slot_name(orders.parent.configuration.table_name, window.interval, slot),
+            slots.insert({slot_name(orders.parent.configuration.table_name, window.grid, slot),
                           {codec.encode(slot.lower), codec.encode(slot.upper)}});
 
         for (const CreatePartition& create : created_by(orders.plan(window))) {
@@ -115,7 +115,8 @@ TEST_P(EveryPlan, GivesAPartitionTheNameOfASlotIfAndOnlyIfItIsThatSlot) {
                                    codec.canonical(create.bounds.upper)};
             const bool is_slot = std::any_of(
                 slots.begin(), slots.end(), [&](const auto& slot) { return slot.second == edges; });
-            const auto named = slots.find(create.name);
+            const auto named =
+                slots.find(create.proper_name.empty() ? create.name : create.proper_name);
             EXPECT_EQ(named != slots.end(), is_slot) << line_of(create);
             if (named != slots.end()) {
                 EXPECT_EQ(named->second, edges) << create.name;

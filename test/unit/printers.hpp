@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ostream>
 
+#include "civil.hpp"
 #include "core/bound.hpp"
 #include "core/calendar.hpp"
 #include "core/interval.hpp"
@@ -20,6 +21,10 @@ inline void PrintTo(Interval interval, std::ostream* out) {
 
 inline void PrintTo(KeyType type, std::ostream* out) {
     *out << name_of(type);
+}
+
+inline void PrintTo(Position position, std::ostream* out) {
+    *out << to_text(position) << " (" << position.number() << ")";
 }
 
 inline void PrintTo(const Slot& slot, std::ostream* out) {

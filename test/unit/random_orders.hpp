@@ -84,11 +84,11 @@ class RandomOrders {
 
     LocalTime edge() {
         const LocalTime time =
-            between(std::max(slots_after(interval_, window.lower, -reach_), calendar_begin),
-                    slots_after(interval_, window.upper, reach_));
+            between(std::max(slots_after(interval_, window.lower.time(), -reach_), calendar_begin),
+                    slots_after(interval_, window.upper.time(), reach_));
         switch (below(8)) {
             case 0:
-                return slot_at(some_interval(), time).lower;
+                return slot_at(some_interval(), time).lower.time();
             case 1:
                 return std::chrono::floor<std::chrono::days>(time);
             case 2:
@@ -96,7 +96,7 @@ class RandomOrders {
             case 3:
                 return time;
             default:
-                return slot_at(interval_, time).lower;
+                return slot_at(interval_, time).lower.time();
         }
     }
 
@@ -140,18 +140,18 @@ class RandomOrders {
         if (one_in(8))
             return some_slot_name();
         const std::string& table = orders.parent.configuration.table_name;
-        const LocalTime lower = orders.codec.decode(bounds.lower);
-        const LocalTime upper = orders.codec.decode(bounds.upper);
+        const Position lower = orders.codec.decode(bounds.lower);
+        const Position upper = orders.codec.decode(bounds.upper);
         if (lower == minus_infinity || upper == plus_infinity || one_in(8))
             return "orders_legacy";
-        const Slot slot = slot_at(interval_, lower);
+        const Slot slot = slot_at(interval_, lower.time());
         return slot == Slot{lower, upper} ? slot_name(table, interval_, slot)
-                                          : piece_name(table, lower, upper);
+                                          : piece_name(table, interval_, {lower, upper});
     }
 
     std::string some_slot_name() {
         return slot_name(orders.parent.configuration.table_name, interval_,
-                         slot_at(interval_, between(window.lower, window.upper)));
+                         slot_at(interval_, between(window.lower.time(), window.upper.time())));
     }
 
     Random random_;

@@ -51,7 +51,7 @@ class RandomRemovals : public RandomOrders {
         if (which == 1)
             return day();
         const LocalTime time =
-            slots_after(interval_, slot_at(interval_, now_).lower, below(13) - 6);
+            slots_after(interval_, slot_at(interval_, now_).lower.time(), below(13) - 6);
         return std::clamp<LocalTime>(time, calendar_begin, calendar_end - std::chrono::days{1});
     }
 

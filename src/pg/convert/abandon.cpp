@@ -54,7 +54,8 @@ class Undoing {
             return makeObjectName(parent_.configuration.table_name.c_str(), nullptr, "ppm");
         });
         const std::string name = qualified(parent_.configuration.table_name);
-        const std::string ending = until(codec_of(managed_).decode(former_.bounds.upper));
+        const std::string ending =
+            until(parent_.configuration.grid(), codec_of(managed_).decode(former_.bounds.upper));
         const Properties properties = properties_of(parent_, ending, {});
         const std::vector<std::string> index_names =
             strings(index_names_query, {oid_parameter(former_.relation)});

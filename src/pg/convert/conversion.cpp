@@ -59,12 +59,13 @@ std::optional<ConversionCheck> read_check(const Table& table, AttrNumber attribu
     return check;
 }
 
-// The later of the two as one that grows with time will be.
-LocalTime later(LocalTime time, std::chrono::seconds lead) {
-    return time >= calendar_end - lead ? calendar_end : time + lead;
+// A position of a key that tells time, as it will be in so much time.
+Position later(Position position, std::chrono::seconds lead) {
+    return position >= Position{calendar_end - lead} ? Position{calendar_end}
+                                                     : Position{position.time() + lead};
 }
 
-LocalTime greatest_key(const Conversion& conversion, const Keys& keys) {
+Position greatest_key(const Conversion& conversion, const Keys& keys) {
     return keys.greatest ? codec_of(conversion.managed).decode(*keys.greatest) : minus_infinity;
 }
 
@@ -104,45 +105,44 @@ std::chrono::seconds time_to_validate(const Keys& keys) {
     return std::chrono::seconds{60 + static_cast<std::int64_t>(keys.blocks / blocks_in_a_second)};
 }
 
-LocalTime end_after(const Conversion& conversion, const Keys& keys, const Clock& clock,
-                    std::chrono::seconds lead) {
+Position end_after(const Conversion& conversion, const Keys& keys, const Clock& clock,
+                   std::chrono::seconds lead) {
     const ManagedParent& managed = conversion.managed;
     const Configuration& configuration = managed.parent.configuration;
-    const Interval& interval = configuration.interval;
-    const LocalTime by_time =
-        window_at(clock.now(*managed.zone) + lead, codec_of(managed), interval,
-                  configuration.pre_provisioned, configuration.retention)
-            .upper;
-    const LocalTime greatest = greatest_key(conversion, keys);
-    if (greatest < calendar_begin)
+    const Grid& grid = configuration.grid();
+    const Position by_time = window_at(clock.now(*managed.zone) + lead, codec_of(managed), grid,
+                                       configuration.pre_provisioned, configuration.retention)
+                                 .upper;
+    const Position greatest = greatest_key(conversion, keys);
+    if (greatest < Position{calendar_begin})
         return by_time;
-    if (greatest >= calendar_end)
+    if (greatest >= Position{calendar_end})
         return plus_infinity;
-    const LocalTime slot = slot_at(interval, later(greatest, lead)).lower;
-    return std::max(by_time, slots_after(interval, slot, configuration.pre_provisioned + 1));
+    const Position slot = slot_at(grid, later(greatest, lead)).lower;
+    return std::max(by_time, slots_after(grid, slot, configuration.pre_provisioned + 1));
 }
 
 std::chrono::seconds time_until_near(const Conversion& conversion, const Keys& keys,
-                                     const Clock& clock, LocalTime end) {
+                                     const Clock& clock, Position end) {
     const ManagedParent& managed = conversion.managed;
-    const LocalTime now = managed.zone->civil(clock.now(*managed.zone));
-    const LocalTime reached = std::max(now, greatest_key(conversion, keys));
-    const LocalTime near = slots_after(managed.parent.configuration.interval, end, -1);
+    const Position now{managed.zone->civil(clock.now(*managed.zone))};
+    const Position reached = std::max(now, greatest_key(conversion, keys));
+    const Position near = slots_after(managed.parent.configuration.grid(), end, -1);
     return reached >= near ? std::chrono::seconds{0}
-                           : std::chrono::floor<std::chrono::seconds>(near - reached);
+                           : std::chrono::floor<std::chrono::seconds>(near.time() - reached.time());
 }
 
-std::string until(LocalTime end) {
+std::string until(const Grid& grid, Position end) {
     // As the second half of a piece's name.
-    const std::string name = piece_name("", end, end);
+    const std::string name = piece_name("", grid, {end, end});
     return "until_" + name.substr(name.rfind('_') + 1);
 }
 
-std::string old_name(const Conversion& conversion, LocalTime end) {
-    return conversion.name() + "_" + until(end);
+std::string old_name(const Conversion& conversion, Position end) {
+    return conversion.name() + "_" + until(conversion.managed.parent.configuration.grid(), end);
 }
 
-std::string check_clause(const Conversion& conversion, LocalTime end) {
+std::string check_clause(const Conversion& conversion, Position end) {
     const ManagedParent& managed = conversion.managed;
     const std::string key = identifier(conversion.key());
     return "CHECK (" + key + " IS NOT NULL AND " + key + " < " +

@@ -45,19 +45,19 @@ std::chrono::seconds time_to_validate(const Keys& keys);
 
 // Where the old table is to end: at the end of the window, or so many slots after the greatest key
 // as there are to be in advance, both as they will be in so much time.
-LocalTime end_after(const Conversion& conversion, const Keys& keys, const Clock& clock,
-                    std::chrono::seconds lead);
+Position end_after(const Conversion& conversion, const Keys& keys, const Clock& clock,
+                   std::chrono::seconds lead);
 
 // How long it takes the keys until one is in the slot before the end: they go on from the greatest,
 // or from now, as time does.
 std::chrono::seconds time_until_near(const Conversion& conversion, const Keys& keys,
-                                     const Clock& clock, LocalTime end);
+                                     const Clock& clock, Position end);
 
 // What the old table is called as a partition, `orders_until_20261201`, and the ending of that.
-std::string old_name(const Conversion& conversion, LocalTime end);
-std::string until(LocalTime end);
+std::string old_name(const Conversion& conversion, Position end);
+std::string until(const Grid& grid, Position end);
 
 // `CHECK (placed_at IS NOT NULL AND placed_at < '2026-12-01')`
-std::string check_clause(const Conversion& conversion, LocalTime end);
+std::string check_clause(const Conversion& conversion, Position end);
 
 }  // namespace ppm

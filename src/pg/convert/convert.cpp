@@ -98,6 +98,8 @@ class Converting {
                                    : end_after(*conversion_, keys_, Clock{}, lead_);
     }
 
+    std::string end_text() const { return codec_of(conversion_->managed).text(end_); }
+
     std::chrono::seconds time_left() const {
         return time_until_near(*conversion_, keys_, Clock{}, end_);
     }
@@ -159,7 +161,7 @@ class Converting {
                 keep_extension();
             });
         });
-        say("no key from " + to_text(end_) + " on can be written until the table is converted");
+        say("no key from " + end_text() + " on can be written until the table is converted");
     }
 
     void comment_on_check() const {
@@ -218,7 +220,7 @@ class Converting {
                 raise_keys_beyond();
             throw;
         }
-        say("no row has a key from " + to_text(end_) + " on");
+        say("no row has a key from " + end_text() + " on");
         refresh();
         bind();
     }
@@ -230,10 +232,10 @@ class Converting {
         throw PpmError{ERRCODE_CHECK_VIOLATION,
                        "table " +
                            in_quotes(conversion_->schema_name() + "." + conversion_->name()) +
-                           " has keys that are NULL, or from " + to_text(end_) + " on",
+                           " has keys that are NULL, or from " + end_text() + " on",
                        {},
                        "Delete or change those rows: WHERE " + key + " IS NULL OR " + key +
-                           " >= '" + to_text(end_) +
+                           " >= '" + end_text() +
                            "'. Or create an index on the key, by which ppm finds the greatest one, "
                            "and call the procedure again."};
     }
@@ -273,7 +275,7 @@ class Converting {
     std::vector<NarrowIndex> indexes_;
     Keys keys_;
     std::chrono::seconds lead_{0};
-    LocalTime end_{};
+    Position end_{};
 };
 
 }  // namespace

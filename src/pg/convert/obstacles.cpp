@@ -194,6 +194,12 @@ std::vector<Finding> obstacles_in_configuration(const Conversion& conversion) {
     std::vector<Finding> findings;
     for (const Anomaly& anomaly : validate(conversion.managed.parent))
         findings.push_back({anomaly.detail, anomaly.hint});
+    // How fast keys grow that do not tell time is not known, so neither is a safe end.
+    if (findings.empty() && (key_of(conversion.managed.parent).counts() ||
+                             is_text(*conversion.managed.parent.table->key_type)))
+        findings.push_back({"The key " + in_quotes(conversion.key()) +
+                                " counts, or is a text: such tables are not converted yet.",
+                            "Convert it by a column that tells time, and is no text."});
     if (conversion.key_is_generated)
         findings.push_back({"The column " + in_quotes(conversion.key()) +
                                 " is generated, so it cannot be a partition key.",
@@ -238,7 +244,7 @@ std::vector<Finding> obstacles_to(const Conversion& conversion,
 }
 
 std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys& keys,
-                                       LocalTime end) {
+                                       Position end) {
     std::vector<Finding> findings;
     const ManagedParent& managed = conversion.managed;
     const std::string key = identifier(conversion.key());
@@ -252,7 +258,7 @@ std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys&
     if (keys.without_time)
         findings.push_back({"There is key " + text(*keys.without_time) + ", which tells no time.",
                             "Only UUIDs of version 7 tell a time."});
-    else if (end >= calendar_end)
+    else if (end >= Position{calendar_end})
         findings.push_back({"The greatest key is " + text(*keys.greatest) +
                                 ": the old table would have to hold everything until then.",
                             "Delete such rows from " + conversion.sql_name() +

@@ -18,7 +18,7 @@ std::vector<Finding> obstacles_to(const Conversion& conversion,
 
 // Of its keys, and of where it would end.
 std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys& keys,
-                                       LocalTime end);
+                                       Position end);
 
 // What changes for those who use the table.
 std::vector<Finding> warnings_of(const Conversion& conversion,

@@ -19,8 +19,7 @@ class Planning {
             return {};
         indexes_ = narrow_indexes(conversion_);
         auto obstacles = obstacles_to(conversion_, indexes_, false);
-        if (obstacles.size() <= indexes_.size() ||
-            obstacles_to(conversion_, indexes_, true).empty())
+        if (obstacles_to(conversion_, indexes_, true).empty())
             plan_steps(obstacles);
         for (const auto& [what, mend] : obstacles)
             steps_.push_back({std::nullopt, "obstacle", {}, {}, what, mend});
@@ -53,7 +52,7 @@ class Planning {
                  {},
                  "The greatest key is not known: no index leads with the key, and the "
                  "table is too large to be read for that, or is locked.",
-                 "If there are NULLs, or keys from " + to_text(end_) +
+                 "If there are NULLs, or keys from " + codec_of(conversion_.managed).text(end_) +
                      " on, the second step finds them, and takes the first one back."});
     }
 
@@ -100,7 +99,8 @@ class Planning {
         };
         std::ranges::for_each(preparation_of(conversion_, indexes_), append);
         const Properties properties =
-            properties_of(conversion_.managed.parent, until(end_), indexes_);
+            properties_of(conversion_.managed.parent,
+                          until(conversion_.managed.parent.configuration.grid(), end_), indexes_);
         for (const RoleStatement& each : script_of(conversion_, properties, end_))
             append(each.sql);
         append("-- and the privileges of the table, its columns and its identities, as they are");
@@ -117,7 +117,7 @@ class Planning {
     Conversion conversion_;
     std::vector<NarrowIndex> indexes_;
     Keys keys_;
-    LocalTime end_{};
+    Position end_{};
     int number_ = 0;
     std::vector<PlannedStep> steps_;
 };

@@ -36,13 +36,14 @@ constexpr char not_adopted_query[] = R"(
 
 class Swapping {
   public:
-    Swapping(Conversion conversion, LocalTime end)
+    Swapping(Conversion conversion, Position end)
         : conversion_{std::move(conversion)}, end_{end}, parent_{conversion_.managed.parent} {}
 
     RelationId run(const std::vector<NarrowIndex>& indexes) {
         for (const std::string& statement : preparation_of(conversion_, indexes))
             execute_as_owner(parent_, statement);
-        const Properties properties = properties_of(parent_, until(end_), {});
+        const Properties properties = properties_of(
+            parent_, until(conversion_.managed.parent.configuration.grid(), end_), {});
         const std::string companions = fingerprint_of_companions(old(), old());
         const std::vector<Oid> existing = indexes_of(old());
         for (const auto& [role, statement] : script_of(conversion_, properties, end_))
@@ -116,7 +117,7 @@ class Swapping {
     }
 
     Conversion conversion_;
-    LocalTime end_;
+    Position end_;
     const Parent& parent_;
 };
 
@@ -128,8 +129,8 @@ std::string what_all(const std::vector<Finding>& findings) {
 }
 
 // Under the locks.
-void require_unchanged(const Conversion& now, LocalTime end,
-                       const std::vector<NarrowIndex>& indexes, bool extend_unique) {
+void require_unchanged(const Conversion& now, Position end, const std::vector<NarrowIndex>& indexes,
+                       bool extend_unique) {
     if (const auto obstacles = obstacles_to(now, indexes, extend_unique); !obstacles.empty())
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the table was changed meanwhile, so that it cannot be converted",
@@ -155,7 +156,7 @@ std::vector<std::string> preparation_of(const Conversion& conversion,
 }
 
 std::vector<RoleStatement> script_of(const Conversion& conversion, const Properties& properties,
-                                     LocalTime end) {
+                                     Position end) {
     const Oid owner = conversion.managed.parent.table->owner;
     const std::string name = conversion.sql_name();
     const std::string old = old_name(conversion, end);
@@ -182,7 +183,7 @@ std::vector<RoleStatement> script_of(const Conversion& conversion, const Propert
     return script;
 }
 
-RelationId swap(const Conversion& seen, LocalTime end, bool extend_unique) {
+RelationId swap(const Conversion& seen, Position end, bool extend_unique) {
     const Oid relation = seen.relation();
     {
         const StatementTimeout timeout{statement_timeout()};

@@ -13,10 +13,10 @@ std::vector<std::string> preparation_of(const Conversion& conversion,
 
 // The statements that make the partitioned table, in order.
 std::vector<RoleStatement> script_of(const Conversion& conversion, const Properties& properties,
-                                     LocalTime end);
+                                     Position end);
 
 // Does it, inside a step, under the locks that it takes: all of it is work on the catalog.
 // Everything is looked at again; throws 55000 if it is not what it was. Returns the new table.
-RelationId swap(const Conversion& seen, LocalTime end, bool extend_unique);
+RelationId swap(const Conversion& seen, Position end, bool extend_unique);
 
 }  // namespace ppm

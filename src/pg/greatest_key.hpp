@@ -1,0 +1,13 @@
+// Where the keys of tables whose keys count have got to.
+#pragma once
+
+#include "pg/catalog.hpp"
+
+namespace ppm {
+
+// Gives each parent whose key counts its greatest key; the others none. Takes ACCESS SHARE locks
+// that are neither waited for nor kept, and reads for ppm.statement_timeout at most. Needs an
+// SpiConnection. Throws PostgresError.
+void read_greatest_keys(const std::map<Oid, Parent*>& parents, Look look);
+
+}  // namespace ppm
