@@ -10,7 +10,7 @@ DATA = sql/ppm--1.1.0.sql sql/ppm--1.0.0--1.1.0.sql sql/ppm--1.0.0.sql
 PGFILEDESC = "ppm - RANGE partitions managed from inside the database"
 
 CORE = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp))
-PG = $(patsubst %.cpp,%.o,$(wildcard src/*.cpp src/pg/*.cpp))
+PG = $(patsubst %.cpp,%.o,$(wildcard src/*.cpp src/pg/*.cpp src/pg/*/*.cpp))
 OBJS = $(PG) src/core/libppm_core.a
 SHLIB_LINK = -lstdc++
 
@@ -135,8 +135,8 @@ fuzz:
 	dev/fuzz $(FUZZ_SECONDS)
 
 format:
-	clang-format-14 -i src/*.cpp src/*/*.[ch]pp test/unit/*.[ch]pp test/module/*.cpp test/fuzz/*.cpp
+	clang-format-14 -i src/*.cpp src/*/*.[ch]pp src/*/*/*.[ch]pp test/unit/*.[ch]pp test/module/*.cpp test/fuzz/*.cpp
 
 .PHONY: test-modules unit unit-sanitized fuzz warnings demo bench test test-assert test-valgrind coverage matrix lint format
 
--include $(wildcard src/*.d src/*/*.d test/*/*.d test/*/*/*.d)
+-include $(wildcard src/*.d src/*/*.d src/*/*/*.d test/*/*.d test/*/*/*.d)

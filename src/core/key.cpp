@@ -155,10 +155,10 @@ Bound KeyCodec::encode(Instant instant) const {
         case KeyType::varchar:
             return Bound::of_text(ulid_lower_bound(instant));
         default:
-            return within_type(encoded(instant, *key_.encoding, key_.snowflake),
-                               instant > (key_.encoding == KeyEncoding::snowflake
-                                              ? key_.snowflake.epoch
-                                              : Instant{}));
+            return within_type(
+                encoded(instant, *key_.encoding, key_.snowflake),
+                instant >
+                    (key_.encoding == KeyEncoding::snowflake ? key_.snowflake.epoch : Instant{}));
     }
 }
 

@@ -225,27 +225,45 @@ class Waiting {
     Deadline deadline_;
 };
 
-}  // namespace
-
-bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
-    const Waiting waiting{parent, partition, wait};
-    std::vector<Lock> locks = locks_of(statement, parent, partition);
+// Takes the locks that `needed` lists, and returns them: those that it still lists once it has
+// them.
+template <typename Needed>
+std::vector<Lock> take_all(const Waiting& waiting, bool with_names, Needed needed) {
+    std::vector<Lock> locks = needed();
     while (true) {
-        if (statement != Statement::finish_detach)
+        if (with_names)
             waiting.lock_names_of(locks);
         waiting.take(locks);
         // Before the tables were locked somebody may have given them another foreign key.
-        std::vector<Lock> now = locks_of(statement, parent, partition);
+        std::vector<Lock> now = needed();
         if (std::ranges::includes(locks, now))
-            return std::ranges::any_of(locks, [=](const Lock& each) {
-                return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
-            });
+            return locks;
         release(locks);
         if (waiting.is_over())
             throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,
                            "foreign keys were changed while their tables were being locked"};
         locks = std::move(now);
     }
+}
+
+}  // namespace
+
+bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
+    const std::vector<Lock> locks =
+        take_all(Waiting{parent, partition, wait}, statement != Statement::finish_detach,
+                 [=] { return locks_of(statement, parent, partition); });
+    return std::ranges::any_of(locks, [=](const Lock& each) {
+        return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
+    });
+}
+
+void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others, int wait) {
+    take_all(Waiting{relation, InvalidOid, wait}, true, [&] {
+        Locks locks;
+        locks.add(AccessExclusiveLock, trees({relation}));
+        locks.add(AccessExclusiveLock, trees(others()));
+        return locks.list();
+    });
 }
 
 }  // namespace ppm

@@ -12,7 +12,15 @@
 namespace ppm {
 
 // What was done to a partition.
-enum class Done { created, attached, finished_detaching, detached, dropped };
+enum class Done {
+    created,
+    attached,
+    finished_detaching,
+    detached,
+    dropped,
+    converted,   // from a plain table
+    taken_back,  // to be a plain table again
+};
 
 struct Deed {
     Deed(Done done, const ManagedParent& managed, std::string in_schema, std::string name,
