@@ -122,6 +122,27 @@ sub partman_parent
 my $huge = $ppm
   . join('', map { table("t$_") . config("t$_", 996, 3) . create_partitions("t$_", "date '2026-03-12'", "date '2026-03-12' + 999") } 1 .. 100);
 
+# A table that is not partitioned, and what converts it by hand.
+my $plain_table = <<"SQL";
+SET client_min_messages = error;
+CREATE TABLE t (id bigint NOT NULL, day date NOT NULL, note text);
+INSERT INTO t SELECT n, date '$today' - n % 30, 'a row' FROM generate_series(1, 1000000) AS n;
+$three_indexes
+ALTER INDEX t_id_idx RENAME TO t_1; ALTER INDEX t_day_id_idx RENAME TO t_2; ALTER INDEX t_note_idx RENAME TO t_3;
+SQL
+
+my $plain_convert = <<'SQL';
+ALTER TABLE t ADD CONSTRAINT below CHECK (day < '2026-03-19') NOT VALID;
+ALTER TABLE t VALIDATE CONSTRAINT below;
+BEGIN;
+ALTER TABLE t RENAME TO t_old;
+ALTER INDEX t_1 RENAME TO t_old_1; ALTER INDEX t_2 RENAME TO t_old_2; ALTER INDEX t_3 RENAME TO t_old_3;
+CREATE TABLE t (LIKE t_old INCLUDING DEFAULTS) PARTITION BY RANGE (day);
+CREATE INDEX t_1 ON t (id); CREATE INDEX t_2 ON t (day, id); CREATE INDEX t_3 ON t (note) WHERE id > 0;
+ALTER TABLE t ATTACH PARTITION t_old FOR VALUES FROM (MINVALUE) TO ('2026-03-19');
+COMMIT;
+SQL
+
 our @cases = (
 	{
 		name => 'a',
@@ -203,6 +224,13 @@ SQL
 		watch => 1,
 		prepare => $ppm . table('t', $three_indexes) . config('t', 3, 3) . create_partitions('t', "date '2025-08-24'", "date '2026-03-18'"),
 		sql => { ppm => $at . 'CALL ppm.cleanup();', plain => plain_remove('t', '2025-08-24', 200) },
+	},
+	{
+		name => 'convert',
+		title => 'a plain table with a million rows is converted',
+		watch => 1,
+		prepare => $ppm . $plain_table . "INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned) VALUES ('t', 'day', 'daily', 3);\n",
+		sql => { ppm => $at . "CALL ppm.convert('t');", plain => $plain_convert },
 	},
 	{
 		name => 'huge',

@@ -252,10 +252,36 @@ COMMENT ON COLUMN ppm.kept.since IS 'since when it is known';
 COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS
     'it is kept once and for all; after a restore its OID may have come to mean another table';
 
+-- Written by ppm as the owner of this table, too. Not dumped: it knows tables by their OIDs.
+CREATE TABLE ppm.conversions (
+    relation oid NOT NULL,
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    former oid NOT NULL,
+    key_was_nullable boolean NOT NULL,
+    replaced text[] NOT NULL,
+    converted_by name NOT NULL,
+    converted_at timestamptz NOT NULL,
+    CONSTRAINT conversions_pkey PRIMARY KEY (relation)
+);
+COMMENT ON TABLE ppm.conversions IS
+    'tables that ppm.convert() made partitioned, as long as what they were is one of their partitions: ppm.abandon() takes that back';
+COMMENT ON COLUMN ppm.conversions.relation IS 'the OID of the partitioned table';
+COMMENT ON COLUMN ppm.conversions.schema_name IS 'its schema';
+COMMENT ON COLUMN ppm.conversions.table_name IS 'its name';
+COMMENT ON COLUMN ppm.conversions.former IS 'the OID of the table that it was, and that is a partition now';
+COMMENT ON COLUMN ppm.conversions.key_was_nullable IS 'whether the partition key was not NOT NULL before';
+COMMENT ON COLUMN ppm.conversions.replaced IS 'the unique indexes that had not the partition key before, as SQL';
+COMMENT ON COLUMN ppm.conversions.converted_by IS 'the role that called';
+COMMENT ON COLUMN ppm.conversions.converted_at IS 'when it was done';
+COMMENT ON CONSTRAINT conversions_pkey ON ppm.conversions IS 'a table is converted once';
+
 --
 -- What was done
 --
 
+COMMENT ON COLUMN ppm.history.action IS
+    'create, attach, finalize, detach, drop, repartition, convert or abandon; or for a failure of none of these, provision, cleanup or check';
 ALTER TABLE ppm.history ADD COLUMN lower_value text, ADD COLUMN upper_value text;
 COMMENT ON COLUMN ppm.history.lower_bound IS
     'the partition''s lower bound as civil time in the time zone of its parent; null where the key counts';
@@ -266,8 +292,6 @@ COMMENT ON COLUMN ppm.history.upper_value IS 'the partition''s upper bound as th
 
 COMMENT ON COLUMN ppm.last_run.at IS 'when it ended; where cleanup was refused because of the clock (PM008): when the one before it ended, or the server was started';
 
-COMMENT ON COLUMN ppm.history.action IS
-    'create, attach, finalize, detach, drop or repartition; or for a failure of none of these, provision, cleanup or check';
 
 -- Written by ppm as the owner of this table, too. Not dumped: it is known again after two runs.
 CREATE TABLE ppm.growth (
@@ -475,6 +499,24 @@ COMMENT ON TRIGGER keep_rows ON ppm.kept IS 'takes the rows aside before a TRUNC
 COMMENT ON TRIGGER put_rows_back ON ppm.kept IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.kept IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.conversions
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.conversions
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.conversions
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.conversions
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.conversions
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.conversions IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.conversions IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.conversions IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.conversions IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.history
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
 CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.history
@@ -592,13 +634,9 @@ CREATE PROCEDURE ppm.repartition(parent regclass, from_value text DEFAULT NULL, 
 COMMENT ON PROCEDURE ppm.repartition(regclass, text, text) IS
     'moves rows of the default partition, and of partitions that are not one slot, into partitions of the configured interval, while the table is used';
 
-CREATE PROCEDURE ppm.abandon(relation regclass)
-    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_abandon';
-COMMENT ON PROCEDURE ppm.abandon(regclass) IS
-    'takes back what an interrupted call of ppm.repartition() has begun: no row is lost, because the partitions have all of them';
 
 REVOKE ALL ON FUNCTION ppm.log_change(), ppm.write_through() FROM PUBLIC;
-REVOKE ALL ON PROCEDURE ppm.repartition(regclass, text, text), ppm.abandon(regclass) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE ppm.repartition(regclass, text, text) FROM PUBLIC;
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.growth
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
@@ -615,6 +653,30 @@ COMMENT ON TRIGGER keep_rows ON ppm.growth IS 'takes the rows aside before a TRU
 COMMENT ON TRIGGER put_rows_back ON ppm.growth IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 REVOKE ALL ON FUNCTION ppm.skip_replicated(), ppm.refuse_truncate() FROM PUBLIC;
+
+--
+-- From a plain table to partitions
+--
+
+CREATE FUNCTION ppm.plan_conversion(relation regclass)
+    RETURNS TABLE (step integer, action text, statement text, lock text, detail text, hint text)
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ppm_plan_conversion'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.plan_conversion(regclass) IS
+    'how ppm.convert() would make a plain table partitioned, step by step, and, without a number, what is in the way of that and what is to be known; changes nothing';
+
+CREATE PROCEDURE ppm.convert(relation regclass, extend_unique boolean DEFAULT false)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_convert';
+COMMENT ON PROCEDURE ppm.convert(regclass, boolean) IS
+    'makes a plain table a partitioned one, with the old table as its first partition: no row is copied; extend_unique builds unique indexes anew with the partition key';
+
+CREATE PROCEDURE ppm.abandon(relation regclass)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_abandon';
+COMMENT ON PROCEDURE ppm.abandon(regclass) IS
+    'takes back what an interrupted ppm.repartition() has begun; or else what ppm.convert() has done, as long as there are rows in the old table alone';
+
+REVOKE ALL ON FUNCTION ppm.plan_conversion(regclass) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE ppm.convert(regclass, boolean), ppm.abandon(regclass) FROM PUBLIC;
 
 --
 -- Keys that tell time

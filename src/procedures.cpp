@@ -1,5 +1,5 @@
 // CALL ppm.provision(), CALL ppm.cleanup() and CALL ppm.run_all().
-#include "pg/calling.hpp"
+#include "pg/call_context.hpp"
 #include "pg/cleanup.hpp"
 #include "pg/provision.hpp"
 #include "pg/version.hpp"
@@ -10,22 +10,9 @@ PG_FUNCTION_INFO_V1(ppm_cleanup);
 PG_FUNCTION_INFO_V1(ppm_run_all);
 }
 
-namespace {
-
-// On a standby there is nothing to do: what the primary does arrives by itself. A job that runs on
-// all servers may succeed.
-bool is_standby(const char* procedure) {
-    if (!RecoveryInProgress())
-        return false;
-    ppm::call([=] { ereport(NOTICE, (errmsg("%s does nothing on a standby server", procedure))); });
-    return true;
-}
-
-}  // namespace
-
 Datum ppm_provision(PG_FUNCTION_ARGS) {
     return ppm::entry([fcinfo]() -> Datum {
-        if (is_standby("ppm.provision()"))
+        if (ppm::is_standby("ppm.provision()"))
             return Datum{};
         ppm::refuse_if_restricted("ppm.provision()");
         ppm::Session session{ppm::is_atomic(fcinfo)};
@@ -38,7 +25,7 @@ Datum ppm_provision(PG_FUNCTION_ARGS) {
 
 Datum ppm_cleanup(PG_FUNCTION_ARGS) {
     return ppm::entry([fcinfo]() -> Datum {
-        if (is_standby("ppm.cleanup()"))
+        if (ppm::is_standby("ppm.cleanup()"))
             return Datum{};
         ppm::refuse_if_restricted("ppm.cleanup()");
         ppm::refuse_if_atomic(fcinfo, "ppm.cleanup()");
@@ -54,7 +41,7 @@ Datum ppm_cleanup(PG_FUNCTION_ARGS) {
 // what is too much.
 Datum ppm_run_all(PG_FUNCTION_ARGS) {
     return ppm::entry([fcinfo]() -> Datum {
-        if (is_standby("ppm.run_all()"))
+        if (ppm::is_standby("ppm.run_all()"))
             return Datum{};
         ppm::refuse_if_restricted("ppm.run_all()");
         ppm::refuse_if_atomic(fcinfo, "ppm.run_all()");

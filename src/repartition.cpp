@@ -1,13 +1,11 @@
-// CALL ppm.repartition(), CALL ppm.abandon(), and the triggers of a move.
-#include "core/text.hpp"
-#include "pg/calling.hpp"
+// CALL ppm.repartition(), and the triggers of a move.
+#include "pg/call_context.hpp"
 #include "pg/repartition/move.hpp"
 #include "pg/repartition/triggers.hpp"
 #include "pg/version.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_repartition);
-PG_FUNCTION_INFO_V1(ppm_abandon);
 PG_FUNCTION_INFO_V1(ppm_log_change);
 PG_FUNCTION_INFO_V1(ppm_write_through);
 }
@@ -39,24 +37,6 @@ Datum ppm_repartition(PG_FUNCTION_ARGS) {
         const auto to = text_argument(fcinfo, 2);
         ppm::Session session{false};
         ppm::repartition(session, parent, from, to);
-        session.wait_for_standbys();
-        return Datum{};
-    });
-}
-
-// Whatever is under way of the table is taken back.
-Datum ppm_abandon(PG_FUNCTION_ARGS) {
-    return ppm::entry([fcinfo]() -> Datum {
-        constexpr const char* procedure = "ppm.abandon()";
-        ppm::refuse_if_restricted(procedure);
-        ppm::refuse_if_atomic(fcinfo, procedure);
-        const Oid relation = required_relation(fcinfo, procedure);
-        ppm::Session session{false};
-        if (!ppm::abandon_move(session, relation))
-            throw ppm::PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                                "nothing of the table is under way",
-                                {},
-                                "ppm.progress has what is."};
         session.wait_for_standbys();
         return Datum{};
     });

@@ -154,12 +154,12 @@ class Checking {
         add({AnomalyCode::off_grid, partition.name,
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
                  ", which is not one " + of_interval(grid(), "slot") + ".",
-             !codec_.is_end(partition.bounds.upper) ? detach_if_not_wanted(partition)
-             : windows_.work.keeps_everything
-                 ? "Nothing has to be done. To bring it onto the grid: " + call_of("repartition")
-                 : "Nothing has to be done: it is removed when all of it is outdated. To bring it "
-                   "onto the grid: " +
-                       call_of("repartition")});
+             !codec_.is_end(partition.bounds.upper)
+                 ? detach_if_not_wanted(partition)
+                 : call_of("repartition") + " spreads its rows over partitions of one slot each. " +
+                       (windows_.work.keeps_everything
+                            ? "Nothing has to be done."
+                            : "Or it is removed when all of it is outdated.")});
     }
 
     // Where cleanup removes nothing, why is said once, and not of each partition.

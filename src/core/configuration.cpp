@@ -8,14 +8,37 @@ namespace ppm {
 
 namespace {
 
+// As the input of regclass reads it, in single quotes.
+std::string regclass_literal(const TableName& name) {
+    const auto identifier = [](const std::string& part) {
+        const bool is_plain =
+            !part.empty() && (part[0] < '0' || part[0] > '9') &&
+            part.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+        std::string quoted = "\"";
+        for (const char each : part)
+            quoted += each == '"' ? std::string{"\"\""} : std::string{each};
+        return is_plain ? part : quoted + "\"";
+    };
+    return in_single_quotes(identifier(name.schema_name) + "." + identifier(name.table_name));
+}
+
+Anomaly not_partitioned(const Configuration& configuration, const Table& table) {
+    const std::string literal = regclass_literal(configuration.name());
+    return {
+        AnomalyCode::not_partitioned,
+        {},
+        "Relation " + in_quotes(configuration.qualified_name()) + " is not a partitioned table.",
+        table.is_plain
+            ? "CALL ppm.convert(" + literal + "); makes it one, and ppm.plan_conversion(" +
+                  literal + ") says how. Or delete its row from ppm.config."
+            : "Create it with PARTITION BY RANGE, or delete its row from ppm.config."};
+}
+
 // What of the table's partition key ppm cannot manage, the first that applies.
 std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Table& table) {
     const std::string name = in_quotes(configuration.qualified_name());
     if (table.strategy == Strategy::none)
-        return Anomaly{AnomalyCode::not_partitioned,
-                       {},
-                       "Relation " + name + " is not a partitioned table.",
-                       "Create it with PARTITION BY RANGE, or delete its row from ppm.config."};
+        return not_partitioned(configuration, table);
     if (table.is_temporary)
         return Anomaly{
             AnomalyCode::temporary_table,

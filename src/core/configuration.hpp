@@ -75,6 +75,7 @@ struct Table {
     bool has_default_order;           // the key is compared by its type's default operator class
     bool has_byte_order = true;       // of a text: COLLATE "C"
     bool is_temporary = false;        // of one session
+    bool is_plain = false;            // a table, neither partitioned nor a partition
     std::string distributed = {};  // by Citus: the table itself or one below it; empty if none is
 };
 

@@ -27,7 +27,7 @@ constexpr char parents_query[] = R"(
            t.partnatts = 1 AND k.attnum IS NOT NULL, k.attname, k.atttypid, format_type(k.atttypid, NULL),
            o.opcdefault AND (o.opcintype = k.atttypid OR k.atttypid = 'varchar'::regtype AND o.opcintype = 'text'::regtype),
            -- "C" and "POSIX"
-           t.partcollation[0] IN (0, 950, 951), r.relpersistence = 't'
+           t.partcollation[0] IN (0, 950, 951), r.relpersistence = 't', r.relkind = 'r' AND NOT r.relispartition
     FROM ppm.config c
     CROSS JOIN LATERAL (SELECT to_jsonb(c) AS config) j
     LEFT JOIN (pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid)
@@ -65,6 +65,7 @@ enum ParentColumn {
     has_default_order,
     has_byte_order,
     is_temporary,
+    is_plain,
 };
 
 // Each relation of $1 with all that it is a partition of, also where it is being detached.
@@ -132,6 +133,7 @@ std::optional<Table> table_in(const Rows& rows, std::size_t row) {
     table.relation = rows.oid(row, relation_id);
     table.owner = rows.oid(row, owner);
     table.is_temporary = rows.boolean(row, is_temporary);
+    table.is_plain = rows.boolean(row, is_plain);
     if (rows.is_null(row, strategy))
         return table;
     table.strategy = rows.character(row, strategy) == PARTITION_STRATEGY_RANGE ? Strategy::range

@@ -86,7 +86,6 @@ class Locks {
     std::set<Lock> locks_;
 };
 
-// What the statement locks, according to src/backend/commands/tablecmds.c of PostgreSQL 14 to 19.
 std::vector<Lock> swap_locks_of(Oid parent, const std::vector<Oid>& tables) {
     Locks locks;
     locks.add(AccessExclusiveLock, {parent});
@@ -99,6 +98,7 @@ std::vector<Lock> swap_locks_of(Oid parent, const std::vector<Oid>& tables) {
     return locks.list();
 }
 
+// What the statement locks, according to src/backend/commands/tablecmds.c of PostgreSQL 14 to 19.
 std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
     Locks locks;
     const std::vector<Oid> parents{parent};
@@ -237,22 +237,17 @@ class Waiting {
     Deadline deadline_;
 };
 
-}  // namespace
-
-namespace {
-
-enum class SchemaNames { locked_first, left_alone };
-
-// Takes the locks that locks_now() names, also if these change meanwhile; returns them.
-template <typename LocksNow>
-std::vector<Lock> take_all(const Waiting& waiting, SchemaNames names, LocksNow locks_now) {
-    std::vector<Lock> locks = locks_now();
+// Takes the locks that `needed` lists, and returns them: those that it still lists once it has
+// them.
+template <typename Needed>
+std::vector<Lock> take_all(const Waiting& waiting, bool with_names, Needed needed) {
+    std::vector<Lock> locks = needed();
     while (true) {
-        if (names == SchemaNames::locked_first)
+        if (with_names)
             waiting.lock_names_of(locks);
         waiting.take(locks);
         // Before the tables were locked somebody may have given them another foreign key.
-        std::vector<Lock> now = locks_now();
+        std::vector<Lock> now = needed();
         if (std::ranges::includes(locks, now))
             return locks;
         release(locks);
@@ -266,19 +261,25 @@ std::vector<Lock> take_all(const Waiting& waiting, SchemaNames names, LocksNow l
 }  // namespace
 
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
-    const Waiting waiting{parent, partition, wait};
-    const std::vector<Lock> locks = take_all(
-        waiting,
-        statement == Statement::finish_detach ? SchemaNames::left_alone : SchemaNames::locked_first,
-        [=] { return locks_of(statement, parent, partition); });
+    const std::vector<Lock> locks =
+        take_all(Waiting{parent, partition, wait}, statement != Statement::finish_detach,
+                 [=] { return locks_of(statement, parent, partition); });
     return std::ranges::any_of(locks, [=](const Lock& each) {
         return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
     });
 }
 
+void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others, int wait) {
+    take_all(Waiting{relation, InvalidOid, wait}, true, [&] {
+        Locks locks;
+        locks.add(AccessExclusiveLock, trees({relation}));
+        locks.add(AccessExclusiveLock, trees(others()));
+        return locks.list();
+    });
+}
+
 void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait) {
-    const Waiting waiting{InvalidOid, InvalidOid, wait};
-    take_all(waiting, SchemaNames::locked_first, [&] {
+    take_all(Waiting{InvalidOid, InvalidOid, wait}, true, [&] {
         Locks locks;
         locks.add(mode, relations);
         return locks.list();
@@ -286,8 +287,8 @@ void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait) {
 }
 
 void lock_to_swap(Oid parent, const std::vector<Oid>& tables, int wait) {
-    const Waiting waiting{parent, InvalidOid, wait};
-    take_all(waiting, SchemaNames::locked_first, [&] { return swap_locks_of(parent, tables); });
+    take_all(Waiting{parent, InvalidOid, wait}, true,
+             [&] { return swap_locks_of(parent, tables); });
 }
 
 }  // namespace ppm

@@ -30,6 +30,10 @@ enum class Statement {
 // Returns whether it has locked anything but the partition against readers or writers.
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait);
 
+// The same for what locks all these, and all that they are partitioned into, against everybody.
+// `others` is asked again under the locks.
+void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others, int wait);
+
 // The same for what is no one statement's: locks all of the relations in that mode.
 void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait);
 

@@ -23,6 +23,8 @@ constexpr std::array done_names{
     DoneNames{Done::detached, "detach", "detached"},
     DoneNames{Done::dropped, "drop", "dropped"},
     DoneNames{Done::repartitioned, "repartition", "repartitioned"},
+    DoneNames{Done::converted, "convert", "converted the table into"},
+    DoneNames{Done::taken_back, "abandon", "made a table again of"},
 };
 
 // Nobody's message is to fill the log, the history, or the memory.

@@ -12,7 +12,16 @@
 namespace ppm {
 
 // What was done to a partition.
-enum class Done { created, attached, finished_detaching, detached, dropped, repartitioned };
+enum class Done {
+    created,
+    attached,
+    finished_detaching,
+    detached,
+    dropped,
+    repartitioned,
+    converted,   // from a plain table
+    taken_back,  // to be a plain table again
+};
 
 struct Deed {
     Deed(Done done, const ManagedParent& managed, std::string in_schema, std::string name,

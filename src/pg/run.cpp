@@ -3,6 +3,7 @@
 #include "pg/check.hpp"
 #include "pg/cleanup.hpp"
 #include "pg/configured_relations.hpp"
+#include "pg/convert/record.hpp"
 #include "pg/growth.hpp"
 #include "pg/ledger.hpp"
 #include "pg/replication.hpp"
@@ -337,6 +338,7 @@ void Run::prune() {
     record([] { prune_growth(); });
     record([] { keep_replication_out(); });
     record([] { prune_kept(); });
+    record([] { prune_conversions(); });
     bool more = false;
     const auto prune_some = [&] {
         const StatementTimeout timeout{statement_timeout()};

@@ -154,13 +154,17 @@ void lock_against_writers(const Partition& partition) {
 }
 
 void execute_as_owner(const Parent& parent, const std::string& statement, int milliseconds) {
+    execute_as(parent.table->owner, statement, milliseconds);
+}
+
+void execute_as(Oid role, const std::string& statement, int milliseconds) {
     const std::string said = "ppm executes: " + statement;
     call([&] { tell(DEBUG1, ERRCODE_SUCCESSFUL_COMPLETION, said.c_str()); });
     LocalSettings undone;
     // What is said meanwhile has the statement as its context.
     if (!call([&] { return reaches_client(statement.c_str()); }))
         undone.set("client_min_messages", "error");
-    const UserContext owner{parent.table->owner};
+    const UserContext user{role};
     const StatementTimeout timeout{milliseconds};
     execute_once(statement);
 }

@@ -118,4 +118,7 @@ void wait_for_older_snapshots();
 void execute_as_owner(const Parent& parent, const std::string& statement,
                       int milliseconds = statement_timeout());
 
+// The same as another role.
+void execute_as(Oid role, const std::string& statement, int milliseconds = statement_timeout());
+
 }  // namespace ppm

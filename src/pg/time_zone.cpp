@@ -31,8 +31,8 @@ bool is_listed(const char* name) {
     return found;
 }
 
-// What AT TIME ZONE makes of the name: of one that is an abbreviation, too, a zone without changes of
-// the clock (DecodeTimezoneName in datetime.c); CET, EET, MET and WET are. May ereport.
+// What AT TIME ZONE makes of the name: of one that is an abbreviation, too, a zone without changes
+// of the clock (DecodeTimezoneName in datetime.c); CET, EET, MET and WET are. May ereport.
 pg_tz* as_at_time_zone(const char* name, pg_tz* zone) {
     constexpr std::array<TimestampTz, 2> winter_and_summer{757382400 * USECS_PER_SEC,
                                                            773020800 * USECS_PER_SEC};  // 2024

@@ -135,16 +135,32 @@ std::chrono::microseconds Worker::detach(const Table& parent, const Partition& p
         parent.relation, partition.relation, *parent.key_type, partition.bounds, {}, {}, record};
     namestrcpy(&request.partition_schema, partition.schema_name.c_str());
     namestrcpy(&request.partition_name, partition.name.c_str());
+    this->request(sizeof(request), &request);
+    // The worker has its timeout itself; this is for one that code of the table's owner keeps from
+    // it. The locks before the statement have as long.
+    return receive_answer(
+        Deadline{2 * std::chrono::milliseconds{statement_timeout()} + std::chrono::seconds{2}});
+}
+
+void Worker::build_index(Oid table, Oid index, const std::string& key,
+                         const std::string& built_name) {
+    IndexRequest request{table, index, {}, {}};
+    namestrcpy(&request.key, key.c_str());
+    namestrcpy(&request.built_name, built_name.c_str());
+    this->request(sizeof(request), &request);
+    receive_answer(std::nullopt);
+}
+
+void Worker::request(Size size, const void* data) {
     busy_ = true;
     call([&] {
-        if (send(requests_, sizeof(request), &request) != SHM_MQ_SUCCESS)
+        if (send(requests_, size, data) != SHM_MQ_SUCCESS)
             raise_end_of_worker();
     });
-    return receive_answer();
 }
 
 // The worker's next message, which stays where it is until the next call. May ereport.
-Worker::Message Worker::receive(const Deadline& deadline) {
+Worker::Message Worker::receive(const std::optional<Deadline>& deadline) {
     Message message{};
     while (true) {
         const shm_mq_result result = shm_mq_receive(answers_, &message.size, &message.data, true);
@@ -152,7 +168,8 @@ Worker::Message Worker::receive(const Deadline& deadline) {
             return message;
         if (result == SHM_MQ_DETACHED)
             raise_end_of_worker();
-        const long left = deadline.left();
+        // One without a deadline is only looked at from time to time.
+        const long left = deadline ? deadline->left() : 10000;
         if (left == 0)
             ereport(ERROR,
                     (errcode(ERRCODE_QUERY_CANCELED),
@@ -166,11 +183,7 @@ Worker::Message Worker::receive(const Deadline& deadline) {
     }
 }
 
-std::chrono::microseconds Worker::receive_answer() {
-    // The worker has its timeout itself; this is for one that code of the table's owner keeps from
-    // it. The locks before the statement have as long.
-    const Deadline deadline{2 * std::chrono::milliseconds{statement_timeout()} +
-                            std::chrono::seconds{2}};
+std::chrono::microseconds Worker::receive_answer(const std::optional<Deadline>& deadline) {
     while (true) {
         const Message message = call([&] { return receive(deadline); });
         const char type = *static_cast<const char*>(message.data);

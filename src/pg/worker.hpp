@@ -1,6 +1,6 @@
 // A background worker that does what no function or procedure may: DETACH PARTITION ...
-// CONCURRENTLY, which ends the transaction that it began in, and so has to be a session's top-level
-// statement.
+// CONCURRENTLY and CREATE INDEX CONCURRENTLY, which end the transaction that they began in, and so
+// have to be a session's top-level statement.
 #pragma once
 
 #include "core/configuration.hpp"
@@ -34,6 +34,11 @@ class Worker : Scope {
     std::chrono::microseconds detach(const Table& parent, const Partition& partition,
                                      const WorkerRecord& record);
 
+    // Builds a unique index of the owner's table anew, CONCURRENTLY, with the column as one more,
+    // under that name. Waits for as long as it takes. After an error there may be one of that name
+    // that is not valid.
+    void build_index(Oid table, Oid index, const std::string& key, const std::string& built_name);
+
   private:
     void start(Oid owner);
     bool wait_for_end() const;
@@ -42,8 +47,9 @@ class Worker : Scope {
         Size size;
         void* data;
     };
-    Message receive(const Deadline& deadline);
-    std::chrono::microseconds receive_answer();
+    Message receive(const std::optional<Deadline>& deadline);
+    void request(Size size, const void* data);
+    std::chrono::microseconds receive_answer(const std::optional<Deadline>& deadline);
 
     Oid owner_;
     bool busy_ = false;

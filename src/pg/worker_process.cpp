@@ -3,6 +3,7 @@
 #include "core/deadline.hpp"
 #include "core/text.hpp"
 #include "pg/catalog.hpp"
+#include "pg/convert/unique.hpp"
 #include "pg/effects.hpp"
 #include "pg/ledger.hpp"
 #include "pg/locks.hpp"
@@ -49,6 +50,9 @@ const WorkerRequest* current_request = nullptr;
 const WorkerSettings* current_settings = nullptr;
 object_access_hook_type next_hook = nullptr;
 
+// CREATE INDEX CONCURRENTLY waits for transactions as for a lock, and nobody waits behind it.
+bool builds_index = false;
+
 // Since when others may have to wait for the second transaction, if any have to.
 std::optional<Deadline::Clock::time_point> locks_asked_for;
 
@@ -92,8 +96,9 @@ void pin_settings(const WorkerSettings& settings) {
     set("search_path", "pg_catalog, pg_temp");
     // Its messages go to a session of this server.
     set("client_encoding", GetDatabaseEncodingName());
-    set_milliseconds("lock_timeout", settings.lock_timeout);
-    set_milliseconds("deadlock_timeout", deadlock_timeout_for(settings.lock_timeout));
+    set_milliseconds("lock_timeout", builds_index ? 0 : settings.lock_timeout);
+    set_milliseconds("deadlock_timeout",
+                     deadlock_timeout_for(builds_index ? INT_MAX : settings.lock_timeout));
     set("default_transaction_read_only", "off");
     set("default_transaction_isolation", "read committed");
     set_no_transaction_timeout();
@@ -177,11 +182,9 @@ const char* detach_statement(const WorkerRequest& request) {
 }
 
 // As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
-// with everything that is to survive the transaction in a context of its own. Leaves the second
-// transaction, which has detached the partition, open. May ereport.
-void execute_detach(const WorkerRequest& request, MemoryContext context) {
-    MemoryContextSwitchTo(context);
-    const char* const statement = detach_statement(request);
+// with everything that is to survive the transaction in a context of its own. Leaves the last
+// transaction, the one that ends the work, open. May ereport.
+void execute_top_level(const char* statement, CommandTag tag) {
     debug_query_string = statement;
     pgstat_report_activity(STATE_RUNNING, statement);
 
@@ -192,13 +195,26 @@ void execute_detach(const WorkerRequest& request, MemoryContext context) {
 
     Portal portal = CreatePortal("", true, true);
     portal->visible = false;
-    PortalDefineQuery(portal, nullptr, statement, CMDTAG_ALTER_TABLE, planned, nullptr);
+    PortalDefineQuery(portal, nullptr, statement, tag, planned, nullptr);
     PortalStart(portal, nullptr, 0, InvalidSnapshot);
     run_portal(portal);
     PortalDrop(portal, false);
+}
+
+// May ereport.
+void execute_detach(const WorkerRequest& request, MemoryContext context) {
+    MemoryContextSwitchTo(context);
+    execute_top_level(detach_statement(request), CMDTAG_ALTER_TABLE);
     if (!InSecurityRestrictedOperation())
         elog(ERROR, "the second transaction of DETACH PARTITION CONCURRENTLY was not restricted");
 }
+
+// What has come from the session.
+struct Received {
+    Size size;
+    void* data;
+    shm_mq_result result;
+};
 
 // Detaches, and records that in the same transaction: whatever happens, both are there or neither
 // is.
@@ -230,14 +246,71 @@ void end_transaction() {
     pgstat_report_activity(STATE_IDLE, nullptr);
 }
 
+// The last transaction of CREATE INDEX CONCURRENTLY would run event triggers outside of any
+// security-restricted context, in the session of a superuser who has become the owner.
+void require_no_event_trigger(const std::string& statement) {
+    const Rows rows = query(
+        "SELECT evtname FROM pg_event_trigger WHERE evtenabled <> 'D' AND (evttags IS NULL OR "
+        "'CREATE INDEX' = ANY (evttags)) AND evtevent LIKE 'ddl_command_%' ORDER BY evtname");
+    if (rows.count() > 0)
+        throw PpmError{
+            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "event trigger " + in_quotes(rows.string(0, 1)) +
+                " would run in the middle of CREATE INDEX CONCURRENTLY",
+            {},
+            "Build the index yourself, then call the procedure again: " + statement + ";"};
+}
+
+// What is to be executed, in memory of the context's; under the locks that keep the table and its
+// name as they are until the end of the first transaction.
+const char* prepare_build(const IndexRequest& request, const WorkerSettings& settings,
+                          MemoryContext context) {
+    std::string statement;
+    with_queries([&] {
+        call([&] {
+            LockRelationOid(request.table, ShareUpdateExclusiveLock);
+            if (owner_of(request.table) != settings.owner ||
+                IndexGetRelation(request.index, true) != request.table)
+                ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                                errmsg("the table was changed meanwhile"),
+                                errhint("Call the procedure again.")));
+        });
+        lock_schema_names({request.table});
+        statement =
+            build_statement(request.index, NameStr(request.key), NameStr(request.built_name));
+        require_no_event_trigger(statement);
+    });
+    return call([&] { return MemoryContextStrdup(context, statement.c_str()); });
+}
+
+// The owner's code in the index runs as he, restricted: PostgreSQL sees to that (DefineIndex() in
+// indexcmds.c).
+void carry_out(const IndexRequest& request, const WorkerSettings& settings, MemoryContext context) {
+    call([&] { begin_transaction(settings); });
+    const char* const statement = prepare_build(request, settings, context);
+    call([&] {
+        disable_timeout(STATEMENT_TIMEOUT, false);
+        MemoryContextSwitchTo(context);
+        execute_top_level(statement, CMDTAG_CREATE_INDEX);
+    });
+}
+
+void carry_out(const Received& received, const WorkerSettings& settings, MemoryContext context) {
+    if (received.size == sizeof(IndexRequest)) {
+        builds_index = true;
+        return carry_out(*static_cast<const IndexRequest*>(received.data), settings, context);
+    }
+    current_request = static_cast<const WorkerRequest*>(received.data);
+    carry_out(*current_request, settings, context);
+}
+
 // Carries out one request, and answers.
-void serve(const WorkerRequest& request, const WorkerSettings& settings, shm_mq_handle* answers,
+void serve(const Received& received, const WorkerSettings& settings, shm_mq_handle* answers,
            MemoryContext context) {
-    current_request = &request;
     current_settings = &settings;
     try {
         // An error of ppm's becomes one of PostgreSQL's, too, to be sent.
-        call([&] { boundary([&] { carry_out(request, settings, context); }); });
+        call([&] { boundary([&] { carry_out(received, settings, context); }); });
         call(end_transaction);
         DoneMessage done;
         if (locks_asked_for)
@@ -254,15 +327,11 @@ void serve(const WorkerRequest& request, const WorkerSettings& settings, shm_mq_
         report(error);
     }
     current_request = nullptr;
+    builds_index = false;
     MemoryContextReset(context);
 }
 
 void work(Datum argument) {
-    struct Received {
-        Size size;
-        void* data;
-        shm_mq_result result;
-    };
     shm_mq_handle* requests = nullptr;
     shm_mq_handle* answers = nullptr;
     WorkerSettings settings = call([&] {
@@ -307,9 +376,10 @@ void work(Datum argument) {
             result.result = shm_mq_receive(requests, &result.size, &result.data, false);
             return result;
         });
-        if (received.result != SHM_MQ_SUCCESS || received.size != sizeof(WorkerRequest))
+        if (received.result != SHM_MQ_SUCCESS ||
+            (received.size != sizeof(WorkerRequest) && received.size != sizeof(IndexRequest)))
             return;
-        serve(*static_cast<const WorkerRequest*>(received.data), settings, answers, context);
+        serve(received, settings, answers, context);
     }
 }
 

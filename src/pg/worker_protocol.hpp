@@ -34,9 +34,22 @@ struct WorkerRequest {
     WorkerRecord record;
 };
 
+// One unique index to build anew, with the key as one more column, beside the old one. Nothing
+// bounds how long that takes.
+struct IndexRequest {
+    Oid table;
+    Oid index;
+    NameData key;
+    NameData built_name;
+};
+
+// Which of the two a message is.
+static_assert(sizeof(IndexRequest) != sizeof(WorkerRequest));
+
 // Another version of the library, or another build of this one, may have other requests.
 inline uint64 worker_magic() {
-    return library_fingerprint() ^ (sizeof(WorkerRequest) << 32 | sizeof(WorkerSettings));
+    return library_fingerprint() ^
+           (sizeof(WorkerRequest) << 32 ^ sizeof(IndexRequest) << 16 ^ sizeof(WorkerSettings));
 }
 
 // Says that a request was carried out; the types of other messages are those of the frontend

@@ -273,7 +273,7 @@ clear('DROP TABLE tree');
 $node->safe_psql('postgres', 'CREATE TABLE base (day date NOT NULL, note text); CREATE TABLE heir_2026_03_15 () INHERITS (base);' . daily_table('heir', 1) . configure('base')
 	  . 'UPDATE ppm.config SET retention = 1');
 my $not_partitioned = qr/table "public\.base": Relation "public\.base" is not a partitioned table\. \(not_partitioned\)$/m;
-refused(15, 'CALL ppm.provision()', 'PM004', [ $not_partitioned, qr/^HINT:  Create it with PARTITION BY RANGE, or delete its row/m ]);
+refused(15, 'CALL ppm.provision()', 'PM004', [ $not_partitioned, qr/^HINT:  CALL ppm\.convert\('public\.base'\); makes it one/m ]);
 is(days_of('heir') . '|' . days_of('base'), '14 _2 16|15', 'a partition is made beside the child, which stays one');
 refused(15, 'CALL ppm.cleanup()', 'PM006', [$not_partitioned]);
 refused(15, 'CALL ppm.run_all()', 'PM004', [$not_partitioned]);

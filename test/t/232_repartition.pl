@@ -116,7 +116,7 @@ like($messages, qr/42501/, 'a role without the owner\'s rights may not move rows
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')", user => 'nobody');
 like($messages, qr/42501/, 'nor take a move back');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')");
-like($messages, qr/55000: nothing of the table is under way/, 'where there is none, that is said');
+like($messages, qr/55000: there is nothing of the table to abandon/, 'where there is none, that is said');
 sql("ALTER TABLE t_default ADD CHECK (note <> 'n7') NOT VALID; ALTER TABLE t ADD CONSTRAINT c CHECK (note <> 'n7') NOT VALID");
 ($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t')");
 like($messages, qr/23514/, 'rows that a CHECK forbids end the move');

@@ -276,10 +276,10 @@ TEST_F(CheckBounds, FindsWhatIsNotOneSlot) {
     EXPECT_EQ(half.detail,
               "Partition \"second_half\" holds 2026-11-16 to 2026-12-01, which is not one monthly "
               "slot.");
-    EXPECT_EQ(
-        half.hint,
-        "Nothing has to be done: it is removed when all of it is outdated. To bring it onto the "
-        "grid: CALL ppm.repartition('public.orders');");
+    EXPECT_EQ(half.hint,
+              "CALL ppm.repartition('public.orders'); spreads its rows over partitions of one slot "
+              "each. Or "
+              "it is removed when all of it is outdated.");
 }
 
 TEST_F(CheckBounds, FindsMinvalueAndMaxvalueThatReachIntoTheWindowOffGrid) {

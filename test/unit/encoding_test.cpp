@@ -115,9 +115,9 @@ std::vector<Instant> instants() {
     for (int i = 0; i < 300; ++i) {
         const auto into = std::chrono::microseconds{static_cast<std::int64_t>(random() % length)};
         all.emplace_back((calendar_begin + into).time_since_epoch());
-        all.push_back(utc_instant("1970-01-01") +
-                      std::chrono::microseconds{
-                          static_cast<std::int64_t>(random() % 7000000000000000U)});
+        all.push_back(
+            utc_instant("1970-01-01") +
+            std::chrono::microseconds{static_cast<std::int64_t>(random() % 7000000000000000U)});
     }
     for (const char* const time :
          {"0001-01-01", "1677-09-21 00:12:43.145224", "1901-12-13 20:45:52", "1970-01-01",
@@ -165,8 +165,7 @@ TEST_P(EncodedKeys, TellTheInstantThatTheyAreMadeOf) {
         // All instants of one unit since the key's epoch have one key, which tells the first.
         const auto since_epoch = instant - GetParam().snowflake.epoch;
         const bool counts_from_epoch = GetParam().encoding == KeyEncoding::snowflake;
-        auto into_unit =
-            (counts_from_epoch ? since_epoch : instant.time_since_epoch()) % unit;
+        auto into_unit = (counts_from_epoch ? since_epoch : instant.time_since_epoch()) % unit;
         if (into_unit < 0us)
             into_unit += unit;
         const LocalTime first{(instant - into_unit).time_since_epoch()};
@@ -195,11 +194,11 @@ TEST_P(EncodedKeys, AreTheSmallestOfTheirInstant) {
 // one whose keys are those of now.
 TEST_P(EncodedKeys, FollowTheClockThroughEveryChangeOfIt) {
     const std::pair<const TimeZone*, const char*> changes[] = {
-        {&zones::sao_paulo, "2018-11-04 03:00"},  {&zones::sao_paulo, "2019-02-17 02:00"},
-        {&zones::havana, "2018-03-11 05:00"},     {&zones::havana, "2018-11-04 05:00"},
-        {&zones::apia, "2011-12-30 10:00"},       {&zones::new_york, "2026-03-08 07:00"},
-        {&zones::new_york, "2026-11-01 06:00"},   {&zones::lord_howe, "2026-04-04 15:00"},
-        {&zones::lord_howe, "2026-10-03 15:30"},  {&zones::kolkata, "2026-11-26 18:30"}};
+        {&zones::sao_paulo, "2018-11-04 03:00"}, {&zones::sao_paulo, "2019-02-17 02:00"},
+        {&zones::havana, "2018-03-11 05:00"},    {&zones::havana, "2018-11-04 05:00"},
+        {&zones::apia, "2011-12-30 10:00"},      {&zones::new_york, "2026-03-08 07:00"},
+        {&zones::new_york, "2026-11-01 06:00"},  {&zones::lord_howe, "2026-04-04 15:00"},
+        {&zones::lord_howe, "2026-10-03 15:30"}, {&zones::kolkata, "2026-11-26 18:30"}};
     const Grid grids[] = {minutes(15), minutes(50), Interval::hourly, Interval::daily};
     for (const auto& [zone, change] : changes) {
         const KeyCodec codec{GetParam(), *zone};
@@ -229,8 +228,7 @@ TEST(EncodedIntegers, EndWithTheirType) {
     const KeyCodec codec{{KeyType::integer, KeyEncoding::seconds}, zones::utc};
     EXPECT_EQ(codec.encode(Position{civil("2038-01-19 03:14:07")}), Bound::of_integer(2147483647));
     EXPECT_EQ(codec.encode(Position{civil("2038-01-19 03:14:08")}), Bound::max_value());
-    EXPECT_EQ(codec.encode(Position{civil("1901-12-13 20:45:53")}),
-              Bound::of_integer(-2147483647));
+    EXPECT_EQ(codec.encode(Position{civil("1901-12-13 20:45:53")}), Bound::of_integer(-2147483647));
     EXPECT_EQ(codec.encode(Position{civil("1901-12-13 20:45:52")}), Bound::min_value());
     EXPECT_FALSE(codec.can_tell(Position{civil("2038-01-19 03:14:08")}));
     EXPECT_TRUE(codec.can_tell(Position{civil("2038-01-19 03:14:07")}));

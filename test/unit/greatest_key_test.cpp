@@ -51,8 +51,8 @@ TEST(GreatestKey, HasJumpedOverTheSlotsOfAnyGrid) {
     EXPECT_TRUE(has_jumped(key(-301, -800), Numbers{100}, pre_provisioned));
     EXPECT_FALSE(has_jumped(key(-401, -800), Numbers{100}, pre_provisioned));
     EXPECT_FALSE(has_jumped(key(9223372036854775807, 1), Numbers{9000000000000000000}, 1));
-    EXPECT_FALSE(
-        has_jumped(key(9223372036854775807, -9223372036854775807), Numbers{9000000000000000000}, 3));
+    EXPECT_FALSE(has_jumped(key(9223372036854775807, -9223372036854775807),
+                            Numbers{9000000000000000000}, 3));
 }
 
 TEST(GreatestKey, OfAPartitionOfItsOwnAloneHasNotJumped) {

@@ -144,14 +144,14 @@ TEST(IntervalOrigin, IsReadInItsOneSpellingOnly) {
 }
 
 TEST(IntervalOfNumbers, IsAPositiveWholeNumber) {
-    EXPECT_EQ(count_in("1000000"), "1000000");
-    EXPECT_EQ(count_in(" 0042\n"), "42");
-    EXPECT_EQ(count_in("9223372036854775807"), "9223372036854775807");
+    EXPECT_EQ(count_in("1000000"), 1000000);
+    EXPECT_EQ(count_in(" 0042\n"), 42);
+    EXPECT_EQ(count_in("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
     for (const char* const text : {"", " ", "0", "-5", "000", "9223372036854775808", "1e6", "1.0",
                                    "1 000", "+", "ten", "--1"})
         EXPECT_EQ(count_in(text), std::nullopt) << '"' << text << '"';
-    EXPECT_EQ(whole_number_in("-05"), "-5");
-    EXPECT_EQ(whole_number_in("-0"), "0");
+    EXPECT_EQ(whole_number_in("-05"), -5);
+    EXPECT_EQ(whole_number_in("-0"), 0);
     EXPECT_EQ(whole_number_in("--5"), std::nullopt);
 }
 

@@ -34,9 +34,20 @@ constexpr std::int64_t widths[] = {1,
                                    1000000000000000000,
                                    9000000000000000000,
                                    greatest};
-constexpr std::int64_t origins[] = {0,           1,         -1,           5,        -7, 32767, -32768,
-                                    2147483647,  -2147483648, 123456789123, greatest, least,
-                                    9000000000000000000, -9000000000000000000};
+constexpr std::int64_t origins[] = {0,
+                                    1,
+                                    -1,
+                                    5,
+                                    -7,
+                                    32767,
+                                    -32768,
+                                    2147483647,
+                                    -2147483648,
+                                    123456789123,
+                                    greatest,
+                                    least,
+                                    9000000000000000000,
+                                    -9000000000000000000};
 
 Wide floor_to_edge(Wide number, const Numbers& grid) {
     const Wide distance = number - grid.origin;
@@ -60,8 +71,7 @@ Slot expected_slot(std::int64_t number, const Numbers& grid) {
 
 // Around the ends of the types, of the grid's slots, and any.
 std::vector<std::int64_t> interesting_numbers(const Numbers& grid, std::mt19937_64& random) {
-    constexpr std::int64_t around[] = {0,          least,      greatest, -32768,
-                                       32767,      -2147483648, 2147483647};
+    constexpr std::int64_t around[] = {0, least, greatest, -32768, 32767, -2147483648, 2147483647};
     std::set<std::int64_t> numbers;
     const auto add = [&](Wide number) {
         if (number >= least && number <= greatest)
@@ -73,8 +83,8 @@ std::vector<std::int64_t> interesting_numbers(const Numbers& grid, std::mt19937_
     for (int i = 0; i < 50; ++i) {
         const auto any = static_cast<std::int64_t>(random());
         const Wide edge = floor_to_edge(any, grid);
-        for (const Wide number : {Wide{any}, edge - 1, edge, edge + 1, edge + grid.width - 1,
-                                  edge + grid.width})
+        for (const Wide number :
+             {Wide{any}, edge - 1, edge, edge + 1, edge + grid.width - 1, edge + grid.width})
             add(number);
     }
     return {numbers.begin(), numbers.end()};
@@ -106,7 +116,8 @@ TEST(NumberGrids, CountSlotsBothWays) {
             const Position start = slot_at(grid, Position{number}).lower;
             const Wide lower = floor_to_edge(number, grid);
             for (const int count : {0, 1, 2, 3, 100, 11000, 2147483647})
-                ASSERT_EQ(slots_after(grid, start, count), clamped(lower + Wide{count} * grid.width))
+                ASSERT_EQ(slots_after(grid, start, count),
+                          clamped(lower + Wide{count} * grid.width))
                     << number << " and " << count;
             if (start != minus_infinity) {
                 for (const int count : {1, 2, 3, 100, 11000, 2147483647})

@@ -42,7 +42,8 @@ std::vector<Instant> instants() {
     std::vector<Instant> all{at_millisecond(0), at_millisecond(1),
                              at_millisecond((std::int64_t{1} << 48) - 1)};
     for (int i = 0; i < 2000; ++i)
-        all.push_back(at_millisecond(static_cast<std::int64_t>(random() >> (16U + random() % 30U))));
+        all.push_back(
+            at_millisecond(static_cast<std::int64_t>(random() >> (16U + random() % 30U))));
     std::sort(all.begin(), all.end());
     return all;
 }
@@ -83,8 +84,8 @@ TEST(Text, IsAUlidOnlyInCrockfordsAlphabetAndOfTwentySixCharacters) {
          {"", "01KAYS0000", "01KAYS0000ABCDEFGHJKMNPQR", "01KAYS0000ABCDEFGHJKMNPQRST",
           "01kays0000abcdefghjkmnpqrs", "01KAYS0000ABCDEFGHIKMNPQRS", "01KAYS0000ABCDEFGHLKMNPQRS",
           "01KAYS0000ABCDEFGHOKMNPQRS", "01KAYS0000ABCDEFGHUKMNPQRS", "81KAYS0000ABCDEFGHJKMNPQRS",
-          "01KAYS0000ABCDEFGHJKMNPQR ", " 1KAYS0000ABCDEFGHJKMNPQRS", "01KAYS0000ABCDEFGHJKMNPQ\xc3\xa4",
-          "{1KAYS0000ABCDEFGHJKMNPQRS"}) {
+          "01KAYS0000ABCDEFGHJKMNPQR ", " 1KAYS0000ABCDEFGHJKMNPQRS",
+          "01KAYS0000ABCDEFGHJKMNPQ\xc3\xa4", "{1KAYS0000ABCDEFGHJKMNPQRS"}) {
         EXPECT_FALSE(is_ulid(text)) << text;
         EXPECT_EQ(ulid_instant(text), std::nullopt) << text;
     }
@@ -123,7 +124,8 @@ TEST(Beginning, OfAUlidIsTheSameBoundAsTheUlid) {
 TEST(AnyText, LiesAmongUlidsInTheOrderOfItsBytes) {
     std::mt19937 random{11};
     const std::string likely = alphabet + "aIlOu /:@[`{~\x7f\x80\xc3\xa4\xff\x01";
-    std::vector<std::string> texts{"", "0", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "8", "Z", "z", "\xc3\xa4"};
+    std::vector<std::string> texts{"",  "0",       "7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "8", "Z",
+                                   "z", "\xc3\xa4"};
     for (int i = 0; i < 5000; ++i) {
         std::string text = i % 2 == 0 ? "01KAYS0000ABCDEFGHJKMNPQRS" : "";
         text.resize(random() % 27, '0');

@@ -488,7 +488,7 @@ void repartition(Session& session, Oid parent, const std::optional<std::string>&
     }
 }
 
-bool abandon_move(Session& session, Oid parent) {
+bool abandon_move(Session& session, History&, Oid parent) {
     const std::string name = session.read([&] {
         const ManagedParent managed = parent_as_it_is(parent);
         require_owner(parent, managed.parent.configuration.table_name);

@@ -1,6 +1,7 @@
 // CALL ppm.repartition() and CALL ppm.abandon(): a move from its beginning to its end, or back.
 #pragma once
 
+#include "pg/history.hpp"
 #include "pg/repartition/job.hpp"
 #include "pg/session.hpp"
 
@@ -12,6 +13,6 @@ void repartition(Session& session, Oid parent, const std::optional<std::string>&
                  const std::optional<std::string>& to);
 
 // Takes back what a move has begun. Returns whether there was one.
-bool abandon_move(Session& session, Oid parent);
+bool abandon_move(Session& session, History& history, Oid parent);
 
 }  // namespace ppm

@@ -1,0 +1,110 @@
+// ppm.plan_conversion(), CALL ppm.convert() and CALL ppm.abandon().
+#include "pg/call_context.hpp"
+#include "pg/convert/convert.hpp"
+#include "pg/provision.hpp"
+#include "pg/repartition/move.hpp"
+#include "pg/result_set.hpp"
+#include "pg/rights.hpp"
+#include "pg/version.hpp"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(ppm_plan_conversion);
+PG_FUNCTION_INFO_V1(ppm_convert);
+PG_FUNCTION_INFO_V1(ppm_abandon);
+}
+
+namespace {
+
+using ppm::RelationId;
+
+RelationId relation_argument(FunctionCallInfo fcinfo) {
+    if (const auto relation = ppm::parent_argument(fcinfo))
+        return *relation;
+    throw ppm::PpmError{ERRCODE_NULL_VALUE_NOT_ALLOWED, "the relation must not be null"};
+}
+
+void record_failure(ppm::Session& session, ppm::History& history, RelationId relation,
+                    const char* action, const ppm::Error& failed) {
+    try {
+        session.step([&] {
+            const ppm::Parent parent = std::move(ppm::read_parents(relation).front().parent);
+            if (ppm::may_manage(parent))
+                history.record({failure_of(parent.configuration, action, failed)});
+        });
+    } catch (const ppm::Error&) {
+        // What failed first is what is said.
+        return;
+    }
+}
+
+// Records what fails before it is said: the call ends with it.
+template <typename Body>
+auto recorded(ppm::Session& session, ppm::History& history, RelationId relation, const char* action,
+              Body body) {
+    try {
+        return body();
+    } catch (const ppm::Error& error) {
+        record_failure(session, history, relation, action, error);
+        throw;
+    }
+}
+
+ppm::Cell text_or_null(const std::string& text) {
+    return text.empty() ? ppm::Cell{std::nullopt} : ppm::Cell{text};
+}
+
+}  // namespace
+
+Datum ppm_plan_conversion(PG_FUNCTION_ARGS) {
+    return ppm::entry([fcinfo]() -> Datum {
+        const ppm::SpiConnection spi{false};
+        ppm::ResultSet rows{fcinfo};
+        for (const ppm::PlannedStep& step : ppm::plan_conversion(relation_argument(fcinfo)))
+            rows.add({step.number ? ppm::Cell{*step.number} : ppm::Cell{std::nullopt}, step.action,
+                      text_or_null(step.statement), text_or_null(step.lock),
+                      text_or_null(step.detail), text_or_null(step.hint)});
+        return Datum{};
+    });
+}
+
+Datum ppm_convert(PG_FUNCTION_ARGS) {
+    return ppm::entry([fcinfo]() -> Datum {
+        ppm::refuse_if_restricted("ppm.convert()");
+        ppm::refuse_if_atomic(fcinfo, "ppm.convert()");
+        const RelationId relation = relation_argument(fcinfo);
+        const bool extend_unique = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+        ppm::Session session{false};
+        ppm::History history;
+        const RelationId converted = recorded(session, history, relation, "convert", [&] {
+            return convert(session, history, relation, extend_unique);
+        });
+        // What of the window the old table does not hold. No key of that time could be written
+        // before either.
+        ppm::Run run{session, converted};
+        run.perform(ppm::provision);
+        run.finish();
+        return Datum{};
+    });
+}
+
+Datum ppm_abandon(PG_FUNCTION_ARGS) {
+    return ppm::entry([fcinfo]() -> Datum {
+        ppm::refuse_if_restricted("ppm.abandon()");
+        ppm::refuse_if_atomic(fcinfo, "ppm.abandon()");
+        const RelationId relation = relation_argument(fcinfo);
+        ppm::Session session{false};
+        ppm::History history;
+        // Each says whether there was anything that it could take back: the last thing begun,
+        // first.
+        constexpr std::array takers_back{ppm::abandon_move, ppm::abandon_conversion};
+        const bool was_any = std::ranges::any_of(takers_back, [&](auto take_back) {
+            return recorded(session, history, relation, "abandon",
+                            [&] { return take_back(session, history, relation); });
+        });
+        if (!was_any)
+            throw ppm::PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                                "there is nothing of the table to abandon"};
+        session.wait_for_standbys();
+        return Datum{};
+    });
+}

@@ -1,0 +1,154 @@
+#include "pg/convert/conversion.hpp"
+
+#include "core/naming.hpp"
+#include "pg/ddl.hpp"
+#include "pg/partition_bound.hpp"
+#include "pg/plan.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr char table_query[] = R"(
+    SELECT r.relkind, k.attname, k.atttypid, format_type(k.atttypid, NULL), NOT k.attnotnull, k.attgenerated <> '', k.attnum
+    FROM pg_class r LEFT JOIN pg_attribute k ON k.attrelid = r.oid AND k.attname = $2 AND k.attnum > 0 AND NOT k.attisdropped
+    WHERE r.oid = $1)";
+
+constexpr char check_query[] =
+    "SELECT c.oid, c.convalidated, c.conbin FROM pg_constraint c "
+    "WHERE c.conrelid = $1 AND c.contype = 'c' AND c.conname = $2";
+
+// How much of a table PostgreSQL surely reads in a second, in blocks: 20 MB.
+constexpr std::uint64_t blocks_in_a_second = 2560;
+
+// The value with which a constraint compares the column, if that is all it does beside asking
+// whether it is null. May ereport.
+const Const* compared_with(Node* expression, AttrNumber attribute) {
+    if (!IsA(expression, BoolExpr) || list_length(castNode(BoolExpr, expression)->args) != 2)
+        return nullptr;
+    auto* const comparison = static_cast<Node*>(lsecond(castNode(BoolExpr, expression)->args));
+    if (!IsA(comparison, OpExpr) || list_length(castNode(OpExpr, comparison)->args) != 2)
+        return nullptr;
+    auto* const column = static_cast<Node*>(linitial(castNode(OpExpr, comparison)->args));
+    auto* const value = static_cast<Node*>(lsecond(castNode(OpExpr, comparison)->args));
+    if (!IsA(column, Var) || castNode(Var, column)->varattno != attribute || !IsA(value, Const) ||
+        castNode(Const, value)->constisnull)
+        return nullptr;
+    return castNode(Const, value);
+}
+
+std::optional<Bound> end_in(Datum tree, AttrNumber attribute, KeyType type) {
+    return call([=]() -> std::optional<Bound> {
+        const Const* const value =
+            compared_with(static_cast<Node*>(stringToNode(TextDatumGetCString(tree))), attribute);
+        if (value == nullptr || key_type_of(value->consttype) != type)
+            return std::nullopt;
+        return bound_of_value(value->constvalue, type);
+    });
+}
+
+std::optional<ConversionCheck> read_check(const Table& table, AttrNumber attribute) {
+    const Rows rows = query(check_query, {oid_parameter(table.relation),
+                                          text_parameter(std::string{conversion_check})});
+    if (rows.count() == 0)
+        return std::nullopt;
+    ConversionCheck check{rows.oid(0, 1), rows.boolean(0, 2), std::nullopt};
+    if (table.key_type)
+        check.end = end_in(rows.datum(0, 3), attribute, *table.key_type);
+    return check;
+}
+
+// A position of a key that tells time, as it will be in so much time.
+Position later(Position position, std::chrono::seconds lead) {
+    return position >= Position{calendar_end - lead} ? Position{calendar_end}
+                                                     : Position{position.time() + lead};
+}
+
+Position greatest_key(const Conversion& conversion, const Keys& keys) {
+    return keys.greatest ? codec_of(conversion.managed).decode(*keys.greatest) : minus_infinity;
+}
+
+}  // namespace
+
+std::string Conversion::sql_name() const {
+    return identifier(schema_name()) + "." + identifier(name());
+}
+
+Conversion read_conversion(RelationId relation) {
+    Conversion result{read_parents(relation).front(), false, false, false, false, false, {}};
+    Parent& parent = result.managed.parent;
+    Table& table = *parent.table;
+    const std::string key = parent.configuration.partition_key.value_or("");
+    const Rows rows = query(table_query, {oid_parameter(relation), text_parameter(key)});
+    if (rows.count() == 0)
+        throw PpmError{ERRCODE_UNDEFINED_TABLE, "the table was dropped meanwhile"};
+    const char kind = rows.character(0, 1);
+    result.is_plain_table = kind == RELKIND_RELATION;
+    result.is_partitioned = kind == RELKIND_PARTITIONED_TABLE;
+    result.has_key = !rows.is_null(0, 2);
+    if (result.is_partitioned || !result.has_key)
+        return result;
+    table.strategy = Strategy::range;
+    table.has_plain_key = true;
+    table.has_default_order = true;
+    table.key_column = rows.string(0, 2);
+    table.key_type = key_type_of(rows.oid(0, 3));
+    table.key_type_name = rows.string(0, 4);
+    result.key_is_nullable = rows.boolean(0, 5);
+    result.key_is_generated = rows.boolean(0, 6);
+    result.check = read_check(table, DatumGetInt16(rows.datum(0, 7)));
+    return result;
+}
+
+std::chrono::seconds time_to_validate(const Keys& keys) {
+    return std::chrono::seconds{60 + static_cast<std::int64_t>(keys.blocks / blocks_in_a_second)};
+}
+
+Position end_after(const Conversion& conversion, const Keys& keys, const Clock& clock,
+                   std::chrono::seconds lead) {
+    const ManagedParent& managed = conversion.managed;
+    const Configuration& configuration = managed.parent.configuration;
+    const Grid& grid = configuration.grid();
+    const Position by_time = window_at(clock.now(*managed.zone) + lead, codec_of(managed), grid,
+                                       configuration.pre_provisioned, configuration.retention)
+                                 .upper;
+    const Position greatest = greatest_key(conversion, keys);
+    if (greatest < Position{calendar_begin})
+        return by_time;
+    if (greatest >= Position{calendar_end})
+        return plus_infinity;
+    const Position slot = slot_at(grid, later(greatest, lead)).lower;
+    return std::max(by_time, slots_after(grid, slot, configuration.pre_provisioned + 1));
+}
+
+std::chrono::seconds time_until_near(const Conversion& conversion, const Keys& keys,
+                                     const Clock& clock, Position end) {
+    const ManagedParent& managed = conversion.managed;
+    const Position now{managed.zone->civil(clock.now(*managed.zone))};
+    const Position reached = std::max(now, greatest_key(conversion, keys));
+    const Position near = slots_after(managed.parent.configuration.grid(), end, -1);
+    return reached >= near ? std::chrono::seconds{0}
+                           : std::chrono::floor<std::chrono::seconds>(near.time() - reached.time());
+}
+
+std::string until(const Grid& grid, Position end) {
+    // As the second half of a piece's name.
+    const std::string name = piece_name("", grid, {end, end});
+    return "until_" + name.substr(name.rfind('_') + 1);
+}
+
+std::string old_name(const Conversion& conversion, Position end) {
+    return conversion.name() + "_" + until(conversion.managed.parent.configuration.grid(), end);
+}
+
+std::string check_clause(const Conversion& conversion, Position end) {
+    const ManagedParent& managed = conversion.managed;
+    const std::string key = identifier(conversion.key());
+    return "CHECK (" + key + " IS NOT NULL AND " + key + " < " +
+           bound_literal(codec_of(managed).encode(end), *managed.parent.table->key_type,
+                         *managed.zone) +
+           ")";
+}
+
+}  // namespace ppm

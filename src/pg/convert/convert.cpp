@@ -1,0 +1,294 @@
+#include "pg/convert/convert.hpp"
+
+#include "core/text.hpp"
+#include "pg/convert/obstacles.hpp"
+#include "pg/convert/retries.hpp"
+#include "pg/convert/swap.hpp"
+#include "pg/ddl.hpp"
+#include "pg/names.hpp"
+#include "pg/plan.hpp"
+#include "pg/report.hpp"
+#include "pg/rights.hpp"
+#include "pg/sqlstate.hpp"
+#include "pg/telling.hpp"
+#include "pg/worker.hpp"
+
+namespace ppm {
+
+namespace {
+
+// How often the end is set anew because the keys came near it.
+constexpr int most_beginnings = 5;
+
+// That the keys may come near the end before all rows are read, or have.
+struct EndIsNear {};
+
+class Converting {
+  public:
+    Converting(Session& session, History& history, RelationId relation, bool extend_unique)
+        : session_{session},
+          history_{history},
+          relation_{relation},
+          extend_unique_{extend_unique},
+          others_{session, relation} {}
+
+    RelationId run() {
+        refresh();
+        build_indexes();
+        for (int beginning = 1;; ++beginning) {
+            try {
+                bind();
+                validate_check();
+                return swap_tables();
+            } catch (const EndIsNear&) {
+                if (beginning == most_beginnings)
+                    throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                                   "the keys grow faster than the table is read",
+                                   {},
+                                   "Raise pre_provisioned in ppm.config for the time of the "
+                                   "conversion, then call the procedure again."};
+                lead_ *= 2;
+            }
+            begin_again();
+        }
+    }
+
+  private:
+    // Reads everything anew, and refuses what cannot be converted before anything is touched.
+    void refresh() {
+        session_.step([] {});
+        session_.read([&] {
+            conversion_ = read_conversion(relation_);
+            require_owner(relation_, conversion_->name());
+            indexes_ = narrow_indexes(*conversion_);
+            auto obstacles = obstacles_to(*conversion_, indexes_, extend_unique_);
+            if (obstacles.empty()) {
+                look_at_keys();
+                obstacles = obstacles_in_keys(*conversion_, keys_, end_);
+            }
+            if (!obstacles.empty())
+                raise(obstacles);
+            return true;
+        });
+        session_.step([] {});
+    }
+
+    [[noreturn]] void raise(const std::vector<Finding>& obstacles) const {
+        std::vector<Failure> failures;
+        for (const auto& [what, mend] : obstacles)
+            failures.push_back({.table = conversion_->managed.parent.configuration.name(),
+                                .partition = {},
+                                .action = "convert",
+                                .bounds = {},
+                                .sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                                .message = what,
+                                .hint = mend});
+        raise_failures(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "table " + in_quotes(failures.front().table.qualified()) +
+                           " cannot be converted as it is",
+                       failures, "Then call the procedure again.");
+    }
+
+    void look_at_keys() {
+        keys_ = keys_of(relation_, conversion_->key(), codec_of(conversion_->managed),
+                        std::chrono::milliseconds{statement_timeout()});
+        lead_ = std::max(lead_, time_to_validate(keys_));
+        const auto& check = conversion_->check;
+        end_ = check && check->end ? codec_of(conversion_->managed).decode(*check->end)
+                                   : end_after(*conversion_, keys_, Clock{}, lead_);
+    }
+
+    std::string end_text() const { return codec_of(conversion_->managed).text(end_); }
+
+    std::chrono::seconds time_left() const {
+        return time_until_near(*conversion_, keys_, Clock{}, end_);
+    }
+
+    void build_indexes() {
+        for (const NarrowIndex& index : indexes_) {
+            if (index.is_ready)
+                continue;
+            if (OidIsValid(index.built))
+                retry(session_, history_, {relation_},
+                      [&] { session_.step([&] { alter(drop_built_statement(index)); }); });
+            say("building unique index " + in_quotes(index.built_name) + " with " +
+                in_quotes(conversion_->key()) + ", which takes its time");
+            // The worker would wait for what this session has locked or sees.
+            session_.step([] {});
+            Worker worker{conversion_->managed.parent.table->owner};
+            worker.build_index(relation_, index.index, conversion_->key(), index.built_name);
+        }
+        if (!indexes_.empty())
+            refresh();
+    }
+
+    // Under the lock that ALTER TABLE takes, taken first: the name is that of the table then.
+    void alter(const std::string& statement, int milliseconds = statement_timeout(),
+               LOCKMODE mode = AccessExclusiveLock) const {
+        const Parent& parent = conversion_->managed.parent;
+        lock_parent(parent, mode);
+        lock_names({NamedRelation{parent}});
+        execute_as_owner(parent, statement, milliseconds);
+    }
+
+    std::string alter_table() const { return "ALTER TABLE " + conversion_->sql_name(); }
+
+    std::string drop_check() const {
+        return alter_table() + " DROP CONSTRAINT " + conversion_check;
+    }
+
+    // From here on no key from the end on can be written.
+    void bind() {
+        if (conversion_->check && conversion_->check->end) {
+            if (time_left() <= (conversion_->check->is_valid ? std::chrono::seconds{0} : lead_ / 2))
+                throw EndIsNear{};
+            return;
+        }
+        retry(session_, history_, {relation_}, [&] {
+            session_.step([&] {
+                // One that was made for another key is of no use.
+                const std::string add = std::string{" ADD CONSTRAINT "} + conversion_check + " " +
+                                        check_clause(*conversion_, end_) + " NOT VALID";
+                alter(conversion_->check ? drop_check() + "," + add : alter_table() + add);
+                conversion_->check = read_conversion(relation_).check;
+                if (!conversion_->check ||
+                    conversion_->check->end != codec_of(conversion_->managed).encode(end_))
+                    throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                                   "the constraint of the conversion is not there as planned",
+                                   {},
+                                   "Call the procedure again."};
+                comment_on_check();
+                keep_extension();
+            });
+        });
+        say("no key from " + end_text() + " on can be written until the table is converted");
+    }
+
+    void comment_on_check() const {
+        execute_as_owner(conversion_->managed.parent,
+                         std::string{"COMMENT ON CONSTRAINT "} + conversion_check + " ON " +
+                             conversion_->sql_name() + " IS " +
+                             literal("CALL ppm.convert() goes on from here, CALL ppm.abandon() "
+                                     "takes it back"));
+    }
+
+    // The constraint binds those who write as long as it is there, so it does not outlast ppm: DROP
+    // EXTENSION is refused, and with CASCADE it goes, too.
+    void keep_extension() const {
+        const Oid constraint = conversion_->check->constraint;
+        call([=] {
+            ObjectAddress dependent;
+            ObjectAddress extension;
+            ObjectAddressSet(dependent, ConstraintRelationId, constraint);
+            ObjectAddressSet(extension, ExtensionRelationId, get_extension_oid("ppm", false));
+            recordDependencyOn(&dependent, &extension, DEPENDENCY_NORMAL);
+        });
+    }
+
+    void unbind() {
+        retry(session_, history_, {relation_},
+              [&] { session_.step([&] { alter(drop_check()); }); });
+        conversion_->check.reset();
+    }
+
+    // With a later end. Until that is there nothing is bound.
+    void begin_again() {
+        refresh();
+        if (!conversion_->check)
+            return;
+        unbind();
+        refresh();
+    }
+
+    // Reads all the rows, while others read and write them: until the keys come near the end.
+    void validate_check() {
+        if (conversion_->check->is_valid)
+            return;
+        const auto limit =
+            std::clamp<std::int64_t>(std::chrono::milliseconds{time_left()}.count(), 1000, INT_MAX);
+        try {
+            retry(session_, history_, {relation_}, [&] {
+                session_.step([&] {
+                    alter(alter_table() + " VALIDATE CONSTRAINT " + conversion_check,
+                          static_cast<int>(limit), ShareUpdateExclusiveLock);
+                });
+            });
+        } catch (const Error& error) {
+            if (error.sqlstate() == ERRCODE_QUERY_CANCELED && !ends_the_call(error))
+                throw EndIsNear{};
+            if (error.sqlstate() == ERRCODE_CHECK_VIOLATION)
+                raise_keys_beyond();
+            throw;
+        }
+        say("no row has a key from " + end_text() + " on");
+        refresh();
+        bind();
+    }
+
+    // Those who write are not to be bound by what cannot come true.
+    [[noreturn]] void raise_keys_beyond() {
+        unbind();
+        const std::string key = identifier(conversion_->key());
+        throw PpmError{ERRCODE_CHECK_VIOLATION,
+                       "table " +
+                           in_quotes(conversion_->schema_name() + "." + conversion_->name()) +
+                           " has keys that are NULL, or from " + end_text() + " on",
+                       {},
+                       "Delete or change those rows: WHERE " + key + " IS NULL OR " + key +
+                           " >= '" + end_text() +
+                           "'. Or create an index on the key, by which ppm finds the greatest one, "
+                           "and call the procedure again."};
+    }
+
+    RelationId swap_tables() {
+        RelationId created = InvalidOid;
+        const ManagedParent& managed = conversion_->managed;
+        const Deed deed{Done::converted,
+                        managed,
+                        conversion_->schema_name(),
+                        old_name(*conversion_, end_),
+                        {Bound::min_value(), codec_of(managed).encode(end_)}};
+        retry(session_, history_, {relation_}, [&] {
+            session_.step([&] {
+                lock_own_tables();
+                created = swap(*conversion_, end_, extend_unique_);
+                history_.record(deed);
+            });
+        });
+        ppm::say(deed);
+        return created;
+    }
+
+    void say(const std::string& what) const {
+        const std::string message =
+            "table " + in_quotes(conversion_->managed.parent.configuration.qualified_name()) +
+            ": " + what;
+        call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
+    }
+
+    Session& session_;
+    History& history_;
+    RelationId relation_;
+    bool extend_unique_;
+    OthersKeptOff others_;
+    std::optional<Conversion> conversion_;
+    std::vector<NarrowIndex> indexes_;
+    Keys keys_;
+    std::chrono::seconds lead_{0};
+    Position end_{};
+};
+
+}  // namespace
+
+RelationId convert(Session& session, History& history, RelationId relation, bool extend_unique) {
+    const bool is_done = session.read([&] {
+        const Conversion conversion = read_conversion(relation);
+        require_owner(relation, conversion.name());
+        return conversion.is_partitioned;
+    });
+    if (is_done)
+        return relation;
+    return Converting{session, history, relation, extend_unique}.run();
+}
+
+}  // namespace ppm

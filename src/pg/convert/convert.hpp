@@ -1,0 +1,28 @@
+// CALL ppm.convert(), ppm.plan_conversion(), and what takes a conversion back.
+#pragma once
+
+#include "pg/convert/conversion.hpp"
+#include "pg/history.hpp"
+#include "pg/session.hpp"
+
+namespace ppm {
+
+// Converts the table, or goes on where a call was interrupted. Returns the partitioned table.
+RelationId convert(Session& session, History& history, RelationId relation, bool extend_unique);
+
+// Takes back a conversion of the relation, be it complete or not. Returns whether there was one.
+bool abandon_conversion(Session& session, History& history, RelationId relation);
+
+// A row of ppm.plan_conversion(): a step in order, or, without a number, what is to be known.
+struct PlannedStep {
+    std::optional<int> number;
+    std::string action;
+    std::string statement;
+    std::string lock;
+    std::string detail;
+    std::string hint;
+};
+
+std::vector<PlannedStep> plan_conversion(RelationId relation);
+
+}  // namespace ppm

@@ -1,0 +1,129 @@
+#include "pg/convert/keys.hpp"
+
+#include "core/deadline.hpp"
+#include "pg/guard.hpp"
+#include "pg/partition_bound.hpp"
+#include "pg/rows.hpp"
+#include "pg/scan.hpp"
+
+namespace ppm {
+
+namespace {
+
+// Rows between two looks at the clock.
+constexpr int rows_at_a_time = 10000;
+
+// Whether all keys of the table are in the index, in the key's own order. May ereport.
+bool leads_with(Relation index, AttrNumber attribute) {
+    const Form_pg_index form = index->rd_index;
+    return index->rd_rel->relam == BTREE_AM_OID && form->indisvalid && form->indisready &&
+           form->indcheckxmin == false && form->indkey.values[0] == attribute &&
+           heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr) &&
+           index->rd_opfamily[0] ==
+               get_opclass_family(GetDefaultOpClass(index->rd_opcintype[0], BTREE_AM_OID));
+}
+
+// The relation's index of that kind, with a lock on it, or null. May ereport.
+Relation index_of(Relation table, AttrNumber attribute) {
+    List* const indexes = RelationGetIndexList(table);
+    for (int i = 0; i < list_length(indexes); ++i) {
+        const Oid each = list_nth_oid(indexes, i);
+        if (!ConditionalLockRelationOid(each, AccessShareLock))
+            continue;
+        const Relation index = index_open(each, NoLock);
+        if (leads_with(index, attribute))
+            return index;
+        index_close(index, AccessShareLock);
+    }
+    return nullptr;
+}
+
+struct End {
+    bool has_row = false;
+    bool is_null = false;
+    std::optional<Bound> key = std::nullopt;
+};
+
+// The key at one end of the index. (The functions for catalogs' indexes read any, and are the same
+// in all versions.) May ereport.
+End end_of(Relation table, Relation index, AttrNumber attribute, KeyType type,
+           ScanDirection direction) {
+    const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    const SysScanDesc scan = systable_beginscan_ordered(table, index, snapshot, 0, nullptr);
+    End end;
+    if (const HeapTuple row = systable_getnext_ordered(scan, direction); HeapTupleIsValid(row)) {
+        end.has_row = true;
+        const Datum value = heap_getattr(row, attribute, RelationGetDescr(table), &end.is_null);
+        if (!end.is_null)
+            end.key = bound_of_value(value, type);
+    }
+    systable_endscan_ordered(scan);
+    UnregisterSnapshot(snapshot);
+    return end;
+}
+
+// NULLs are at one end or the other, whatever the index's order is. May ereport.
+void read_ends(Relation table, Relation index, AttrNumber attribute, KeyType type, Keys& keys) {
+    for (const ScanDirection direction : {BackwardScanDirection, ForwardScanDirection}) {
+        const End end = end_of(table, index, attribute, type, direction);
+        keys.has_null = keys.has_null || (end.has_row && end.is_null);
+        if (end.key && (!keys.greatest || *keys.greatest < *end.key))
+            keys.greatest = end.key;
+    }
+    keys.are_known = true;
+}
+
+// May ereport.
+void read_rows(Relation table, AttrNumber attribute, KeyType type, const Deadline& deadline,
+               Keys& keys) {
+    int rows = 0;
+    keys.are_known = !any_row(table, [&](TupleTableSlot* slot) {
+        bool is_null = false;
+        const Datum value = slot_getattr(slot, attribute, &is_null);
+        if (is_null) {
+            keys.has_null = true;
+        } else {
+            const Bound key = bound_of_value(value, type);
+            if (!keys.greatest || *keys.greatest < key)
+                keys.greatest = key;
+        }
+        return ++rows % rows_at_a_time == 0 && deadline.has_passed();
+    });
+    if (!keys.are_known)
+        keys.greatest.reset();
+}
+
+// May ereport.
+void read_keys(Relation table, const char* column, KeyType type, const Deadline& deadline,
+               Keys& keys) {
+    const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
+    if (table->rd_rel->relkind != RELKIND_RELATION || attribute == InvalidAttrNumber ||
+        table->rd_tableam != GetHeapamTableAmRoutine())
+        return;
+    keys.blocks = RelationGetNumberOfBlocks(table);
+    const Relation index = index_of(table, attribute);
+    if (index == nullptr)
+        return read_rows(table, attribute, type, deadline, keys);
+    read_ends(table, index, attribute, type, keys);
+    index_close(index, AccessShareLock);
+}
+
+}  // namespace
+
+Keys keys_of(Oid relation, const std::string& column, const KeyCodec& codec,
+             std::chrono::milliseconds limit) {
+    Keys keys;
+    call([&] {
+        if (!ConditionalLockRelationOid(relation, AccessShareLock))
+            return;
+        if (const Relation table = try_relation_open(relation, NoLock); table != nullptr) {
+            read_keys(table, column.c_str(), codec.type(), Deadline{limit}, keys);
+            relation_close(table, NoLock);
+        }
+        UnlockRelationOid(relation, AccessShareLock);
+    });
+    keys.without_time = key_without_time_at_a_glance(relation, column, codec);
+    return keys;
+}
+
+}  // namespace ppm

@@ -1,0 +1,296 @@
+#include "pg/convert/obstacles.hpp"
+
+#include "core/naming.hpp"
+#include "core/text.hpp"
+#include "pg/ddl.hpp"
+#include "pg/partition_bound.hpp"
+#include "pg/plan.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+// Everything that refers to the table, to its row type, or to one of its constraints, indexes or
+// identities by OID, and does not go along with it: it would go on meaning the old table. What is
+// of a kind that nobody foresaw is named as PostgreSQL describes it.
+constexpr char dependents_query[] = R"(
+    WITH own_constraint AS (SELECT c.oid FROM pg_constraint c WHERE c.conrelid = $1),
+    own_index AS (SELECT k.indexrelid AS oid FROM pg_index k WHERE k.indrelid = $1),
+    own_sequence AS (
+        SELECT d.objid AS oid, d.deptype FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+        WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype IN ('a', 'i')),
+    row_type AS (
+        SELECT t.oid, t.typarray FROM pg_type t WHERE t.typrelid = $1),
+    part AS (
+        SELECT 'pg_class'::regclass::oid AS class, $1 AS oid, 'table' AS kind
+        UNION ALL SELECT 'pg_constraint'::regclass, oid, 'constraint' FROM own_constraint
+        UNION ALL SELECT 'pg_class'::regclass, oid, 'index' FROM own_index
+        UNION ALL SELECT 'pg_class'::regclass, oid, 'identity' FROM own_sequence WHERE deptype = 'i'
+        UNION ALL SELECT 'pg_type'::regclass, unnest(ARRAY[oid, typarray]), 'row type' FROM row_type),
+    dependent AS (
+        SELECT DISTINCT d.classid, d.objid, p.kind
+        FROM part p JOIN pg_depend d ON d.refclassid = p.class AND d.refobjid = p.oid
+        WHERE NOT CASE d.classid
+            WHEN 'pg_class'::regclass THEN
+                d.objid IN (SELECT oid FROM own_index UNION ALL SELECT oid FROM own_sequence UNION ALL SELECT reltoastrelid FROM pg_class WHERE oid = $1)
+                OR d.objid = $1
+                -- Inheritance is looked at by itself.
+                OR EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = $1 AND i.inhrelid = d.objid)
+            WHEN 'pg_constraint'::regclass THEN d.objid IN (SELECT oid FROM own_constraint) AND NOT EXISTS
+                (SELECT FROM pg_constraint c WHERE c.oid = d.objid AND c.contype = 'f' AND c.confrelid = $1)
+            WHEN 'pg_attrdef'::regclass THEN EXISTS (SELECT FROM pg_attrdef a WHERE a.oid = d.objid AND a.adrelid = $1)
+            WHEN 'pg_trigger'::regclass THEN EXISTS (SELECT FROM pg_trigger t WHERE t.oid = d.objid AND (t.tgrelid = $1 OR t.tgisinternal))
+            WHEN 'pg_policy'::regclass THEN EXISTS (SELECT FROM pg_policy o WHERE o.oid = d.objid AND o.polrelid = $1)
+            WHEN 'pg_statistic_ext'::regclass THEN EXISTS (SELECT FROM pg_statistic_ext s WHERE s.oid = d.objid AND s.stxrelid = $1)
+            WHEN 'pg_publication_rel'::regclass THEN EXISTS (SELECT FROM pg_publication_rel r WHERE r.oid = d.objid AND r.prrelid = $1)
+            WHEN 'pg_type'::regclass THEN d.objid IN (SELECT unnest(ARRAY[oid, typarray]) FROM row_type)
+            -- A plain view of the table's columns is written anew.
+            WHEN 'pg_rewrite'::regclass THEN p.kind = 'table' AND EXISTS
+                (SELECT FROM pg_rewrite w JOIN pg_class v ON v.oid = w.ev_class WHERE w.oid = d.objid AND v.relkind = 'v' AND w.rulename = '_RETURN')
+            ELSE false END)
+    SELECT concat(upper(left(x.what, 1)), substr(x.what, 2), CASE d.kind WHEN 'table' THEN ' refers to the table'
+                  ELSE format(' refers to the table''s %s', d.kind) END, ': it would go on meaning the old one.'),
+           CASE WHEN c.contype = 'f' THEN
+               format('ALTER TABLE %s DROP CONSTRAINT %I; after the conversion a foreign key can refer to a unique key that has the partition key in it.', c.conrelid::regclass, c.conname)
+           WHEN w.ev_class = $1 THEN format('DROP RULE %I ON %s; a partitioned table cannot have what it does, a trigger may.', w.rulename, $1::regclass)
+           WHEN v.relkind = 'm' THEN format('DROP MATERIALIZED VIEW %s; and create it again after the conversion.', v.oid::regclass)
+           WHEN w.oid IS NOT NULL THEN format('Drop it, and create it again after the conversion: SELECT pg_get_viewdef(%L); shows its query.', v.oid::regclass)
+           ELSE format('Drop %s, and create it again after the conversion.', x.what) END
+    FROM dependent d CROSS JOIN LATERAL (SELECT pg_describe_object(d.classid, d.objid, 0) AS what) AS x
+    LEFT JOIN pg_constraint c ON d.classid = 'pg_constraint'::regclass AND c.oid = d.objid
+    LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+    LEFT JOIN pg_class v ON v.oid = w.ev_class
+    -- A materialized view is told of once, as the table's.
+    WHERE x.what IS NOT NULL AND NOT (d.kind <> 'table' AND EXISTS
+        (SELECT FROM dependent o WHERE o.classid = d.classid AND o.objid = d.objid AND o.kind = 'table'))
+    ORDER BY 1)";
+
+// What the table is, or has, that a partitioned table or a partition cannot. $2 is the key.
+constexpr char features_query[] = R"(
+    SELECT f.what, f.mend FROM pg_class r CROSS JOIN LATERAL (
+        SELECT format('The table is unlogged, and partitioned tables are not.') AS what,
+               format('ALTER TABLE %s SET LOGGED; which rewrites it, with readers and writers waiting.', r.oid::regclass) AS mend
+        WHERE r.relpersistence = 'u'
+        UNION ALL
+        SELECT 'The table is a partition of another one.', 'Convert it when it is detached from there.' WHERE r.relispartition
+        UNION ALL
+        SELECT format('The table inherits from %s.', i.inhparent::regclass), format('ALTER TABLE %s NO INHERIT %s;', r.oid::regclass, i.inhparent::regclass)
+        FROM pg_inherits i WHERE i.inhrelid = r.oid AND NOT r.relispartition
+        UNION ALL
+        SELECT format('Table %s inherits from it.', i.inhrelid::regclass), format('ALTER TABLE %s NO INHERIT %s;', i.inhrelid::regclass, r.oid::regclass)
+        FROM pg_inherits i WHERE i.inhparent = r.oid
+        UNION ALL
+        SELECT format('The table is of type %s.', format_type(r.reloftype, NULL)), format('ALTER TABLE %s NOT OF;', r.oid::regclass) WHERE r.reloftype <> 0
+        UNION ALL
+        SELECT format('The table''s access method is %s.', m.amname), 'Only tables of access method heap can be converted.'
+        FROM pg_am m WHERE m.oid = r.relam AND m.amname <> 'heap'
+        UNION ALL
+        SELECT format('The table belongs to extension %s.', e.extname), format('ALTER EXTENSION %I DROP TABLE %s;', e.extname, r.oid::regclass)
+        FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+        UNION ALL
+        SELECT format('Exclusion constraint %I does not compare the partition key for equality.', c.conname), format('ALTER TABLE %s DROP CONSTRAINT %I;', r.oid::regclass, c.conname)
+        FROM pg_constraint c JOIN pg_index k ON k.indexrelid = c.conindid AND k.indisexclusion
+        WHERE c.conrelid = r.oid AND c.contype IN ('x', 'p', 'u')
+          AND (current_setting('server_version_num')::int < 170000 OR NOT EXISTS (
+                  SELECT FROM unnest(c.conkey, c.conexclop) AS e(attnum, operator) JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = e.attnum
+                  JOIN pg_operator o ON o.oid = e.operator WHERE a.attname = $2 AND o.oprname = '='))
+        UNION ALL
+        SELECT format('Constraint %I is not valid.', c.conname), format('ALTER TABLE %s VALIDATE CONSTRAINT %I;', r.oid::regclass, c.conname)
+        FROM pg_constraint c
+        WHERE c.conrelid = r.oid AND c.conname <> $3 AND (NOT c.convalidated OR coalesce(to_jsonb(c) ->> 'conenforced', 'true') <> 'true')
+        UNION ALL
+        SELECT format('Constraint %I is NO INHERIT: partitions would not have it.', c.conname),
+               format('ALTER TABLE %s DROP CONSTRAINT %I; and add it without NO INHERIT.', r.oid::regclass, c.conname)
+        FROM pg_constraint c WHERE c.conrelid = r.oid AND c.contype IN ('c', 'n') AND c.connoinherit
+        UNION ALL
+        SELECT format('Index %s is not valid.', k.indexrelid::regclass), format('REINDEX INDEX CONCURRENTLY %s; or DROP INDEX CONCURRENTLY it.', k.indexrelid::regclass)
+        FROM pg_index k JOIN pg_class x ON x.oid = k.indexrelid WHERE k.indrelid = r.oid AND NOT k.indisvalid AND x.relname NOT LIKE '%\_ppm'
+        UNION ALL
+        SELECT format('Trigger %I is of a foreign key and disabled.', t.tgname), format('ALTER TABLE %s ENABLE TRIGGER ALL;', r.oid::regclass)
+        FROM pg_trigger t WHERE t.tgrelid = r.oid AND t.tgisinternal AND t.tgenabled <> 'O'
+        UNION ALL
+        SELECT format('Trigger %I has transition tables for each row, which partitions cannot have.', t.tgname),
+               format('DROP TRIGGER %I ON %s; one FOR EACH STATEMENT may have them.', t.tgname, r.oid::regclass)
+        FROM pg_trigger t WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 1 AND (t.tgoldtable IS NOT NULL OR t.tgnewtable IS NOT NULL)
+        UNION ALL
+        -- BEFORE, INSERT, ROW. Only a function in PL/pgSQL can be read, and only one that sets single columns.
+        SELECT format('Trigger %I may set the partition key before a row is inserted, when its partition is chosen already.', t.tgname),
+               format('DROP TRIGGER %I ON %s; a DEFAULT of column %I may do the same.', t.tgname, r.oid::regclass, $2)
+        FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
+        WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 7 = 7
+          AND (l.lanname <> 'plpgsql' OR strpos(lower(p.prosrc), lower($2)) > 0 OR p.prosrc ~* '\mnew\s*:?=' OR p.prosrc ~* '\minto\s+(strict\s+)?new\M')
+        UNION ALL
+        SELECT format('Publication %I publishes the table without publish_via_partition_root: subscribers would get rows of partitions, which they may not have.', b.pubname),
+               format('ALTER PUBLICATION %I SET (publish_via_partition_root = true);', b.pubname)
+        FROM pg_publication b WHERE NOT b.pubviaroot AND EXISTS
+            (SELECT FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
+             WHERE p.pubname = b.pubname AND n.oid = r.relnamespace AND p.tablename = r.relname)
+        UNION ALL
+        SELECT format('Publication %I has the table and belongs to %I, neither of whom has the other''s rights.', b.pubname, pg_get_userbyid(b.pubowner)),
+               format('ALTER PUBLICATION %I OWNER TO %I;', b.pubname, pg_get_userbyid(r.relowner))
+        FROM pg_publication b JOIN pg_publication_rel p ON p.prpubid = b.oid
+        WHERE p.prrelid = r.oid AND NOT pg_has_role(r.relowner, b.pubowner, 'USAGE') AND NOT pg_has_role(b.pubowner, r.relowner, 'USAGE')
+        UNION ALL
+        SELECT 'A subscription of this database writes the table.', 'Drop the table from the subscription.' WHERE EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = r.oid)
+        UNION ALL
+        SELECT 'The table, or a column of it, has a security label.', 'Set it to NULL, and again after the conversion.'
+        WHERE EXISTS (SELECT FROM pg_seclabel s WHERE s.classoid = 'pg_class'::regclass AND s.objoid = r.oid)
+        UNION ALL
+        SELECT format('%s depends on extension %I by ALTER ... DEPENDS ON EXTENSION.', pg_describe_object(d.classid, d.objid, 0), e.extname),
+               'Say NO DEPENDS ON EXTENSION, and that it does again after the conversion.'
+        FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+        WHERE d.deptype = 'x' AND d.refclassid = 'pg_extension'::regclass
+          AND (d.classid = 'pg_trigger'::regclass AND d.objid IN (SELECT oid FROM pg_trigger WHERE tgrelid = r.oid)
+               OR d.classid = 'pg_class'::regclass AND d.objid IN (SELECT indexrelid FROM pg_index WHERE indrelid = r.oid))
+        UNION ALL
+        SELECT format('Statistics object %I belongs to another role than the table.', s.stxname),
+               format('ALTER STATISTICS %I.%I OWNER TO %I;', n.nspname, s.stxname, pg_get_userbyid(r.relowner))
+        FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = r.oid AND s.stxowner <> r.relowner
+        UNION ALL
+        SELECT format('The table''s owner, %I, may not create tables in schema %I.', pg_get_userbyid(r.relowner), n.nspname),
+               format('GRANT CREATE ON SCHEMA %I TO %I;', n.nspname, pg_get_userbyid(r.relowner))
+        FROM pg_namespace n WHERE n.oid = r.relnamespace AND NOT has_schema_privilege(r.relowner, n.oid, 'CREATE')
+        UNION ALL
+        SELECT format('View %s over the table belongs to %I, whose rights you do not have.', v.oid::regclass, pg_get_userbyid(v.relowner)),
+               'Call this as a role that has them, or drop the view and create it again after the conversion.'
+        FROM pg_class v WHERE v.relkind = 'v' AND NOT pg_has_role(v.relowner, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)
+          AND EXISTS (SELECT FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid
+                      WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid AND w.ev_class = v.oid)) AS f
+    WHERE r.oid = $1 ORDER BY 1)";
+
+constexpr char warnings_query[] = R"(
+    SELECT f.what, f.mend FROM pg_class r CROSS JOIN LATERAL (
+        SELECT format('Trigger function %s asks for the name of its table: for each row that is that of the partition from now on.', t.tgfoid::regprocedure) AS what,
+               'Have trigger pass the name as an argument, if it matters.' AS mend
+        FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 1 AND p.prosrc ~* '\mtg_(table_name|relname|relid)\M'
+        UNION ALL
+        SELECT format('The table has storage parameters, {%s}, which a partitioned table cannot have.', array_to_string(r.reloptions, ',')),
+               format('For new partitions: UPDATE ppm.config SET partition_options = %L WHERE schema_name = %L AND table_name = %L;', r.reloptions, n.nspname, r.relname)
+        FROM pg_namespace n WHERE n.oid = r.relnamespace AND r.reloptions IS NOT NULL
+          AND NOT EXISTS (SELECT FROM ppm.config c WHERE c.schema_name = n.nspname AND c.table_name = r.relname AND c.partition_options @> r.reloptions)) AS f
+    WHERE r.oid = $1 ORDER BY 1)";
+
+void add(std::vector<Finding>& findings, const Rows& rows) {
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        findings.push_back({rows.string(row, 1), rows.string(row, 2)});
+}
+
+// Of the row of ppm.config, and of the column that it names.
+std::vector<Finding> obstacles_in_configuration(const Conversion& conversion) {
+    const Configuration& configuration = conversion.managed.parent.configuration;
+    if (!conversion.is_plain_table)
+        return {{"It is not a plain table.", "Only a plain table can be converted."}};
+    if (!configuration.partition_key)
+        return {{"Its row in ppm.config has no partition_key.",
+                 "UPDATE ppm.config SET partition_key = ... WHERE schema_name = " +
+                     literal(conversion.schema_name()) +
+                     " AND table_name = " + literal(conversion.name()) + ";"}};
+    if (!conversion.has_key)
+        return {{"It has no column " + in_quotes(*configuration.partition_key) + ".",
+                 "Correct partition_key in ppm.config."}};
+    std::vector<Finding> findings;
+    for (const Anomaly& anomaly : validate(conversion.managed.parent))
+        findings.push_back({anomaly.detail, anomaly.hint});
+    // How fast keys grow that do not tell time is not known, so neither is a safe end.
+    if (findings.empty() && (key_of(conversion.managed.parent).counts() ||
+                             is_text(*conversion.managed.parent.table->key_type)))
+        findings.push_back({"The key " + in_quotes(conversion.key()) +
+                                " counts, or is a text: such tables are not converted yet.",
+                            "Convert it by a column that tells time, and is no text."});
+    if (conversion.key_is_generated)
+        findings.push_back({"The column " + in_quotes(conversion.key()) +
+                                " is generated, so it cannot be a partition key.",
+                            "Set partition_key in ppm.config to another column."});
+    return findings;
+}
+
+std::string call_with_extension(const Conversion& conversion) {
+    return "CALL ppm.convert(" + literal(conversion.sql_name()) + ", extend_unique => true);";
+}
+
+void add(std::vector<Finding>& findings, const Conversion& conversion, const NarrowIndex& index,
+         bool extend_unique) {
+    const std::string name = in_quotes(index.schema_name + "." + index.name);
+    if (index.is_taken)
+        findings.push_back({"Index " + name + " would be built anew as " +
+                                in_quotes(index.built_name) +
+                                ", and something else bears that name.",
+                            "Rename that."});
+    else if (!extend_unique)
+        findings.push_back(
+            {"Unique index " + name +
+                 " lacks the partition key: a partitioned table cannot keep what it promises.",
+             "If it may be unique over (" + index.columns + ", " + identifier(conversion.key()) +
+                 ") instead: " + call_with_extension(conversion)});
+}
+
+}  // namespace
+
+std::vector<Finding> obstacles_to(const Conversion& conversion,
+                                  const std::vector<NarrowIndex>& indexes, bool extend_unique) {
+    std::vector<Finding> findings = obstacles_in_configuration(conversion);
+    if (!conversion.is_plain_table || !conversion.has_key)
+        return findings;
+    const Oid relation = conversion.relation();
+    add(findings, query(dependents_query, {oid_parameter(relation)}));
+    add(findings, query(features_query, {oid_parameter(relation), text_parameter(conversion.key()),
+                                         text_parameter(std::string{conversion_check})}));
+    for (const NarrowIndex& index : indexes)
+        add(findings, conversion, index, extend_unique);
+    return findings;
+}
+
+std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys& keys,
+                                       Position end) {
+    std::vector<Finding> findings;
+    const ManagedParent& managed = conversion.managed;
+    const std::string key = identifier(conversion.key());
+    const auto text = [&](Bound bound) {
+        return bound_text(bound, *managed.parent.table->key_type, *managed.zone);
+    };
+    if (keys.has_null)
+        findings.push_back({"There are rows whose key is NULL.",
+                            "DELETE FROM " + conversion.sql_name() + " WHERE " + key +
+                                " IS NULL; or give them a key."});
+    if (keys.without_time)
+        findings.push_back({"There is key " + text(*keys.without_time) + ", which tells no time.",
+                            "Only UUIDs of version 7 tell a time."});
+    else if (end >= Position{calendar_end})
+        findings.push_back({"The greatest key is " + text(*keys.greatest) +
+                                ": the old table would have to hold everything until then.",
+                            "Delete such rows from " + conversion.sql_name() +
+                                ", or give them a key of their time."});
+    if (!findings.empty())
+        return findings;
+    const std::string name = old_name(conversion, end);
+    if (name.size() > max_name_bytes)
+        findings.push_back({"The old table's name would be " + in_quotes(name) +
+                                ", and PostgreSQL allows " + std::to_string(max_name_bytes) +
+                                " bytes.",
+                            "Rename the table to a shorter name."});
+    else if (relation_exists(conversion.schema_name(), name))
+        findings.push_back({"The old table's name would be " + in_quotes(name) +
+                                ", which something else has already.",
+                            "Rename that."});
+    return findings;
+}
+
+std::vector<Finding> warnings_of(const Conversion& conversion,
+                                 const std::vector<NarrowIndex>& indexes) {
+    std::vector<Finding> findings;
+    for (const NarrowIndex& index : indexes)
+        findings.push_back({"With extend_unique, unique index " +
+                                in_quotes(index.schema_name + "." + index.name) +
+                                " gets the partition key: ON CONFLICT (" + index.columns +
+                                ") does not match it any more, and nothing keeps " + index.columns +
+                                " unique by itself.",
+                            "Change such statements to ON CONFLICT (" + index.columns + ", " +
+                                identifier(conversion.key()) + ") in the same moment."});
+    add(findings, query(warnings_query, {oid_parameter(conversion.relation())}));
+    return findings;
+}
+
+}  // namespace ppm
