@@ -100,13 +100,38 @@ Interval any_interval(Bytes& bytes) {
     return interval;
 }
 
-void try_all(Bytes bytes) {
+// A key that counts, of any width and origin.
+Kind any_numbers(Bytes& bytes) {
+    constexpr KeyType types[] = {KeyType::smallint, KeyType::integer, KeyType::bigint};
+    const auto number = [&] {
+        const std::uint64_t half = bytes.next();
+        return half << 32 | bytes.next();
+    };
+    const KeyType type = types[bytes.next() % std::size(types)];
+    const std::uint64_t width = number() >> 1 >> bytes.next() % 63;
+    const auto origin = static_cast<std::int64_t>(number()) >> bytes.next() % 64;
+    return {Numbers{std::max(static_cast<std::int64_t>(width), std::int64_t{1}), origin}, type};
+}
+
+Kind any_kind(Bytes& bytes) {
+    if (bytes.next() % 4 == 0)
+        return any_numbers(bytes);
     const Interval interval = any_interval(bytes);
-    const auto key_type = static_cast<KeyType>(bytes.next() % 4);
-    if (key_type == KeyType::date && has_part_of_day(interval))
+    const std::uint32_t which = bytes.next();
+    if (which % 3 != 0)
+        return {interval, static_cast<KeyType>(which / 3 % 4)};
+    const auto encoding = static_cast<KeyEncoding>(bytes.next() % 6);
+    const auto type = static_cast<KeyType>(bytes.next() % 9);
+    return {interval, can_tell_time(type, encoding) ? Key{type, encoding} : Key{KeyType::date}};
+}
+
+void try_all(Bytes bytes) {
+    const auto [grid, key] = any_kind(bytes);
+    const auto* const interval = std::get_if<Interval>(&grid);
+    if (key.type == KeyType::date && has_part_of_day(*interval))
         return;
     const TimeZone& zone = *all_zones[bytes.next() % std::size(all_zones)].second;
-    const RandomRemovals random{interval, key_type, zone, [&] { return bytes.next(); }};
+    const RandomRemovals random{grid, key, zone, [&] { return bytes.next(); }};
     Orders orders = random.orders;
     const Windows& windows = random.windows;
     const std::set<RelationId> kept = rows_to_keep(orders, windows);

@@ -30,9 +30,10 @@ const Day days_of_change[] = {
 // Calls property(codec, interval, now) for each minute.
 template <typename Property>
 void for_each_minute(const Kind& kind, Property property) {
-    const auto& [interval, key_type] = kind;
+    const auto& [grid, key] = kind;
+    const auto& interval = std::get<Interval>(grid);
     for (const Day& day : days_of_change) {
-        const KeyCodec codec{key_type, day.zone};
+        const KeyCodec codec{key, day.zone};
         for (Instant now = utc(day.noon) - 14h; now < utc(day.noon) + 14h; now += 1min) {
             property(codec, interval, now);
             if (testing::Test::HasFailure()) {
@@ -45,7 +46,7 @@ void for_each_minute(const Kind& kind, Property property) {
 
 class EveryClockChange : public testing::TestWithParam<Kind> {};
 
-INSTANTIATE_TEST_SUITE_P(, EveryClockChange, every_kind(), name_of_kind);
+INSTANTIATE_TEST_SUITE_P(, EveryClockChange, every_kind_of_time(), name_of_kind);
 
 bool holds(const KeyCodec& codec, const Slot& slot, Bound key) {
     return codec.encode(slot.lower) <= key && key < codec.encode(slot.upper);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -15,10 +17,32 @@
 
 namespace ppm {
 
-using Kind = std::tuple<Interval, KeyType>;
+using Kind = std::tuple<Grid, Key>;
+
+inline void add_keys_that_count(std::vector<Kind>& kinds) {
+    constexpr std::int64_t wide = 9000000000000000000;
+    const std::pair<KeyType, std::vector<Numbers>> grids[] = {
+        {KeyType::smallint, {{7}, {1000, 5}, {65536}}},
+        {KeyType::integer, {{10, -3}, {1000000}, {3000000000, 1}}},
+        {KeyType::bigint, {{10}, {1000000, 123456789}, {wide}, {wide, -wide}}}};
+    for (const auto& [type, numbers] : grids)
+        for (const Numbers& each : numbers)
+            kinds.emplace_back(each, type);
+}
+
+inline void add_keys_with_encodings(std::vector<Kind>& kinds) {
+    const Key keys[] = {
+        {KeyType::integer, KeyEncoding::seconds},    {KeyType::bigint, KeyEncoding::milliseconds},
+        {KeyType::bigint, KeyEncoding::nanoseconds}, {KeyType::bigint, KeyEncoding::snowflake},
+        {KeyType::text, KeyEncoding::ulid},          {KeyType::uuid, KeyEncoding::ulid}};
+    for (const Key& key : keys)
+        for (const Interval& interval :
+             {minutes(50), Interval::hourly, Interval::daily, Interval::weekly, Interval::yearly})
+            kinds.emplace_back(interval, key);
+}
 
 // But for dates with a part of a day.
-inline std::vector<Kind> kinds() {
+inline std::vector<Kind> kinds_by_type() {
     std::vector<Kind> result;
     for (const Interval& interval : all_intervals)
         for (const KeyType key_type :
@@ -28,12 +52,43 @@ inline std::vector<Kind> kinds() {
     return result;
 }
 
+// Keys whose type tells time.
+inline auto every_kind_by_type() {
+    return testing::ValuesIn(kinds_by_type());
+}
+
+// And those that have an encoding.
+inline std::vector<Kind> kinds_of_time() {
+    std::vector<Kind> result = kinds_by_type();
+    add_keys_with_encodings(result);
+    return result;
+}
+
+inline auto every_kind_of_time() {
+    return testing::ValuesIn(kinds_of_time());
+}
+
+// And those that count.
 inline auto every_kind() {
-    return testing::ValuesIn(kinds());
+    std::vector<Kind> result = kinds_of_time();
+    add_keys_that_count(result);
+    return testing::ValuesIn(result);
+}
+
+inline std::string label_of(const Grid& grid) {
+    if (const auto* const interval = std::get_if<Interval>(&grid))
+        return label_of(*interval);
+    const auto [width, origin] = std::get<Numbers>(grid);
+    std::string label = std::to_string(width);
+    if (origin != 0)
+        label += "_from_" + std::string{origin < 0 ? "m" : ""} + std::to_string(std::abs(origin));
+    return label;
 }
 
 inline std::string name_of_kind(const testing::TestParamInfo<Kind>& test) {
-    return label_of(std::get<0>(test.param)) + "_" + std::string{name_of(std::get<1>(test.param))};
+    const auto& [grid, key] = test.param;
+    return label_of(grid) + "_" + std::string{name_of(key.type)} +
+           (key.encoding ? "_" + std::string{name_of(*key.encoding)} : "");
 }
 
 inline const std::pair<const char*, const TimeZone*> all_zones[] = {

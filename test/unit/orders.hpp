@@ -22,23 +22,24 @@ namespace ppm {
 
 using Lines = std::vector<std::string>;
 
-inline Parent orders_parent(Interval interval, KeyType key_type) {
+inline Parent orders_parent(const Grid& grid, const Key& key) {
     return {.configuration = {.schema_name = "public",
                               .table_name = "orders",
                               .partition_key = {},
-                              .interval = interval,
+                              .interval = grid,
                               .pre_provisioned = 3,
                               .retention = {},
                               .cleanup_policy = CleanupPolicy::detach,
                               .timezone = "UTC",
-                              .partition_options = {}},
+                              .partition_options = {},
+                              .key_encoding = key.encoding},
             .table = Table{.relation = 1,
                            .owner = 10,
                            .strategy = Strategy::range,
                            .has_plain_key = true,
                            .key_column = "day",
-                           .key_type_name = std::string{name_of(key_type)},
-                           .key_type = key_type,
+                           .key_type_name = std::string{name_of(key.type)},
+                           .key_type = key.type,
                            .has_default_order = true},
             .timezone_known = true,
             .partitions = {},
@@ -49,9 +50,9 @@ inline Parent orders_parent(Interval interval, KeyType key_type) {
 
 class Orders {
   public:
-    explicit Orders(Interval interval, KeyType key_type = KeyType::date,
+    explicit Orders(const Grid& grid, const Key& key = KeyType::date,
                     const TimeZone& zone = zones::utc)
-        : codec{key_type, zone}, parent{orders_parent(interval, key_type)} {}
+        : codec{key, zone}, parent{orders_parent(grid, key)} {}
 
     // Bounds as civil times; -infinity and infinity are MINVALUE and MAXVALUE.
     void add(const std::string& name, const std::string& lower, const std::string& upper) {

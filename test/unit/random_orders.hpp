@@ -5,11 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
+#include <limits>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "core/greatest_key.hpp"
 #include "core/naming.hpp"
 #include "orders.hpp"
 
@@ -20,22 +23,23 @@ using Random = std::function<std::uint32_t()>;
 
 class RandomOrders {
   public:
-    RandomOrders(Interval interval, KeyType key_type, const TimeZone& zone, unsigned seed,
+    RandomOrders(const Grid& grid, const Key& key, const TimeZone& zone, unsigned seed,
                  int reach = 1)
-        : RandomOrders{interval, key_type, zone, Random{std::mt19937{seed}}, reach} {}
+        : RandomOrders{grid, key, zone, Random{std::mt19937{seed}}, reach} {}
 
     // Partitions lie in the window, or up to `reach` slots beside it.
-    RandomOrders(Interval interval, KeyType key_type, const TimeZone& zone, Random random,
-                 int reach)
-        : orders{interval, key_type, zone},
+    RandomOrders(const Grid& grid, const Key& key, const TimeZone& zone, Random random, int reach)
+        : orders{grid, key, zone},
           random_{std::move(random)},
           zone_{zone},
-          interval_{interval},
+          grid_{grid},
           reach_{reach} {
         // Each in a statement of its own: compilers differ in the order of arguments.
-        now_ = day() + std::chrono::minutes{below(24 * 60)};
+        now_ = orders.codec.counts() ? number() : some_time();
         pre_provisioned_ = 1 + below(4);
         retention_ = below(4);
+        if (orders.codec.counts())
+            orders.parent.greatest_key = some_greatest_key();
         window = window_of(now_, retention_);
 
         if (one_in(4))
@@ -55,12 +59,68 @@ class RandomOrders {
     int below(int limit) { return static_cast<int>(random_() % static_cast<unsigned>(limit)); }
     bool one_in(int cases) { return below(cases) == 0; }
 
-    LocalTime between(LocalTime lower, LocalTime upper) {
-        const auto length =
-            static_cast<std::uint64_t>(std::max((upper - lower).count(), std::int64_t{1}));
-        std::uint64_t wide = random_();
-        wide = wide << 32 | random_();
-        return lower + std::chrono::microseconds{static_cast<std::int64_t>(wide % length)};
+    std::uint64_t wide() {
+        const std::uint64_t half = random_();
+        return half << 32 | random_();
+    }
+
+    Position between(Position lower, Position upper) {
+        const auto length = upper > lower ? static_cast<std::uint64_t>(upper.number()) -
+                                                static_cast<std::uint64_t>(lower.number())
+                                          : 1;
+        return Position{static_cast<std::int64_t>(static_cast<std::uint64_t>(lower.number()) +
+                                                  wide() % length)};
+    }
+
+    // A number of the key's type: near one of its ends, near 0, or any.
+    Position number() {
+        const auto [least, greatest] = limits_of(orders.codec.type());
+        constexpr std::int64_t near = 3000;
+        switch (below(8)) {
+            case 0:
+                return between(Position{least}, Position{least + near});
+            case 1:
+                return between(Position{greatest - near}, Position{greatest});
+            case 2:
+                return between(Position{-near}, Position{near});
+            default:
+                return between(Position{least}, Position{greatest});
+        }
+    }
+
+    static std::pair<std::int64_t, std::int64_t> limits_of(KeyType type) {
+        switch (type) {
+            case KeyType::smallint:
+                return {std::numeric_limits<std::int16_t>::min(),
+                        std::numeric_limits<std::int16_t>::max()};
+            case KeyType::integer:
+                return {std::numeric_limits<std::int32_t>::min(),
+                        std::numeric_limits<std::int32_t>::max()};
+            default:
+                return {std::numeric_limits<std::int64_t>::min(),
+                        std::numeric_limits<std::int64_t>::max() - 1};
+        }
+    }
+
+    // With another one below it: near it, far from it, or none.
+    GreatestKey some_greatest_key() {
+        GreatestKey key;
+        key.start = one_in(2) ? Position{} : number();
+        if (one_in(8))
+            return key;
+        key.greatest = now_;
+        const Position lower = slot_at(grid_, now_).lower;
+        if (!one_in(4) && lower != minus_infinity)
+            key.next = between(slots_after(grid_, lower, -1 - below(2 * pre_provisioned_)), lower);
+        key.has_own_partition = !one_in(4);
+        key.others_have = key.has_own_partition || one_in(2);
+        key.is_certain = !one_in(8);
+        return key;
+    }
+
+    Position some_time() {
+        const Date date = day();
+        return date + std::chrono::minutes{below(24 * 60)};
     }
 
     // A day near what is difficult, or any day.
@@ -70,38 +130,44 @@ class RandomOrders {
                                              "2026-03-08", "2026-11-01", "2026-04-05"};
         if (const int which = below(18); which < 9)
             return civil_day(difficult[which]);
-        const LocalTime time = between(civil("1960-01-01"), civil("2160-01-01"));
-        return std::chrono::floor<std::chrono::days>(time);
+        const Position time = between(civil("1960-01-01"), civil("2160-01-01"));
+        return std::chrono::floor<std::chrono::days>(time.time());
     }
 
-    Window window_of(LocalTime now, std::optional<int> retention) const {
-        return window_at(zone_.instant(now), orders.codec, interval_, pre_provisioned_, retention);
+    Window window_of(Position now, std::optional<int> retention) const {
+        if (const auto& key = orders.parent.greatest_key)
+            return ppm::window_of(*key, grid_, pre_provisioned_, retention);
+        return window_at(zone_.instant(now.time()), orders.codec, grid_, pre_provisioned_,
+                         retention);
     }
 
-    Interval some_interval() {
+    Grid some_grid() {
+        if (orders.codec.counts())
+            return Numbers{1 + below(1000), below(100)};
         return all_intervals[static_cast<std::size_t>(below(std::size(all_intervals)))];
     }
 
-    LocalTime edge() {
-        const LocalTime time =
-            between(std::max(slots_after(interval_, window.lower.time(), -reach_), calendar_begin),
-                    slots_after(interval_, window.upper.time(), reach_));
-        switch (below(8)) {
-            case 0:
-                return slot_at(some_interval(), time).lower.time();
-            case 1:
-                return std::chrono::floor<std::chrono::days>(time);
-            case 2:
-                return std::chrono::floor<std::chrono::hours>(time);
-            case 3:
-                return time;
-            default:
-                return slot_at(interval_, time).lower.time();
-        }
+    Position edge() {
+        const Position position =
+            between(std::max(slots_after(grid_, window.lower, -reach_), first_edge(grid_)),
+                    slots_after(grid_, window.upper, reach_));
+        const int which = below(8);
+        if (which == 0)
+            return slot_at(some_grid(), position).lower;
+        if (which == 3)
+            return position;
+        if (which > 3 || orders.codec.counts())
+            return slot_at(grid_, position).lower;
+        if (which == 1)
+            return std::chrono::floor<std::chrono::days>(position.time());
+        return std::chrono::floor<std::chrono::hours>(position.time());
     }
 
+    // As ppm writes it, as people do, or with something else in it.
     Bound bound() {
         const Bound bound = orders.codec.encode(edge());
+        if (is_text(orders.codec.type()))
+            return some_text(bound.text());
         if (orders.codec.type() != KeyType::uuid || one_in(3))
             return bound;
         Uuid uuid = bound.bytes();
@@ -109,6 +175,14 @@ class RandomOrders {
         if (one_in(8))
             uuid[static_cast<std::size_t>(6 + below(10))] = static_cast<std::uint8_t>(below(256));
         return Bound::of_bytes(uuid);
+    }
+
+    Bound some_text(std::string text) {
+        if (one_in(3))
+            text.resize(10);
+        if (one_in(12))
+            text += "lowercase";
+        return Bound::of_text(text);
     }
 
     // Cuts the line of all keys at random bounds and makes partitions of some of the parts.
@@ -144,21 +218,21 @@ class RandomOrders {
         const Position upper = orders.codec.decode(bounds.upper);
         if (lower == minus_infinity || upper == plus_infinity || one_in(8))
             return "orders_legacy";
-        const Slot slot = slot_at(interval_, lower.time());
-        return slot == Slot{lower, upper} ? slot_name(table, interval_, slot)
-                                          : piece_name(table, interval_, {lower, upper});
+        const Slot slot = slot_at(grid_, lower);
+        return slot == Slot{lower, upper} ? slot_name(table, grid_, slot)
+                                          : piece_name(table, grid_, {lower, upper});
     }
 
     std::string some_slot_name() {
-        return slot_name(orders.parent.configuration.table_name, interval_,
-                         slot_at(interval_, between(window.lower.time(), window.upper.time())));
+        return slot_name(orders.parent.configuration.table_name, grid_,
+                         slot_at(grid_, between(window.lower, window.upper)));
     }
 
     Random random_;
     const TimeZone& zone_;
-    Interval interval_;
+    Grid grid_;
     int reach_;
-    LocalTime now_{};
+    Position now_{};
     int pre_provisioned_ = 0;
     int retention_ = 0;
 };

@@ -14,16 +14,16 @@ namespace ppm {
 
 class RandomRemovals : public RandomOrders {
   public:
-    RandomRemovals(Interval interval, KeyType key_type, const TimeZone& zone, unsigned seed)
-        : RandomRemovals{interval, key_type, zone, Random{std::mt19937{seed}}} {}
+    RandomRemovals(const Grid& grid, const Key& key, const TimeZone& zone, unsigned seed)
+        : RandomRemovals{grid, key, zone, Random{std::mt19937{seed}}} {}
 
-    RandomRemovals(Interval interval, KeyType key_type, const TimeZone& zone, Random random)
-        : RandomOrders{interval, key_type, zone, std::move(random), 4} {
+    RandomRemovals(const Grid& grid, const Key& key, const TimeZone& zone, Random random)
+        : RandomOrders{grid, key, zone, std::move(random), 4} {
         Configuration& configuration = orders.parent.configuration;
         configuration.cleanup_policy = policy();
         configuration.pre_provisioned = pre_provisioned_;
         configuration.retention = one_in(5) ? std::nullopt : std::optional{retention_};
-        const LocalTime other = time_beside_now();
+        const Position other = orders.codec.counts() ? now_ : time_beside_now();
         windows = {window_of(now_, configuration.retention),
                    window_of(other, configuration.retention)};
         if (one_in(2))
@@ -44,14 +44,13 @@ class RandomRemovals : public RandomOrders {
     CleanupPolicy policy() { return one_in(2) ? CleanupPolicy::detach : CleanupPolicy::drop; }
 
     // The same time, one not far away, or any.
-    LocalTime time_beside_now() {
+    Position time_beside_now() {
         const int which = below(3);
         if (which == 0)
             return now_;
         if (which == 1)
             return day();
-        const LocalTime time =
-            slots_after(interval_, slot_at(interval_, now_).lower.time(), below(13) - 6);
+        const LocalTime time = slots_after(grid_, slot_at(grid_, now_).lower, below(13) - 6).time();
         return std::clamp<LocalTime>(time, calendar_begin, calendar_end - std::chrono::days{1});
     }
 
@@ -73,7 +72,7 @@ class RandomRemovals : public RandomOrders {
 
     BoundRange some_range() {
         if (one_in(2)) {
-            const Slot slot = slot_at(interval_, edge());
+            const Slot slot = slot_at(grid_, edge());
             return {orders.codec.encode(slot.lower), orders.codec.encode(slot.upper)};
         }
         const Bound one = one_in(8) ? Bound::min_value() : bound();

@@ -7,6 +7,7 @@
 #include "civil.hpp"
 #include "core/bound.hpp"
 #include "core/key.hpp"
+#include "core/ulid.hpp"
 #include "core/uuidv7.hpp"
 
 namespace ppm {
@@ -27,11 +28,15 @@ inline Bound bare(const std::string& time) {
     return Bound::of_bytes(uuid);
 }
 
-// Whether no key can lie between the two: both are of one millisecond, and not even its first
-// UUIDv7 lies below the upper one.
+// Whether no key can lie between the two: not even the first UUIDv7 of the lower one's
+// millisecond, or the first ULID that begins with it, lies below the upper one.
 inline bool is_sliver(const KeyCodec& codec, const BoundRange& range) {
-    return codec.type() == KeyType::uuid && range.lower.kind() == Bound::Kind::value &&
-           range.upper <= Bound::of_bytes(uuidv7_lower_bound(uuidv7_instant(range.lower.bytes())));
+    if (range.lower.kind() != Bound::Kind::value || !codec.may_tell_no_time())
+        return false;
+    if (is_text(codec.type()))
+        return begins_ulid(range.lower.text()) &&
+               range.upper <= Bound::of_text(padded_ulid(range.lower.text()));
+    return range.upper <= Bound::of_bytes(uuidv7_lower_bound(uuidv7_instant(range.lower.bytes())));
 }
 
 }  // namespace ppm
