@@ -214,12 +214,17 @@ JOIN pg_catalog.pg_class AS r ON r.relnamespace OPERATOR(pg_catalog.=) n.oid AND
 
 ALTER TABLE ppm.detached
     ADD COLUMN snapshot pg_catalog.pg_snapshot,
+    ADD COLUMN kind text NOT NULL DEFAULT 'removed',
+    ADD CONSTRAINT detached_kind_check CHECK (kind IN ('removed', 'repartitioned')),
     ALTER COLUMN lower_bound DROP NOT NULL,
     ALTER COLUMN upper_bound DROP NOT NULL;
 COMMENT ON COLUMN ppm.detached.lower_bound IS
     'its lower bound as civil time in the time zone of its parent; null where the key counts';
 COMMENT ON COLUMN ppm.detached.upper_bound IS
     'its upper bound as civil time in the time zone of its parent; null where the key counts';
+COMMENT ON COLUMN ppm.detached.kind IS
+    'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
+COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'there is no other kind';
 COMMENT ON COLUMN ppm.detached.version IS
     'what ppm left behind: a hash of what the catalog says of the table and its partitions; it is dropped, or attached again, only while that is so; null: it is not known that ppm detached it';
 COMMENT ON COLUMN ppm.detached.snapshot IS
@@ -276,7 +281,7 @@ COMMENT ON CONSTRAINT conversions_pkey ON ppm.conversions IS 'a table is convert
 --
 
 COMMENT ON COLUMN ppm.history.action IS
-    'create, attach, finalize, detach, drop, convert or abandon; or for a failure of none of these, provision, cleanup or check';
+    'create, attach, finalize, detach, drop, repartition, convert or abandon; or for a failure of none of these, provision, cleanup or check';
 ALTER TABLE ppm.history ADD COLUMN lower_value text, ADD COLUMN upper_value text;
 COMMENT ON COLUMN ppm.history.lower_bound IS
     'the partition''s lower bound as civil time in the time zone of its parent; null where the key counts';
@@ -286,6 +291,7 @@ COMMENT ON COLUMN ppm.history.lower_value IS 'the partition''s lower bound as th
 COMMENT ON COLUMN ppm.history.upper_value IS 'the partition''s upper bound as the partition key has it, or MAXVALUE';
 
 COMMENT ON COLUMN ppm.last_run.at IS 'when it ended; where cleanup was refused because of the clock (PM008): when the one before it ended, or the server was started';
+
 
 -- Written by ppm as the owner of this table, too. Not dumped: it is known again after two runs.
 CREATE TABLE ppm.growth (
@@ -301,6 +307,109 @@ COMMENT ON COLUMN ppm.growth.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.growth.at IS 'when it was read';
 COMMENT ON COLUMN ppm.growth.greatest_key IS 'the greatest key of the table at that time';
 COMMENT ON CONSTRAINT growth_pkey ON ppm.growth IS 'a table has one greatest key at a time';
+
+--
+-- Moving rows where they belong
+--
+
+-- Written by ppm as the owner of these, too, whoever calls and whoever writes. None is dumped: tables have other OIDs where a dump is
+-- restored, and a move begins anew there. The keys that are written meanwhile are in a table ppm.log_OID of each move.
+CREATE TABLE ppm.move (
+    parent oid NOT NULL,
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    phase text NOT NULL,
+    from_value text,
+    to_value text,
+    key_columns text[] NOT NULL,
+    version text NOT NULL,
+    default_condition text,
+    rows_done bigint NOT NULL DEFAULT 0,
+    rows_estimated bigint NOT NULL DEFAULT 0,
+    started_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    phase_since timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    started_by name NOT NULL,
+    CONSTRAINT move_pkey PRIMARY KEY (parent),
+    CONSTRAINT move_phase_check CHECK (phase IN ('preparing', 'copying', 'indexing', 'replaying', 'waiting', 'abandoning'))
+);
+COMMENT ON TABLE ppm.move IS 'the tables whose rows are being moved: CALL ppm.repartition() goes on with it, CALL ppm.abandon() takes it back';
+COMMENT ON COLUMN ppm.move.parent IS 'the OID of the partitioned table';
+COMMENT ON COLUMN ppm.move.schema_name IS 'its schema';
+COMMENT ON COLUMN ppm.move.table_name IS 'its name';
+COMMENT ON COLUMN ppm.move.phase IS
+    'preparing: the new tables are created; copying: rows are copied; indexing: the new tables get their other indexes; replaying: what was written meanwhile is brought up to date; waiting: both are written, and transactions older than that are waited for; abandoning: it is being taken back';
+COMMENT ON COLUMN ppm.move.from_value IS 'the key from which rows are moved; null: from the first';
+COMMENT ON COLUMN ppm.move.to_value IS 'the key before which rows are moved; null: to the last';
+COMMENT ON COLUMN ppm.move.key_columns IS 'the columns of the unique key by which rows are matched';
+COMMENT ON COLUMN ppm.move.version IS
+    'what the catalog said of the partitioned table when the new tables were made: when that has changed, the move begins anew';
+COMMENT ON COLUMN ppm.move.default_condition IS 'what holds for the rows of the new default partition; null: there is none';
+COMMENT ON COLUMN ppm.move.rows_done IS 'how many rows were copied';
+COMMENT ON COLUMN ppm.move.rows_estimated IS 'how many there are about';
+COMMENT ON COLUMN ppm.move.started_at IS 'when it was begun';
+COMMENT ON COLUMN ppm.move.phase_since IS 'when the phase was begun';
+COMMENT ON COLUMN ppm.move.updated_at IS 'when rows were copied last';
+COMMENT ON COLUMN ppm.move.started_by IS 'the role that began it';
+COMMENT ON CONSTRAINT move_pkey ON ppm.move IS 'a table has one move at a time';
+COMMENT ON CONSTRAINT move_phase_check ON ppm.move IS 'there is no other phase';
+
+CREATE TABLE ppm.move_source (
+    parent oid NOT NULL,
+    relation oid NOT NULL,
+    schema_name name NOT NULL,
+    name name NOT NULL,
+    lower_value text,
+    upper_value text,
+    version text,
+    blocks bigint,
+    next_block bigint NOT NULL DEFAULT 0,
+    CONSTRAINT move_source_pkey PRIMARY KEY (parent, relation)
+);
+COMMENT ON TABLE ppm.move_source IS 'the partitions whose rows are being moved';
+COMMENT ON COLUMN ppm.move_source.parent IS 'the OID of the partitioned table';
+COMMENT ON COLUMN ppm.move_source.relation IS 'the partition''s OID';
+COMMENT ON COLUMN ppm.move_source.schema_name IS 'its schema';
+COMMENT ON COLUMN ppm.move_source.name IS 'its name';
+COMMENT ON COLUMN ppm.move_source.lower_value IS 'its lower bound as the partition key has it, or MINVALUE; null: it is the default partition';
+COMMENT ON COLUMN ppm.move_source.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE; null: it is the default partition';
+COMMENT ON COLUMN ppm.move_source.version IS
+    'what the catalog said of its file, columns and triggers when the capture of changes began: when that has changed, the move begins anew';
+COMMENT ON COLUMN ppm.move_source.blocks IS 'how many blocks it had when the capture of changes began';
+COMMENT ON COLUMN ppm.move_source.next_block IS 'the block from which rows are still to be copied';
+COMMENT ON CONSTRAINT move_source_pkey ON ppm.move_source IS 'a partition is a source once';
+
+CREATE TABLE ppm.move_target (
+    parent oid NOT NULL,
+    number integer NOT NULL,
+    name name NOT NULL,
+    lower_value text,
+    upper_value text,
+    relation oid,
+    key_index oid,
+    indexed boolean NOT NULL DEFAULT false,
+    CONSTRAINT move_target_pkey PRIMARY KEY (parent, number)
+);
+COMMENT ON TABLE ppm.move_target IS 'the tables that rows are being moved into, and that are to be partitions';
+COMMENT ON COLUMN ppm.move_target.parent IS 'the OID of the partitioned table';
+COMMENT ON COLUMN ppm.move_target.number IS 'which of them it is; until it is a partition, its name is ppm_move_, the OID, and this';
+COMMENT ON COLUMN ppm.move_target.name IS 'the name that it is to have';
+COMMENT ON COLUMN ppm.move_target.lower_value IS 'its lower bound as the partition key has it, or MINVALUE; null: it is the new default partition';
+COMMENT ON COLUMN ppm.move_target.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE; null: it is the new default partition';
+COMMENT ON COLUMN ppm.move_target.relation IS 'its OID; null: it is not created yet';
+COMMENT ON COLUMN ppm.move_target.key_index IS 'the OID of its index by which rows are matched';
+COMMENT ON COLUMN ppm.move_target.indexed IS 'whether it has all its indexes';
+COMMENT ON CONSTRAINT move_target_pkey ON ppm.move_target IS 'they are numbered';
+
+CREATE TABLE ppm.move_broken (
+    parent oid NOT NULL,
+    reason text NOT NULL
+);
+-- Rows come from everybody's transactions: nothing here may make one wait for another.
+ALTER TABLE ppm.move_broken REPLICA IDENTITY FULL;
+COMMENT ON TABLE ppm.move_broken IS 'moves that must begin anew';
+COMMENT ON COLUMN ppm.move_broken.parent IS 'the OID of the partitioned table';
+COMMENT ON COLUMN ppm.move_broken.reason IS 'why';
 
 --
 -- What ppm's tables are kept from
@@ -436,6 +545,99 @@ COMMENT ON TRIGGER skip_replicated ON ppm.last_run IS 'leaves out rows that logi
 COMMENT ON TRIGGER keep_rows ON ppm.last_run IS 'takes the rows aside before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.last_run IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.move
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.move
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.move
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+ALTER TABLE ppm.move
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back;
+COMMENT ON TRIGGER skip_replicated ON ppm.move IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.move IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.move IS 'puts the rows back after a TRUNCATE that logical replication applies';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.move_source
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.move_source
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.move_source
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+ALTER TABLE ppm.move_source
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back;
+COMMENT ON TRIGGER skip_replicated ON ppm.move_source IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.move_source IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.move_source IS 'puts the rows back after a TRUNCATE that logical replication applies';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.move_target
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.move_target
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.move_target
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+ALTER TABLE ppm.move_target
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back;
+COMMENT ON TRIGGER skip_replicated ON ppm.move_target IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.move_target IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.move_target IS 'puts the rows back after a TRUNCATE that logical replication applies';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.move_broken
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.move_broken
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.move_broken
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+ALTER TABLE ppm.move_broken
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back;
+COMMENT ON TRIGGER skip_replicated ON ppm.move_broken IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.move_broken IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.move_broken IS 'puts the rows back after a TRUNCATE that logical replication applies';
+
+-- What writes to the partitions meanwhile calls these for each row: they look nothing up by a name that is not qualified.
+CREATE FUNCTION ppm.log_change() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_log_change';
+COMMENT ON FUNCTION ppm.log_change() IS 'notes the keys of rows that are written while a partition is being copied';
+
+CREATE FUNCTION ppm.write_through() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_write_through';
+COMMENT ON FUNCTION ppm.write_through() IS 'writes rows of a partition that was copied to their new table, too';
+
+CREATE VIEW ppm.progress AS
+    SELECT m.schema_name, m.table_name, m.phase, m.rows_done, m.rows_estimated,
+           s.rate AS rows_per_second,
+           CASE WHEN m.phase = 'copying' AND s.rate > 0
+                THEN pg_catalog.make_interval(secs => greatest(m.rows_estimated - m.rows_done, 0) / s.rate) END AS time_left,
+           m.started_at, m.phase_since
+    FROM ppm.move AS m,
+         LATERAL (SELECT pg_catalog.round((m.rows_done / nullif(extract(epoch FROM m.updated_at - m.started_at), 0))::numeric, 1)::double precision) AS s(rate);
+COMMENT ON VIEW ppm.progress IS 'the moves of rows that are under way, or were interrupted';
+COMMENT ON COLUMN ppm.progress.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.progress.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.progress.phase IS 'preparing, copying, indexing, replaying, waiting or abandoning';
+COMMENT ON COLUMN ppm.progress.rows_done IS 'how many rows were copied';
+COMMENT ON COLUMN ppm.progress.rows_estimated IS 'how many there are about';
+COMMENT ON COLUMN ppm.progress.rows_per_second IS 'how many rows were copied in a second, pauses included';
+COMMENT ON COLUMN ppm.progress.time_left IS 'how long copying the others takes at that rate; null in other phases';
+COMMENT ON COLUMN ppm.progress.started_at IS 'when it was begun';
+COMMENT ON COLUMN ppm.progress.phase_since IS 'when the phase was begun';
+
+CREATE PROCEDURE ppm.repartition(parent regclass, from_value text DEFAULT NULL, to_value text DEFAULT NULL)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_repartition';
+COMMENT ON PROCEDURE ppm.repartition(regclass, text, text) IS
+    'moves rows of the default partition, and of partitions that are not one slot, into partitions of the configured interval, while the table is used';
+
+
+REVOKE ALL ON FUNCTION ppm.log_change(), ppm.write_through() FROM PUBLIC;
+REVOKE ALL ON PROCEDURE ppm.repartition(regclass, text, text) FROM PUBLIC;
+
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.growth
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
 CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.growth
@@ -471,7 +673,7 @@ COMMENT ON PROCEDURE ppm.convert(regclass, boolean) IS
 CREATE PROCEDURE ppm.abandon(relation regclass)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_abandon';
 COMMENT ON PROCEDURE ppm.abandon(regclass) IS
-    'takes back what ppm.convert() has done, as long as there are rows in the old table alone';
+    'takes back what an interrupted ppm.repartition() has begun; or else what ppm.convert() has done, as long as there are rows in the old table alone';
 
 REVOKE ALL ON FUNCTION ppm.plan_conversion(regclass) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ppm.convert(regclass, boolean), ppm.abandon(regclass) FROM PUBLIC;

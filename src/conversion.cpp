@@ -2,6 +2,7 @@
 #include "pg/call_context.hpp"
 #include "pg/convert/convert.hpp"
 #include "pg/provision.hpp"
+#include "pg/repartition/move.hpp"
 #include "pg/result_set.hpp"
 #include "pg/rights.hpp"
 #include "pg/version.hpp"
@@ -95,7 +96,7 @@ Datum ppm_abandon(PG_FUNCTION_ARGS) {
         ppm::History history;
         // Each says whether there was anything that it could take back: the last thing begun,
         // first.
-        constexpr std::array takers_back{ppm::abandon_conversion};
+        constexpr std::array takers_back{ppm::abandon_move, ppm::abandon_conversion};
         const bool was_any = std::ranges::any_of(takers_back, [&](auto take_back) {
             return recorded(session, history, relation, "abandon",
                             [&] { return take_back(session, history, relation); });

@@ -112,8 +112,7 @@ class Checking {
                 add({AnomalyCode::default_has_rows, name,
                      "Default partition " + in_quotes(name) + " has rows of " + held(wanted[i]) +
                          ", which keep partition " + in_quotes(names[i]) + " out.",
-                     "In one transaction: move those rows away; " + call_of("provision") +
-                         " insert them again."});
+                     call_of("repartition") + " then " + call_of("provision")});
     }
 
     void check_default_name(const Partition& partition) {
@@ -390,7 +389,8 @@ class Checking {
     // What ppm set out to remove, and has not.
     void check(const DetachedPartition& detached) {
         const Partition& partition = detached.partition;
-        if (!detached.is_detached || action_on(partition, plan_.provision) != nullptr)
+        if (!detached.is_detached || detached.is_repartitioned ||
+            action_on(partition, plan_.provision) != nullptr)
             return;
         if (const LeftOut* const left_out = left_out_of(partition))
             return add_left_out(detached, *left_out);

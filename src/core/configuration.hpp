@@ -128,7 +128,8 @@ struct DetachedPartition {
     Partition partition;
     CleanupPolicy policy;  // of the time when it was detached
     bool is_detached;      // or else it is still a partition: the intent was recorded, no more
-    bool is_unconfirmed = false;  // detached, but maybe not by ppm: never dropped
+    bool is_unconfirmed = false;    // detached, but maybe not by ppm: never dropped
+    bool is_repartitioned = false;  // other partitions have its rows: never attached again
 };
 
 // A table whose foreign key refers to the parent, and that has no index by which PostgreSQL could

@@ -203,7 +203,12 @@ std::string piece_name(std::string_view table, const Grid& grid, const Slot& pie
     const auto word = std::holds_alternative<Interval>(grid)
                           ? [](Position position) { return compact_time(position.time()); }
                           : number_word;
-    return std::string{table} + "_" + word(piece.lower) + "_" + word(piece.upper);
+    const std::string name{table};
+    if (std::holds_alternative<Interval>(grid) && piece.lower == minus_infinity)
+        return name + "_until_" + (piece.upper == plus_infinity ? "infinity" : word(piece.upper));
+    if (std::holds_alternative<Interval>(grid) && piece.upper == plus_infinity)
+        return name + "_from_" + word(piece.lower);
+    return name + "_" + word(piece.lower) + "_" + word(piece.upper);
 }
 
 std::optional<Slot> slot_named(std::string_view name, std::string_view table, const Grid& grid) {

@@ -18,8 +18,9 @@ inline constexpr std::size_t max_name_bytes = 63;
 // numbers `orders_1000000`, below zero `orders_m1000000`. No two slots of a grid share a name.
 std::string slot_name(std::string_view table, const Grid& grid, const Slot& slot);
 
-// `orders_20261122_20261201`, for a part of a slot; with the hour and minute where one is not
-// midnight; of numbers `orders_1000000_1500000`.
+// `orders_20261122_20261201`, for a part of a slot, or for more than one; with the hour and minute
+// where one is not midnight; of numbers `orders_1000000_1500000`. Of times without a beginning
+// `orders_until_20261201`, without an end `orders_from_20261122`.
 std::string piece_name(std::string_view table, const Grid& grid, const Slot& piece);
 
 // The slot of the grid whose name this is, or nothing: the inverse of slot_name().

@@ -50,7 +50,8 @@ class Filling {
     void attach_again(const BoundRange& window, const Window& today) {
         for (const DetachedPartition& detached : parent_.detached) {
             const BoundRange& bounds = detached.partition.bounds;
-            if (!detached.is_detached || pending_over(bounds) != nullptr || is_covered(bounds))
+            if (!detached.is_detached || detached.is_repartitioned ||
+                pending_over(bounds) != nullptr || is_covered(bounds))
                 continue;
             const BoundRange edges = codec_.canonical(bounds);
             const bool wanted = edges.overlaps(window) && !would_be_lost(detached, today);

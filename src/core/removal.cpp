@@ -76,6 +76,11 @@ class Removing {
 
     void finish(const DetachedPartition& detached) {
         const Partition& partition = detached.partition;
+        if (detached.is_repartitioned) {
+            if (is_to_be_dropped(detached))
+                plan_.cleanup.emplace_back(DropPartition{partition, false});
+            return;
+        }
         const bool surplus = is_surplus(partition.bounds);
         if (surplus && !lookups_.is_empty(partition)) {
             if (detached.is_detached &&
@@ -109,7 +114,8 @@ class Removing {
                                        return !each.detach_pending && is_outdated(each.bounds);
                                    }) ||
                std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
-                   return is_to_be_dropped(each) && is_outdated(each.partition.bounds);
+                   return is_to_be_dropped(each) && !each.is_repartitioned &&
+                          is_outdated(each.partition.bounds);
                });
     }
 

@@ -28,7 +28,8 @@ namespace {
 
 constexpr char read_query[] =
     "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
-    "d.cleanup_policy = 'drop', NOT r.relispartition, d.version IS NULL "
+    "d.cleanup_policy = 'drop', NOT r.relispartition, d.version IS NULL, "
+    "coalesce(to_jsonb(d) ->> 'kind' = 'repartitioned', false) "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
     " WHERE d.parent = ANY ($1)";
 
@@ -177,6 +178,13 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
                            " was changed meanwhile",
                        {},
                        "Call the procedure again."};
+}
+
+void record_repartitioned(const ManagedParent& managed, const Partition& partition) {
+    record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
+    const UserContext owner{owner_of_ppm()};
+    execute("UPDATE ppm.detached SET kind = 'repartitioned' WHERE relation = $1",
+            {oid_parameter(partition.relation)});
 }
 
 void confirm_detached(RelationId relation) {
@@ -348,7 +356,8 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
             {{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4), bounds, false},
              to_drop && !kept_now ? CleanupPolicy::drop : CleanupPolicy::detach,
              rows.boolean(row, 8),
-             rows.boolean(row, 8) && rows.boolean(row, 9)});
+             rows.boolean(row, 8) && rows.boolean(row, 9),
+             rows.boolean(row, 10)});
     }
     for (const auto& [relation, parent] : parents)
         std::ranges::sort(parent->detached, {}, [](const DetachedPartition& each) {

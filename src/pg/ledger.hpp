@@ -17,6 +17,9 @@ void lock_policy(const Parent& parent);
 // very moment: throws 55000 if it does not.
 void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy);
 
+// The same for a partition whose rows others have now: it is never attached again.
+void record_repartitioned(const ManagedParent& managed, const Partition& partition);
+
 // Records that ppm has detached it: from here on, and as long as nobody changes it, it may be
 // dropped. Without, the table could be one that somebody else detached, after ppm had been
 // interrupted before it did.

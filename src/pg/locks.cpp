@@ -86,6 +86,18 @@ class Locks {
     std::set<Lock> locks_;
 };
 
+std::vector<Lock> swap_locks_of(Oid parent, const std::vector<Oid>& tables) {
+    Locks locks;
+    locks.add(AccessExclusiveLock, {parent});
+    locks.add(AccessExclusiveLock, tables);
+    locks.add(AccessExclusiveLock, {call([=] { return get_default_partition_oid(parent); })});
+    // ATTACH removes the triggers there of tables that stood on their own, DETACH makes some.
+    std::vector<Oid> referring = tables;
+    referring.push_back(parent);
+    locks.add(AccessExclusiveLock, trees(referenced_by(referring)));
+    return locks.list();
+}
+
 // What the statement locks, according to src/backend/commands/tablecmds.c of PostgreSQL 14 to 19.
 std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
     Locks locks;
@@ -264,6 +276,19 @@ void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others
         locks.add(AccessExclusiveLock, trees(others()));
         return locks.list();
     });
+}
+
+void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait) {
+    take_all(Waiting{InvalidOid, InvalidOid, wait}, true, [&] {
+        Locks locks;
+        locks.add(mode, relations);
+        return locks.list();
+    });
+}
+
+void lock_to_swap(Oid parent, const std::vector<Oid>& tables, int wait) {
+    take_all(Waiting{parent, InvalidOid, wait}, true,
+             [&] { return swap_locks_of(parent, tables); });
 }
 
 }  // namespace ppm

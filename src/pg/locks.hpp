@@ -34,4 +34,11 @@ bool lock_together(Statement statement, Oid parent, Oid partition, int wait);
 // `others` is asked again under the locks.
 void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others, int wait);
 
+// The same for what is no one statement's: locks all of the relations in that mode.
+void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait);
+
+// The same for a transaction that detaches partitions of the parent and attaches tables in their
+// place, `tables` being all of them: nobody else has any of them from here on.
+void lock_to_swap(Oid parent, const std::vector<Oid>& tables, int wait);
+
 }  // namespace ppm

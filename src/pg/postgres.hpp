@@ -36,6 +36,7 @@ extern "C" {
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -68,6 +69,7 @@ extern "C" {
 #include "commands/extension.h"
 #include "commands/tablespace.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -90,6 +92,7 @@ extern "C" {
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "storage/shm_mq.h"
 #include "storage/shm_toc.h"
 #include "tcop/pquery.h"
@@ -238,6 +241,19 @@ inline auto replication_origin() {
     return replorigin_session_origin;
 #endif
 }
+
+// Finds, and locks, the row that has the key of `wanted` by a unique index. May ereport.
+inline bool find_by_index(Relation table, Oid index, TupleTableSlot* wanted,
+                          TupleTableSlot* found) {
+#if PG_VERSION_NUM >= 190000
+    return RelationFindReplTupleByIndex(table, index, false, LockTupleExclusive, wanted, found);
+#else
+    return RelationFindReplTupleByIndex(table, index, LockTupleExclusive, wanted, found);
+#endif
+}
+
+// Transactions of VACUUM, which see nobody's rows.
+inline constexpr int vacuum_flags = PROC_IS_AUTOVACUUM | PROC_IN_VACUUM;
 
 // Whether each foreign key has triggers on both of its tables; one that is not enforced has none.
 #if PG_VERSION_NUM >= 180000

@@ -22,6 +22,7 @@ constexpr std::array done_names{
     DoneNames{Done::finished_detaching, "finalize", "finished detaching"},
     DoneNames{Done::detached, "detach", "detached"},
     DoneNames{Done::dropped, "drop", "dropped"},
+    DoneNames{Done::repartitioned, "repartition", "repartitioned"},
     DoneNames{Done::converted, "convert", "converted the table into"},
     DoneNames{Done::taken_back, "abandon", "made a table again of"},
 };

@@ -18,6 +18,7 @@ enum class Done {
     finished_detaching,
     detached,
     dropped,
+    repartitioned,
     converted,   // from a plain table
     taken_back,  // to be a plain table again
 };

@@ -86,9 +86,9 @@ StatementTimeout::~StatementTimeout() {
     });
 }
 
-AdvisoryLock::AdvisoryLock(Oid relation, Lifetime lifetime) : tag_{}, lifetime_{lifetime} {
+AdvisoryLock::AdvisoryLock(Oid relation, Lifetime lifetime, Of of) : tag_{}, lifetime_{lifetime} {
     // The SQL functions use 1 and 2 for the last field (lockfuncs.c).
-    SET_LOCKTAG_ADVISORY(tag_, MyDatabaseId, 0x70706d, relation, 3);
+    SET_LOCKTAG_ADVISORY(tag_, MyDatabaseId, 0x70706d, relation, static_cast<std::uint16_t>(of));
     call([this] { LockAcquire(&tag_, ExclusiveLock, lifetime_ == Lifetime::scope, false); });
 }
 

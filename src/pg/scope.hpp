@@ -86,7 +86,11 @@ class AdvisoryLock : Scope {
         transaction,  // to the end of the transaction
     };
 
-    AdvisoryLock(Oid relation, Lifetime lifetime);
+    // What they are kept off: the partitions of a table, for a moment, or a move of its rows, which
+    // may take days.
+    enum class Of : std::uint16_t { partitions = 3, move = 4 };
+
+    AdvisoryLock(Oid relation, Lifetime lifetime, Of of = Of::partitions);
     ~AdvisoryLock();
 
   private:

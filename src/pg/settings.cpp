@@ -13,6 +13,9 @@ namespace {
 int lock_timeout_milliseconds = 300;
 int statement_timeout_milliseconds = 3000;
 int history_retention_minutes = 90 * 24 * 60;
+int batch_rows_count = 10000;
+int batch_pause_milliseconds = 0;
+int swap_limit_milliseconds = 1000;
 char* work_date = nullptr;
 
 // Where the work date was set, and what takes it back; no row if it is the session's own: set by
@@ -46,6 +49,16 @@ void define_settings() {
     define_timeout("ppm.statement_timeout", "How long a statement of ppm may take.",
                    &statement_timeout_milliseconds);
 
+    DefineCustomIntVariable("ppm.batch_rows", "How many rows are copied in one transaction.",
+                            nullptr, &batch_rows_count, batch_rows_count, 1, INT_MAX, PGC_USERSET,
+                            0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("ppm.batch_pause", "How long to pause after each batch of rows.",
+                            nullptr, &batch_pause_milliseconds, batch_pause_milliseconds, 0,
+                            INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    define_timeout("ppm.swap_limit",
+                   "For how long partitions may be locked to take the place of others.",
+                   &swap_limit_milliseconds);
+
     // Not for everybody: who calls ppm cannot make it forget what it did for him.
     DefineCustomIntVariable("ppm.history_retention",
                             "How long ppm.history remembers; -1 is for ever.", nullptr,
@@ -68,6 +81,18 @@ int lock_timeout() {
 
 int statement_timeout() {
     return statement_timeout_milliseconds;
+}
+
+int batch_rows() {
+    return batch_rows_count;
+}
+
+int batch_pause() {
+    return batch_pause_milliseconds;
+}
+
+int swap_limit() {
+    return swap_limit_milliseconds;
 }
 
 int history_retention() {

@@ -15,6 +15,14 @@ void define_settings();
 int lock_timeout();
 int statement_timeout();
 
+// How many rows ppm.repartition() copies in one transaction, and how long it pauses after each, in
+// milliseconds.
+int batch_rows();
+int batch_pause();
+
+// For how many milliseconds it may keep everybody off a table, at its end.
+int swap_limit();
+
 // ppm.history_retention, in minutes; negative keeps everything.
 int history_retention();
 

@@ -213,6 +213,15 @@ std::size_t execute(const std::string& statement, std::initializer_list<Paramete
     return SPI_processed;
 }
 
+Rows query_once(const std::string& sql) {
+    call([&] {
+        const int result = SPI_execute(sql.c_str(), false, 0);
+        if (result != SPI_OK_SELECT)
+            elog(ERROR, "query failed: %s", SPI_result_code_string(result));
+    });
+    return Rows{SPI_tuptable, SPI_processed};
+}
+
 void execute_once(const std::string& statement) {
     call([&] {
         const int result = SPI_execute(statement.c_str(), false, 0);

@@ -75,6 +75,10 @@ Rows query_to_change(const std::string& sql);
 // Throws PostgresError.
 std::size_t execute(const std::string& statement, std::initializer_list<Parameter> parameters = {});
 
+// Runs a query that will hardly come again, as its text has names of relations in it, on the
+// transaction's own snapshot. Throws PostgresError.
+Rows query_once(const std::string& sql);
+
 // Runs a statement that will hardly come again, as its text has names of relations in it. Throws
 // PostgresError.
 void execute_once(const std::string& statement);

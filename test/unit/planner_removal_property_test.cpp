@@ -294,7 +294,7 @@ TEST_P(EveryCleanup, AttachesAgainTheRowsThatAreNotOutdatedWhereNothingElseIs) {
     for_each_case_by_type([](const Case& each) {
         const auto taken_before = bounds_of_all(each.before.parent.partitions);
         const auto taken_after = bounds_of_all(each.after.parent.partitions);
-        for (const auto& [partition, policy, is_detached, is_unconfirmed] :
+        for (const auto& [partition, policy, is_detached, is_unconfirmed, is_repartitioned] :
              each.before.parent.detached)
             if (is_detached && each.before.changed.count(partition.name) == 0 &&
                 !would_be_forgotten(each, policy) &&

@@ -1,0 +1,183 @@
+#include "pg/repartition/copy.hpp"
+
+#include "core/text.hpp"
+#include "pg/ddl.hpp"
+#include "pg/partition_bound.hpp"
+#include "pg/repartition/capture.hpp"
+#include "pg/repartition/targets.hpp"
+#include "pg/rights.hpp"
+#include "pg/session.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+// Copying holds nobody up: a batch, or a replay, may take longer than ppm's other statements.
+constexpr int unlimited = INT_MAX;
+
+// Runs it as the owner, who must see all rows of his.
+std::size_t execute_on_rows(const ManagedParent& managed, const std::string& statement) {
+    LocalSettings settings;
+    settings.set("row_security", "off");
+    execute_as_owner(managed.parent, statement, unlimited);
+    return SPI_processed;
+}
+
+template <typename Use>
+auto query_as_owner(const ManagedParent& managed, const std::string& sql, Use use) {
+    LocalSettings settings;
+    settings.set("row_security", "off");
+    const UserContext owner{managed.parent.table->owner};
+    const StatementTimeout timeout{unlimited};
+    return use(query_once(sql));
+}
+
+// Where one target ends and another may begin, in order.
+std::vector<Bound> edges_of(const Job& job) {
+    std::set<Bound> edges;
+    for (const JobTarget& each : job.targets)
+        if (!each.is_default)
+            for (const Bound bound : {each.bounds.lower, each.bounds.upper})
+                if (bound.kind() == Bound::Kind::value)
+                    edges.insert(bound);
+    return {edges.begin(), edges.end()};
+}
+
+// The target whose range the key between two edges, of which `below` are not greater, lies in.
+const JobTarget* target_between(const Job& job, const std::vector<Bound>& edges,
+                                std::size_t below) {
+    const Bound lower = below == 0 ? Bound::min_value() : edges[below - 1];
+    const JobTarget* by_default = nullptr;
+    for (const JobTarget& each : job.targets)
+        if (each.is_default)
+            by_default = &each;
+        else if (each.bounds.lower <= lower && lower < each.bounds.upper)
+            return &each;
+    return by_default;
+}
+
+// The targets that rows of these tables go to. `from` is what follows FROM.
+std::vector<const JobTarget*> targets_of_rows(const ManagedParent& managed, const Job& job,
+                                              const std::string& from) {
+    const Table& table = *managed.parent.table;
+    const std::vector<Bound> edges = edges_of(job);
+    std::string array;
+    for (const Bound edge : edges)
+        array += (array.empty() ? "" : ", ") + bound_literal(edge, *table.key_type, *managed.zone);
+    const std::string sql = "SELECT DISTINCT pg_catalog.width_bucket(" +
+                            identifier(table.key_column) + ", ARRAY[" + array +
+                            "]::" + table.key_type_name + "[]) FROM " + from;
+    std::set<const JobTarget*> found;
+    query_as_owner(managed, sql, [&](const Rows& rows) {
+        for (std::size_t row = 0; row < rows.count(); ++row)
+            // A null key is in no range.
+            found.insert(
+                rows.is_null(row, 1)
+                    ? target_between(job, {}, 0)
+                    : target_between(job, edges, static_cast<std::size_t>(rows.integer(row, 1))));
+        return true;
+    });
+    if (found.contains(nullptr))
+        throw MustBeginAnew{"rows came that no new partition is to have"};
+    return {found.begin(), found.end()};
+}
+
+void insert_changed(const ManagedParent& managed, const Job& job, const MatchingKey& key,
+                    const JobTarget& target, const JobSource& source, const std::string& log) {
+    const std::string columns = copied_columns(job.parent);
+    execute_on_rows(managed, "INSERT INTO " + qualified_name(target.relation) + " (" + columns +
+                                 ") OVERRIDING SYSTEM VALUE SELECT " + columns + " FROM ONLY " +
+                                 qualified_name(source.partition.relation) + " AS s WHERE (" +
+                                 condition_of(managed, job, target) + ") AND EXISTS (SELECT FROM " +
+                                 log + " AS l WHERE " + key.matches("l", "s") + ")");
+}
+
+// From here to the end of the transaction nobody alters the tables; readers and writers go on.
+void keep_as_they_are(const ManagedParent& managed, const Job& job) {
+    call([&] { LockRelationOid(job.parent, AccessShareLock); });
+    for (const Oid source : job.source_relations())
+        call([=] { LockRelationOid(source, AccessShareLock); });
+    require_trustworthy(managed, job);
+}
+
+std::string log_of(const Job& job) {
+    return "ppm." + identifier(job.log_name());
+}
+
+}  // namespace
+
+void require_trustworthy(const ManagedParent& managed, const Job& job) {
+    if (const auto reason = broken_reason(job.parent))
+        throw MustBeginAnew{*reason};
+    for (const JobSource& each : job.sources)
+        if (const std::string change = change_of(managed, each); !change.empty())
+            throw MustBeginAnew{"partition " + in_quotes(each.partition.name) + " " + change};
+    if (job.version != version_of_parent(job.parent))
+        throw MustBeginAnew{"the table was altered meanwhile"};
+}
+
+std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource& source,
+                         std::int64_t blocks) {
+    keep_as_they_are(managed, job);
+    const std::int64_t end = std::min(source.next_block + blocks, source.blocks);
+    const std::string columns = copied_columns(job.parent);
+    const std::string part = "ONLY " + qualified_name(source.partition.relation) +
+                             " WHERE ctid >= '(" + std::to_string(source.next_block) +
+                             ",0)' AND ctid < '(" + std::to_string(end) + ",0)'";
+    std::int64_t rows = 0;
+    // A row that moves from one block to another is found twice: what was written is looked at
+    // again anyway.
+    for (const JobTarget* const target : targets_of_rows(managed, job, part))
+        rows += static_cast<std::int64_t>(execute_on_rows(
+            managed, "INSERT INTO " + qualified_name(target->relation) + " (" + columns +
+                         ") OVERRIDING SYSTEM VALUE SELECT " + columns + " FROM " + part +
+                         " AND (" + condition_of(managed, job, *target) +
+                         ") ON CONFLICT DO NOTHING"));
+    add_progress(job, source, end, rows);
+    source.next_block = end;
+    return rows;
+}
+
+std::size_t replay(const ManagedParent& managed, const Job& job, const MatchingKey& key,
+                   ReplayIn in) {
+    // What rows commit while this goes on belongs to the next one, with the keys that were noted of
+    // them: their numbers, or places, may be lower than those of keys that are there.
+    if (in == ReplayIn::own_snapshot)
+        XactIsoLevel = XACT_REPEATABLE_READ;
+    keep_as_they_are(managed, job);
+    const std::string log = log_of(job);
+    const std::string keys = "(SELECT DISTINCT " + key.list() + " FROM " + log + ")";
+    const std::vector<const JobTarget*> touched = targets_of_rows(managed, job, log);
+    if (touched.empty())
+        return 0;
+    // All of them first: a unique key may have changed hands.
+    for (const JobTarget* const target : touched)
+        execute_on_rows(managed, "DELETE FROM " + qualified_name(target->relation) +
+                                     " AS t USING " + keys + " AS l WHERE " +
+                                     key.matches("t", "l"));
+    for (const JobTarget* const target : touched)
+        for (const JobSource& source : job.sources)
+            insert_changed(managed, job, key, *target, source, log);
+    const UserContext owner{owner_of_ppm()};
+    const StatementTimeout timeout{unlimited};
+    execute_once("DELETE FROM " + log);
+    return SPI_processed;
+}
+
+Counts count_rows(const ManagedParent& managed, const Job& job) {
+    keep_as_they_are(managed, job);
+    const auto sum = [](const std::vector<Oid>& relations) {
+        std::string text = "0";
+        for (const Oid each : relations)
+            text += " + (SELECT count(*) FROM ONLY " + qualified_name(each) + ")";
+        return text;
+    };
+    return query_as_owner(
+        managed, "SELECT " + sum(job.source_relations()) + ", " + sum(job.target_relations()),
+        [](const Rows& rows) {
+            return Counts{rows.bigint(0, 1), rows.bigint(0, 2)};
+        });
+}
+
+}  // namespace ppm

@@ -1,0 +1,79 @@
+// A move of rows as ppm's tables ppm.move, ppm.move_source, ppm.move_target, ppm.move_broken and
+// ppm.log_OID have it. It is written step by step, each with what the step did, so that any call
+// can go on from any of them.
+//
+// All of these run inside a step, unless they say otherwise, and write as ppm's owner.
+#pragma once
+
+#include "core/move.hpp"
+#include "pg/catalog.hpp"
+
+namespace ppm {
+
+enum class MovePhase { preparing, copying, indexing, replaying, waiting, abandoning };
+
+std::string_view name_of(MovePhase phase);
+
+struct JobSource {
+    Partition partition;
+    bool is_default;
+    std::string version;  // empty until changes are captured
+    std::int64_t blocks = 0;
+    std::int64_t next_block = 0;
+};
+
+struct JobTarget {
+    int number;
+    std::string name;  // the one that it is to have
+    BoundRange bounds;
+    bool is_default;
+    Oid relation;   // InvalidOid until it is created
+    Oid key_index;  // of the matching key
+    bool indexed;
+};
+
+struct Job {
+    Oid parent;
+    MovePhase phase;
+    std::optional<std::string> from;
+    std::optional<std::string> to;
+    std::vector<std::string> key_columns;
+    std::string version;            // of the parent
+    std::string default_condition;  // SQL; empty without a new default partition
+    std::vector<JobSource> sources;
+    std::vector<JobTarget> targets;
+    std::int64_t rows_done = 0;
+    std::int64_t rows_estimated = 0;
+
+    std::vector<Oid> source_relations() const;
+    std::vector<Oid> target_relations() const;
+
+    // What a target is called until it is a partition, and the table that notes the keys of what is
+    // written meanwhile.
+    std::string temporary_name(const JobTarget& target) const;
+    std::string log_name() const;
+};
+
+// The move of the table, if there is one. Needs what a query needs. The job of a parent that is not
+// valid any more has neither sources nor targets with bounds; to abandon it needs none.
+std::optional<Job> read_job(Oid parent, std::optional<KeyType> type);
+
+// Whether there is one. The extension's objects may be older.
+bool has_job(Oid parent);
+
+void write_job(const ManagedParent& managed, const Job& job);
+void set_phase(const Job& job, MovePhase phase);
+void set_default_condition(const Job& job, const std::string& condition);
+void set_target(const Job& job, const JobTarget& target);
+void set_captured(const Job& job, const JobSource& source);
+void add_progress(const Job& job, const JobSource& source, std::int64_t next_block,
+                  std::int64_t rows);
+void forget_job(Oid parent);
+
+// Why the move must begin anew, if it must. Needs what a query needs.
+std::optional<std::string> broken_reason(Oid parent);
+
+// Called in somebody's transaction, for a change that could not be noted or written. May ereport.
+void mark_broken(Oid parent, const char* reason);
+
+}  // namespace ppm

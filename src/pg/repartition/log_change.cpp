@@ -1,0 +1,97 @@
+// ppm.log_change(): notes the keys of rows that somebody writes to a partition while it is being
+// copied.
+#include "pg/guard.hpp"
+#include "pg/repartition/triggers.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr int max_key_columns = INDEX_MAX_KEYS;
+
+// Where a statement's keys go. Lives as long as the statement, which calls the trigger for each
+// row.
+struct Log {
+    Oid parent;
+    Oid relation;                                // InvalidOid: this is no source of a move
+    int columns;                                 // -1: they are not what they were
+    std::array<AttrNumber, max_key_columns> of;  // in the source, in the log's order
+};
+
+Oid base_type(Oid relation, AttrNumber attribute) {
+    return getBaseType(get_atttype(relation, attribute));
+}
+
+void find_columns(Log& log, Oid source) {
+    const Relation table = table_open(log.relation, RowExclusiveLock);
+    const TupleDesc descriptor = RelationGetDescr(table);
+    log.columns = descriptor->natts;
+    for (int i = 0; i < descriptor->natts; ++i) {
+        const FormData_pg_attribute* const column = TupleDescAttr(descriptor, i);
+        log.of[static_cast<std::size_t>(i)] = get_attnum(source, NameStr(column->attname));
+        if (log.of[static_cast<std::size_t>(i)] == InvalidAttrNumber ||
+            base_type(source, log.of[static_cast<std::size_t>(i)]) != column->atttypid)
+            log.columns = -1;
+        if (log.columns < 0)
+            break;
+    }
+    table_close(table, NoLock);
+}
+
+// May ereport.
+const Log& log_of(FunctionCallInfo fcinfo, Relation source) {
+    if (fcinfo->flinfo->fn_extra == nullptr) {
+        auto* const log =
+            static_cast<Log*>(MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Log)));
+        log->parent = parent_of(source);
+        if (OidIsValid(log->parent))
+            log->relation =
+                get_relname_relid(psprintf("log_%u", log->parent), get_namespace_oid("ppm", true));
+        if (OidIsValid(log->relation))
+            find_columns(*log, RelationGetRelid(source));
+        fcinfo->flinfo->fn_extra = log;
+    }
+    return *static_cast<const Log*>(fcinfo->flinfo->fn_extra);
+}
+
+// Writes the table itself: whoever writes needs no rights for that, and no code of anybody's runs.
+// May ereport.
+void note(const Log& log, HeapTuple row, TupleDesc descriptor) {
+    const Relation table = table_open(log.relation, RowExclusiveLock);
+    std::array<Datum, max_key_columns> values{};
+    std::array<bool, max_key_columns> nulls{};
+    for (std::size_t i = 0; i < static_cast<std::size_t>(log.columns); ++i) {
+        values[i] = heap_getattr(row, log.of[i], descriptor, &nulls[i]);
+        // Out of the row it would point into the source's TOAST table.
+        if (!nulls[i] && TupleDescAttr(descriptor, log.of[i] - 1)->attlen == -1)
+            values[i] = PointerGetDatum(PG_DETOAST_DATUM(values[i]));
+    }
+    const HeapTuple key = heap_form_tuple(RelationGetDescr(table), values.data(), nulls.data());
+    simple_heap_insert(table, key);
+    heap_freetuple(key);
+    table_close(table, NoLock);
+}
+
+// May ereport.
+void log_change(FunctionCallInfo fcinfo, const TriggerData& trigger) {
+    const Relation source = trigger.tg_relation;
+    const Log& log = log_of(fcinfo, source);
+    if (!OidIsValid(log.relation))
+        return;
+    if (TRIGGER_FIRED_BY_TRUNCATE(trigger.tg_event))
+        return mark_broken(log.parent, "a partition was truncated");
+    if (log.columns < 0)
+        return mark_broken(log.parent, "a column of the key was altered");
+    note(log, trigger.tg_trigtuple, RelationGetDescr(source));
+    if (TRIGGER_FIRED_BY_UPDATE(trigger.tg_event))
+        note(log, trigger.tg_newtuple, RelationGetDescr(source));
+}
+
+}  // namespace
+
+void note_change(FunctionCallInfo fcinfo) {
+    const TriggerData& trigger = trigger_of(fcinfo, "ppm.log_change()");
+    call([&] { log_change(fcinfo, trigger); });
+}
+
+}  // namespace ppm

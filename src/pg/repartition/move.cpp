@@ -1,0 +1,504 @@
+#include "pg/repartition/move.hpp"
+
+#include "core/text.hpp"
+#include "pg/ddl.hpp"
+#include "pg/effects.hpp"
+#include "pg/history.hpp"
+#include "pg/ledger.hpp"
+#include "pg/partition_bound.hpp"
+#include "pg/repartition/capture.hpp"
+#include "pg/repartition/copy.hpp"
+#include "pg/repartition/refusals.hpp"
+#include "pg/repartition/swap.hpp"
+#include "pg/repartition/targets.hpp"
+#include "pg/repartition/wait.hpp"
+#include "pg/report.hpp"
+#include "pg/rights.hpp"
+#include "pg/sqlstate.hpp"
+#include "pg/telling.hpp"
+
+namespace ppm {
+
+namespace {
+
+// A lock that was not to be had is asked for again, so often.
+constexpr int attempts = 3;
+constexpr int swap_attempts = 20;
+constexpr std::chrono::milliseconds shortest_pause{100};
+
+// A move that has to begin anew does, so often.
+constexpr int beginnings = 3;
+
+// Keys that one replay may leave to the last one, under a lock, whatever it takes.
+constexpr std::size_t few_keys = 1000;
+constexpr int max_replays = 50;
+
+void say(const std::string& message) {
+    call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
+}
+
+// Runs body() as a step, again if others held a lock for too long.
+template <typename Body>
+void step_with_patience(Session& session, Body body, int most = attempts) {
+    for (int attempt = 1;; ++attempt) {
+        try {
+            return session.step(body);
+        } catch (const Error& error) {
+            if (!is_lock_failure(error) || attempt == most)
+                throw;
+        }
+        session.leave_room(std::chrono::milliseconds{lock_timeout()},
+                           shortest_pause * std::min(attempt, 10));
+    }
+}
+
+// Keeps other moves of the table off for as long as it lives.
+class MoveLock {
+  public:
+    MoveLock(Session& session, Oid parent) {
+        session.step([] {});
+        try {
+            session.step([&] {
+                lock_.emplace(parent, AdvisoryLock::Lifetime::scope, AdvisoryLock::Of::move);
+            });
+        } catch (const Error& error) {
+            if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
+                throw;
+            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,
+                           "another call of ppm is moving rows of the table"};
+        }
+    }
+
+  private:
+    std::optional<AdvisoryLock> lock_;
+};
+
+class Move {
+  public:
+    Move(Session& session, History& history, ManagedParent managed,
+         const std::optional<std::string>& from, const std::optional<std::string>& to)
+        : session_{session},
+          history_{history},
+          managed_{std::move(managed)},
+          from_{from},
+          to_{to} {}
+
+    // Throws MustBeginAnew.
+    void run() {
+        auto job = session_.read([&] { return read_job(parent(), key_type()); });
+        if (!job) {
+            job = begin();
+            if (!job)
+                return say("no row of table " + name() + " has to be moved");
+        } else
+            require_same_range(*job);
+        job_ = *std::move(job);
+        session_.read([&] {
+            require_movable(managed_, sources());
+            key_ = require_matching_key(managed_);
+            if (key_.columns != job_.key_columns)
+                throw MustBeginAnew{"the key of the table was altered meanwhile"};
+            return true;
+        });
+        go_on();
+    }
+
+  private:
+    Oid parent() const { return managed_.parent.table->relation; }
+    KeyType key_type() const { return *managed_.parent.table->key_type; }
+    std::string name() const { return in_quotes(managed_.parent.configuration.qualified_name()); }
+
+    std::vector<Partition> sources() const {
+        std::vector<Partition> result;
+        for (const JobSource& each : job_.sources)
+            result.push_back(each.partition);
+        return result;
+    }
+
+    void require_same_range(const Job& job) const {
+        const auto text = [&](const std::optional<std::string>& value) {
+            return value ? std::optional{bound_text(bound_of_text(*value, key_type()), key_type(),
+                                                    *managed_.zone)}
+                         : std::nullopt;
+        };
+        if ((!from_ && !to_) || (text(from_) == job.from && text(to_) == job.to))
+            return;
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "another range of table " + name() + " is being moved",
+                       {},
+                       "CALL ppm.repartition() without a range goes on with it, CALL "
+                       "ppm.abandon() takes it back."};
+    }
+
+    std::optional<Job> begin() {
+        MovePlan plan;
+        MoveRange range;
+        Job job{};
+        session_.read([&] {
+            if (from_)
+                range.from = bound_of_text(*from_, key_type());
+            if (to_)
+                range.to = bound_of_text(*to_, key_type());
+            plan = plan_move(managed_, Clock{}, range);
+            return true;
+        });
+        if (plan.empty())
+            return std::nullopt;
+        session_.step([&] {
+            job = job_of(plan, range);
+            std::vector<Partition> all;
+            for (const JobSource& each : job.sources)
+                all.push_back(each.partition);
+            require_movable(managed_, all);
+            const MatchingKey key = require_matching_key(managed_);
+            require_short_swap(managed_, job.targets.size(), job.sources.size());
+            job.key_columns = key.columns;
+            write_job(managed_, job);
+            create_log(managed_, job, key);
+        });
+        return job;
+    }
+
+    Job job_of(const MovePlan& plan, const MoveRange& range) const {
+        Job job{};
+        job.parent = parent();
+        job.phase = MovePhase::preparing;
+        const auto text = [&](const std::optional<Bound>& bound) {
+            return bound ? std::optional{bound_text(*bound, key_type(), *managed_.zone)}
+                         : std::nullopt;
+        };
+        job.from = text(range.from);
+        job.to = text(range.to);
+        job.version = version_of_parent(parent());
+        for (const Partition& each : plan.sources)
+            job.sources.push_back({each, false, {}});
+        if (plan.from_default)
+            job.sources.push_back({*managed_.parent.default_partition, true, {}});
+        for (const MoveTarget& each : plan.targets)
+            job.targets.push_back({static_cast<int>(job.targets.size()) + 1, each.name, each.bounds,
+                                   false, InvalidOid, InvalidOid, false});
+        if (plan.from_default) {
+            job.targets.push_back({static_cast<int>(job.targets.size()) + 1,
+                                   managed_.parent.default_partition->name,
+                                   {Bound::min_value(), Bound::max_value()},
+                                   true,
+                                   InvalidOid,
+                                   InvalidOid,
+                                   false});
+            job.default_condition = default_condition(managed_, job);
+        }
+        for (const JobSource& each : job.sources)
+            job.rows_estimated += estimated_rows(each.partition.relation);
+        return job;
+    }
+
+    // Each phase leads to the next.
+    void go_on() {
+        if (job_.phase == MovePhase::preparing)
+            prepare();
+        if (job_.phase == MovePhase::copying)
+            copy();
+        if (job_.phase == MovePhase::indexing)
+            index();
+        if (job_.phase == MovePhase::replaying)
+            replay_all();
+        if (job_.phase == MovePhase::waiting)
+            finish();
+    }
+
+    void enter(MovePhase phase) {
+        set_phase(job_, phase);
+        job_.phase = phase;
+    }
+
+    void prepare() {
+        for (JobTarget& target : job_.targets)
+            if (!OidIsValid(target.relation))
+                step_with_patience(session_, [&] { create_target(managed_, job_, target, key_); });
+        step_with_patience(session_, [&] {
+            Job job = job_;
+            lock_sources(managed_, job);
+            require_trustworthy(managed_, job);
+            set_capture(managed_, job, Capture::log);
+            set_phase(job, MovePhase::copying);
+            job.phase = MovePhase::copying;
+            job_ = std::move(job);
+        });
+    }
+
+    void copy() {
+        for (JobSource& source : job_.sources) {
+            double density = density_of(source);
+            while (source.next_block < source.blocks) {
+                const auto blocks = static_cast<std::int64_t>(
+                    std::clamp(batch_rows() / std::max(density, 0.01), 1.0, 1e6));
+                const std::int64_t before = source.next_block;
+                std::int64_t rows = 0;
+                step_with_patience(session_,
+                                   [&] { rows = copy_blocks(managed_, job_, source, blocks); });
+                const auto read = static_cast<double>(source.next_block - before);
+                density = (density + static_cast<double>(rows) / read) / 2;
+                note_progress(rows);
+                if (batch_pause() > 0)
+                    session_.pause(std::chrono::milliseconds{batch_pause()});
+            }
+        }
+        session_.step([&] { enter(MovePhase::indexing); });
+    }
+
+    // Rows in a block, about.
+    double density_of(const JobSource& source) const {
+        const double rows = static_cast<double>(
+            session_.read([&] { return estimated_rows(source.partition.relation); }));
+        constexpr double otherwise = 100;
+        return rows > 0 && source.blocks > 0 ? rows / static_cast<double>(source.blocks)
+                                             : otherwise;
+    }
+
+    void note_progress(std::int64_t rows) {
+        constexpr std::int64_t parts = 10;
+        if (job_.rows_estimated <= 0)
+            return;
+        const std::int64_t before = job_.rows_done * parts / job_.rows_estimated;
+        job_.rows_done += rows;
+        const std::int64_t now = job_.rows_done * parts / job_.rows_estimated;
+        if (now > before && now <= parts)
+            say("copied " + std::to_string(now * 100 / parts) + " % of about " +
+                std::to_string(job_.rows_estimated) + " rows of table " + name());
+    }
+
+    void index() {
+        for (JobTarget& target : job_.targets)
+            if (!target.indexed)
+                step_with_patience(session_, [&] {
+                    complete_target(managed_, target, key_);
+                    target.indexed = true;
+                    set_target(job_, target);
+                });
+        session_.step([&] { enter(MovePhase::replaying); });
+    }
+
+    void replay_all() {
+        for (int i = 0; i < max_replays && !is_nearly_up_to_date(); ++i)
+            ;
+        step_with_patience(session_, [&] {
+            Job job = job_;
+            lock_sources(managed_, job);
+            replay(managed_, job, key_, ReplayIn::lock);
+            set_capture(managed_, job, Capture::write_through);
+            set_phase(job, MovePhase::waiting);
+            job.phase = MovePhase::waiting;
+            job_ = std::move(job);
+        });
+    }
+
+    // Replays once. The last replay, under a lock, takes about as long as the one before it.
+    bool is_nearly_up_to_date() {
+        const auto begun = Deadline::Clock::now();
+        std::size_t keys = 0;
+        step_with_patience(session_,
+                           [&] { keys = replay(managed_, job_, key_, ReplayIn::own_snapshot); });
+        return keys < few_keys ||
+               Deadline::Clock::now() - begun < std::chrono::milliseconds{lock_timeout()} / 2;
+    }
+
+    void finish() {
+        wait_for_snapshots_of_others(session_);
+        session_.read([&] {
+            const Counts counts = count_rows(managed_, job_);
+            if (counts.sources != counts.targets)
+                throw PpmError{ERRCODE_DATA_CORRUPTED,
+                               "the new partitions of table " + name() + " have " +
+                                   std::to_string(counts.targets) + " rows, and the old ones " +
+                                   std::to_string(counts.sources),
+                               "Nothing was changed.", "CALL ppm.abandon(), and tell us."};
+            job_.rows_done = counts.targets;
+            return true;
+        });
+        swap_with_patience();
+        say("moved " + std::to_string(job_.rows_done) + " rows of table " + name() + " from " +
+            std::to_string(job_.sources.size()) + " partitions to " +
+            std::to_string(job_.targets.size()));
+    }
+
+    void swap_with_patience() {
+        step_with_patience(
+            session_,
+            [&] {
+                Job job = job_;
+                adapt_default_condition(job);
+                swap(managed_, job, history_);
+            },
+            swap_attempts);
+    }
+
+    // Partitions may have come and gone since the new default partition was made.
+    void adapt_default_condition(Job& job) const {
+        if (job.default_condition.empty())
+            return;
+        const auto now = read_with_partitions(job.parent);
+        const std::string condition = default_condition(now.front(), job);
+        if (condition == job.default_condition)
+            return;
+        const auto target = std::ranges::find_if(
+            job.targets, [](const JobTarget& each) { return each.is_default; });
+        execute_as_owner(managed_.parent, "ALTER TABLE " + qualified_name(target->relation) +
+                                              " DROP CONSTRAINT " + condition_name +
+                                              ", ADD CONSTRAINT " + condition_name + " CHECK (" +
+                                              condition + ")");
+        set_default_condition(job, condition);
+        job.default_condition = condition;
+    }
+
+    Session& session_;
+    History& history_;
+    ManagedParent managed_;
+    const std::optional<std::string>& from_;
+    const std::optional<std::string>& to_;
+    Job job_{};
+    MatchingKey key_{};
+};
+
+// The parent with its partitions, which can be managed by whoever calls.
+ManagedParent read_parent_to_move(Session& session, Oid parent) {
+    return session.read([&] {
+        std::vector<ManagedParent> parents = read_with_partitions(parent);
+        const Parent& found = parents.front().parent;
+        if (const auto anomalies = validate(found); !anomalies.empty())
+            throw PpmError{errcode_invalid_configuration,
+                           anomalies.front().detail,
+                           {},
+                           anomalies.front().hint};
+        require_owner(parent, found.configuration.table_name);
+        return std::move(parents.front());
+    });
+}
+
+// Also of a table that is not configured any more.
+ManagedParent parent_as_it_is(Oid parent) {
+    ManagedParent managed{};
+    Table table{};
+    table.relation = parent;
+    table.owner = call([=] { return owner_of(parent); });
+    const char* const name = call([=] { return get_rel_name(parent); });
+    if (name == nullptr)
+        throw PpmError{ERRCODE_UNDEFINED_TABLE,
+                       "relation with OID " + std::to_string(parent) + " does not exist"};
+    managed.parent.configuration.table_name = name;
+    managed.parent.configuration.schema_name =
+        call([=] { return get_namespace_name(get_rel_namespace(parent)); });
+    managed.parent.table = table;
+    return managed;
+}
+
+void release_source(Oid source) {
+    if (call([=] { return get_rel_relkind(source); }) == '\0')
+        return;
+    lock_all({source}, AccessExclusiveLock, lock_timeout());
+    drop_capture(source);
+}
+
+// It is nobody's partition, or else it is not what the move has made.
+void drop_target(const ManagedParent& managed, const Job& job, const JobTarget& target) {
+    const Partition table{target.relation, managed.parent.configuration.schema_name,
+                          job.temporary_name(target),
+                          BoundRange{Bound::min_value(), Bound::max_value()}, false};
+    if (call([&] { return get_rel_relkind(target.relation); }) == '\0')
+        return;
+    lock_to_drop(table);
+    lock_partition(table, true);
+    require_owner_of_tree(managed.parent.table->owner, target.relation);
+    execute_as_owner(managed.parent, drop_statement(table));
+    require_dropped(table);
+}
+
+void take_back(Session& session, const ManagedParent& managed, const Job& job) {
+    session.step([&] { set_phase(job, MovePhase::abandoning); });
+    for (const JobSource& each : job.sources)
+        step_with_patience(session, [&] { release_source(each.partition.relation); });
+    for (const JobTarget& each : job.targets)
+        if (OidIsValid(each.relation))
+            step_with_patience(session, [&] { drop_target(managed, job, each); });
+    session.step([&] {
+        drop_log(job);
+        forget_job(job.parent);
+    });
+}
+
+constexpr char captured_query[] =
+    "SELECT DISTINCT i.inhrelid FROM pg_inherits i JOIN pg_trigger t ON t.tgrelid = i.inhrelid "
+    "JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace "
+    "WHERE i.inhparent = $1 AND n.nspname = 'ppm' AND p.proname IN ('log_change', "
+    "'write_through')";
+
+// Partitions whose changes are captured although there is no move: after a restore of a dump that
+// was made in the middle of one.
+std::vector<Oid> captured_partitions(Session& session, Oid parent) {
+    return session.read([&] {
+        const Rows rows = query(captured_query, {oid_parameter(parent)});
+        std::vector<Oid> found;
+        for (std::size_t row = 0; row < rows.count(); ++row)
+            found.push_back(rows.oid(row, 1));
+        return found;
+    });
+}
+
+bool take_back(Session& session, Oid parent) {
+    const auto job = session.read([&] { return read_job(parent, std::nullopt); });
+    if (job) {
+        take_back(session, session.read([&] { return parent_as_it_is(parent); }), *job);
+        return true;
+    }
+    const std::vector<Oid> captured = captured_partitions(session, parent);
+    for (const Oid each : captured)
+        step_with_patience(session, [&] { release_source(each); });
+    return !captured.empty();
+}
+
+bool is_being_abandoned(Session& session, Oid parent) {
+    const auto job = session.read([&] { return read_job(parent, std::nullopt); });
+    return job && job->phase == MovePhase::abandoning;
+}
+
+}  // namespace
+
+void repartition(Session& session, Oid parent, const std::optional<std::string>& from,
+                 const std::optional<std::string>& to) {
+    History history;
+    read_parent_to_move(session, parent);
+    const MoveLock lock{session, parent};
+    if (is_being_abandoned(session, parent))
+        take_back(session, parent);
+    for (int beginning = 1;; ++beginning) {
+        std::string reason;
+        try {
+            return Move{session, history, read_parent_to_move(session, parent), from, to}.run();
+        } catch (const MustBeginAnew& why) {
+            reason = why.what();
+        }
+        // The transaction may have a snapshot of its own.
+        session.step([] {});
+        if (beginning == beginnings)
+            throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                           "the move of rows had to begin anew too often: " + reason,
+                           {},
+                           "Call the procedure again when that is over, or CALL ppm.abandon()."};
+        say("the move of rows begins anew: " + reason);
+        take_back(session, parent);
+    }
+}
+
+bool abandon_move(Session& session, History&, Oid parent) {
+    const std::string name = session.read([&] {
+        const ManagedParent managed = parent_as_it_is(parent);
+        require_owner(parent, managed.parent.configuration.table_name);
+        return managed.parent.configuration.qualified_name();
+    });
+    const MoveLock lock{session, parent};
+    if (!take_back(session, parent))
+        return false;
+    say("took back the move of rows of table " + in_quotes(name));
+    return true;
+}
+
+}  // namespace ppm

@@ -1,0 +1,18 @@
+// CALL ppm.repartition() and CALL ppm.abandon(): a move from its beginning to its end, or back.
+#pragma once
+
+#include "pg/history.hpp"
+#include "pg/repartition/job.hpp"
+#include "pg/session.hpp"
+
+namespace ppm {
+
+// Moves the rows of the parent that lie in the range, given as SQL has its key's values, or goes on
+// with the move that it has.
+void repartition(Session& session, Oid parent, const std::optional<std::string>& from,
+                 const std::optional<std::string>& to);
+
+// Takes back what a move has begun. Returns whether there was one.
+bool abandon_move(Session& session, History& history, Oid parent);
+
+}  // namespace ppm

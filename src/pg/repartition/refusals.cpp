@@ -1,0 +1,132 @@
+#include "pg/repartition/refusals.hpp"
+
+#include "core/text.hpp"
+#include "pg/ddl.hpp"
+#include "pg/repartition/job.hpp"
+#include "pg/scope.hpp"
+#include "pg/settings.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+// Each with what is in the way and what to do. $1 are the parent and the sources, $2 is the parent.
+constexpr char references_query[] =
+    "SELECT format('foreign key \"%s\" of table \"%s\" refers to it', k.conname, "
+    "k.conrelid::regclass), "
+    "'Rows that a foreign key refers to cannot be in two tables at once. Drop it, and add it again "
+    "afterwards.' FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid = ANY ($1) "
+    "ORDER BY k.conparentid <> 0, k.oid LIMIT 1";
+
+constexpr char publications_query[] =
+    "SELECT format('publication \"%s\" is FOR ALL TABLES', pubname), "
+    "'Its subscribers would get every copied row. Name the tables that it publishes, or drop it "
+    "meanwhile.' FROM pg_publication WHERE puballtables LIMIT 1";
+
+constexpr char schema_publications_query[] =
+    "SELECT format('publication \"%s\" is FOR TABLES IN SCHEMA', p.pubname), "
+    "'Its subscribers would get every copied row. Name the tables that it publishes, or drop it "
+    "meanwhile.' FROM pg_publication p JOIN pg_publication_namespace n ON n.pnpubid = p.oid "
+    "JOIN pg_class c ON c.relnamespace = n.pnnspid WHERE c.oid = $2 LIMIT 1";
+
+constexpr char subscriptions_query[] =
+    "SELECT format('table \"%s\" is subscribed', r.srrelid::regclass), "
+    "'Move the rows on the publisher.' FROM pg_subscription_rel r WHERE r.srrelid = ANY ($1) "
+    "LIMIT 1";
+
+constexpr char kinds_query[] =
+    "SELECT format('partition \"%s\" is %s', c.relname, CASE c.relkind WHEN 'f' THEN "
+    "'a foreign table' ELSE 'partitioned itself' END), 'Move its rows yourself.' "
+    "FROM pg_class c WHERE c.oid = ANY ($1) AND c.oid <> $2 AND c.relkind <> 'r' LIMIT 1";
+
+constexpr char levels_query[] =
+    "SELECT 'it is a partition itself', 'Move the rows of its parent, or its rows yourself.' "
+    "FROM pg_class c WHERE c.oid = $2 AND c.relispartition";
+
+constexpr char exclusions_query[] =
+    "SELECT format('constraint \"%s\" is an exclusion constraint', conname), "
+    "'Drop it, and add it again afterwards.' FROM pg_constraint "
+    "WHERE conrelid = $2 AND contype = 'x' LIMIT 1";
+
+constexpr char row_security_query[] =
+    "SELECT format('row level security is forced on the owner of table \"%s\"', c.relname), "
+    "'ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS.' "
+    "FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = ANY ($1) "
+    "AND c.relrowsecurity AND c.relforcerowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls "
+    "LIMIT 1";
+
+constexpr char columns_query[] =
+    "SELECT format('partition \"%s\" has no column like \"%s\" of its parent', s.relname, "
+    "a.attname), 'Attach it again.' FROM pg_class s JOIN pg_attribute a ON a.attrelid = $2 "
+    "WHERE s.oid = ANY ($1) AND s.oid <> $2 AND a.attnum > 0 AND NOT a.attisdropped "
+    "AND NOT EXISTS (SELECT FROM pg_attribute b WHERE b.attrelid = s.oid "
+    "AND b.attname = a.attname AND b.atttypid = a.atttypid AND NOT b.attisdropped) LIMIT 1";
+
+bool has_catalog(const char* name) {
+    return call([=] { return OidIsValid(get_relname_relid(name, PG_CATALOG_NAMESPACE)); });
+}
+
+}  // namespace
+
+void require_movable(const ManagedParent& managed, const std::vector<Partition>& sources) {
+    const Oid parent = managed.parent.table->relation;
+    std::vector<Oid> relations{parent};
+    for (const Partition& each : sources)
+        relations.push_back(each.relation);
+    std::vector<const char*> queries{references_query,    publications_query, kinds_query,
+                                     subscriptions_query, levels_query,       exclusions_query,
+                                     row_security_query,  columns_query};
+    if (has_catalog("pg_publication_namespace"))
+        queries.push_back(schema_publications_query);
+    for (const char* const each : queries) {
+        // Each takes both, if only in a condition that is always true.
+        const std::string both = "SELECT * FROM (" + std::string{each} +
+                                 ") AS q WHERE $1 IS NOT NULL AND $2 IS NOT NULL";
+        const Rows rows = query(both, {oid_array_parameter(relations), oid_parameter(parent)});
+        if (rows.count() > 0)
+            throw PpmError{ERRCODE_FEATURE_NOT_SUPPORTED,
+                           "cannot repartition table " +
+                               in_quotes(managed.parent.configuration.qualified_name()) + ": " +
+                               rows.string(0, 1),
+                           {},
+                           rows.string(0, 2)};
+    }
+}
+
+MatchingKey require_matching_key(const ManagedParent& managed) {
+    auto key = matching_key(managed.parent.table->relation);
+    if (!key)
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "cannot repartition table " +
+                           in_quotes(managed.parent.configuration.qualified_name()) +
+                           ": it has no unique key to match its rows by",
+                       "That is a primary key, or another unique index of it over columns that are "
+                       "NOT NULL, which is neither partial nor deferrable.",
+                       "Add a primary key."};
+    return *std::move(key);
+}
+
+// Measured: what ATTACH, DETACH and RENAME take for a table, an index, and another partition.
+void require_short_swap(const ManagedParent& managed, std::size_t targets, std::size_t sources) {
+    constexpr double per_object = 0.35;
+    constexpr double per_partition = 0.2;
+    const Rows rows = query("SELECT count(*) FROM pg_index WHERE indrelid = $1",
+                            {oid_parameter(managed.parent.table->relation)});
+    const auto objects = static_cast<double>(rows.bigint(0, 1) + 2);
+    const double estimate = static_cast<double>(targets + sources) * objects * per_object +
+                            static_cast<double>(managed.parent.partitions.size()) * per_partition;
+    if (estimate > swap_limit())
+        throw PpmError{
+            ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            "to put " + std::to_string(targets) + " partitions in place of " +
+                std::to_string(sources) + " would lock table " +
+                in_quotes(managed.parent.configuration.qualified_name()) + " for about " +
+                std::to_string(static_cast<std::int64_t>(estimate)) +
+                " ms, longer than ppm.swap_limit",
+            {},
+            "Move a range of keys at a time: from_value and to_value say which. Or raise "
+            "ppm.swap_limit."};
+}
+
+}  // namespace ppm

@@ -1,0 +1,139 @@
+#include "pg/repartition/shape.hpp"
+
+#include "pg/ddl.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+// Its columns in order, the equality of each, and its type without the domains around it: what is
+// written there is a key that was written already.
+constexpr char key_query[] = R"(
+    WITH key AS (
+        SELECT x.indexrelid, x.indrelid, x.indkey, x.indclass, x.indnkeyatts
+        FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am m ON m.oid = i.relam
+        WHERE x.indrelid = $1 AND x.indisunique AND x.indisvalid AND x.indimmediate AND x.indpred IS NULL AND x.indexprs IS NULL
+          AND m.amname = 'btree'
+          AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = x.indrelid AND NOT a.attnotnull
+                          AND a.attnum = ANY ((x.indkey::smallint[])[0:x.indnkeyatts - 1]))
+        ORDER BY x.indisprimary DESC, x.indexrelid LIMIT 1)
+    SELECT key.indexrelid, a.attname::text, format('OPERATOR(%I.%s)', s.nspname, o.oprname),
+           format('%I %s%s NOT NULL', a.attname, format_type(b.oid, -1),
+                  (SELECT format(' COLLATE %I.%I', l.nspname, c.collname)
+                   FROM pg_collation c JOIN pg_namespace l ON l.oid = c.collnamespace WHERE c.oid = a.attcollation))
+    FROM key CROSS JOIN LATERAL generate_series(0, key.indnkeyatts - 1) AS n(number)
+    JOIN pg_attribute a ON a.attrelid = key.indrelid AND a.attnum = key.indkey[n.number]
+    JOIN pg_opclass k ON k.oid = key.indclass[n.number]
+    JOIN pg_amop p ON p.amopfamily = k.opcfamily AND p.amoplefttype = k.opcintype AND p.amoprighttype = k.opcintype AND p.amopstrategy = 3
+    JOIN pg_operator o ON o.oid = p.amopopr JOIN pg_namespace s ON s.oid = o.oprnamespace
+    CROSS JOIN LATERAL (WITH RECURSIVE base AS (
+                 SELECT t.oid, t.typbasetype FROM pg_type t WHERE t.oid = a.atttypid
+                 UNION ALL
+                 SELECT t.oid, t.typbasetype FROM base JOIN pg_type t ON t.oid = base.typbasetype)
+             SELECT base.oid FROM base WHERE base.typbasetype = 0) AS b
+    ORDER BY n.number)";
+
+constexpr char columns_query[] =
+    "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute "
+    "WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = ''";
+
+#define COLUMNS                                                                              \
+    "(SELECT string_agg(concat_ws(':', attnum, attname, atttypid, atttypmod, attisdropped, " \
+    "attgenerated, attcollation), ',' ORDER BY attnum) FROM pg_attribute "                   \
+    "WHERE attrelid = c.oid AND attnum > 0)"
+
+constexpr char parent_version_query[] =
+    "SELECT concat_ws(' ', c.relowner, " COLUMNS
+    ", (SELECT string_agg(concat_ws(':', x.indexrelid, x.indisvalid), ',' ORDER BY x.indexrelid) "
+    "FROM pg_index x WHERE x.indrelid = c.oid)"
+    ", (SELECT string_agg(concat_ws(':', k.oid, k.convalidated), ',' ORDER BY k.oid) "
+    "FROM pg_constraint k WHERE k.conrelid = c.oid)) "
+    "FROM pg_class c WHERE c.oid = $1";
+
+constexpr char source_version_query[] =
+    "SELECT concat_ws(' ', c.relfilenode, c.relowner, c.relpersistence, " COLUMNS
+    ", (SELECT string_agg(concat_ws(':', t.oid, t.xmin, t.tgenabled), ',' ORDER BY t.oid) "
+    "FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+    "JOIN pg_namespace n ON n.oid = p.pronamespace "
+    "WHERE t.tgrelid = c.oid AND n.nspname = 'ppm')) "
+    "FROM pg_class c WHERE c.oid = $1";
+
+std::string text_of(const char* sql, Oid relation) {
+    const Rows rows = query(sql, {oid_parameter(relation)});
+    return rows.count() == 0 || rows.is_null(0, 1) ? "" : rows.string(0, 1);
+}
+
+}  // namespace
+
+std::string MatchingKey::matches(const std::string& one, const std::string& other) const {
+    std::string text;
+    for (std::size_t i = 0; i < columns.size(); ++i)
+        text += (i == 0 ? "" : " AND ") + one + "." + identifier(columns[i]) + " " + operators[i] +
+                " " + other + "." + identifier(columns[i]);
+    return text;
+}
+
+std::string MatchingKey::list(const std::string& table) const {
+    std::string text;
+    for (const std::string& column : columns)
+        text +=
+            (text.empty() ? "" : ", ") + (table.empty() ? "" : table + ".") + identifier(column);
+    return text;
+}
+
+std::optional<MatchingKey> matching_key(Oid parent) {
+    const Rows rows = query(key_query, {oid_parameter(parent)});
+    if (rows.count() == 0)
+        return std::nullopt;
+    MatchingKey key{rows.oid(0, 1), {}, {}, {}};
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        key.columns.push_back(rows.string(row, 2));
+        key.operators.push_back(rows.string(row, 3));
+        key.log_columns += (row == 0 ? "" : ", ") + rows.string(row, 4);
+    }
+    return key;
+}
+
+std::string copied_columns(Oid parent) {
+    return text_of(columns_query, parent);
+}
+
+std::string version_of_parent(Oid parent) {
+    return text_of(parent_version_query, parent);
+}
+
+std::string version_of_source(Oid source) {
+    return text_of(source_version_query, source);
+}
+
+// As the planner does: by the density of when it was last counted, or else by the statistics.
+std::int64_t estimated_rows(Oid relation) {
+    const Rows rows = query(
+        "SELECT CASE WHEN c.reltuples >= 0 AND c.relpages > 0 THEN (c.reltuples / c.relpages * "
+        "(pg_relation_size(c.oid) / current_setting('block_size')::bigint))::bigint "
+        "ELSE pg_stat_get_live_tuples(c.oid) END FROM pg_class c WHERE c.oid = $1",
+        {oid_parameter(relation)});
+    return rows.count() == 0 || rows.is_null(0, 1) ? 0 : rows.bigint(0, 1);
+}
+
+std::int64_t block_count(Oid relation) {
+    const Rows rows =
+        query("SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint",
+              {oid_parameter(relation)});
+    return rows.bigint(0, 1);
+}
+
+std::string qualified_name(Oid relation) {
+    return call([=] {
+        const char* const name = get_rel_name(relation);
+        const char* const schema =
+            name == nullptr ? nullptr : get_namespace_name(get_rel_namespace(relation));
+        if (schema == nullptr)
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                            errmsg("relation with OID %u does not exist", relation)));
+        return quote_qualified_identifier(schema, name);
+    });
+}
+
+}  // namespace ppm

@@ -1,0 +1,157 @@
+#include "pg/repartition/swap.hpp"
+
+#include "core/text.hpp"
+#include "pg/ddl.hpp"
+#include "pg/effects.hpp"
+#include "pg/ledger.hpp"
+#include "pg/likeness.hpp"
+#include "pg/names.hpp"
+#include "pg/repartition/capture.hpp"
+#include "pg/repartition/copy.hpp"
+#include "pg/repartition/targets.hpp"
+#include "pg/rights.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr char foreign_keys_query[] =
+    "SELECT quote_ident(conname) FROM pg_constraint c WHERE conrelid = $1 AND contype = 'f' "
+    "AND NOT EXISTS (SELECT FROM pg_constraint p WHERE p.oid = c.conparentid "
+    "AND p.conrelid = c.conrelid)";
+
+class Swap {
+  public:
+    Swap(const ManagedParent& managed, const Job& job, History& history)
+        : managed_{managed}, job_{job}, history_{history} {}
+
+    void run() {
+        lock();
+        for (const JobSource& each : job_.sources)
+            detach(each);
+        set_foreign_key_triggers(job_.target_relations(), true);
+        for (const JobTarget& each : job_.targets)
+            if (!each.is_default)
+                attach(each);
+        // Last: what it may hold is compared with all others.
+        for (const JobTarget& each : job_.targets)
+            if (each.is_default)
+                attach(each);
+        for (const JobSource& each : job_.sources)
+            confirm_detached(each.partition.relation);
+        drop_log(job_);
+        forget_job(job_.parent);
+    }
+
+  private:
+    const Table& table() const { return *managed_.parent.table; }
+
+    // A lock on the parent alone would not stop those who write to a partition by its name.
+    void lock() const {
+        lock_own_tables();
+        const AdvisoryLock others{job_.parent, AdvisoryLock::Lifetime::transaction};
+        std::vector<Oid> tables = job_.source_relations();
+        std::ranges::copy(job_.target_relations(), std::back_inserter(tables));
+        {
+            const StatementTimeout timeout{statement_timeout()};
+            lock_to_swap(job_.parent, tables, lock_timeout());
+        }
+        lock_parent(managed_.parent, AccessExclusiveLock);
+        for (const JobSource& each : job_.sources)
+            require_owner_of_tree(table().owner, each.partition.relation);
+        for (const JobTarget& each : job_.targets)
+            require_owner_of_tree(table().owner, each.relation);
+        require_same_configuration(managed_.parent);
+        require_trustworthy(managed_, job_);
+        require_same_others();
+        std::vector<NamedRelation> names{NamedRelation{managed_.parent}};
+        for (const JobSource& each : job_.sources)
+            names.emplace_back(each.partition);
+        lock_names(names);
+    }
+
+    // The other partitions are those that the new default partition's CHECK was made for.
+    void require_same_others() const {
+        const auto now = read_with_partitions(job_.parent);
+        for (const Partition& each : now.front().parent.partitions)
+            if (!is_source(each) && overlaps_target(each.bounds))
+                throw MustBeginAnew{"partition " + in_quotes(each.name) +
+                                    " was attached meanwhile"};
+        if (!job_.default_condition.empty() &&
+            default_condition(now.front(), job_) != job_.default_condition)
+            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE, "partitions were attached meanwhile"};
+    }
+
+    bool is_source(const Partition& partition) const {
+        return std::ranges::any_of(job_.sources, [&](const JobSource& each) {
+            return each.partition.relation == partition.relation;
+        });
+    }
+
+    bool overlaps_target(const BoundRange& bounds) const {
+        return std::ranges::any_of(job_.targets, [&](const JobTarget& each) {
+            return !each.is_default && each.bounds.overlaps(bounds);
+        });
+    }
+
+    void execute(const std::string& statement) const {
+        execute_as_owner(managed_.parent, statement);
+    }
+
+    void detach(const JobSource& source) const {
+        const Partition& partition = source.partition;
+        execute(detach_statement(managed_.parent, partition, Detach::plain));
+        require_detached(partition.relation);
+        drop_capture(partition.relation);
+        const std::string table = qualified_name(partition.relation);
+        // They would keep rows in the other table from being deleted for ever.
+        const Rows rows = query(foreign_keys_query, {oid_parameter(partition.relation)});
+        for (std::size_t row = 0; row < rows.count(); ++row)
+            execute("ALTER TABLE " + table + " DROP CONSTRAINT " + rows.string(row, 1));
+        const std::string name = call([&] {
+            return ChooseRelationName(partition.name.c_str(), nullptr, "repartitioned",
+                                      get_rel_namespace(partition.relation), false);
+        });
+        execute("ALTER TABLE " + table + " RENAME TO " + identifier(name));
+        Partition renamed = partition;
+        renamed.name = name;
+        record_repartitioned(managed_, renamed);
+        history_.record(Deed{Done::repartitioned, managed_, partition});
+    }
+
+    void attach(const JobTarget& target) const {
+        const std::string& schema = managed_.parent.configuration.schema_name;
+        const std::string table = identifier(schema) + "." + identifier(target.name);
+        execute("ALTER TABLE " + qualified_name(target.relation) + " RENAME TO " +
+                identifier(target.name));
+        execute(target.is_default ? "ALTER TABLE " + qualified_name(job_.parent) +
+                                        " ATTACH PARTITION " + table + " DEFAULT"
+                                  : attach_statement(managed_, schema, target.name, target.bounds));
+        require_is_partition(target);
+        // It has done its work.
+        execute("ALTER TABLE " + table + " DROP CONSTRAINT " + condition_name);
+        if (const auto statement = replica_identity_statement(managed_.parent, schema, target.name))
+            execute(*statement);
+    }
+
+    void require_is_partition(const JobTarget& target) const {
+        if (!target.is_default)
+            return require_attached(managed_, target.relation, target.bounds);
+        if (call([&] { return get_default_partition_oid(table().relation); }) != target.relation)
+            throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                           "table " + in_quotes(target.name) + " was not attached as planned"};
+    }
+
+    const ManagedParent& managed_;
+    const Job& job_;
+    History& history_;
+};
+
+}  // namespace
+
+void swap(const ManagedParent& managed, const Job& job, History& history) {
+    Swap{managed, job, history}.run();
+}
+
+}  // namespace ppm

@@ -1,0 +1,301 @@
+#include "pg/repartition/targets.hpp"
+
+#include "core/naming.hpp"
+#include "core/text.hpp"
+#include "pg/ddl.hpp"
+#include "pg/effects.hpp"
+#include "pg/likeness.hpp"
+#include "pg/names.hpp"
+#include "pg/partition_bound.hpp"
+#include "pg/report.hpp"
+#include "pg/rights.hpp"
+#include "pg/scan.hpp"
+#include "pg/session.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+// The parent's indexes, and the constraints that some of them belong to.
+constexpr char indexes_query[] = R"(
+    SELECT x.indexrelid, x.indisunique, i.relname,
+           CASE k.contype WHEN 'p' THEN 'PRIMARY KEY' WHEN 'u' THEN 'UNIQUE' ELSE '' END,
+           concat(CASE WHEN k.condeferrable THEN ' DEFERRABLE' END, CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' END)
+    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+    LEFT JOIN pg_constraint k ON k.conindid = x.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = x.indrelid
+    WHERE x.indrelid = $1 AND (x.indexrelid = $2) = $3 ORDER BY x.indexrelid)";
+
+constexpr char foreign_keys_query[] =
+    "SELECT quote_ident(conname) || ' ' || pg_get_constraintdef(oid), confrelid "
+    "FROM pg_constraint WHERE conrelid = $1 AND contype = 'f' AND confrelid <> 0 "
+    // Where the other table is partitioned, PostgreSQL makes those for its partitions itself.
+    "AND NOT EXISTS (SELECT FROM pg_constraint p WHERE p.oid = pg_constraint.conparentid "
+    "AND p.conrelid = pg_constraint.conrelid) ORDER BY oid";
+
+// Those on both tables, and on the other one's partitions.
+constexpr char foreign_key_triggers_statement[] = R"(
+    WITH RECURSIVE key AS (
+        SELECT oid FROM pg_constraint WHERE conrelid = ANY ($1) AND contype = 'f'
+        UNION
+        SELECT c.oid FROM key JOIN pg_constraint c ON c.conparentid = key.oid)
+    UPDATE pg_trigger SET tgenabled = CASE WHEN $2 THEN 'O' ELSE 'D' END::"char"
+    WHERE tgisinternal AND tgconstraint IN (SELECT oid FROM key) AND ($2 IS FALSE OR tgrelid = ANY ($1))
+      AND tgenabled IN ('O', 'D'))";
+
+constexpr char foreign_key_tables_query[] =
+    "SELECT DISTINCT t.tgrelid FROM pg_trigger t JOIN pg_constraint k ON k.oid = t.tgconstraint "
+    "WHERE k.contype = 'f' AND (k.conrelid = ANY ($1) OR t.tgrelid = ANY ($1))";
+
+// Where the definition begins: what comes before it are names, which may hold anything.
+std::string definition_after_names(Oid index, Oid table) {
+    return call([=] {
+        // With its tablespace.
+        const char* const definition = pg_get_indexdef_string(index);
+        const bool is_unique = strncmp(definition, "CREATE UNIQUE ", 14) == 0;
+        const char* const name = quote_identifier(get_rel_name(index));
+        const char* const relation = quote_qualified_identifier(
+            get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
+        for (const char* const only : {"ONLY ", ""}) {
+            const char* const before = psprintf("CREATE %sINDEX %s ON %s%s ",
+                                                is_unique ? "UNIQUE " : "", name, only, relation);
+            if (strncmp(definition, before, strlen(before)) == 0)
+                return pstrdup(definition + strlen(before));
+        }
+        elog(ERROR, "could not read the definition of index %s", name);
+    });
+}
+
+// As PostgreSQL names an index: the table's name and what the parent's index has after its own.
+std::string index_name(const ManagedParent& managed, const std::string& table,
+                       const std::string& index) {
+    const std::string& parent = managed.parent.configuration.table_name;
+    const std::string label =
+        index.starts_with(parent + "_") ? index.substr(parent.size() + 1) : index;
+    return call([&] {
+        return ChooseRelationName(table.c_str(), nullptr, label.c_str(),
+                                  get_rel_namespace(managed.parent.table->relation), true);
+    });
+}
+
+void create_indexes(const ManagedParent& managed, Oid relation, const std::string& final_name,
+                    Oid key_index, bool is_key) {
+    const Oid parent = managed.parent.table->relation;
+    const std::string table = qualified_name(relation);
+    const Rows rows = query(
+        indexes_query,
+        {oid_parameter(parent), oid_parameter(key_index), {BOOLOID, BoolGetDatum(is_key), false}});
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        const std::string name = index_name(managed, final_name, rows.string(row, 3));
+        execute_as_owner(managed.parent,
+                         std::string{"CREATE "} + (rows.boolean(row, 2) ? "UNIQUE " : "") +
+                             "INDEX " + identifier(name) + " ON " + table + " " +
+                             definition_after_names(rows.oid(row, 1), parent),
+                         INT_MAX);
+        if (const std::string constraint = rows.string(row, 4); !constraint.empty())
+            execute_as_owner(managed.parent, "ALTER TABLE " + table + " ADD CONSTRAINT " +
+                                                 identifier(name) + " " + constraint +
+                                                 " USING INDEX " + identifier(name) +
+                                                 rows.string(row, 5));
+    }
+}
+
+Oid only_index_of(Oid relation) {
+    return call([=] {
+        CommandCounterIncrement();
+        const Relation table = table_open(relation, NoLock);
+        const Oid index = linitial_oid(RelationGetIndexList(table));
+        table_close(table, NoLock);
+        return index;
+    });
+}
+
+void add_foreign_keys(const ManagedParent& managed, Oid relation) {
+    const std::string table = qualified_name(relation);
+    const Rows rows = query(foreign_keys_query, {oid_parameter(managed.parent.table->relation)});
+    std::vector<Oid> referenced;
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        referenced.push_back(rows.oid(row, 2));
+    if (referenced.empty())
+        return;
+    lock_all(referenced, ShareRowExclusiveLock, lock_timeout());
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        execute_as_owner(managed.parent,
+                         "ALTER TABLE " + table + " ADD CONSTRAINT " + rows.string(row, 1));
+    // A NOT VALID key would be no way out: with rows that are not there yet, a DELETE of what they
+    // refer to would fail, or go on to rows that are no partition's.
+    set_foreign_key_triggers({relation}, false);
+}
+
+void add_policies(const ManagedParent& managed, Oid relation, const std::string& name) {
+    const std::string& schema = managed.parent.configuration.schema_name;
+    for (const std::string& statement : policy_statements(managed.parent, schema, name))
+        execute_as_owner(managed.parent, statement);
+    require_same_policies(managed.parent, relation);
+}
+
+// The starts of slots of a relation's rows, found without the planner. Reading them allocates
+// nothing: it happens in what an error may leave in the middle.
+std::vector<Position> slots_with_rows(const ManagedParent& managed, Oid relation) {
+    const Table& table = *managed.parent.table;
+    const KeyCodec codec = codec_of(managed);
+    const Grid& grid = managed.parent.configuration.grid();
+    struct Found {
+        Position start;
+        BoundRange range;
+    };
+    std::vector<Found> found;
+    found.reserve(max_move_targets);
+    const auto note = [&](Bound key) {
+        const auto after = std::ranges::upper_bound(
+            found, key, {}, [](const Found& each) { return each.range.lower; });
+        if (after != found.begin() && key < std::prev(after)->range.upper)
+            return false;
+        if (const auto slot = slot_of_key(key, codec, grid))
+            found.insert(after,
+                         {slot->lower, {codec.encode(slot->lower), codec.encode(slot->upper)}});
+        return found.size() == max_move_targets;
+    };
+    call([&] {
+        const Relation source = table_open(relation, AccessShareLock);
+        const AttrNumber attribute = get_attnum(relation, table.key_column.c_str());
+        any_row(source, [&](TupleTableSlot* slot) {
+            bool is_null = false;
+            const Datum value = slot_getattr(slot, attribute, &is_null);
+            return !is_null && note(bound_of_value(value, *table.key_type));
+        });
+        table_close(source, NoLock);
+    });
+    std::vector<Position> starts;
+    for (const Found& each : found)
+        starts.push_back(each.start);
+    return starts;
+}
+
+void require_names(const ManagedParent& managed, const MovePlan& plan) {
+    std::set<std::string> freed;
+    for (const Partition& source : plan.sources)
+        freed.insert(source.name);
+    for (const MoveTarget& target : plan.targets) {
+        if (target.name.size() > max_name_bytes)
+            throw PpmError{ERRCODE_NAME_TOO_LONG,
+                           "partition name " + in_quotes(target.name) + " is too long",
+                           {},
+                           "Rename the table to something shorter."};
+        if (!freed.contains(target.name) &&
+            relation_exists(managed.parent.configuration.schema_name, target.name))
+            throw PpmError{ERRCODE_DUPLICATE_TABLE,
+                           "relation " + in_quotes(target.name) + " already exists",
+                           "A new partition for " + codec_of(managed).range_text(target.bounds) +
+                               " is to bear its name.",
+                           "Rename it, or move it to another schema."};
+    }
+}
+
+// `("day" < '2026-11-22' OR "day" >= '2026-11-23')`
+std::string outside_of(const ManagedParent& managed, const BoundRange& bounds) {
+    const Table& table = *managed.parent.table;
+    const std::string key = identifier(table.key_column);
+    std::string text;
+    if (bounds.lower.kind() == Bound::Kind::value)
+        text = key + " < " + bound_literal(bounds.lower, *table.key_type, *managed.zone);
+    if (bounds.upper.kind() == Bound::Kind::value)
+        text += (text.empty() ? "" : " OR ") + key +
+                " >= " + bound_literal(bounds.upper, *table.key_type, *managed.zone);
+    return text.empty() ? "false" : "(" + text + ")";
+}
+
+}  // namespace
+
+MovePlan plan_move(const ManagedParent& managed, const Clock& clock, const MoveRange& range) {
+    const KeyCodec codec = codec_of(managed);
+    const MovePlan plan = plan_move(
+        managed.parent, codec, windows_of(managed, clock).work, range,
+        [&](const Partition& partition) { return slots_with_rows(managed, partition.relation); });
+    if (plan.targets.size() >= max_move_targets)
+        throw PpmError{ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                       "more than " + std::to_string(max_move_targets) + " partitions are needed",
+                       {},
+                       "Move a range of keys at a time: from_value and to_value say which."};
+    require_names(managed, plan);
+    return plan;
+}
+
+std::string condition_of(const ManagedParent& managed, const Job& job, const JobTarget& target) {
+    if (target.is_default)
+        return "(" + job.default_condition + ") IS NOT FALSE";
+    const Table& table = *managed.parent.table;
+    const std::string key = identifier(table.key_column);
+    std::string text = key + " IS NOT NULL";
+    if (target.bounds.lower.kind() == Bound::Kind::value)
+        text += " AND " + key +
+                " >= " + bound_literal(target.bounds.lower, *table.key_type, *managed.zone);
+    if (target.bounds.upper.kind() == Bound::Kind::value)
+        text += " AND " + key + " < " +
+                bound_literal(target.bounds.upper, *table.key_type, *managed.zone);
+    return text;
+}
+
+std::string default_condition(const ManagedParent& managed, const Job& job) {
+    const std::vector<Oid> sources = job.source_relations();
+    std::vector<BoundRange> taken;
+    for (const Partition& each : managed.parent.partitions)
+        if (std::ranges::find(sources, each.relation) == sources.end())
+            taken.push_back(each.bounds);
+    for (const JobTarget& each : job.targets)
+        if (!each.is_default)
+            taken.push_back(each.bounds);
+    std::ranges::sort(taken, {}, &BoundRange::lower);
+    std::string text;
+    for (const BoundRange& each : joined(taken))
+        text += (text.empty() ? "" : " AND ") + outside_of(managed, each);
+    return text.empty() ? "true" : text;
+}
+
+void create_target(const ManagedParent& managed, const Job& job, JobTarget& target,
+                   const MatchingKey& key) {
+    const Configuration& configuration = managed.parent.configuration;
+    lock_parent(managed.parent);
+    lock_names({NamedRelation{managed.parent}});
+    const std::string name = job.temporary_name(target);
+    const std::string table = identifier(configuration.schema_name) + "." + identifier(name);
+    execute_as_owner(managed.parent, "CREATE TABLE " + table + " (LIKE " +
+                                         qualified_name(managed.parent.table->relation) +
+                                         " INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES)" +
+                                         storage_clauses(managed.parent));
+    const Oid relation = require_created(managed.parent, name);
+    for (const std::string& statement : likeness_statements(managed.parent, table))
+        execute_as_owner(managed.parent, statement);
+    execute_as_owner(
+        managed.parent,
+        std::string{"ALTER TABLE "} + table + " ADD CONSTRAINT " + condition_name + " CHECK (" +
+            (target.is_default ? job.default_condition : condition_of(managed, job, target)) + ")");
+    create_indexes(managed, relation, target.name, key.index, true);
+    add_foreign_keys(managed, relation);
+    add_policies(managed, relation, name);
+    target.relation = relation;
+    target.key_index = only_index_of(relation);
+    set_target(job, target);
+}
+
+void complete_target(const ManagedParent& managed, const JobTarget& target,
+                     const MatchingKey& key) {
+    const std::string table = qualified_name(target.relation);
+    create_indexes(managed, target.relation, target.name, key.index, false);
+    execute_as_owner(managed.parent, "ANALYZE " + table, INT_MAX);
+}
+
+void set_foreign_key_triggers(const std::vector<Oid>& targets, bool enabled) {
+    // ALTER TABLE lets nobody but a superuser do this either, and needs names for it.
+    const UserContext superuser{BOOTSTRAP_SUPERUSERID};
+    execute(foreign_key_triggers_statement,
+            {oid_array_parameter(targets), {BOOLOID, BoolGetDatum(enabled), false}});
+    const Rows rows = query(foreign_key_tables_query, {oid_array_parameter(targets)});
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        const Oid relation = rows.oid(row, 1);
+        call([=] { CacheInvalidateRelcacheByRelid(relation); });
+    }
+    call([] { CommandCounterIncrement(); });
+}
+
+}  // namespace ppm

@@ -1,0 +1,81 @@
+#include "pg/repartition/wait.hpp"
+
+#include "pg/telling.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr std::chrono::milliseconds shortest_pause{10};
+constexpr std::chrono::milliseconds longest_pause{1000};
+constexpr std::chrono::milliseconds worth_a_word{100};
+
+constexpr char waited_for_query[] =
+    "SELECT string_agg(pid::text, ', ' ORDER BY xact_start) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL "
+    "AND age(backend_xmin) >= age($1::text::xid)";
+
+using Holders = std::vector<VirtualTransactionId>;
+
+// Transactions that have a snapshot as old as that, or older. Those of VACUUM see no rows.
+Holders holders_of(TransactionId xmin) {
+    int count = 0;
+    const VirtualTransactionId* const found =
+        call([&] { return GetCurrentVirtualXIDs(xmin, true, false, vacuum_flags, &count); });
+    return {found, found + count};
+}
+
+// A snapshot that is given up at once: holding it would keep VACUUM from its work, and two such
+// waits would wait for each other.
+TransactionId xmin_of_now() {
+    return call([] {
+        PushActiveSnapshot(GetLatestSnapshot());
+        const TransactionId xmin = GetActiveSnapshot()->xmin;
+        PopActiveSnapshot();
+        return xmin;
+    });
+}
+
+// Those of the first who still hold one.
+Holders left_of(const Holders& first, const Holders& now) {
+    Holders left;
+    for (const VirtualTransactionId& each : first)
+        if (std::ranges::any_of(now, [&](const VirtualTransactionId& other) {
+                return VirtualTransactionIdEquals(each, other);
+            }))
+            left.push_back(each);
+    return left;
+}
+
+void say_who_is_waited_for(TransactionId xmin) {
+    const Rows rows = query(waited_for_query, {text_parameter(std::to_string(xmin))});
+    const std::string message =
+        "waiting for older transactions to end, of processes " +
+        (rows.is_null(0, 1) ? std::string{"that have ended by now"} : rows.string(0, 1));
+    call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
+}
+
+}  // namespace
+
+void wait_for_snapshots_of_others(Session& session) {
+    // What this transaction itself looked at is over.
+    session.pause(std::chrono::milliseconds{0});
+    const TransactionId xmin = session.read(xmin_of_now);
+    Holders left = session.read([=] { return holders_of(xmin); });
+    std::chrono::milliseconds pause = shortest_pause;
+    bool said = false;
+    while (!left.empty()) {
+        session.pause(pause);
+        left = session.read([&] { return left_of(left, holders_of(xmin)); });
+        if (pause >= worth_a_word && !left.empty() && !said) {
+            session.read([=] {
+                say_who_is_waited_for(xmin);
+                return true;
+            });
+            said = true;
+        }
+        pause = std::min(2 * pause, longest_pause);
+    }
+}
+
+}  // namespace ppm

@@ -1,0 +1,237 @@
+// ppm.write_through(): writes to the new tables what somebody writes to a partition that was
+// copied, in the same transaction: so the ones show everybody what the others do.
+#include "pg/partition_bound.hpp"
+#include "pg/repartition/triggers.hpp"
+#include "pg/rights.hpp"
+#include "pg/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+struct Target {
+    Oid relation = InvalidOid;
+    Oid key_index = InvalidOid;
+    BoundRange bounds{Bound::min_value(), Bound::max_value()};
+};
+
+// What a statement needs to know. Lives as long as the statement, which calls the trigger for each
+// row.
+struct Targets {
+    Oid parent = InvalidOid;  // or else this is no source of a move
+    Target by_default;
+    KeyType type = KeyType::date;
+    AttrNumber key = InvalidAttrNumber;
+    std::size_t count = 0;
+    Target* targets = nullptr;  // by lower bound
+};
+
+const Targets& no_targets() {
+    static constexpr Targets none{};
+    return none;
+}
+
+Targets* copy_of(const Targets& read, const std::vector<Target>& targets, MemoryContext context) {
+    return call([&] {
+        auto* const copy = static_cast<Targets*>(MemoryContextAlloc(context, sizeof(Targets)));
+        *copy = read;
+        copy->count = targets.size();
+        copy->targets = static_cast<Target*>(
+            MemoryContextAlloc(context, sizeof(Target) * std::max<std::size_t>(copy->count, 1)));
+        std::ranges::copy(targets, copy->targets);
+        return copy;
+    });
+}
+
+constexpr char key_query[] =
+    "SELECT a.attname, a.atttypid FROM pg_partitioned_table p "
+    "JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] "
+    "WHERE p.partrelid = $1";
+
+// As ppm's owner: the writer may not read ppm's tables.
+Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
+    const Rows rows = query(key_query, {oid_parameter(parent)});
+    const auto type = rows.count() == 0 ? std::nullopt : key_type_of(rows.oid(0, 2));
+    std::optional<Job> job;
+    if (type)
+        job = read_job(parent, type);
+    std::vector<Target> targets;
+    Targets read{};
+    for (const JobTarget& each : job ? job->targets : std::vector<JobTarget>{}) {
+        const Target target{each.relation, each.key_index, each.bounds};
+        if (each.is_default)
+            read.by_default = target;
+        else
+            targets.push_back(target);
+    }
+    std::ranges::sort(targets, {}, [](const Target& each) { return each.bounds.lower; });
+    if (job && type) {
+        const std::string key = rows.string(0, 1);
+        read.parent = parent;
+        read.type = type.value_or(KeyType::date);
+        read.key = call([&] { return get_attnum(RelationGetRelid(source), key.c_str()); });
+    }
+    return copy_of(read, targets, context);
+}
+
+const Targets& targets_of(FunctionCallInfo fcinfo, Relation source) {
+    if (fcinfo->flinfo->fn_extra == nullptr) {
+        const Oid parent = call([=] { return parent_of(source); });
+        if (!OidIsValid(parent))
+            return no_targets();
+        const SpiConnection spi{false};
+        LocalSettings settings;
+        settings.set("search_path", "pg_catalog, pg_temp");
+        fcinfo->flinfo->fn_extra = read_targets(source, parent, fcinfo->flinfo->fn_mcxt);
+    }
+    return *static_cast<const Targets*>(fcinfo->flinfo->fn_extra);
+}
+
+// The table that is to have the row. May ereport.
+const Target& target_of(const Targets& targets, HeapTuple row, TupleDesc descriptor) {
+    bool is_null = false;
+    const Datum value = heap_getattr(row, targets.key, descriptor, &is_null);
+    if (!is_null) {
+        const Bound key = bound_of_value(value, targets.type);
+        const std::span all{targets.targets, targets.count};
+        const auto after = std::ranges::upper_bound(
+            all, key, {}, [](const Target& each) { return each.bounds.lower; });
+        if (after != all.begin() && key < std::prev(after)->bounds.upper)
+            return *std::prev(after);
+    }
+    if (!OidIsValid(targets.by_default.relation))
+        elog(ERROR, "no table is to have the row");
+    return targets.by_default;
+}
+
+// The row as the other table has it: columns may have other numbers there. May ereport.
+void fill(TupleTableSlot* slot, HeapTuple row, Relation source) {
+    const TupleDesc theirs = RelationGetDescr(source);
+    const TupleDesc ours = slot->tts_tupleDescriptor;
+    ExecClearTuple(slot);
+    for (int i = 0; i < ours->natts; ++i) {
+        const FormData_pg_attribute* const column = TupleDescAttr(ours, i);
+        slot->tts_isnull[i] = true;
+        if (column->attisdropped)
+            continue;
+        const AttrNumber number = get_attnum(RelationGetRelid(source), NameStr(column->attname));
+        if (number == InvalidAttrNumber ||
+            TupleDescAttr(theirs, number - 1)->atttypid != column->atttypid)
+            elog(ERROR, "column %s was altered", NameStr(column->attname));
+        slot->tts_values[i] = heap_getattr(row, number, theirs, &slot->tts_isnull[i]);
+    }
+    ExecStoreVirtualTuple(slot);
+}
+
+// A target, open to be written: as logical replication writes a table, with no rights asked for
+// and, its triggers being off, none of them fired. May ereport.
+class OpenTarget {
+  public:
+    explicit OpenTarget(const Target& target)
+        : key_index_{target.key_index},
+          table_{table_open(target.relation, RowExclusiveLock)},
+          state_{CreateExecutorState()},
+          slot_{table_slot_create(table_, &state_->es_tupleTable)} {}
+
+    TupleTableSlot* slot() const { return slot_; }
+
+    void insert() const {
+        auto* const result = makeNode(ResultRelInfo);
+        InitResultRelInfo(result, table_, 0, nullptr, 0);
+        ExecOpenIndices(result, false);
+        ExecSimpleRelationInsert(result, state_, slot_);
+        ExecCloseIndices(result);
+    }
+
+    // Deletes the row with the slot's key.
+    void remove() const {
+        TupleTableSlot* const found = table_slot_create(table_, &state_->es_tupleTable);
+        if (!find_by_index(table_, key_index_, slot_, found))
+            elog(ERROR, "a row that was copied is not there");
+        simple_table_tuple_delete(table_, &found->tts_tid, GetActiveSnapshot());
+    }
+
+    void close() const {
+        ExecResetTupleTable(state_->es_tupleTable, false);
+        FreeExecutorState(state_);
+        table_close(table_, NoLock);
+        CommandCounterIncrement();
+    }
+
+  private:
+    Oid key_index_;
+    Relation table_;
+    EState* state_;
+    TupleTableSlot* slot_;
+};
+
+// May ereport.
+void remove(const Targets& targets, HeapTuple row, Relation source) {
+    const OpenTarget target{target_of(targets, row, RelationGetDescr(source))};
+    fill(target.slot(), row, source);
+    target.remove();
+    target.close();
+}
+
+void insert(const Targets& targets, HeapTuple row, Relation source) {
+    const OpenTarget target{target_of(targets, row, RelationGetDescr(source))};
+    fill(target.slot(), row, source);
+    target.insert();
+    target.close();
+}
+
+void write(const Targets& targets, const TriggerData& trigger) {
+    PushActiveSnapshot(GetLatestSnapshot());
+    if (!TRIGGER_FIRED_BY_INSERT(trigger.tg_event))
+        remove(targets, trigger.tg_trigtuple, trigger.tg_relation);
+    if (TRIGGER_FIRED_BY_INSERT(trigger.tg_event))
+        insert(targets, trigger.tg_trigtuple, trigger.tg_relation);
+    else if (TRIGGER_FIRED_BY_UPDATE(trigger.tg_event))
+        insert(targets, trigger.tg_newtuple, trigger.tg_relation);
+    PopActiveSnapshot();
+}
+
+// Whatever goes wrong with the copy is no reason for the writer's statement to fail; that somebody
+// wants it to stop is.
+bool must_pass(const PostgresError& error) {
+    return error.is_cancel() || error.sqlstate() == ERRCODE_ADMIN_SHUTDOWN ||
+           error.sqlstate() == ERRCODE_QUERY_CANCELED;
+}
+
+}  // namespace
+
+void write_through(FunctionCallInfo fcinfo) {
+    const TriggerData& trigger = trigger_of(fcinfo, "ppm.write_through()");
+    const Targets& targets = targets_of(fcinfo, trigger.tg_relation);
+    if (!OidIsValid(targets.parent))
+        return;
+    if (TRIGGER_FIRED_BY_TRUNCATE(trigger.tg_event))
+        return call([&] { mark_broken(targets.parent, "a partition was truncated"); });
+    std::string reason;
+    try {
+        Subtransaction subtransaction;
+        call([&] { write(targets, trigger); });
+        subtransaction.commit();
+        return;
+    } catch (const PostgresError& error) {
+        if (must_pass(error))
+            throw;
+        reason = "a row could not be written to its new table: " + error.message();
+    }
+    call([&] { mark_broken(targets.parent, reason.c_str()); });
+}
+
+const TriggerData& trigger_of(FunctionCallInfo fcinfo, const char* function) {
+    if (!CALLED_AS_TRIGGER(fcinfo) ||
+        !TRIGGER_FIRED_AFTER(reinterpret_cast<TriggerData*>(fcinfo->context)->tg_event))
+        throw PpmError{ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                       std::string{function} + " is only for triggers that ppm makes"};
+    return *reinterpret_cast<TriggerData*>(fcinfo->context);
+}
+
+Oid parent_of(Relation table) {
+    return table->rd_rel->relispartition ? get_partition_parent(RelationGetRelid(table), true)
+                                         : InvalidOid;
+}
+
+}  // namespace ppm
