@@ -151,6 +151,23 @@ is($result, 0, 'a member of the owner may take it back');
 is($result, 0, 'and convert it');
 is(asked("SELECT count(*) FROM t"), 100, 'with all rows');
 
+# Who waits for a lock on a sequence does not read what bears its name afterwards.
+asked(<<'EOF');
+DROP TABLE t CASCADE; DELETE FROM ppm.config; GRANT CREATE ON SCHEMA public TO owner; SET ROLE owner; CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY, at timestamp NOT NULL);
+INSERT INTO t (at) SELECT '2026-01-01' FROM generate_series(1, 7);
+CREATE FUNCTION read_as() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'read as %', current_user; RETURN 42; END $$; RESET ROLE;
+INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned) VALUES ('t', 'at', 'daily', 2);
+EOF
+my $renaming = hold($node, 'SET ROLE owner; ALTER SEQUENCE t_id_seq RENAME TO other; CREATE VIEW t_id_seq AS SELECT read_as() AS last_value, true AS is_called; RESET ROLE');
+my $planning = start_sql($node, 'planning', "SELECT statement FROM ppm.plan_conversion('t') WHERE action = 'swap'");
+wait_until_waits($node, 'planning', 'relation');
+$renaming->query_safe('COMMIT');
+$renaming->quit;
+($result, $output, $messages) = finish_sql($planning);
+unlike($messages, qr/read as/, 'a view that took the name of a sequence is not read');
+like($output, qr/setval\('public\.t_id_seq', 7, true\)/, 'the sequence itself is');
+asked('DROP VIEW t_id_seq');
+
 # A view of another role, an event trigger.
 asked(<<'EOF');
 DROP TABLE t CASCADE; DELETE FROM ppm.config; SET ROLE owner; CREATE TABLE t (id integer PRIMARY KEY, at timestamp NOT NULL); GRANT SELECT ON t TO stranger; RESET ROLE;

@@ -2,6 +2,7 @@
 
 #include "pg/ddl.hpp"
 #include "pg/likeness.hpp"
+#include "pg/scan.hpp"
 #include "pg/spi.hpp"
 
 namespace ppm {
@@ -110,6 +111,30 @@ std::string constraint_definition(Oid constraint) {
     return call([=] { return pg_get_constraintdef_command(constraint); });
 }
 
+struct SequenceState {
+    std::int64_t last_value = 0;
+    bool is_called = false;
+};
+
+// Read from the relation itself: its owner may have taken the privilege from himself, and a query
+// as a superuser would run his code, if by then a view of his bore the sequence's name.
+SequenceState state_of(Oid sequence) {
+    return call([=] {
+        const Relation relation = relation_open(sequence, AccessShareLock);
+        if (relation->rd_rel->relkind != RELKIND_SEQUENCE)
+            elog(ERROR, "relation with OID %u is no sequence", sequence);
+        SequenceState state;
+        any_row(relation, [&](TupleTableSlot* slot) {
+            bool is_null = false;
+            state.last_value = DatumGetInt64(slot_getattr(slot, SEQ_COL_LASTVAL, &is_null));
+            state.is_called = DatumGetBool(slot_getattr(slot, SEQ_COL_CALLED, &is_null));
+            return true;
+        });
+        relation_close(relation, NoLock);
+        return state;
+    });
+}
+
 // Collects what one table has.
 class Collecting {
   public:
@@ -208,22 +233,19 @@ class Collecting {
     void add_identities() {
         const Rows rows = rows_of(identities_query);
         for (std::size_t row = 0; row < rows.count(); ++row) {
-            const std::string sequence = rows.string(row, 3);
             result_.removals.push_back(rows.string(row, 4));
             result_.rest.push_back(rows.string(row, 5));
-            result_.rest.push_back(next_value(sequence));
+            result_.rest.push_back(next_value(rows.oid(row, 2), rows.string(row, 3)));
             add_if(result_.rest, rows, row, 6);
             result_.identity_privileges[rows.string(row, 1)] = privileges_in(rows, row, 8);
         }
     }
 
-    // Goes on where the sequence is: read as a superuser, because its owner may have taken the
-    // privilege from himself.
-    static std::string next_value(const std::string& sequence) {
-        const UserContext superuser{BOOTSTRAP_SUPERUSERID};
-        const Rows rows = query("SELECT last_value::text, is_called FROM " + sequence);
-        return "SELECT pg_catalog.setval(" + literal(sequence) + ", " + rows.string(0, 1) + ", " +
-               (rows.boolean(0, 2) ? "true" : "false") + ")";
+    // Goes on where the sequence is.
+    static std::string next_value(Oid sequence, const std::string& sql_name) {
+        const SequenceState state = state_of(sequence);
+        return "SELECT pg_catalog.setval(" + literal(sql_name) + ", " +
+               std::to_string(state.last_value) + ", " + (state.is_called ? "true" : "false") + ")";
     }
 
     void add_statistics() {
