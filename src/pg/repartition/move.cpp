@@ -243,6 +243,9 @@ class Move {
                     session_.pause(std::chrono::milliseconds{batch_pause()});
             }
         }
+        // Rows were copied at different times: a value that changed hands meanwhile may be there
+        // twice, and the unique indexes are made next. After a replay all are of one time.
+        replay_once();
         session_.step([&] { enter(MovePhase::indexing); });
     }
 
@@ -292,12 +295,17 @@ class Move {
         });
     }
 
-    // Replays once. The last replay, under a lock, takes about as long as the one before it.
-    bool is_nearly_up_to_date() {
-        const auto begun = Deadline::Clock::now();
+    std::size_t replay_once() {
         std::size_t keys = 0;
         step_with_patience(session_,
                            [&] { keys = replay(managed_, job_, key_, ReplayIn::own_snapshot); });
+        return keys;
+    }
+
+    // The last replay, under a lock, takes about as long as the one before it.
+    bool is_nearly_up_to_date() {
+        const auto begun = Deadline::Clock::now();
+        const std::size_t keys = replay_once();
         return keys < few_keys ||
                Deadline::Clock::now() - begun < std::chrono::milliseconds{lock_timeout()} / 2;
     }
