@@ -80,6 +80,40 @@ sub done
 }
 
 #
+# Triggers that write to the rows that fire them
+#
+
+# What they write is told before what fired them.
+table(<<'EOF');
+CREATE OR REPLACE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF pg_trigger_depth() = 1 THEN UPDATE t SET customer = customer + 5 WHERE id IN (NEW.id, NEW.id + 10) AND day = NEW.day; END IF; RETURN NULL; END $$;
+CREATE OR REPLACE FUNCTION delete_next() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM t WHERE id = OLD.id + 10 AND day = OLD.day; RETURN NULL; END $$;
+CREATE TRIGGER before_ours AFTER INSERT OR UPDATE OF note ON t FOR EACH ROW EXECUTE FUNCTION count_up();
+CREATE TRIGGER before_ours_too AFTER DELETE ON t FOR EACH ROW WHEN (OLD.id = 101) EXECUTE FUNCTION delete_next();
+ALTER TABLE t DROP CONSTRAINT t_customer_fkey;
+EOF
+my ($snapshot, $nested) = waiting_move();
+$node->safe_psql('postgres', <<'EOF');
+UPDATE t SET note = 'changed' WHERE id IN (1, 11, 21);
+INSERT INTO t VALUES (5001, '2026-03-09', 'new', 1), (5011, '2026-03-09', 'new', 1);
+DELETE FROM t WHERE id = 101;
+EOF
+my $all_rows = "SELECT md5(string_agg(t::text, ',' ORDER BY id)) FROM t";
+my $before_swap = $node->safe_psql('postgres', $all_rows);
+is($node->safe_psql('postgres', "SELECT string_agg(customer::text, ' ' ORDER BY id) FROM t WHERE id IN (1, 11, 21, 31, 101, 111, 5001, 5011)"), '6 11 11 6 6 11', 'triggers write to the same rows');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ppm.move_broken'), 0, 'the move goes on');
+let_go($snapshot);
+($result, $output, $messages) = finish_sql($nested);
+is($result, 0, 'the rows are moved');
+is($node->safe_psql('postgres', $all_rows), $before_swap, 'as the triggers left them');
+$node->safe_psql('postgres', 'DROP TABLE t CASCADE; DROP FUNCTION count_up, delete_next');
+
+# Not for statements, of which there is no row.
+table('CREATE TRIGGER by_hand AFTER INSERT ON t_default FOR EACH STATEMENT EXECUTE FUNCTION ppm.log_change()');
+($result, $output, $messages) = run_sql($node, q(INSERT INTO t_default VALUES (0, '2026-03-09')));
+like($messages, qr/ERROR:  39P01: ppm\.log_change\(\) is only for triggers that ppm makes/, 'a trigger for statements is refused');
+
+#
 # What is written while rows are copied
 #
 
@@ -123,6 +157,13 @@ is(rows('id IN (61, 62)'), '61 2026-03-09 n61, 62 2026-03-10 committed', 'a subt
 is(rows('id IN (71, 4000)'), '71 2026-03-09 by its name, 4000 2026-03-10 copied', 'a writer that names the partition, and COPY');
 is($node->safe_psql('postgres', "SELECT count(*), count(DISTINCT id) FROM t"), '2001|2001', 'nothing is there twice, nothing is missing');
 is($node->safe_psql('postgres', "SELECT count(*) FROM t WHERE id <= 20 AND note = repeat('w', 500)"), 20, 'rows that moved from block to block');
+
+# A value of another unique key changes hands, and both of its rows are copied with it.
+table('ALTER TABLE t ADD UNIQUE (note, day);');
+$mover = copying_move();
+$node->safe_psql('postgres', "UPDATE t SET note = 'other' WHERE id = 1; UPDATE t SET note = 'n1' WHERE id = 1991");
+done($mover, 'a value of a unique key that changes hands');
+is(rows('id IN (1, 1991)'), '1 2026-03-09 other, 1991 2026-03-09 n1', 'is where it is');
 
 # What commits late has keys with lower numbers.
 table();

@@ -143,12 +143,12 @@ class OpenTarget {
         ExecCloseIndices(result);
     }
 
-    // Deletes the row with the slot's key.
+    // Deletes the row with the slot's key. There may be none: of a row that a statement wrote, and
+    // then a trigger that it fired, the second change is told first.
     void remove() const {
         TupleTableSlot* const found = table_slot_create(table_, &state_->es_tupleTable);
-        if (!find_by_index(table_, key_index_, slot_, found))
-            elog(ERROR, "a row that was copied is not there");
-        simple_table_tuple_delete(table_, &found->tts_tid, GetActiveSnapshot());
+        if (find_by_index(table_, key_index_, slot_, found))
+            simple_table_tuple_delete(table_, &found->tts_tid, GetActiveSnapshot());
     }
 
     void close() const {
@@ -180,14 +180,61 @@ void insert(const Targets& targets, HeapTuple row, Relation source) {
     target.close();
 }
 
-void write(const Targets& targets, const TriggerData& trigger) {
-    PushActiveSnapshot(GetLatestSnapshot());
+// Whether the row is there still. If not, a trigger that the same statement fired has changed or
+// deleted it, which is told by itself, and may have been told before. May ereport.
+bool is_there(HeapTuple row, Relation source) {
+    TupleTableSlot* const slot = table_slot_create(source, nullptr);
+    const bool found =
+        table_tuple_fetch_row_version(source, &row->t_self, GetActiveSnapshot(), slot);
+    ExecDropSingleTupleTableSlot(slot);
+    return found;
+}
+
+// May ereport.
+bool have_same_key(const Targets& targets, const TriggerData& trigger) {
+    const Relation source = trigger.tg_relation;
+    const TupleDesc descriptor = RelationGetDescr(source);
+    const Target target = target_of(targets, trigger.tg_trigtuple, descriptor);
+    if (target_of(targets, trigger.tg_newtuple, descriptor).relation != target.relation)
+        return false;
+    const Relation index = index_open(target.key_index, AccessShareLock);
+    bool same = true;
+    for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); ++i) {
+        const char* const name =
+            get_attname(target.relation, index->rd_index->indkey.values[i], false);
+        const AttrNumber number = get_attnum(RelationGetRelid(source), name);
+        bool is_null = false;
+        const Datum before = heap_getattr(trigger.tg_trigtuple, number, descriptor, &is_null);
+        const Datum after = heap_getattr(trigger.tg_newtuple, number, descriptor, &is_null);
+        const FormData_pg_attribute* const column = TupleDescAttr(descriptor, number - 1);
+        same = same && datum_image_eq(before, after, column->attbyval, column->attlen);
+    }
+    index_close(index, AccessShareLock);
+    return same;
+}
+
+// May ereport.
+void write_row(const Targets& targets, const TriggerData& trigger) {
+    const Relation source = trigger.tg_relation;
+    const bool is_update = TRIGGER_FIRED_BY_UPDATE(trigger.tg_event);
+    const HeapTuple written = is_update ? trigger.tg_newtuple : trigger.tg_trigtuple;
+    if (!TRIGGER_FIRED_BY_DELETE(trigger.tg_event) && !is_there(written, source)) {
+        // The other change finds the row by its key.
+        if (is_update && !have_same_key(targets, trigger))
+            elog(ERROR, "a statement and a trigger changed the key of a row");
+        return;
+    }
     if (!TRIGGER_FIRED_BY_INSERT(trigger.tg_event))
-        remove(targets, trigger.tg_trigtuple, trigger.tg_relation);
-    if (TRIGGER_FIRED_BY_INSERT(trigger.tg_event))
-        insert(targets, trigger.tg_trigtuple, trigger.tg_relation);
-    else if (TRIGGER_FIRED_BY_UPDATE(trigger.tg_event))
-        insert(targets, trigger.tg_newtuple, trigger.tg_relation);
+        remove(targets, trigger.tg_trigtuple, source);
+    if (!TRIGGER_FIRED_BY_DELETE(trigger.tg_event))
+        insert(targets, written, source);
+}
+
+void write(const Targets& targets, const TriggerData& trigger) {
+    // What the statement itself wrote is to be seen.
+    CommandCounterIncrement();
+    PushActiveSnapshot(GetLatestSnapshot());
+    write_row(targets, trigger);
     PopActiveSnapshot();
 }
 
@@ -222,11 +269,13 @@ void write_through(FunctionCallInfo fcinfo) {
 }
 
 const TriggerData& trigger_of(FunctionCallInfo fcinfo, const char* function) {
-    if (!CALLED_AS_TRIGGER(fcinfo) ||
-        !TRIGGER_FIRED_AFTER(reinterpret_cast<TriggerData*>(fcinfo->context)->tg_event))
+    const auto* const trigger =
+        CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData*>(fcinfo->context) : nullptr;
+    if (trigger == nullptr || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+        TRIGGER_FIRED_FOR_ROW(trigger->tg_event) == TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
         throw PpmError{ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
                        std::string{function} + " is only for triggers that ppm makes"};
-    return *reinterpret_cast<TriggerData*>(fcinfo->context);
+    return *trigger;
 }
 
 Oid parent_of(Relation table) {
