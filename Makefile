@@ -105,7 +105,7 @@ test/fuzz/planner_fuzz: test/fuzz/planner_fuzz.cpp $(CORE:.o=.cpp) $(wildcard sr
 SANITIZED = $(CORE:.o=.sanitized.o) $(UNIT:.o=.sanitized.o)
 
 $(SANITIZED): %.sanitized.o: %.cpp
-	clang++ $(CXX_COMMON) -Wpedantic -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -c $< -o $@
+	clang++ $(CXX_COMMON) -DPPM_SANITIZED -Wpedantic -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -c $< -o $@
 
 unit-sanitized: $(SANITIZED)
 	clang++ -fsanitize=address,undefined $^ -lgtest -lgtest_main -lpthread -o test/unit/unit_tests_sanitized

@@ -324,23 +324,8 @@ class Checking {
         check_owner(partition);
         for (const Difference& difference : partition.differences)
             add({difference.code, partition.name,
-                 "Partition " + in_quotes(partition.name) + difference_text(difference) + ".",
+                 "Partition " + in_quotes(partition.name) + predicate_of(difference) + ".",
                  mend(partition, difference)});
-    }
-
-    static std::string difference_text(const Difference& difference) {
-        const auto& [code, actual, expected] = difference;
-        const std::string as_its_parent = actual + ", not " + expected + " as its parent";
-        switch (code) {
-            case AnomalyCode::missing_index:
-                return " has no index like " + expected + " of its parent";
-            case AnomalyCode::tablespace_differs:
-                return " is in tablespace " + as_its_parent;
-            case AnomalyCode::replica_identity_differs:
-                return " has replica identity " + as_its_parent;
-            default:
-                return " " + actual;
-        }
     }
 
     std::string mend(const Partition& partition, const Difference& difference) const {

@@ -98,6 +98,9 @@ struct Difference {
     std::string expected;
 };
 
+// What is to be said of the partition: ` has no index like ... of its parent`.
+std::string predicate_of(const Difference& difference);
+
 // A table that belongs to another role than the parent: its expressions are that role's, and would
 // run as the parent's owner. Names, for messages.
 struct Stranger {

@@ -8,6 +8,7 @@
 #include "pg/ledger.hpp"
 #include "pg/replication.hpp"
 #include "pg/rights.hpp"
+#include "pg/run_lock.hpp"
 #include "pg/sqlstate.hpp"
 
 namespace ppm {
@@ -47,8 +48,8 @@ class ParentRun {
         if (!has_work(managed.parent))
             return;
 
-        keep_others_off(managed.parent);
         const Oid relation = managed.parent.table->relation;
+        lock_.emplace(session_, relation);
         // Looks at the parent afresh before every attempt: it may have changed meanwhile.
         for (int attempt = 1;; ++attempt) {
             const std::vector<ManagedParent> parents =
@@ -171,29 +172,12 @@ class ParentRun {
         return relations;
     }
 
-    // Waits for other calls that work on the same table, for ppm.lock_timeout at most.
-    void keep_others_off(const Parent& parent) {
-        const auto lifetime =
-            session_.atomic() ? AdvisoryLock::Lifetime::transaction : AdvisoryLock::Lifetime::scope;
-        // The first step ends the snapshot that the plan was made with: a call that holds the lock
-        // may have to wait for that.
-        session_.step([] {});
-        try {
-            session_.step([&] { lock_.emplace(parent.table->relation, lifetime); });
-        } catch (const Error& error) {
-            if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
-                throw;
-            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,
-                           "another call of ppm is at work on the table"};
-        }
-    }
-
     Session& session_;
     History& history_;
     const Clock& clock_;
     const Task& task_;
     Executor& executor_;
-    std::optional<AdvisoryLock> lock_;
+    std::optional<RunLock> lock_;
     Plan plan_;
     std::vector<Failure> failures_;
 };

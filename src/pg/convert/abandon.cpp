@@ -237,7 +237,7 @@ bool abandon_conversion(Session& session, History& history, RelationId relation)
         require_owner(relation, conversion.name());
         return conversion.is_partitioned;
     });
-    const OthersKeptOff others{session, relation};
+    const RunLock others{session, relation};
     if (!is_partitioned)
         return abandon_steps(session, history, relation);
     auto record = session.read([&] { return conversion_of(relation); });

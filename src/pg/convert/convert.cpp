@@ -270,7 +270,7 @@ class Converting {
     History& history_;
     RelationId relation_;
     bool extend_unique_;
-    OthersKeptOff others_;
+    RunLock others_;
     std::optional<Conversion> conversion_;
     std::vector<NarrowIndex> indexes_;
     Keys keys_;

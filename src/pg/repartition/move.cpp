@@ -14,6 +14,7 @@
 #include "pg/repartition/wait.hpp"
 #include "pg/report.hpp"
 #include "pg/rights.hpp"
+#include "pg/run_lock.hpp"
 #include "pg/sqlstate.hpp"
 #include "pg/telling.hpp"
 
@@ -51,27 +52,6 @@ void step_with_patience(Session& session, Body body, int most = attempts) {
                            shortest_pause * std::min(attempt, 10));
     }
 }
-
-// Keeps other moves of the table off for as long as it lives.
-class MoveLock {
-  public:
-    MoveLock(Session& session, Oid parent) {
-        session.step([] {});
-        try {
-            session.step([&] {
-                lock_.emplace(parent, AdvisoryLock::Lifetime::scope, AdvisoryLock::Of::move);
-            });
-        } catch (const Error& error) {
-            if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
-                throw;
-            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,
-                           "another call of ppm is moving rows of the table"};
-        }
-    }
-
-  private:
-    std::optional<AdvisoryLock> lock_;
-};
 
 class Move {
   public:
@@ -474,7 +454,7 @@ void repartition(Session& session, Oid parent, const std::optional<std::string>&
                  const std::optional<std::string>& to) {
     History history;
     read_parent_to_move(session, parent);
-    const MoveLock lock{session, parent};
+    const RunLock lock{session, parent, AdvisoryLock::Of::move};
     if (is_being_abandoned(session, parent))
         take_back(session, parent);
     for (int beginning = 1;; ++beginning) {
@@ -502,7 +482,7 @@ bool abandon_move(Session& session, History&, Oid parent) {
         require_owner(parent, managed.parent.configuration.table_name);
         return managed.parent.configuration.qualified_name();
     });
-    const MoveLock lock{session, parent};
+    const RunLock lock{session, parent, AdvisoryLock::Of::move};
     if (!take_back(session, parent))
         return false;
     say("took back the move of rows of table " + in_quotes(name));
