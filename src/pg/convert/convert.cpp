@@ -75,6 +75,7 @@ class Converting {
 
     [[noreturn]] void raise(const std::vector<Finding>& obstacles) const {
         std::vector<Failure> failures;
+        failures.reserve(obstacles.size());
         for (const auto& [what, mend] : obstacles)
             failures.push_back({.table = conversion_->managed.parent.configuration.name(),
                                 .partition = {},

@@ -17,7 +17,7 @@ constexpr int rows_at_a_time = 10000;
 bool leads_with(Relation index, AttrNumber attribute) {
     const Form_pg_index form = index->rd_index;
     return index->rd_rel->relam == BTREE_AM_OID && form->indisvalid && form->indisready &&
-           form->indcheckxmin == false && form->indkey.values[0] == attribute &&
+           !form->indcheckxmin && form->indkey.values[0] == attribute &&
            heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr) &&
            index->rd_opfamily[0] ==
                get_opclass_family(GetDefaultOpClass(index->rd_opcintype[0], BTREE_AM_OID));

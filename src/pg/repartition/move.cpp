@@ -315,7 +315,7 @@ class Move {
             [&] {
                 Job job = job_;
                 adapt_default_condition(job);
-                swap(managed_, job, history_);
+                swap_tables(managed_, job, history_);
             },
             swap_attempts);
     }

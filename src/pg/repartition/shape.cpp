@@ -69,8 +69,16 @@ std::string text_of(const char* sql, Oid relation) {
 std::string MatchingKey::matches(const std::string& one, const std::string& other) const {
     std::string text;
     for (std::size_t i = 0; i < columns.size(); ++i)
-        text += (i == 0 ? "" : " AND ") + one + "." + identifier(columns[i]) + " " + operators[i] +
-                " " + other + "." + identifier(columns[i]);
+        text.append(i == 0 ? "" : " AND ")
+            .append(one)
+            .append(".")
+            .append(identifier(columns[i]))
+            .append(" ")
+            .append(operators[i])
+            .append(" ")
+            .append(other)
+            .append(".")
+            .append(identifier(columns[i]));
     return text;
 }
 

@@ -150,7 +150,7 @@ class Swap {
 
 }  // namespace
 
-void swap(const ManagedParent& managed, const Job& job, History& history) {
+void swap_tables(const ManagedParent& managed, const Job& job, History& history) {
     Swap{managed, job, history}.run();
 }
 

@@ -10,6 +10,6 @@ namespace ppm {
 // Inside a step, which it fills: locks everything together, makes sure that nothing has changed,
 // swaps, and forgets the move. Throws MustBeginAnew if something has, or 55P03 if a lock was not to
 // be had.
-void swap(const ManagedParent& managed, const Job& job, History& history);
+void swap_tables(const ManagedParent& managed, const Job& job, History& history);
 
 }  // namespace ppm

@@ -93,10 +93,15 @@ void create_indexes(const ManagedParent& managed, Oid relation, const std::strin
                              definition_after_names(rows.oid(row, 1), parent),
                          INT_MAX);
         if (const std::string constraint = rows.string(row, 4); !constraint.empty())
-            execute_as_owner(managed.parent, "ALTER TABLE " + table + " ADD CONSTRAINT " +
-                                                 identifier(name) + " " + constraint +
-                                                 " USING INDEX " + identifier(name) +
-                                                 rows.string(row, 5));
+            execute_as_owner(managed.parent, std::string{"ALTER TABLE "}
+                                                 .append(table)
+                                                 .append(" ADD CONSTRAINT ")
+                                                 .append(identifier(name))
+                                                 .append(" ")
+                                                 .append(constraint)
+                                                 .append(" USING INDEX ")
+                                                 .append(identifier(name))
+                                                 .append(rows.string(row, 5)));
     }
 }
 
@@ -167,6 +172,7 @@ std::vector<Position> slots_with_rows(const ManagedParent& managed, Oid relation
         table_close(source, NoLock);
     });
     std::vector<Position> starts;
+    starts.reserve(found.size());
     for (const Found& each : found)
         starts.push_back(each.start);
     return starts;
@@ -209,7 +215,7 @@ std::string outside_of(const ManagedParent& managed, const BoundRange& bounds) {
 
 MovePlan plan_move(const ManagedParent& managed, const Clock& clock, const MoveRange& range) {
     const KeyCodec codec = codec_of(managed);
-    const MovePlan plan = plan_move(
+    MovePlan plan = plan_move(
         managed.parent, codec, windows_of(managed, clock).work, range,
         [&](const Partition& partition) { return slots_with_rows(managed, partition.relation); });
     if (plan.targets.size() >= max_move_targets)
