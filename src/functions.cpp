@@ -29,6 +29,8 @@ ppm::Plan plan_or_warn(const ppm::ManagedParent& managed, const ppm::Clock& cloc
     const auto anomalies = validate(managed.parent);
     if (anomalies.empty()) {
         ppm::Plan plan = ppm::plan_for(managed, clock);
+        if (plan.blocked)
+            ppm::warn(managed.parent.configuration, *plan.blocked);
         if (!plan.refusals.empty())
             ppm::warn_of(managed.parent.configuration, plan.refusals);
         return plan;

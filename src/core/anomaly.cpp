@@ -28,6 +28,7 @@ constexpr std::array kinds{
     Kind{AnomalyCode::unknown_timezone, "unknown_timezone", Severity::error},
     Kind{AnomalyCode::encoding_suspect, "encoding_suspect", Severity::error},
     Kind{AnomalyCode::key_jump, "key_jump", Severity::error},
+    Kind{AnomalyCode::key_unknown, "key_unknown", Severity::error},
     Kind{AnomalyCode::name_too_long, "name_too_long", Severity::error},
     Kind{AnomalyCode::missing_partition, "missing_partition", Severity::error},
     Kind{AnomalyCode::wrong_bounds, "wrong_bounds", Severity::error},

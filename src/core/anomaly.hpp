@@ -24,6 +24,7 @@ enum class AnomalyCode {
     unknown_timezone,
     encoding_suspect,
     key_jump,
+    key_unknown,
     name_too_long,
     missing_partition,
     wrong_bounds,

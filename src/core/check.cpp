@@ -23,6 +23,8 @@ class Checking {
         : parent_{parent}, codec_{codec}, windows_{windows}, plan_{plan}, inquiries_{inquiries} {}
 
     std::vector<Anomaly> check() {
+        if (plan_.blocked)
+            return {*plan_.blocked};
         if (plan_.clock_jump)
             add(*plan_.clock_jump);
         for (const Anomaly& refusal : plan_.refusals)

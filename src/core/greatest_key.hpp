@@ -16,6 +16,7 @@ struct GreatestKey {
     bool has_own_partition = false;
     bool others_have = false;  // whether there are partitions that end
     bool is_certain = true;    // no partition was left out because somebody has it locked
+    bool is_known = true;      // or else to find it would have taken too long
     Position start{};          // where the keys begin: with their sequence, or at the origin
 
     bool operator==(const GreatestKey&) const = default;

@@ -267,6 +267,21 @@ class Filling {
     Plan& plan_;
 };
 
+// Without a key that is known for now there is no window.
+std::optional<Anomaly> key_unknown(const Parent& parent) {
+    if (!parent.greatest_key || parent.greatest_key->is_known)
+        return std::nullopt;
+    const Configuration& configuration = parent.configuration;
+    return Anomaly{AnomalyCode::key_unknown,
+                   {},
+                   "The greatest key of table " + in_quotes(configuration.qualified_name()) +
+                       " was not found within ppm.statement_timeout: nothing of the table is "
+                       "created or removed.",
+                   "Give each partition an index that begins with " +
+                       in_quotes(parent.table->key_column) +
+                       ", by CREATE INDEX CONCURRENTLY, or raise ppm.statement_timeout."};
+}
+
 }  // namespace
 
 std::string_view name_of(const Action& action) {
@@ -318,6 +333,9 @@ Anomaly owner_differs(const Partition& partition) {
 Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,
               const Lookups& lookups) {
     Plan plan;
+    plan.blocked = key_unknown(parent);
+    if (plan.blocked)
+        return plan;
     Filling{parent, codec, lookups, plan}.fill(windows);
     plan_removal(parent, codec, windows, lookups, plan);
     return plan;

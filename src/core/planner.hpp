@@ -72,6 +72,7 @@ struct LeftOut {
 };
 
 struct Plan {
+    std::optional<Anomaly> blocked;  // why nothing at all is planned
     std::vector<Action> provision;  // in the order of execution
     std::vector<Obstacle> obstacles;
     std::vector<Action> cleanup;  // in the order of execution, after provision

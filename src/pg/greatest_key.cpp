@@ -2,7 +2,6 @@
 
 #include "pg/guard.hpp"
 #include "pg/index_end.hpp"
-#include "pg/scope.hpp"
 #include "pg/settings.hpp"
 #include "pg/spi.hpp"
 #include "pg/tree.hpp"
@@ -27,10 +26,11 @@ constexpr char starts_query[] = R"(
       AND (a.attrelid, a.attname) IN (SELECT * FROM unnest($1, $2::name[]))
     GROUP BY a.attrelid)";
 
-// The greatest key of a partition and all below it, as far as it can be told. May ereport.
+// The greatest key of a partition and all below it, as far as it can be told.
 struct GreatestInPartition {
     std::optional<std::int64_t> key;
     bool is_certain = true;
+    bool is_known = true;
 };
 
 class Search {
@@ -38,8 +38,9 @@ class Search {
     Search(const Parent& parent, Look look)
         : parent_{parent},
           column_{parent.table->key_column},
-          patience_{look == Look::into_tables ? Patience::for_the_call
-                                              : Patience::for_a_look_only} {}
+          patience_{look == Look::into_catalog
+                        ? Patience{}
+                        : Deadline{std::chrono::milliseconds{statement_timeout()}}} {}
 
     GreatestKey find(Position start) {
         GreatestKey result;
@@ -56,6 +57,7 @@ class Search {
         }
         result.others_have = std::ranges::any_of(parent_.partitions, has_end);
         result.is_certain = is_certain_;
+        result.is_known = is_known_;
         return result;
     }
 
@@ -91,13 +93,15 @@ class Search {
 
     std::optional<std::int64_t> in_partition(const Partition& partition,
                                              std::optional<std::int64_t> limit) {
-        // What cannot be read, or takes too long to, holds at least the least that it may.
+        // What cannot be read holds at least the least that it may; to a mere look, so does what
+        // would take long to read.
         std::optional<std::int64_t> least;
         if (partition.bounds.lower.kind() == Bound::Kind::value)
             least = partition.bounds.lower.integer();
         const GreatestInPartition found = call(
             [&] { return search(partition.relation, column_.c_str(), limit, least, patience_); });
         is_certain_ = is_certain_ && found.is_certain;
+        is_known_ = is_known_ && found.is_known;
         return found.key;
     }
 
@@ -109,7 +113,7 @@ class Search {
     // May ereport.
     static GreatestInPartition search(Oid relation, const char* column,
                                       std::optional<std::int64_t> limit,
-                                      std::optional<std::int64_t> least, Patience patience) {
+                                      std::optional<std::int64_t> least, const Patience& patience) {
         GreatestInPartition all;
         List* const tables = partition_tree(relation);
         for (int i = 0; i < list_length(tables); ++i) {
@@ -128,16 +132,18 @@ class Search {
     }
 
     static void search(Relation table, const char* column, std::optional<std::int64_t> limit,
-                       std::optional<std::int64_t> least, Patience patience,
+                       std::optional<std::int64_t> least, const Patience& patience,
                        GreatestInPartition& all) {
         const char kind = table->rd_rel->relkind;
         if (kind == RELKIND_PARTITIONED_TABLE)
             return;
-        const GreatestInTable found = kind == RELKIND_FOREIGN_TABLE
-                                          ? GreatestInTable{Answer::unknown}
-                                          : greatest_in_table(table, column, limit, patience);
+        if (kind == RELKIND_FOREIGN_TABLE)
+            return add(all, least);
+        const GreatestInTable found = greatest_in_table(table, column, limit, patience);
         if (found.answer == Answer::found)
             add(all, found.key);
+        else if (found.answer == Answer::unknown && patience)
+            all.is_known = false;
         else if (found.answer == Answer::unknown)
             add(all, least);
     }
@@ -146,6 +152,7 @@ class Search {
     const std::string& column_;
     Patience patience_;
     bool is_certain_ = true;
+    bool is_known_ = true;
 };
 
 std::map<Oid, std::int64_t> starts_of(const std::vector<Parent*>& parents) {
@@ -175,7 +182,6 @@ void read_greatest_keys(const std::map<Oid, Parent*>& parents, Look look) {
     const std::map<Oid, std::int64_t> starts = starts_of(counting);
     for (Parent* parent : counting) {
         const auto start = starts.find(parent->table->relation);
-        const StatementTimeout timeout{statement_timeout()};
         parent->greatest_key = Search{*parent, look}.find(
             start == starts.end() ? Position{std::get<Numbers>(parent->configuration.grid()).origin}
                                   : Position{start->second});

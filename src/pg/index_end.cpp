@@ -1,5 +1,6 @@
 #include "pg/index_end.hpp"
 
+#include "pg/leading_index.hpp"
 #include "pg/scan.hpp"
 
 namespace ppm {
@@ -22,43 +23,22 @@ std::int64_t integer_of(Datum value, Oid type) {
     }
 }
 
-bool leads_with(Relation index, AttrNumber attribute) {
-    const Form_pg_index form = index->rd_index;
-    return form->indisvalid && form->indkey.values[0] == attribute &&
-           index->rd_rel->relam == BTREE_AM_OID && index->rd_opfamily[0] == INTEGER_BTREE_FAM_OID &&
-           heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr);
-}
-
-// An index to read along, locked; null if there is none, or somebody has it locked.
-Relation open_index(Relation table, AttrNumber attribute) {
-    List* const indexes = RelationGetIndexList(table);
-    for (int i = 0; i < list_length(indexes); ++i) {
-        const Oid each = list_nth_oid(indexes, i);
-        if (!ConditionalLockRelationOid(each, AccessShareLock))
-            continue;
-        const Relation index = index_open(each, NoLock);
-        if (leads_with(index, attribute))
-            return index;
-        index_close(index, AccessShareLock);
-    }
-    return nullptr;
-}
-
-// Counts the pages of a table that were visited in vain.
+// Whether there is time for the page of one more row, which may be dead.
 class Pages {
   public:
-    explicit Pages(Patience patience) : patience_{patience} {}
+    explicit Pages(const Patience& patience) : patience_{patience} {}
 
-    // Whether there is patience for the page of that row.
     bool visit(BlockNumber page) {
-        if (page != last_)
-            ++count_;
+        if (page == last_)
+            return true;
         last_ = page;
-        return patience_ == Patience::for_the_call || count_ <= pages_in_a_look;
+        if (++count_ <= pages_in_a_look)
+            return true;
+        return patience_ && (count_ % pages_in_a_look != 0 || !patience_->has_passed());
     }
 
   private:
-    Patience patience_;
+    const Patience& patience_;
     BlockNumber last_ = InvalidBlockNumber;
     int count_ = 0;
 };
@@ -77,7 +57,7 @@ int make_scan_keys(std::array<ScanKeyData, 2>& keys, std::optional<std::int64_t>
 }
 
 GreatestInTable at_end_of(Relation index, Relation table, AttrNumber attribute,
-                          std::optional<std::int64_t> limit, Patience patience) {
+                          std::optional<std::int64_t> limit, const Patience& patience) {
     const Oid type = TupleDescAttr(RelationGetDescr(table), attribute - 1)->atttypid;
     const ScanDirection direction = (index->rd_indoption[0] & INDOPTION_DESC) != 0
                                         ? ForwardScanDirection
@@ -109,37 +89,38 @@ GreatestInTable at_end_of(Relation index, Relation table, AttrNumber attribute,
     return result;
 }
 
-GreatestInTable by_reading(Relation table, AttrNumber attribute,
-                           std::optional<std::int64_t> limit) {
+GreatestInTable by_reading(Relation table, AttrNumber attribute, std::optional<std::int64_t> limit,
+                           const Deadline& deadline) {
+    constexpr int rows_at_a_time = 10000;
     const Oid type = TupleDescAttr(RelationGetDescr(table), attribute - 1)->atttypid;
     GreatestInTable result;
-    any_row(table, [&](TupleTableSlot* slot) {
+    int rows = 0;
+    const bool is_late = any_row(table, [&](TupleTableSlot* slot) {
         bool is_null = false;
         const Datum value = slot_getattr(slot, attribute, &is_null);
-        if (is_null)
-            return false;
-        const std::int64_t key = integer_of(value, type);
-        if ((!limit || key < *limit) && (result.answer == Answer::none || key > result.key))
+        const std::int64_t key = is_null ? 0 : integer_of(value, type);
+        if (!is_null && (!limit || key < *limit) &&
+            (result.answer == Answer::none || key > result.key))
             result = {Answer::found, key};
-        return false;
+        return ++rows % rows_at_a_time == 0 && deadline.has_passed();
     });
-    return result;
+    return is_late ? GreatestInTable{Answer::unknown} : result;
 }
 
 }  // namespace
 
 GreatestInTable greatest_in_table(Relation table, const char* column,
-                                  std::optional<std::int64_t> limit, Patience patience) {
+                                  std::optional<std::int64_t> limit, const Patience& patience) {
     const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
     if (attribute == InvalidAttrNumber)
         return {Answer::unknown};
-    if (const Relation index = open_index(table, attribute)) {
+    if (const Relation index = open_leading_index(table, attribute)) {
         const GreatestInTable result = at_end_of(index, table, attribute, limit, patience);
         index_close(index, AccessShareLock);
         return result;
     }
-    if (patience == Patience::for_the_call)
-        return by_reading(table, attribute, limit);
+    if (patience)
+        return by_reading(table, attribute, limit, *patience);
     return {RelationGetNumberOfBlocks(table) == 0 ? Answer::none : Answer::unknown};
 }
 

@@ -2,6 +2,7 @@
 // all.
 #pragma once
 
+#include "core/deadline.hpp"
 #include "pg/postgres.hpp"
 
 namespace ppm {
@@ -19,16 +20,12 @@ struct GreatestInTable {
     std::int64_t key = 0;
 };
 
-// How long a search may take.
-enum class Patience {
-    for_the_call,     // as long as the statement
-    for_a_look_only,  // a few pages
-};
+// How long a search may take: until then, or without that a few pages only.
+using Patience = std::optional<Deadline>;
 
-// Goes backwards along a valid btree index whose first column is the key, if there is one that is
-// not partial, else through the whole table. Needs a lock on the table; locks the index without
-// waiting for it. May ereport.
+// Goes backwards along an index whose first column is the key (open_leading_index()), or without
+// one through the whole table. Needs a lock on the table. May ereport.
 GreatestInTable greatest_in_table(Relation table, const char* column,
-                                  std::optional<std::int64_t> limit, Patience patience);
+                                  std::optional<std::int64_t> limit, const Patience& patience);
 
 }  // namespace ppm

@@ -105,6 +105,9 @@ class ParentRun {
             require_owner(parent.table->relation, parent.configuration.table_name);
             return plan_for(managed, clock_);
         });
+        if (plan_.blocked)
+            failures_.push_back(
+                failure_of(parent.configuration, task_.name, *plan_.blocked, task_.sqlstate));
         if (task_.reports_refusals && plan_.clock_jump)
             failures_.push_back(failure_of(parent.configuration, task_.name, *plan_.clock_jump,
                                            errcode_clock_jump));

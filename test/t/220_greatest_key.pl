@@ -277,5 +277,19 @@ is($node->safe_psql('postgres', q(SELECT string_agg(partition, ' ' ORDER BY lowe
 like($messages, qr/ERROR:  23514: no partition of relation "down" found for row/, 'and the rows below it are refused');
 clear('down');
 
+# A key that is not found in time stops its own table, and no other.
+$node->safe_psql('postgres', counting('slow') . q(INSERT INTO slow SELECT i % 100 FROM generate_series(1, 400000) AS i;
+CREATE TABLE beside (day date) PARTITION BY RANGE (day);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('beside', 'daily', 1)));
+($result, $output, $messages) = run_sql($node, "SET ppm.statement_timeout = '1ms'; CALL ppm.run_all()");
+like($messages, qr/could not provision 1 of 2 tables.*could not clean up 1 of 2 tables/, 'a key that is not found in time is a failure of its table');
+like($messages, qr/table "public\.slow": The greatest key .* was not found within ppm\.statement_timeout: .* \(key_unknown\)/, 'and says what failed');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_inherits WHERE inhparent = 'beside'::regclass)), '2', 'the other table has its partitions');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_inherits WHERE inhparent = 'slow'::regclass)), '1', 'nothing of the table was created');
+is($node->safe_psql('postgres', q(SET ppm.statement_timeout = '1ms'; SELECT code FROM ppm.check('slow'))), 'key_unknown', 'check says so, too');
+$node->safe_psql('postgres', 'CREATE INDEX ON slow (id)');
+is($node->safe_psql('postgres', q(SET ppm.statement_timeout = '1ms'; SELECT count(*) FROM ppm.check('slow') WHERE code = 'key_unknown')), '0', 'an index finds it');
+clear('slow', 'beside');
+
 $node->stop;
 done_testing();

@@ -24,6 +24,7 @@ constexpr Code errors[] = {
     {AnomalyCode::interval_mismatch, "interval_mismatch"},
     {AnomalyCode::encoding_mismatch, "encoding_mismatch"},
     {AnomalyCode::key_jump, "key_jump"},
+    {AnomalyCode::key_unknown, "key_unknown"},
     {AnomalyCode::unknown_timezone, "unknown_timezone"},
     {AnomalyCode::encoding_suspect, "encoding_suspect"},
     {AnomalyCode::name_too_long, "name_too_long"},

@@ -2,6 +2,7 @@
 
 #include "core/deadline.hpp"
 #include "pg/guard.hpp"
+#include "pg/leading_index.hpp"
 #include "pg/partition_bound.hpp"
 #include "pg/rows.hpp"
 #include "pg/scan.hpp"
@@ -12,31 +13,6 @@ namespace {
 
 // Rows between two looks at the clock.
 constexpr int rows_at_a_time = 10000;
-
-// Whether all keys of the table are in the index, in the key's own order. May ereport.
-bool leads_with(Relation index, AttrNumber attribute) {
-    const Form_pg_index form = index->rd_index;
-    return index->rd_rel->relam == BTREE_AM_OID && form->indisvalid && form->indisready &&
-           !form->indcheckxmin && form->indkey.values[0] == attribute &&
-           heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr) &&
-           index->rd_opfamily[0] ==
-               get_opclass_family(GetDefaultOpClass(index->rd_opcintype[0], BTREE_AM_OID));
-}
-
-// The relation's index of that kind, with a lock on it, or null. May ereport.
-Relation index_of(Relation table, AttrNumber attribute) {
-    List* const indexes = RelationGetIndexList(table);
-    for (int i = 0; i < list_length(indexes); ++i) {
-        const Oid each = list_nth_oid(indexes, i);
-        if (!ConditionalLockRelationOid(each, AccessShareLock))
-            continue;
-        const Relation index = index_open(each, NoLock);
-        if (leads_with(index, attribute))
-            return index;
-        index_close(index, AccessShareLock);
-    }
-    return nullptr;
-}
 
 struct End {
     bool has_row = false;
@@ -101,7 +77,7 @@ void read_keys(Relation table, const char* column, KeyType type, const Deadline&
         table->rd_tableam != GetHeapamTableAmRoutine())
         return;
     keys.blocks = RelationGetNumberOfBlocks(table);
-    const Relation index = index_of(table, attribute);
+    const Relation index = open_leading_index(table, attribute);
     if (index == nullptr)
         return read_rows(table, attribute, type, deadline, keys);
     read_ends(table, index, attribute, type, keys);
