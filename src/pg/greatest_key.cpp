@@ -77,15 +77,15 @@ class Search {
         if (const auto& partition = parent_.default_partition)
             if (const auto key = in_partition(*partition, limit))
                 found = {*key, false};
-        for (auto each = parent_.partitions.rbegin(); each != parent_.partitions.rend(); ++each) {
-            if (limit && each->bounds.lower.kind() == Bound::Kind::value &&
-                each->bounds.lower.integer() >= *limit)
+        for (const Partition& each : std::views::reverse(parent_.partitions)) {
+            if (limit && each.bounds.lower.kind() == Bound::Kind::value &&
+                each.bounds.lower.integer() >= *limit)
                 continue;
-            const auto key = in_partition(*each, limit);
+            const auto key = in_partition(each, limit);
             if (!key)
                 continue;
             if (!found || *key > found->key)
-                found = {*key, has_end(*each)};
+                found = {*key, has_end(each)};
             break;
         }
         return found;

@@ -45,8 +45,8 @@ class Pages {
 
 // Not null, and below the limit.
 int make_scan_keys(std::array<ScanKeyData, 2>& keys, std::optional<std::int64_t> limit, Oid type) {
-    ScanKeyEntryInitialize(&keys[0], SK_ISNULL | SK_SEARCHNOTNULL, 1, InvalidStrategy, InvalidOid,
-                           InvalidOid, InvalidOid, Datum{});
+    ScanKeyEntryInitialize(keys.data(), SK_ISNULL | SK_SEARCHNOTNULL, 1, InvalidStrategy,
+                           InvalidOid, InvalidOid, InvalidOid, Datum{});
     if (!limit)
         return 1;
     const Oid less =

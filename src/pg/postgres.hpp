@@ -22,6 +22,7 @@
 #include <new>
 #include <numeric>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <span>
 #include <string>

@@ -42,7 +42,7 @@ constexpr char in_primary_key_query[] =
     "(k.indkey) "
     "WHERE k.indrelid = $1 AND k.indisprimary AND a.attname = $2";
 
-// Undoes what swap() did, in one step.
+// Undoes what put_in_place() did, in one step.
 class Undoing {
   public:
     Undoing(const ManagedParent& managed, ConversionRecord record, const Partition& former)

@@ -252,7 +252,7 @@ class Converting {
         retry(session_, history_, {relation_}, [&] {
             session_.step([&] {
                 lock_own_tables();
-                created = swap(*conversion_, end_, extend_unique_);
+                created = put_in_place(*conversion_, end_, extend_unique_);
                 history_.record(deed);
             });
         });

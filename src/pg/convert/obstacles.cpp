@@ -281,6 +281,7 @@ std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys&
 std::vector<Finding> warnings_of(const Conversion& conversion,
                                  const std::vector<NarrowIndex>& indexes) {
     std::vector<Finding> findings;
+    findings.reserve(indexes.size());
     for (const NarrowIndex& index : indexes)
         findings.push_back({"With extend_unique, unique index " +
                                 in_quotes(index.schema_name + "." + index.name) +

@@ -183,7 +183,7 @@ std::vector<RoleStatement> script_of(const Conversion& conversion, const Propert
     return script;
 }
 
-RelationId swap(const Conversion& seen, Position end, bool extend_unique) {
+RelationId put_in_place(const Conversion& seen, Position end, bool extend_unique) {
     const Oid relation = seen.relation();
     {
         const StatementTimeout timeout{statement_timeout()};
@@ -196,6 +196,7 @@ RelationId swap(const Conversion& seen, Position end, bool extend_unique) {
     require_unchanged(now, end, indexes, extend_unique);
     lock_names({NamedRelation{now.managed.parent}});
     std::vector<std::string> replaced;
+    replaced.reserve(indexes.size());
     for (const NarrowIndex& index : indexes)
         replaced.push_back(definition_of(index.index));
     const RelationId created = Swapping{now, end}.run(indexes);

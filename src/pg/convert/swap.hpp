@@ -17,6 +17,6 @@ std::vector<RoleStatement> script_of(const Conversion& conversion, const Propert
 
 // Does it, inside a step, under the locks that it takes: all of it is work on the catalog.
 // Everything is looked at again; throws 55000 if it is not what it was. Returns the new table.
-RelationId swap(const Conversion& seen, Position end, bool extend_unique);
+RelationId put_in_place(const Conversion& seen, Position end, bool extend_unique);
 
 }  // namespace ppm

@@ -129,11 +129,18 @@ std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource
     // A row that moves from one block to another is found twice: what was written is looked at
     // again anyway.
     for (const JobTarget* const target : targets_of_rows(managed, job, part))
-        rows += static_cast<std::int64_t>(execute_on_rows(
-            managed, "INSERT INTO " + qualified_name(target->relation) + " (" + columns +
-                         ") OVERRIDING SYSTEM VALUE SELECT " + columns + " FROM " + part +
-                         " AND (" + condition_of(managed, job, *target) +
-                         ") ON CONFLICT DO NOTHING"));
+        rows += static_cast<std::int64_t>(
+            execute_on_rows(managed, std::string{"INSERT INTO "}
+                                         .append(qualified_name(target->relation))
+                                         .append(" (")
+                                         .append(columns)
+                                         .append(") OVERRIDING SYSTEM VALUE SELECT ")
+                                         .append(columns)
+                                         .append(" FROM ")
+                                         .append(part)
+                                         .append(" AND (")
+                                         .append(condition_of(managed, job, *target))
+                                         .append(") ON CONFLICT DO NOTHING")));
     add_progress(job, source, end, rows);
     source.next_block = end;
     return rows;

@@ -231,7 +231,7 @@ class Move {
 
     // Rows in a block, about.
     double density_of(const JobSource& source) const {
-        const double rows = static_cast<double>(
+        const auto rows = static_cast<double>(
             session_.read([&] { return estimated_rows(source.partition.relation); }));
         constexpr double otherwise = 100;
         return rows > 0 && source.blocks > 0 ? rows / static_cast<double>(source.blocks)
