@@ -9,8 +9,8 @@ MODULE_big = ppm
 DATA = sql/ppm--1.1.0.sql sql/ppm--1.0.0--1.1.0.sql sql/ppm--1.0.0.sql
 PGFILEDESC = "ppm - RANGE partitions managed from inside the database"
 
-CORE = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp))
-PG = $(patsubst %.cpp,%.o,$(wildcard src/*.cpp src/pg/*.cpp src/pg/*/*.cpp))
+CORE = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/core/*/*.cpp))
+PG = $(patsubst %.cpp,%.o,$(wildcard src/*.cpp src/pg/*/*.cpp))
 OBJS = $(PG) src/core/libppm_core.a
 SHLIB_LINK = -lstdc++
 
@@ -53,7 +53,7 @@ src/core/libppm_core.a: $(CORE)
 	$(AR) crs $@ $^
 
 VERSION := $(shell sed -n "s/^default_version = '\(.*\)'$$/\1/p" $(srcdir)/ppm.control)
-src/module.o src/pg/version.o: ppm.control
+src/module.o src/pg/bridge/version.o: ppm.control
 
 # As system headers, the server's are not warned about; they still say `register`.
 COMPILE_PG = $(CXX) $(CXXFLAGS) $(CXX_COMMON) -DPPM_VERSION='"$(VERSION)"' -Wno-register -isystem $(includedir_server) -isystem $(includedir_internal) -c
@@ -66,19 +66,19 @@ $(PG): %.o: %.cpp
 #
 
 # A module that raises errors in every layer, for test/t/001_boundary.pl.
-test/module/ppm_test.so: test/module/ppm_test.o src/pg/guard.o src/pg/scope.o src/pg/telling.o
+test/module/ppm_test.so: test/module/ppm_test.o src/pg/bridge/guard.o src/pg/bridge/scope.o src/pg/bridge/messages.o
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) -shared -o $@ $^
 
 test/module/ppm_test.o: test/module/ppm_test.cpp
 	$(COMPILE_PG) $< -o $@
 
 # The library of a version to come, for test/t/190_update.pl.
-test/module/ppm_next.so: $(filter-out src/module.o src/pg/version.o,$(OBJS)) test/module/next/module.o test/module/next/version.o
+test/module/ppm_next.so: $(filter-out src/module.o src/pg/bridge/version.o,$(OBJS)) test/module/next/module.o test/module/next/version.o
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) -shared -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 test/module/next/%.o: VERSION = 1.1.1
 test/module/next/module.o: src/module.cpp
-test/module/next/version.o: src/pg/version.cpp
+test/module/next/version.o: src/pg/bridge/version.cpp
 test/module/next/%.o:
 	@mkdir -p $(@D)
 	$(COMPILE_PG) $< -o $@
@@ -97,7 +97,7 @@ test/unit/unit_tests: $(UNIT) src/core/libppm_core.a
 unit: test/unit/unit_tests
 	test/unit/unit_tests --gtest_brief=1
 
-test/fuzz/planner_fuzz: test/fuzz/planner_fuzz.cpp $(CORE:.o=.cpp) $(wildcard src/core/*.hpp test/unit/*.hpp)
+test/fuzz/planner_fuzz: test/fuzz/planner_fuzz.cpp $(CORE:.o=.cpp) $(wildcard src/core/*.hpp src/core/*/*.hpp test/unit/*.hpp)
 	clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I$(srcdir)/src -I$(srcdir)/test/unit \
 		$(filter %.cpp,$^) -o $@
 

@@ -1,15 +1,15 @@
 // What happens when a row of ppm.config is written.
-#include "core/configuration.hpp"
+#include "core/plan/configuration.hpp"
 
 #include "core/text.hpp"
-#include "pg/clock_reference.hpp"
-#include "pg/configured_relations.hpp"
-#include "pg/ledger.hpp"
-#include "pg/partition_options.hpp"
-#include "pg/report.hpp"
-#include "pg/rights.hpp"
-#include "pg/spi.hpp"
-#include "pg/version.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/bridge/version.hpp"
+#include "pg/catalog/configured_relations.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/ddl/partition_options.hpp"
+#include "pg/records/clock_reference.hpp"
+#include "pg/records/ledger.hpp"
+#include "pg/run/report.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_configuration_written);

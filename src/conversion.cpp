@@ -1,11 +1,11 @@
 // ppm.plan_conversion(), CALL ppm.convert() and CALL ppm.abandon().
-#include "pg/call_context.hpp"
+#include "pg/bridge/call_context.hpp"
+#include "pg/bridge/result_set.hpp"
+#include "pg/bridge/version.hpp"
+#include "pg/catalog/rights.hpp"
 #include "pg/convert/convert.hpp"
-#include "pg/provision.hpp"
 #include "pg/repartition/move.hpp"
-#include "pg/result_set.hpp"
-#include "pg/rights.hpp"
-#include "pg/version.hpp"
+#include "pg/run/provision.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_plan_conversion);

@@ -1,12 +1,12 @@
 // ppm.validate(), ppm.check() and ppm.plan(): what the plan is made from and what it says, as rows.
 // They change nothing.
-#include "pg/check.hpp"
-#include "pg/ddl.hpp"
-#include "pg/plan.hpp"
-#include "pg/report.hpp"
-#include "pg/result_set.hpp"
-#include "pg/spi.hpp"
-#include "pg/version.hpp"
+#include "pg/bridge/result_set.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/bridge/version.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/run/check.hpp"
+#include "pg/run/plan.hpp"
+#include "pg/run/report.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_validate);

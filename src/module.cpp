@@ -1,6 +1,6 @@
 // The library's face to PostgreSQL.
-#include "pg/guard.hpp"
-#include "pg/settings.hpp"
+#include "pg/bridge/guard.hpp"
+#include "pg/bridge/settings.hpp"
 
 extern "C" {
 PPM_MODULE_MAGIC;

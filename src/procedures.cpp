@@ -1,8 +1,8 @@
 // CALL ppm.provision(), CALL ppm.cleanup() and CALL ppm.run_all().
-#include "pg/call_context.hpp"
-#include "pg/cleanup.hpp"
-#include "pg/provision.hpp"
-#include "pg/version.hpp"
+#include "pg/bridge/call_context.hpp"
+#include "pg/bridge/version.hpp"
+#include "pg/run/cleanup.hpp"
+#include "pg/run/provision.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_provision);

@@ -1,8 +1,8 @@
 // CALL ppm.repartition(), and the triggers of a move.
-#include "pg/call_context.hpp"
+#include "pg/bridge/call_context.hpp"
+#include "pg/bridge/version.hpp"
 #include "pg/repartition/move.hpp"
 #include "pg/repartition/triggers.hpp"
-#include "pg/version.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_repartition);

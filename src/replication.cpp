@@ -1,5 +1,5 @@
 // The triggers that keep out of ppm's tables what is none of this database's, and a TRUNCATE.
-#include "pg/replication.hpp"
+#include "pg/records/replication.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_skip_replicated);

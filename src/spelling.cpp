@@ -1,9 +1,9 @@
 // BEFORE a row of ppm.config is written: its interval and origin get the one spelling that the core
 // reads.
-#include "core/interval.hpp"
+#include "core/grid/interval.hpp"
 #include "core/text.hpp"
-#include "pg/catalog.hpp"
-#include "pg/version.hpp"
+#include "pg/bridge/version.hpp"
+#include "pg/catalog/catalog.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_spell_configuration);

@@ -1,10 +1,10 @@
 // ppm.uuidv7_lower_bound() and its like: so that a query on a key that tells time can prune by
 // time.
-#include "core/encoding.hpp"
-#include "core/ulid.hpp"
-#include "core/uuidv7.hpp"
-#include "pg/guard.hpp"
-#include "pg/time_zone.hpp"
+#include "core/key/encoding.hpp"
+#include "core/key/ulid.hpp"
+#include "core/key/uuidv7.hpp"
+#include "pg/bridge/guard.hpp"
+#include "pg/catalog/time_zone.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_uuidv7_lower_bound);

@@ -1,14 +1,14 @@
 // What the views ppm.partitions and ppm.status are made of. Cheap: they read the catalog, and look
 // into no table.
-#include "core/coverage.hpp"
-#include "core/state.hpp"
-#include "pg/check.hpp"
-#include "pg/growth.hpp"
-#include "pg/report.hpp"
-#include "pg/result_set.hpp"
-#include "pg/size.hpp"
-#include "pg/spi.hpp"
-#include "pg/version.hpp"
+#include "core/grid/coverage.hpp"
+#include "core/plan/state.hpp"
+#include "pg/bridge/result_set.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/bridge/version.hpp"
+#include "pg/catalog/size.hpp"
+#include "pg/records/growth.hpp"
+#include "pg/run/check.hpp"
+#include "pg/run/report.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_partition_states);

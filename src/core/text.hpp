@@ -6,7 +6,7 @@
 
 namespace ppm {
 
-// A name as messages show it. Not an SQL identifier: pg/ddl.hpp has those.
+// A name as messages show it. Not an SQL identifier: pg/ddl/ddl.hpp has those.
 inline std::string in_quotes(std::string_view name) {
     return "\"" + std::string{name} + "\"";
 }

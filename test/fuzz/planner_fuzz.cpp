@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <deque>
 
-#include "core/check.hpp"
-#include "core/coverage.hpp"
-#include "core/naming.hpp"
+#include "core/check/check.hpp"
+#include "core/grid/coverage.hpp"
+#include "core/grid/naming.hpp"
 #include "every_kind.hpp"
 #include "execution.hpp"
 #include "random_removals.hpp"

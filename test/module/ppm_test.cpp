@@ -3,8 +3,8 @@
 // test/t/200_rows_elsewhere.pl.
 #include <malloc.h>
 
-#include "pg/guard.hpp"
-#include "pg/scope.hpp"
+#include "pg/bridge/guard.hpp"
+#include "pg/bridge/scope.hpp"
 
 extern "C" {
 #include "catalog/pg_authid.h"

@@ -1,4 +1,4 @@
-# The boundary between PostgreSQL's errors and C++'s (src/pg/guard, src/pg/scope): an error raised in any layer, thousands of
+# The boundary between PostgreSQL's errors and C++'s (src/pg/bridge/guard, src/pg/bridge/scope): an error raised in any layer, thousands of
 # times in one session, arrives whole and leaves nothing behind.
 use strict;
 use warnings FATAL => 'all';

@@ -1,4 +1,4 @@
-#include "core/anomaly.hpp"
+#include "core/check/anomaly.hpp"
 
 #include <gtest/gtest.h>
 

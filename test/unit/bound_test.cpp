@@ -1,4 +1,4 @@
-#include "core/bound.hpp"
+#include "core/key/bound.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "core/calendar.hpp"
+#include "core/grid/calendar.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "civil.hpp"
-#include "core/interval.hpp"
+#include "core/grid/interval.hpp"
 #include "counted_days.hpp"
 #include "printers.hpp"
 

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "checks.hpp"
-#include "core/check.hpp"
+#include "core/check/check.hpp"
 
 namespace ppm {
 namespace {

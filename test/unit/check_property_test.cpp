@@ -7,7 +7,7 @@
 #include <set>
 
 #include "checks.hpp"
-#include "core/check.hpp"
+#include "core/check/check.hpp"
 #include "every_kind.hpp"
 #include "execution.hpp"
 #include "random_removals.hpp"

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "checks.hpp"
-#include "core/check.hpp"
+#include "core/check/check.hpp"
 #include "uuid_bounds.hpp"
 
 namespace ppm {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "checks.hpp"
-#include "core/check.hpp"
+#include "core/check/check.hpp"
 
 namespace ppm {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/check.hpp"
+#include "core/check/check.hpp"
 #include "orders.hpp"
 
 namespace ppm {

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "core/calendar.hpp"
+#include "core/grid/calendar.hpp"
 
 namespace ppm {
 

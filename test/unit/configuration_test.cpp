@@ -1,4 +1,4 @@
-#include "core/configuration.hpp"
+#include "core/plan/configuration.hpp"
 
 #include <gtest/gtest.h>
 

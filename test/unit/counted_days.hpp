@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/calendar.hpp"
+#include "core/grid/calendar.hpp"
 
 namespace ppm {
 

@@ -1,4 +1,4 @@
-#include "core/coverage.hpp"
+#include "core/grid/coverage.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Keys that tell time in their own way. The expected numbers are from date(1), from the documents
 // of Twitter's Snowflake and from the ULID specification.
-#include "core/encoding.hpp"
+#include "core/key/encoding.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/key.hpp"
-#include "core/ulid.hpp"
+#include "core/key/key.hpp"
+#include "core/key/ulid.hpp"
 #include "printers.hpp"
 #include "test_zones.hpp"
 #include "uuid_bounds.hpp"

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/calendar.hpp"
-#include "core/key.hpp"
+#include "core/grid/calendar.hpp"
+#include "core/key/key.hpp"
 #include "intervals.hpp"
 #include "test_zones.hpp"
 

@@ -1,5 +1,5 @@
 // Where the window of a key that counts lies, and what is taken for a slip.
-#include "core/greatest_key.hpp"
+#include "core/grid/greatest_key.hpp"
 
 #include <gtest/gtest.h>
 

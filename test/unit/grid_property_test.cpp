@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "core/naming.hpp"
+#include "core/grid/naming.hpp"
 #include "counted_days.hpp"
 #include "intervals.hpp"
 #include "printers.hpp"

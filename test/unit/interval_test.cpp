@@ -1,4 +1,4 @@
-#include "core/interval.hpp"
+#include "core/grid/interval.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "core/naming.hpp"
+#include "core/grid/naming.hpp"
 #include "intervals.hpp"
 #include "printers.hpp"
 

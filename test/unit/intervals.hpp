@@ -7,8 +7,8 @@
 #include <string>
 
 #include "civil.hpp"
-#include "core/interval.hpp"
-#include "core/window.hpp"
+#include "core/grid/interval.hpp"
+#include "core/grid/window.hpp"
 
 namespace ppm {
 

@@ -1,5 +1,5 @@
 // Which rows are moved, and into which new partitions.
-#include "core/move.hpp"
+#include "core/plan/move.hpp"
 
 #include <gtest/gtest.h>
 

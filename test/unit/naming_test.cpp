@@ -1,4 +1,4 @@
-#include "core/naming.hpp"
+#include "core/grid/naming.hpp"
 
 #include <gtest/gtest.h>
 

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "core/grid.hpp"
-#include "core/key.hpp"
-#include "core/naming.hpp"
-#include "core/window.hpp"
+#include "core/grid/grid.hpp"
+#include "core/grid/naming.hpp"
+#include "core/grid/window.hpp"
+#include "core/key/key.hpp"
 #include "printers.hpp"
 #include "test_zones.hpp"
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "civil.hpp"
-#include "core/naming.hpp"
-#include "core/planner.hpp"
+#include "core/grid/naming.hpp"
+#include "core/plan/planner.hpp"
 #include "intervals.hpp"
 #include "printers.hpp"
 #include "test_zones.hpp"

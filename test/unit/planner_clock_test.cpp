@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "checks.hpp"
-#include "core/planner.hpp"
+#include "core/plan/planner.hpp"
 #include "orders.hpp"
 
 namespace ppm {

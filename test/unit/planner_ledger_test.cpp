@@ -1,7 +1,7 @@
 // What becomes of what is in ppm.detached, and of what is being detached.
 #include <gtest/gtest.h>
 
-#include "core/planner.hpp"
+#include "core/plan/planner.hpp"
 #include "execution.hpp"
 #include "orders.hpp"
 #include "uuid_bounds.hpp"

@@ -3,7 +3,7 @@
 
 #include <stdexcept>
 
-#include "core/planner.hpp"
+#include "core/plan/planner.hpp"
 #include "orders.hpp"
 
 namespace ppm {

@@ -1,7 +1,7 @@
 // Tables of a partition's tree that belong to another role than the parent.
 #include <gtest/gtest.h>
 
-#include "core/planner.hpp"
+#include "core/plan/planner.hpp"
 #include "orders.hpp"
 
 namespace ppm {

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "core/planner.hpp"
+#include "core/plan/planner.hpp"
 #include "every_kind.hpp"
 #include "random_orders.hpp"
 #include "uuid_bounds.hpp"

@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "core/planner.hpp"
+#include "core/plan/planner.hpp"
 #include "every_kind.hpp"
 #include "execution.hpp"
 #include "random_removals.hpp"

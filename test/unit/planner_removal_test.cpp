@@ -5,7 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "core/planner.hpp"
+#include "core/plan/planner.hpp"
 #include "orders.hpp"
 #include "uuid_bounds.hpp"
 

@@ -1,6 +1,6 @@
 // What the planner creates, and under which names. What stands in its way is in
 // planner_obstacle_test.cpp.
-#include "core/planner.hpp"
+#include "core/plan/planner.hpp"
 
 #include <gtest/gtest.h>
 

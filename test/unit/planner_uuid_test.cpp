@@ -2,7 +2,7 @@
 // a bound and ppm's own of the same instant differ, but no key lies between the two.
 #include <gtest/gtest.h>
 
-#include "core/planner.hpp"
+#include "core/plan/planner.hpp"
 #include "orders.hpp"
 #include "uuid_bounds.hpp"
 

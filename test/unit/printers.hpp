@@ -6,10 +6,10 @@
 #include <ostream>
 
 #include "civil.hpp"
-#include "core/bound.hpp"
-#include "core/calendar.hpp"
-#include "core/interval.hpp"
-#include "core/key.hpp"
+#include "core/grid/calendar.hpp"
+#include "core/grid/interval.hpp"
+#include "core/key/bound.hpp"
+#include "core/key/key.hpp"
 
 namespace ppm {
 

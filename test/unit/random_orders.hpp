@@ -12,8 +12,8 @@
 #include <string>
 #include <utility>
 
-#include "core/greatest_key.hpp"
-#include "core/naming.hpp"
+#include "core/grid/greatest_key.hpp"
+#include "core/grid/naming.hpp"
 #include "orders.hpp"
 
 namespace ppm {

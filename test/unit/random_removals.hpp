@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/coverage.hpp"
+#include "core/grid/coverage.hpp"
 #include "random_orders.hpp"
 
 namespace ppm {

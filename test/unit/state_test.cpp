@@ -1,4 +1,4 @@
-#include "core/state.hpp"
+#include "core/plan/state.hpp"
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/key.hpp"
+#include "core/key/key.hpp"
 
 namespace ppm {
 

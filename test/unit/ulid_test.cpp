@@ -1,5 +1,5 @@
 // ULIDs as text and as uuid, and texts that are none.
-#include "core/ulid.hpp"
+#include "core/key/ulid.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/key.hpp"
+#include "core/key/key.hpp"
 #include "printers.hpp"
 #include "test_zones.hpp"
 

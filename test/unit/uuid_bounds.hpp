@@ -5,10 +5,10 @@
 #include <string>
 
 #include "civil.hpp"
-#include "core/bound.hpp"
-#include "core/key.hpp"
-#include "core/ulid.hpp"
-#include "core/uuidv7.hpp"
+#include "core/key/bound.hpp"
+#include "core/key/key.hpp"
+#include "core/key/ulid.hpp"
+#include "core/key/uuidv7.hpp"
 
 namespace ppm {
 

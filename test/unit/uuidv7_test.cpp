@@ -1,4 +1,4 @@
-#include "core/uuidv7.hpp"
+#include "core/key/uuidv7.hpp"
 
 #include <gtest/gtest.h>
 

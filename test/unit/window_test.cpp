@@ -1,4 +1,4 @@
-#include "core/window.hpp"
+#include "core/grid/window.hpp"
 
 #include <gtest/gtest.h>
 

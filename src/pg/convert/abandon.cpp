@@ -1,18 +1,18 @@
 // CALL ppm.abandon() of a conversion.
 #include "core/text.hpp"
-#include "pg/configured_relations.hpp"
+#include "pg/bridge/messages.hpp"
+#include "pg/catalog/configured_relations.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/catalog/rows.hpp"
 #include "pg/convert/convert.hpp"
 #include "pg/convert/properties.hpp"
 #include "pg/convert/record.hpp"
 #include "pg/convert/retries.hpp"
-#include "pg/ddl.hpp"
-#include "pg/effects.hpp"
-#include "pg/names.hpp"
-#include "pg/plan.hpp"
-#include "pg/report.hpp"
-#include "pg/rights.hpp"
-#include "pg/rows.hpp"
-#include "pg/telling.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/effects.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/run/plan.hpp"
+#include "pg/run/report.hpp"
 
 namespace ppm {
 
@@ -43,9 +43,9 @@ constexpr char in_primary_key_query[] =
     "WHERE k.indrelid = $1 AND k.indisprimary AND a.attname = $2";
 
 // Undoes what put_in_place() did, in one step.
-class Undoing {
+class Undo {
   public:
-    Undoing(const ManagedParent& managed, ConversionRecord record, const Partition& former)
+    Undo(const ManagedParent& managed, ConversionRecord record, const Partition& former)
         : managed_{managed}, parent_{managed.parent}, record_{std::move(record)}, former_{former} {}
 
     void run() {
@@ -163,7 +163,7 @@ const Partition& former_of(const Parent& parent, const ConversionRecord& record)
 }
 
 // In a step. Says what it did.
-Deed take_back(RelationId relation, ConversionRecord& record) {
+CompletedAction take_back(RelationId relation, ConversionRecord& record) {
     const auto others = [&] {
         std::vector<Oid> result = companions_of(relation);
         std::ranges::copy(companions_of(record.former), std::back_inserter(result));
@@ -184,7 +184,7 @@ Deed take_back(RelationId relation, ConversionRecord& record) {
     if (parent.default_partition)
         require_empty(parent, *parent.default_partition);
     lock_names({NamedRelation{parent}, NamedRelation{former}});
-    Undoing{managed, record, former}.run();
+    Undo{managed, record, former}.run();
     record_configured_relation(parent.configuration.name(), record.former);
     forget_conversion(relation);
     return {Done::taken_back, managed, former};
@@ -243,15 +243,15 @@ bool abandon_conversion(Session& session, History& history, RelationId relation)
     auto record = session.read([&] { return conversion_of(relation); });
     if (!record)
         return false;
-    std::optional<Deed> deed;
+    std::optional<CompletedAction> completed;
     retry(session, history, {relation}, [&] {
         session.step([&] {
             lock_own_tables();
-            deed.emplace(take_back(relation, *record));
-            history.record(*deed);
+            completed.emplace(take_back(relation, *record));
+            history.record(*completed);
         });
     });
-    say(*deed);
+    announce(*completed);
     warn_of_keys(record->replaced);
     return true;
 }

@@ -1,10 +1,10 @@
 #include "pg/convert/conversion.hpp"
 
-#include "core/naming.hpp"
-#include "pg/ddl.hpp"
-#include "pg/partition_bound.hpp"
-#include "pg/plan.hpp"
-#include "pg/spi.hpp"
+#include "core/grid/naming.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/run/plan.hpp"
 
 namespace ppm {
 

@@ -2,9 +2,9 @@
 // its rows, for everything below an end; not one row is copied.
 #pragma once
 
-#include "pg/catalog.hpp"
+#include "pg/bridge/settings.hpp"
+#include "pg/catalog/catalog.hpp"
 #include "pg/convert/keys.hpp"
-#include "pg/settings.hpp"
 
 namespace ppm {
 

@@ -1,17 +1,17 @@
 #include "pg/convert/convert.hpp"
 
 #include "core/text.hpp"
+#include "pg/bridge/messages.hpp"
+#include "pg/bridge/sqlstate.hpp"
+#include "pg/catalog/rights.hpp"
 #include "pg/convert/obstacles.hpp"
 #include "pg/convert/retries.hpp"
 #include "pg/convert/swap.hpp"
-#include "pg/ddl.hpp"
-#include "pg/names.hpp"
-#include "pg/plan.hpp"
-#include "pg/report.hpp"
-#include "pg/rights.hpp"
-#include "pg/sqlstate.hpp"
-#include "pg/telling.hpp"
-#include "pg/worker.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/run/plan.hpp"
+#include "pg/run/report.hpp"
+#include "pg/run/worker.hpp"
 
 namespace ppm {
 
@@ -23,9 +23,9 @@ constexpr int most_beginnings = 5;
 // That the keys may come near the end before all rows are read, or have.
 struct EndIsNear {};
 
-class Converting {
+class Converter {
   public:
-    Converting(Session& session, History& history, RelationId relation, bool extend_unique)
+    Converter(Session& session, History& history, RelationId relation, bool extend_unique)
         : session_{session},
           history_{history},
           relation_{relation},
@@ -112,8 +112,8 @@ class Converting {
             if (OidIsValid(index.built))
                 retry(session_, history_, {relation_},
                       [&] { session_.step([&] { alter(drop_built_statement(index)); }); });
-            say("building unique index " + in_quotes(index.built_name) + " with " +
-                in_quotes(conversion_->key()) + ", which takes its time");
+            announce("building unique index " + in_quotes(index.built_name) + " with " +
+                     in_quotes(conversion_->key()) + ", which takes its time");
             // The worker would wait for what this session has locked or sees.
             session_.step([] {});
             Worker worker{conversion_->managed.parent.table->owner};
@@ -162,7 +162,7 @@ class Converting {
                 keep_extension();
             });
         });
-        say("no key from " + end_text() + " on can be written until the table is converted");
+        announce("no key from " + end_text() + " on can be written until the table is converted");
     }
 
     void comment_on_check() const {
@@ -221,7 +221,7 @@ class Converting {
                 raise_keys_beyond();
             throw;
         }
-        say("no row has a key from " + end_text() + " on");
+        announce("no row has a key from " + end_text() + " on");
         refresh();
         bind();
     }
@@ -244,23 +244,23 @@ class Converting {
     RelationId swap_tables() {
         RelationId created = InvalidOid;
         const ManagedParent& managed = conversion_->managed;
-        const Deed deed{Done::converted,
-                        managed,
-                        conversion_->schema_name(),
-                        old_name(*conversion_, end_),
-                        {Bound::min_value(), codec_of(managed).encode(end_)}};
+        const CompletedAction completed{Done::converted,
+                                        managed,
+                                        conversion_->schema_name(),
+                                        old_name(*conversion_, end_),
+                                        {Bound::min_value(), codec_of(managed).encode(end_)}};
         retry(session_, history_, {relation_}, [&] {
             session_.step([&] {
                 lock_own_tables();
                 created = put_in_place(*conversion_, end_, extend_unique_);
-                history_.record(deed);
+                history_.record(completed);
             });
         });
-        ppm::say(deed);
+        ppm::announce(completed);
         return created;
     }
 
-    void say(const std::string& what) const {
+    void announce(const std::string& what) const {
         const std::string message =
             "table " + in_quotes(conversion_->managed.parent.configuration.qualified_name()) +
             ": " + what;
@@ -289,7 +289,7 @@ RelationId convert(Session& session, History& history, RelationId relation, bool
     });
     if (is_done)
         return relation;
-    return Converting{session, history, relation, extend_unique}.run();
+    return Converter{session, history, relation, extend_unique}.run();
 }
 
 }  // namespace ppm

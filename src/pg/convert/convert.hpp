@@ -2,8 +2,8 @@
 #pragma once
 
 #include "pg/convert/conversion.hpp"
-#include "pg/history.hpp"
-#include "pg/session.hpp"
+#include "pg/records/history.hpp"
+#include "pg/run/session.hpp"
 
 namespace ppm {
 

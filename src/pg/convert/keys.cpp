@@ -1,11 +1,11 @@
 #include "pg/convert/keys.hpp"
 
 #include "core/deadline.hpp"
-#include "pg/guard.hpp"
-#include "pg/leading_index.hpp"
-#include "pg/partition_bound.hpp"
-#include "pg/rows.hpp"
-#include "pg/scan.hpp"
+#include "pg/bridge/guard.hpp"
+#include "pg/catalog/leading_index.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/rows.hpp"
+#include "pg/catalog/scan.hpp"
 
 namespace ppm {
 

@@ -1,9 +1,9 @@
 // What is known of the keys in a table that is not partitioned yet.
 #pragma once
 
-#include "core/bound.hpp"
-#include "core/key.hpp"
-#include "pg/postgres.hpp"
+#include "core/key/bound.hpp"
+#include "core/key/key.hpp"
+#include "pg/bridge/postgres.hpp"
 
 namespace ppm {
 

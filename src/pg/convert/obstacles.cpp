@@ -1,11 +1,11 @@
 #include "pg/convert/obstacles.hpp"
 
-#include "core/naming.hpp"
+#include "core/grid/naming.hpp"
 #include "core/text.hpp"
-#include "pg/ddl.hpp"
-#include "pg/partition_bound.hpp"
-#include "pg/plan.hpp"
-#include "pg/spi.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/run/plan.hpp"
 
 namespace ppm {
 

@@ -1,18 +1,18 @@
-#include "pg/plan.hpp"
+#include "pg/run/plan.hpp"
 #include "core/text.hpp"
+#include "pg/catalog/partition_bound.hpp"
 #include "pg/convert/convert.hpp"
 #include "pg/convert/obstacles.hpp"
 #include "pg/convert/swap.hpp"
-#include "pg/ddl.hpp"
-#include "pg/partition_bound.hpp"
+#include "pg/ddl/ddl.hpp"
 
 namespace ppm {
 
 namespace {
 
-class Planning {
+class ConversionPlanner {
   public:
-    explicit Planning(RelationId relation) : conversion_{read_conversion(relation)} {}
+    explicit ConversionPlanner(RelationId relation) : conversion_{read_conversion(relation)} {}
 
     std::vector<PlannedStep> plan() {
         if (conversion_.is_partitioned)
@@ -125,7 +125,7 @@ class Planning {
 }  // namespace
 
 std::vector<PlannedStep> plan_conversion(RelationId relation) {
-    return Planning{relation}.plan();
+    return ConversionPlanner{relation}.plan();
 }
 
 }  // namespace ppm

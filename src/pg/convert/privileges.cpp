@@ -1,5 +1,5 @@
+#include "pg/catalog/rights.hpp"
 #include "pg/convert/properties.hpp"
-#include "pg/rights.hpp"
 
 namespace ppm {
 

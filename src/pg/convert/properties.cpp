@@ -1,9 +1,9 @@
 #include "pg/convert/properties.hpp"
 
-#include "pg/ddl.hpp"
-#include "pg/likeness.hpp"
-#include "pg/scan.hpp"
-#include "pg/spi.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/scan.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/inherited_properties.hpp"
 
 namespace ppm {
 
@@ -136,9 +136,10 @@ SequenceState state_of(Oid sequence) {
 }
 
 // Collects what one table has.
-class Collecting {
+class PropertyReader {
   public:
-    Collecting(const Parent& parent, std::string ending, const std::vector<NarrowIndex>& indexes)
+    PropertyReader(const Parent& parent, std::string ending,
+                   const std::vector<NarrowIndex>& indexes)
         : parent_{parent},
           relation_{parent.table->relation},
           ending_{std::move(ending)},
@@ -149,7 +150,7 @@ class Collecting {
     Properties collect() {
         add_indexes();
         add_foreign_keys();
-        append(result_.rest, likeness_statements(parent_, sql_name_));
+        append(result_.rest, property_statements(parent_, sql_name_));
         add_triggers();
         add_identities();
         append(result_.rest, policy_statements(parent_, parent_.configuration.schema_name,
@@ -291,7 +292,7 @@ class Collecting {
 
 Properties properties_of(const Parent& parent, const std::string& ending,
                          const std::vector<NarrowIndex>& indexes) {
-    return Collecting{parent, ending, indexes}.collect();
+    return PropertyReader{parent, ending, indexes}.collect();
 }
 
 std::string definition_of(Oid index) {

@@ -2,8 +2,8 @@
 // name gets it.
 #pragma once
 
+#include "pg/bridge/spi.hpp"
 #include "pg/convert/unique.hpp"
-#include "pg/spi.hpp"
 
 namespace ppm {
 

@@ -1,7 +1,7 @@
 #include "pg/convert/record.hpp"
 
-#include "pg/rights.hpp"
-#include "pg/spi.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
 
 namespace ppm {
 

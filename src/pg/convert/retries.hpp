@@ -1,10 +1,10 @@
 // What the steps of a conversion have in common.
 #pragma once
 
-#include "pg/history.hpp"
-#include "pg/report.hpp"
-#include "pg/run_lock.hpp"
-#include "pg/session.hpp"
+#include "pg/records/history.hpp"
+#include "pg/run/report.hpp"
+#include "pg/run/run_lock.hpp"
+#include "pg/run/session.hpp"
 
 namespace ppm {
 

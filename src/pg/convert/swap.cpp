@@ -1,15 +1,15 @@
 #include "pg/convert/swap.hpp"
 
 #include "core/text.hpp"
-#include "pg/configured_relations.hpp"
+#include "pg/catalog/configured_relations.hpp"
+#include "pg/catalog/partition_bound.hpp"
 #include "pg/convert/obstacles.hpp"
 #include "pg/convert/record.hpp"
-#include "pg/ddl.hpp"
-#include "pg/effects.hpp"
-#include "pg/likeness.hpp"
-#include "pg/names.hpp"
-#include "pg/partition_bound.hpp"
-#include "pg/plan.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/effects.hpp"
+#include "pg/ddl/inherited_properties.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/run/plan.hpp"
 
 namespace ppm {
 
@@ -34,9 +34,9 @@ constexpr char not_adopted_query[] = R"(
     SELECT c.conname FROM pg_constraint c
     WHERE c.conrelid = $2 AND c.contype = 'f' AND NOT EXISTS (SELECT FROM pg_constraint p WHERE p.oid = c.conparentid))";
 
-class Swapping {
+class TableSwap {
   public:
-    Swapping(Conversion conversion, Position end)
+    TableSwap(Conversion conversion, Position end)
         : conversion_{std::move(conversion)}, end_{end}, parent_{conversion_.managed.parent} {}
 
     RelationId run(const std::vector<NarrowIndex>& indexes) {
@@ -137,7 +137,7 @@ void require_unchanged(const Conversion& now, Position end, const std::vector<Na
                        what_all(obstacles), obstacles.front().mend};
     if (!now.check || !now.check->is_valid || now.check->end != codec_of(now.managed).encode(end) ||
         std::ranges::any_of(indexes, [](const NarrowIndex& each) { return !each.is_ready; }))
-        Swapping::raise_changed(
+        TableSwap::raise_changed(
             "the constraint or an index of the conversion was changed meanwhile");
 }
 
@@ -199,7 +199,7 @@ RelationId put_in_place(const Conversion& seen, Position end, bool extend_unique
     replaced.reserve(indexes.size());
     for (const NarrowIndex& index : indexes)
         replaced.push_back(definition_of(index.index));
-    const RelationId created = Swapping{now, end}.run(indexes);
+    const RelationId created = TableSwap{now, end}.run(indexes);
     // The row of ppm.config means the new table from here on.
     record_configured_relation(now.managed.parent.configuration.name(), created);
     record_conversion(now, created, replaced);

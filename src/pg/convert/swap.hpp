@@ -2,7 +2,7 @@
 #pragma once
 
 #include "pg/convert/properties.hpp"
-#include "pg/session.hpp"
+#include "pg/run/session.hpp"
 
 namespace ppm {
 

@@ -1,7 +1,7 @@
 #include "pg/convert/unique.hpp"
 
-#include "pg/ddl.hpp"
-#include "pg/spi.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/ddl/ddl.hpp"
 
 namespace ppm {
 

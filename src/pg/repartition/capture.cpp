@@ -1,11 +1,11 @@
 #include "pg/repartition/capture.hpp"
 
 #include "core/text.hpp"
-#include "pg/ddl.hpp"
-#include "pg/names.hpp"
-#include "pg/rights.hpp"
-#include "pg/session.hpp"
-#include "pg/spi.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/run/session.hpp"
 
 namespace ppm {
 

@@ -1,13 +1,13 @@
 #include "pg/repartition/copy.hpp"
 
 #include "core/text.hpp"
-#include "pg/ddl.hpp"
-#include "pg/partition_bound.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/ddl/ddl.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/targets.hpp"
-#include "pg/rights.hpp"
-#include "pg/session.hpp"
-#include "pg/spi.hpp"
+#include "pg/run/session.hpp"
 
 namespace ppm {
 

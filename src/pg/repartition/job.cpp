@@ -1,8 +1,8 @@
 #include "pg/repartition/job.hpp"
 
-#include "pg/partition_bound.hpp"
-#include "pg/rights.hpp"
-#include "pg/spi.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/rights.hpp"
 
 namespace ppm {
 

@@ -5,8 +5,8 @@
 // All of these run inside a step, unless they say otherwise, and write as ppm's owner.
 #pragma once
 
-#include "core/move.hpp"
-#include "pg/catalog.hpp"
+#include "core/plan/move.hpp"
+#include "pg/catalog/catalog.hpp"
 
 namespace ppm {
 

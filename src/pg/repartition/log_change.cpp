@@ -1,6 +1,6 @@
 // ppm.log_change(): notes the keys of rows that somebody writes to a partition while it is being
 // copied.
-#include "pg/guard.hpp"
+#include "pg/bridge/guard.hpp"
 #include "pg/repartition/triggers.hpp"
 
 namespace ppm {

@@ -1,22 +1,22 @@
 #include "pg/repartition/move.hpp"
 
 #include "core/text.hpp"
-#include "pg/ddl.hpp"
-#include "pg/effects.hpp"
-#include "pg/history.hpp"
-#include "pg/ledger.hpp"
-#include "pg/partition_bound.hpp"
+#include "pg/bridge/messages.hpp"
+#include "pg/bridge/sqlstate.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/effects.hpp"
+#include "pg/records/history.hpp"
+#include "pg/records/ledger.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/copy.hpp"
 #include "pg/repartition/refusals.hpp"
 #include "pg/repartition/swap.hpp"
 #include "pg/repartition/targets.hpp"
 #include "pg/repartition/wait.hpp"
-#include "pg/report.hpp"
-#include "pg/rights.hpp"
-#include "pg/run_lock.hpp"
-#include "pg/sqlstate.hpp"
-#include "pg/telling.hpp"
+#include "pg/run/report.hpp"
+#include "pg/run/run_lock.hpp"
 
 namespace ppm {
 
@@ -34,7 +34,7 @@ constexpr int beginnings = 3;
 constexpr std::size_t few_keys = 1000;
 constexpr int max_replays = 50;
 
-void say(const std::string& message) {
+void announce(const std::string& message) {
     call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
 }
 
@@ -69,7 +69,7 @@ class Move {
         if (!job) {
             job = begin();
             if (!job)
-                return say("no row of table " + name() + " has to be moved");
+                return announce("no row of table " + name() + " has to be moved");
         } else
             require_same_range(*job);
         job_ = *std::move(job);
@@ -246,8 +246,8 @@ class Move {
         job_.rows_done += rows;
         const std::int64_t now = job_.rows_done * parts / job_.rows_estimated;
         if (now > before && now <= parts)
-            say("copied " + std::to_string(now * 100 / parts) + " % of about " +
-                std::to_string(job_.rows_estimated) + " rows of table " + name());
+            announce("copied " + std::to_string(now * 100 / parts) + " % of about " +
+                     std::to_string(job_.rows_estimated) + " rows of table " + name());
     }
 
     void index() {
@@ -304,9 +304,9 @@ class Move {
             return true;
         });
         swap_with_patience();
-        say("moved " + std::to_string(job_.rows_done) + " rows of table " + name() + " from " +
-            std::to_string(job_.sources.size()) + " partitions to " +
-            std::to_string(job_.targets.size()));
+        announce("moved " + std::to_string(job_.rows_done) + " rows of table " + name() + " from " +
+                 std::to_string(job_.sources.size()) + " partitions to " +
+                 std::to_string(job_.targets.size()));
     }
 
     void swap_with_patience() {
@@ -471,7 +471,7 @@ void repartition(Session& session, Oid parent, const std::optional<std::string>&
                            "the move of rows had to begin anew too often: " + reason,
                            {},
                            "Call the procedure again when that is over, or CALL ppm.abandon()."};
-        say("the move of rows begins anew: " + reason);
+        announce("the move of rows begins anew: " + reason);
         take_back(session, parent);
     }
 }
@@ -485,7 +485,7 @@ bool abandon_move(Session& session, History&, Oid parent) {
     const RunLock lock{session, parent, AdvisoryLock::Of::move};
     if (!take_back(session, parent))
         return false;
-    say("took back the move of rows of table " + in_quotes(name));
+    announce("took back the move of rows of table " + in_quotes(name));
     return true;
 }
 

@@ -1,9 +1,9 @@
 // CALL ppm.repartition() and CALL ppm.abandon(): a move from its beginning to its end, or back.
 #pragma once
 
-#include "pg/history.hpp"
+#include "pg/records/history.hpp"
 #include "pg/repartition/job.hpp"
-#include "pg/session.hpp"
+#include "pg/run/session.hpp"
 
 namespace ppm {
 

@@ -1,11 +1,11 @@
 #include "pg/repartition/refusals.hpp"
 
 #include "core/text.hpp"
-#include "pg/ddl.hpp"
+#include "pg/bridge/scope.hpp"
+#include "pg/bridge/settings.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/ddl/ddl.hpp"
 #include "pg/repartition/job.hpp"
-#include "pg/scope.hpp"
-#include "pg/settings.hpp"
-#include "pg/spi.hpp"
 
 namespace ppm {
 

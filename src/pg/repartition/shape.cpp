@@ -1,7 +1,7 @@
 #include "pg/repartition/shape.hpp"
 
-#include "pg/ddl.hpp"
-#include "pg/spi.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/ddl/ddl.hpp"
 
 namespace ppm {
 

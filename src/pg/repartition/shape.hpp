@@ -2,7 +2,7 @@
 // copied, and whether anybody has changed them. Each needs what a query needs.
 #pragma once
 
-#include "pg/catalog.hpp"
+#include "pg/catalog/catalog.hpp"
 
 namespace ppm {
 

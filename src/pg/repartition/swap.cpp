@@ -1,16 +1,16 @@
 #include "pg/repartition/swap.hpp"
 
 #include "core/text.hpp"
-#include "pg/ddl.hpp"
-#include "pg/effects.hpp"
-#include "pg/ledger.hpp"
-#include "pg/likeness.hpp"
-#include "pg/names.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/effects.hpp"
+#include "pg/ddl/inherited_properties.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/records/ledger.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/copy.hpp"
 #include "pg/repartition/targets.hpp"
-#include "pg/rights.hpp"
-#include "pg/spi.hpp"
 
 namespace ppm {
 
@@ -117,7 +117,7 @@ class Swap {
         Partition renamed = partition;
         renamed.name = name;
         record_repartitioned(managed_, renamed);
-        history_.record(Deed{Done::repartitioned, managed_, partition});
+        history_.record(CompletedAction{Done::repartitioned, managed_, partition});
     }
 
     void attach(const JobTarget& target) const {

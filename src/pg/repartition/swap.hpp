@@ -1,9 +1,9 @@
 // The moment in which the new tables take the place of the old partitions.
 #pragma once
 
-#include "pg/history.hpp"
+#include "pg/records/history.hpp"
 #include "pg/repartition/job.hpp"
-#include "pg/session.hpp"
+#include "pg/run/session.hpp"
 
 namespace ppm {
 

@@ -1,17 +1,17 @@
 #include "pg/repartition/targets.hpp"
 
-#include "core/naming.hpp"
+#include "core/grid/naming.hpp"
 #include "core/text.hpp"
-#include "pg/ddl.hpp"
-#include "pg/effects.hpp"
-#include "pg/likeness.hpp"
-#include "pg/names.hpp"
-#include "pg/partition_bound.hpp"
-#include "pg/report.hpp"
-#include "pg/rights.hpp"
-#include "pg/scan.hpp"
-#include "pg/session.hpp"
-#include "pg/spi.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/catalog/scan.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/effects.hpp"
+#include "pg/ddl/inherited_properties.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/run/report.hpp"
+#include "pg/run/session.hpp"
 
 namespace ppm {
 
@@ -270,7 +270,7 @@ void create_target(const ManagedParent& managed, const Job& job, JobTarget& targ
                                          " INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES)" +
                                          storage_clauses(managed.parent));
     const Oid relation = require_created(managed.parent, name);
-    for (const std::string& statement : likeness_statements(managed.parent, table))
+    for (const std::string& statement : property_statements(managed.parent, table))
         execute_as_owner(managed.parent, statement);
     execute_as_owner(
         managed.parent,

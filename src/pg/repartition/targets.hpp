@@ -1,9 +1,9 @@
 // The new tables: what is to be made, and how they are made.
 #pragma once
 
-#include "pg/plan.hpp"
 #include "pg/repartition/job.hpp"
 #include "pg/repartition/shape.hpp"
+#include "pg/run/plan.hpp"
 
 namespace ppm {
 

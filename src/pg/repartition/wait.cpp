@@ -1,6 +1,6 @@
 #include "pg/repartition/wait.hpp"
 
-#include "pg/telling.hpp"
+#include "pg/bridge/messages.hpp"
 
 namespace ppm {
 
@@ -47,7 +47,7 @@ Holders left_of(const Holders& first, const Holders& now) {
     return left;
 }
 
-void say_who_is_waited_for(TransactionId xmin) {
+void announce_who_is_waited_for(TransactionId xmin) {
     const Rows rows = query(waited_for_query, {text_parameter(std::to_string(xmin))});
     const std::string message =
         "waiting for older transactions to end, of processes " +
@@ -69,7 +69,7 @@ void wait_for_snapshots_of_others(Session& session) {
         left = session.read([&] { return left_of(left, holders_of(xmin)); });
         if (pause >= worth_a_word && !left.empty() && !said) {
             session.read([=] {
-                say_who_is_waited_for(xmin);
+                announce_who_is_waited_for(xmin);
                 return true;
             });
             said = true;

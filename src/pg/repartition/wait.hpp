@@ -1,7 +1,7 @@
 // Waiting for those who see the database as it was.
 #pragma once
 
-#include "pg/session.hpp"
+#include "pg/run/session.hpp"
 
 namespace ppm {
 

@@ -1,9 +1,9 @@
 // ppm.write_through(): writes to the new tables what somebody writes to a partition that was
 // copied, in the same transaction: so the ones show everybody what the others do.
-#include "pg/partition_bound.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/rights.hpp"
 #include "pg/repartition/triggers.hpp"
-#include "pg/rights.hpp"
-#include "pg/spi.hpp"
 
 namespace ppm {
 

@@ -1,0 +1,498 @@
+#include "core/check/check.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
+#include <variant>
+
+#include "core/grid/coverage.hpp"
+#include "core/grid/interval.hpp"
+#include "core/grid/naming.hpp"
+#include "core/plan/state.hpp"
+#include "core/text.hpp"
+
+namespace ppm {
+
+namespace {
+
+class AnomalyFinder {
+  public:
+    AnomalyFinder(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+                  const Plan& plan, const Inquiries& inquiries)
+        : parent_{parent}, codec_{codec}, windows_{windows}, plan_{plan}, inquiries_{inquiries} {}
+
+    std::vector<Anomaly> check() {
+        if (plan_.blocked)
+            return {*plan_.blocked};
+        if (plan_.clock_jump)
+            add(*plan_.clock_jump);
+        for (const Anomaly& refusal : plan_.refusals)
+            add(refusal);
+        for (const Anomaly& warning : plan_.warnings)
+            add(warning);
+        for (const Partition& partition : parent_.partitions)
+            check(partition);
+        check_gaps();
+        for (const DetachedPartition& detached : parent_.detached)
+            check(detached);
+
+        if (parent_.default_partition) {
+            check_default_name(*parent_.default_partition);
+            check_differences(*parent_.default_partition);
+        }
+
+        // What is missing comes first; what stands in its way may be known from above.
+        others_ = std::exchange(anomalies_, {});
+        check_window();
+        check_default_rows();
+        check_references();
+        anomalies_.insert(anomalies_.end(), others_.begin(), others_.end());
+        return std::move(anomalies_);
+    }
+
+  private:
+    // What is missing, in order, each with what stands in its way.
+    void check_window() {
+        std::multimap<Bound, std::variant<const Action*, const Obstacle*>> missing;
+        for (const Action& action : plan_.provision)
+            missing.emplace(bounds_of(action).lower, &action);
+        for (const Obstacle& obstacle : plan_.obstacles)
+            missing.emplace(obstacle.wanted.bounds.lower, &obstacle);
+        for (const auto& [lower, what] : missing)
+            std::visit([&](const auto* each) { add_missing(*each); }, what);
+    }
+
+    void add_missing(const Action& action) {
+        const Partition* const detached = existing_partition(action);
+        add({AnomalyCode::missing_partition, partition_of(action),
+             not_covered(held(bounds_of(action))) +
+                 (detached == nullptr ? "."
+                                      : ", which table " + in_quotes(detached->name) +
+                                            " holds, that ppm detached."),
+             call_of("provision")});
+    }
+
+    void add_missing(const Obstacle& obstacle) {
+        add({AnomalyCode::missing_partition, obstacle.wanted.name,
+             not_covered(codec_.range_text(obstacle.wanted.slot)) + ".",
+             "Mend what stands in its way (" + std::string{name_of(obstacle.reason.code)} +
+                 "), then " + call_of("provision")});
+        if (!is_known(obstacle.reason))
+            add(obstacle.reason);
+    }
+
+    // A partition may stand in the way of several slots, and be wrong in itself.
+    bool is_known(const Anomaly& reason) const {
+        const auto is_same = [&](const Anomaly& each) {
+            return each.code == reason.code && each.partition == reason.partition &&
+                   (each.code == AnomalyCode::pending_detach || each.detail == reason.detail);
+        };
+        return std::ranges::any_of(others_, is_same) || std::ranges::any_of(anomalies_, is_same);
+    }
+
+    // Also of slots that something else keeps from being made.
+    void check_default_rows() {
+        if (!parent_.default_partition)
+            return;
+        std::vector<BoundRange> wanted;
+        std::vector<std::string> names;
+        for (const Action& action : plan_.provision) {
+            wanted.push_back(bounds_of(action));
+            names.push_back(partition_of(action));
+        }
+        for (const Obstacle& obstacle : plan_.obstacles) {
+            wanted.push_back(obstacle.wanted.bounds);
+            names.push_back(obstacle.wanted.name);
+        }
+        if (wanted.empty())
+            return;
+        const std::string& name = parent_.default_partition->name;
+        const std::vector<bool> found = inquiries_.default_has_rows(wanted);
+        for (std::size_t i = 0; i < wanted.size(); ++i)
+            if (found[i])
+                add({AnomalyCode::default_has_rows, name,
+                     "Default partition " + in_quotes(name) + " has rows of " + held(wanted[i]) +
+                         ", which keep partition " + in_quotes(names[i]) + " out.",
+                     call_of("repartition") + " then " + call_of("provision")});
+    }
+
+    void check_default_name(const Partition& partition) {
+        if (const auto named = slot_named(partition.name, table(), grid()))
+            add(wrong_bounds(partition, *named, held_by_default,
+                             "Rename the partition to what it holds."));
+    }
+
+    void check(const Partition& partition) {
+        switch (state_of(partition, codec_, windows_.work)) {
+            case PartitionState::pending_detach:
+                return add({AnomalyCode::pending_detach, partition.name,
+                            "The detaching of partition " + in_quotes(partition.name) + ", of " +
+                                held(partition.bounds) + ", was interrupted." +
+                                last_failure(partition),
+                            call_of("cleanup")});
+            case PartitionState::outdated:
+                check_bounds(partition);
+                // What is outdated is not known while the clock is in doubt.
+                if (!plan_.clock_jump)
+                    add_outdated(partition);
+                return check_owner(partition);
+            case PartitionState::surplus:
+                check_bounds(partition);
+                add_surplus(partition);
+                return check_owner(partition);
+            case PartitionState::off_grid:
+                if (!check_bounds(partition))
+                    add_off_grid(partition);
+                return check_differences(partition);
+            default:
+                if (!check_bounds(partition))
+                    check_name(partition);
+                check_differences(partition);
+        }
+    }
+
+    void add_off_grid(const Partition& partition) {
+        add({AnomalyCode::off_grid, partition.name,
+             "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
+                 ", which is not one " + of_interval(grid(), "slot") + ".",
+             !codec_.is_end(partition.bounds.upper)
+                 ? detach_if_not_wanted(partition)
+                 : call_of("repartition") + " spreads its rows over partitions of one slot each. " +
+                       (windows_.work.keeps_everything
+                            ? "Nothing has to be done."
+                            : "Or it is removed when all of it is outdated.")});
+    }
+
+    // Where cleanup removes nothing, why is said once, and not of each partition.
+    void add_outdated(const Partition& partition) {
+        if (!plan_.refusals.empty())
+            return;
+        if (const LeftOut* const left_out = left_out_of(partition))
+            return add({AnomalyCode::outdated_partition, partition.name,
+                        ended_before_window(partition) + is_left(*left_out),
+                        left_out->reason.hint});
+        const bool goes = action_on(partition, plan_.cleanup) != nullptr;
+        add({AnomalyCode::outdated_partition, partition.name,
+             ended_before_window(partition) +
+                 (goes ? last_failure(partition)
+                       : " Cleanup leaves it: by the real date it is not outdated."),
+             goes ? call_of("cleanup") : "RESET ppm.work_date;"});
+    }
+
+    std::string ended_before_window(const Partition& partition) const {
+        return "Partition " + in_quotes(partition.name) + ", of " + held(partition.bounds) +
+               ", ended before the window, which begins " + at() +
+               codec_.text(windows_.work.lower) + ".";
+    }
+
+    const LeftOut* left_out_of(const Partition& partition) const {
+        const auto found =
+            std::ranges::find(plan_.left_out, partition.relation, &LeftOut::relation);
+        return found == plan_.left_out.end() ? nullptr : &*found;
+    }
+
+    static std::string is_left(const LeftOut& left_out) {
+        return " Cleanup leaves it (" + std::string{name_of(left_out.reason.code)} + ").";
+    }
+
+    void add_surplus(const Partition& partition) {
+        if (!plan_.refusals.empty())
+            return;
+        std::string why = last_failure(partition);
+        std::string hint = call_of("cleanup");
+        if (const LeftOut* const left_out = left_out_of(partition)) {
+            why = is_left(*left_out);
+            hint = left_out->reason.hint;
+        } else if (action_on(partition, plan_.cleanup) == nullptr) {
+            if (!codec_.is_end(partition.bounds.upper)) {
+                why = " Cleanup leaves it: it has no end.";
+                hint = detach_if_not_wanted(partition);
+            } else if (place_in(windows_.today, codec_, partition.bounds) == Place::inside) {
+                why = " Cleanup leaves it: by the real date it is not surplus.";
+                hint = "RESET ppm.work_date;";
+            } else {
+                why = " Cleanup leaves it: it has rows, is locked, or is no plain table.";
+                hint = "Remove the rows, or raise pre_provisioned in ppm.config.";
+            }
+        }
+        add({AnomalyCode::surplus_partition, partition.name,
+             "Partition " + in_quotes(partition.name) + ", of " + held(partition.bounds) +
+                 ", begins after the window, which ends " + at() +
+                 codec_.text(windows_.work.upper) + "." + why,
+             std::move(hint)});
+    }
+
+    std::string detach_if_not_wanted(const Partition& partition) const {
+        return "If it is not wanted: ALTER TABLE " + sql_name(parent_.configuration) +
+               " DETACH PARTITION " + sql_name(partition) + ";";
+    }
+
+    // Whether the partition bears the name of a slot that begins elsewhere. One that ends elsewhere
+    // may be what the name says: of another interval.
+    bool check_bounds(const Partition& partition) {
+        const auto named = slot_named(partition.name, table(), grid());
+        if (!named || codec_.canonical(codec_.encode(named->lower)) ==
+                          codec_.canonical(partition.bounds.lower))
+            return false;
+        Anomaly anomaly = wrong_bounds(partition, *named, held(partition.bounds),
+                                       rename(partition, slot_of(partition)));
+        anomaly.is_mild = is_moved(*named, partition.bounds);
+        add(std::move(anomaly));
+        return true;
+    }
+
+    Anomaly wrong_bounds(const Partition& partition, const Slot& named, const std::string& held,
+                         std::string hint) const {
+        return {AnomalyCode::wrong_bounds, partition.name,
+                "Partition " + in_quotes(partition.name) + " bears the name of " +
+                    codec_.range_text(named) + " but holds " + held + ".",
+                std::move(hint)};
+    }
+
+    // Whether these are the slot's edges in another time zone, or by rules that a zone had before:
+    // both are moved alike, but for the hours by which clocks are changed.
+    bool is_moved(const Slot& slot, const BoundRange& bounds) const {
+        using std::chrono::hours;
+        constexpr hours between_any_zones{26};
+        constexpr hours clock_change{3};
+        const Slot held{codec_.decode(bounds.lower), codec_.decode(bounds.upper)};
+        if (codec_.counts() || held.lower == minus_infinity || held.upper == plus_infinity)
+            return false;
+        const auto lower = held.lower.time() - slot.lower.time();
+        const auto upper = held.upper.time() - slot.upper.time();
+        return abs(lower) < between_any_zones && abs(upper) < between_any_zones &&
+               abs(lower - upper) <= clock_change;
+    }
+
+    std::optional<Slot> slot_of(const Partition& partition) const {
+        return ppm::slot_of(partition.bounds, codec_, grid());
+    }
+
+    // Whether it holds a slot whose name it does not bear.
+    void check_name(const Partition& partition) {
+        const auto holds = slot_of(partition);
+        if (!holds || holds == slot_named(partition.name, table(), grid()))
+            return;
+        const std::string proper = slot_name(table(), grid(), *holds);
+        const bool is_taken = partition.name.starts_with(proper + "_") &&
+                              inquiries_.relation_exists(partition.schema_name, proper);
+        add({is_taken ? AnomalyCode::name_taken : AnomalyCode::misnamed, partition.name,
+             "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
+                 ", whose name is " + in_quotes(proper) +
+                 (is_taken ? ", which another relation or type bears." : "."),
+             rename(partition, holds)});
+    }
+
+    // How the partition gets the name of what it holds.
+    std::string rename(const Partition& partition, const std::optional<Slot>& holds) const {
+        const Slot piece{codec_.decode(partition.bounds.lower),
+                         codec_.decode(partition.bounds.upper)};
+        if (!holds && (piece.lower == minus_infinity || piece.upper == plus_infinity))
+            return "Rename it to what it holds.";
+        const std::string name =
+            holds ? slot_name(table(), grid(), *holds) : piece_name(table(), grid(), piece);
+        if (name.size() > max_name_bytes)
+            return "Rename it to what it holds.";
+        const std::string statement = "ALTER TABLE " + sql_name(partition) + " RENAME TO " +
+                                      inquiries_.identifier(name) + ";";
+        return inquiries_.relation_exists(partition.schema_name, name)
+                   ? "When the name is free: " + statement
+                   : statement;
+    }
+
+    void check_owner(const Partition& partition) {
+        if (partition.stranger)
+            add(owner_differs(partition));
+    }
+
+    // They matter only where partitions are removed.
+    void check_references() {
+        if (!parent_.configuration.retention)
+            return;
+        for (const UnindexedReference& each : parent_.unindexed_references)
+            others_.push_back(
+                {AnomalyCode::unindexed_reference,
+                 {},
+                 "Table " + in_quotes(each.qualified_name()) + " refers to it by foreign key " +
+                     in_quotes(each.constraint) +
+                     " and has no index for that: when a partition is removed, PostgreSQL reads "
+                     "all of it, and its writers wait.",
+                 create_index(each, inquiries_.identifier)});
+    }
+
+    // In what it is not like its parent.
+    void check_differences(const Partition& partition) {
+        check_owner(partition);
+        for (const Difference& difference : partition.differences)
+            add({difference.code, partition.name,
+                 "Partition " + in_quotes(partition.name) + predicate_of(difference) + ".",
+                 mend(partition, difference)});
+    }
+
+    std::string mend(const Partition& partition, const Difference& difference) const {
+        const std::string alter = "ALTER TABLE " + sql_name(partition);
+        switch (difference.code) {
+            case AnomalyCode::tablespace_differs:
+                return "If it is not to stay there: " + alter + " SET TABLESPACE " +
+                       inquiries_.identifier(difference.expected) +
+                       "; which rewrites it, with readers and writers waiting.";
+            case AnomalyCode::replica_identity_differs:
+                return alter + " REPLICA IDENTITY " + difference.expected + ";";
+            case AnomalyCode::missing_index:
+                return "Create it on the partition with CREATE INDEX CONCURRENTLY, then ALTER "
+                       "INDEX " +
+                       difference.expected + " ATTACH PARTITION, with its name.";
+            default:
+                return difference.expected;
+        }
+    }
+
+    // Holes before and after the window. What is being detached leaves none.
+    void check_gaps() {
+        if (parent_.partitions.empty())
+            return;
+        std::vector<BoundRange> covered;
+        for (const Partition& partition : parent_.partitions)
+            covered.push_back({codec_.canonical(partition.bounds.lower),
+                               codec_.canonical(partition.bounds.upper)});
+        const Bound begin = codec_.encode(std::max(windows_.work.lower, windows_.work.first));
+        const Bound end = codec_.encode(windows_.work.upper);
+        add_gaps({covered.front().lower, std::min(begin, covered.back().upper)}, covered);
+        add_gaps({std::max(end, covered.front().lower), covered.back().upper}, covered);
+    }
+
+    void add_gaps(const BoundRange& range, const std::vector<BoundRange>& covered) {
+        if (range.empty())
+            return;
+        for (const BoundRange& hole : holes_in(range, covered))
+            add({AnomalyCode::gap,
+                 {},
+                 not_covered(held(hole)) + ", outside the window.",
+                 "If rows of that time are to come, create a partition for them; else nothing has "
+                 "to be done."});
+    }
+
+    // What ppm set out to remove, and has not.
+    void check(const DetachedPartition& detached) {
+        const Partition& partition = detached.partition;
+        if (!detached.is_detached || detached.is_repartitioned ||
+            action_on(partition, plan_.provision) != nullptr)
+            return;
+        if (const LeftOut* const left_out = left_out_of(partition))
+            return add_left_out(detached, *left_out);
+        const Action* const next = action_on(partition, plan_.cleanup);
+        const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
+        const bool was_to_go = detached.policy == CleanupPolicy::drop &&
+                               parent_.configuration.cleanup_policy == CleanupPolicy::drop;
+        if (!comes_back &&
+            (!was_to_go || !plan_.refusals.empty() || (next == nullptr && plan_.clock_jump)))
+            return;
+        const std::string failure = last_failure(partition);
+        std::string hint = next == nullptr ? keep_or_drop(partition) : call_of("cleanup");
+        if (next != nullptr && !comes_back && !failure.empty())
+            hint += " tries again. " + keep_or_drop(partition);
+        add({comes_back ? AnomalyCode::pending_detach : AnomalyCode::pending_drop, partition.name,
+             "Table " + in_quotes(partition.qualified_name()) + ", of " + held(partition.bounds) +
+                 ", was detached and " + fate(detached, next) + failure,
+             std::move(hint)});
+    }
+
+    // What is wrong with the table itself says all there is to say.
+    void add_left_out(const DetachedPartition& detached, const LeftOut& left_out) {
+        const Partition& partition = detached.partition;
+        if (left_out.reason.code == AnomalyCode::detached_changed)
+            return add(left_out.reason);
+        add({AnomalyCode::pending_detach, partition.name,
+             "Table " + in_quotes(partition.qualified_name()) + ", of " + held(partition.bounds) +
+                 ", was detached and got rows." + is_left(left_out),
+             left_out.reason.hint});
+    }
+
+    static const char* fate(const DetachedPartition& detached, const Action* next) {
+        if (next != nullptr)
+            return std::holds_alternative<AttachPartition>(*next)
+                       ? "got rows: cleanup attaches it again."
+                       : "is to be dropped.";
+        return detached.is_unconfirmed
+                   ? "was to be dropped. Cleanup leaves it: it was not ppm that finished detaching "
+                     "it."
+                   : "was to be dropped. Cleanup leaves it: it has rows, or is not outdated any "
+                     "more.";
+    }
+
+    std::string keep_or_drop(const Partition& partition) const {
+        return "To keep it: DELETE FROM ppm.detached WHERE relation = " +
+               std::to_string(partition.relation) + "; or, to lose its rows: DROP TABLE " +
+               sql_name(partition) + ";";
+    }
+
+    static const Action* action_on(const Partition& partition, const std::vector<Action>& actions) {
+        const auto found = std::ranges::find_if(actions, [&](const Action& action) {
+            const Partition* const existing = existing_partition(action);
+            return existing != nullptr && existing->relation == partition.relation;
+        });
+        return found == actions.end() ? nullptr : &*found;
+    }
+
+    void add(Anomaly anomaly) { anomalies_.push_back(std::move(anomaly)); }
+
+    const char* at() const { return codec_.counts() ? "at " : "on "; }
+
+    const Grid& grid() const { return parent_.configuration.grid(); }
+    const std::string& table() const { return parent_.configuration.table_name; }
+
+    std::string held(const BoundRange& bounds) const { return codec_.range_text(bounds); }
+
+    std::string not_covered(const std::string& range) const {
+        return "No partition of table " + in_quotes(parent_.configuration.qualified_name()) +
+               " covers " + range;
+    }
+
+    std::string last_failure(const Partition& partition) const {
+        const std::string failure = inquiries_.last_failure(partition);
+        return failure.empty() ? "" : " The last attempt failed: " + failure + ".";
+    }
+
+    std::string sql_name(const Configuration& configuration) const {
+        return inquiries_.identifier(configuration.schema_name) + "." +
+               inquiries_.identifier(configuration.table_name);
+    }
+
+    std::string sql_name(const Partition& partition) const {
+        return inquiries_.identifier(partition.schema_name) + "." +
+               inquiries_.identifier(partition.name);
+    }
+
+    // `CALL ppm.cleanup('public.orders');`
+    std::string call_of(const char* procedure) const {
+        return "CALL ppm." + std::string{procedure} + "(" +
+               in_single_quotes(sql_name(parent_.configuration)) + ");";
+    }
+
+    const Parent& parent_;
+    const KeyCodec& codec_;
+    const Windows& windows_;
+    const Plan& plan_;
+    const Inquiries& inquiries_;
+    std::vector<Anomaly> anomalies_;
+    std::vector<Anomaly> others_;  // than about what is missing
+};
+
+}  // namespace
+
+std::string create_index(const UnindexedReference& reference,
+                         const std::function<std::string(const std::string&)>& identifier) {
+    std::string columns;
+    for (const std::string& column : reference.columns)
+        columns += (columns.empty() ? "" : ", ") + identifier(column);
+    return "CREATE INDEX CONCURRENTLY ON " + identifier(reference.schema_name) + "." +
+           identifier(reference.table_name) + " (" + columns + ");";
+}
+
+std::vector<Anomaly> check(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+                           const Plan& plan, const Inquiries& inquiries) {
+    return AnomalyFinder{parent, codec, windows, plan, inquiries}.check();
+}
+
+}  // namespace ppm

@@ -1,0 +1,92 @@
+#include "core/key/encoding.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+namespace ppm {
+
+namespace chrono = std::chrono;
+
+namespace {
+
+// In the order of the enumeration.
+constexpr std::array<std::string_view, 6> names{"seconds",     "milliseconds", "microseconds",
+                                                "nanoseconds", "snowflake",    "ulid"};
+
+template <typename Unit>
+constexpr std::int64_t floor_to(chrono::microseconds time) {
+    return chrono::floor<Unit>(time).count();
+}
+
+std::optional<std::int64_t> product(std::int64_t a, std::int64_t b) {
+    std::int64_t result = 0;
+    return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional{result};
+}
+
+std::optional<Instant> instant_of(std::int64_t number, std::int64_t microseconds_each) {
+    const auto microseconds = product(number, microseconds_each);
+    return microseconds ? std::optional{Instant{chrono::microseconds{*microseconds}}}
+                        : std::nullopt;
+}
+
+}  // namespace
+
+std::string_view name_of(KeyEncoding encoding) {
+    return names[static_cast<std::size_t>(encoding)];
+}
+
+std::optional<KeyEncoding> key_encoding_named(std::string_view name) {
+    const auto* const found = std::ranges::find(names, name);
+    return found == names.end() ? std::nullopt
+                                : std::optional{static_cast<KeyEncoding>(found - names.begin())};
+}
+
+std::optional<std::int64_t> encoded(Instant instant, KeyEncoding encoding,
+                                    const Snowflake& snowflake) {
+    const chrono::microseconds since_1970 = instant.time_since_epoch();
+    switch (encoding) {
+        case KeyEncoding::seconds:
+            return floor_to<chrono::seconds>(since_1970);
+        case KeyEncoding::milliseconds:
+            return floor_to<chrono::milliseconds>(since_1970);
+        case KeyEncoding::microseconds:
+            return since_1970.count();
+        case KeyEncoding::nanoseconds:
+            return product(since_1970.count(), 1000);
+        case KeyEncoding::snowflake:
+            return product(floor_to<chrono::milliseconds>(instant - snowflake.epoch),
+                           std::int64_t{1} << snowflake.shift);
+        case KeyEncoding::ulid:
+            break;
+    }
+    std::abort();
+}
+
+std::optional<Instant> decoded(std::int64_t number, KeyEncoding encoding,
+                               const Snowflake& snowflake) {
+    switch (encoding) {
+        case KeyEncoding::seconds:
+            return instant_of(number, 1000000);
+        case KeyEncoding::milliseconds:
+            return instant_of(number, 1000);
+        case KeyEncoding::microseconds:
+            return instant_of(number, 1);
+        case KeyEncoding::nanoseconds:
+            return Instant{chrono::floor<chrono::microseconds>(chrono::nanoseconds{number})};
+        case KeyEncoding::snowflake: {
+            std::int64_t microseconds = 0;
+            const auto since_epoch = product(number >> snowflake.shift, 1000);
+            if (!since_epoch ||
+                __builtin_add_overflow(*since_epoch, snowflake.epoch.time_since_epoch().count(),
+                                       &microseconds))
+                return std::nullopt;
+            return Instant{chrono::microseconds{microseconds}};
+        }
+        case KeyEncoding::ulid:
+            break;
+    }
+    std::abort();
+}
+
+}  // namespace ppm

@@ -1,0 +1,266 @@
+#include "core/key/key.hpp"
+
+#include <cstdlib>
+#include <limits>
+#include <utility>
+
+#include "core/key/ulid.hpp"
+
+namespace ppm {
+
+namespace chrono = std::chrono;
+
+namespace {
+
+// PostgreSQL counts days and microseconds from here (POSTGRES_EPOCH_JDATE).
+constexpr chrono::days epoch = Date{chrono::year{2000} / 1 / 1}.time_since_epoch();
+
+constexpr LocalTime last_civil = Date{chrono::year::max() / 12 / 31};
+// The first that PostgreSQL's dates tell.
+constexpr LocalTime first_civil = Date{chrono::year{-4712} / 1 / 1};
+
+// A date's stored days as civil time.
+Position from_stored_days(std::int64_t days) {
+    if (days <= std::numeric_limits<std::int32_t>::min())
+        return minus_infinity;
+    const chrono::days since_1970 = chrono::days{days} + epoch;
+    return since_1970 > chrono::floor<chrono::days>(last_civil.time_since_epoch())
+               ? plus_infinity
+               : LocalTime{since_1970};
+}
+
+// A timestamp's stored microseconds since 1970, or nothing past what 64 bits hold of them.
+std::optional<chrono::microseconds> since_1970(std::int64_t stored) {
+    constexpr chrono::microseconds shift = epoch;
+    if (stored > std::numeric_limits<std::int64_t>::max() - shift.count())
+        return std::nullopt;
+    return chrono::microseconds{stored} + shift;
+}
+
+bool is_minus_infinity(std::int64_t stored) {
+    return stored == std::numeric_limits<std::int64_t>::min();
+}
+
+template <typename Integer>
+constexpr std::pair<std::int64_t, std::int64_t> limits_of() {
+    return {std::numeric_limits<Integer>::min(), std::numeric_limits<Integer>::max()};
+}
+
+// The least and the greatest number of a type.
+constexpr std::pair<std::int64_t, std::int64_t> limits_of(KeyType type) {
+    switch (type) {
+        case KeyType::smallint:
+            return limits_of<std::int16_t>();
+        case KeyType::integer:
+            return limits_of<std::int32_t>();
+        default:
+            return limits_of<std::int64_t>();
+    }
+}
+
+std::string number_text(Position position) {
+    if (position == minus_infinity)
+        return "MINVALUE";
+    return position == plus_infinity ? "MAXVALUE" : std::to_string(position.number());
+}
+
+}  // namespace
+
+std::string_view name_of(KeyType type) {
+    switch (type) {
+        case KeyType::date:
+            return "date";
+        case KeyType::timestamp:
+            return "timestamp";
+        case KeyType::timestamptz:
+            return "timestamptz";
+        case KeyType::uuid:
+            return "uuid";
+        case KeyType::smallint:
+            return "smallint";
+        case KeyType::integer:
+            return "integer";
+        case KeyType::bigint:
+            return "bigint";
+        case KeyType::text:
+            return "text";
+        case KeyType::varchar:
+            return "varchar";
+    }
+    std::abort();
+}
+
+bool is_integer(KeyType type) {
+    return type == KeyType::smallint || type == KeyType::integer || type == KeyType::bigint;
+}
+
+bool is_text(KeyType type) {
+    return type == KeyType::text || type == KeyType::varchar;
+}
+
+bool can_tell_time(KeyType type, KeyEncoding encoding) {
+    switch (encoding) {
+        case KeyEncoding::snowflake:
+            return type == KeyType::bigint;
+        case KeyEncoding::ulid:
+            return is_text(type) || type == KeyType::uuid;
+        default:
+            return type == KeyType::integer || type == KeyType::bigint;
+    }
+}
+
+Bound KeyCodec::of_number(Position position) const {
+    const auto [least, greatest] = limits_of(key_.type);
+    if (position.number() <= least)
+        return Bound::min_value();
+    return position == plus_infinity || position.number() > greatest
+               ? Bound::max_value()
+               : Bound::of_integer(position.number());
+}
+
+Bound KeyCodec::within_type(std::optional<std::int64_t> number, bool is_late) const {
+    if (!number)
+        return is_late ? Bound::max_value() : Bound::min_value();
+    const auto [least, greatest] = limits_of(key_.type);
+    if (*number <= least)
+        return Bound::min_value();
+    return *number > greatest ? Bound::max_value() : Bound::of_integer(*number);
+}
+
+Bound KeyCodec::encode(Position position) const {
+    if (counts())
+        return of_number(position);
+    switch (key_.type) {
+        case KeyType::date:
+            return Bound::of_integer(
+                (chrono::floor<chrono::days>(position.time()).time_since_epoch() - epoch).count());
+        case KeyType::timestamp:
+            return Bound::of_integer((position.time().time_since_epoch() - epoch).count());
+        default:
+            return encode(zone_->instant(position.time()));
+    }
+}
+
+Bound KeyCodec::encode(Instant instant) const {
+    switch (key_.type) {
+        case KeyType::date:
+        case KeyType::timestamp:
+            return encode(Position{zone_->civil(instant)});
+        case KeyType::timestamptz:
+            return Bound::of_integer((instant.time_since_epoch() - epoch).count());
+        case KeyType::uuid:
+            return Bound::of_bytes(key_.encoding ? ulid_uuid_lower_bound(instant)
+                                                 : uuidv7_lower_bound(instant));
+        case KeyType::text:
+        case KeyType::varchar:
+            return Bound::of_text(ulid_lower_bound(instant));
+        default:
+            return within_type(
+                encoded(instant, *key_.encoding, key_.snowflake),
+                instant >
+                    (key_.encoding == KeyEncoding::snowflake ? key_.snowflake.epoch : Instant{}));
+    }
+}
+
+Position KeyCodec::decode(Bound bound) const {
+    if (bound.kind() == Bound::Kind::min_value)
+        return minus_infinity;
+    if (bound.kind() == Bound::Kind::max_value)
+        return plus_infinity;
+
+    const auto civil = [&](Instant instant) -> Position {
+        if (LocalTime{instant.time_since_epoch()} < first_civil)
+            return minus_infinity;
+        if (LocalTime{instant.time_since_epoch()} > last_civil)
+            return plus_infinity;
+        const LocalTime time = zone_->civil(instant);
+        return time > last_civil ? plus_infinity : Position{time};
+    };
+    switch (key_.type) {
+        case KeyType::date:
+            return from_stored_days(bound.integer());
+        case KeyType::uuid:
+            return zone_->civil(uuidv7_instant(bound.bytes()));
+        case KeyType::text:
+        case KeyType::varchar:
+            return civil(instant_among_ulids(bound.text()));
+        case KeyType::timestamp:
+        case KeyType::timestamptz:
+            break;
+        default:
+            if (counts())
+                return Position{bound.integer()};
+            if (const auto instant = decoded(bound.integer(), *key_.encoding, key_.snowflake))
+                return civil(*instant);
+            return bound.integer() < 0 ? minus_infinity : plus_infinity;
+    }
+
+    if (is_minus_infinity(bound.integer()))
+        return minus_infinity;
+    const auto time = since_1970(bound.integer());
+    if (!time || LocalTime{*time} > last_civil)
+        return plus_infinity;
+    const LocalTime shown =
+        key_.type == KeyType::timestamp ? LocalTime{*time} : zone_->civil(Instant{*time});
+    return shown > last_civil ? plus_infinity : Position{shown};
+}
+
+Bound KeyCodec::canonical(Bound bound) const {
+    if (bound.kind() != Bound::Kind::value)
+        return bound;
+    if (is_integer(key_.type))
+        return bound.integer() == limits_of(key_.type).first ? Bound::min_value() : bound;
+    if (is_text(key_.type))
+        return begins_ulid(bound.text()) ? Bound::of_text(padded_ulid(bound.text())) : bound;
+    if (key_.type != KeyType::uuid || key_.encoding)
+        return bound;
+    const Uuid uuid = bound.bytes();
+    return is_bare_timestamp(uuid) ? Bound::of_bytes(uuidv7_lower_bound(uuidv7_instant(uuid)))
+                                   : bound;
+}
+
+bool KeyCodec::can_tell(Position position) const {
+    if (is_integer(key_.type))
+        return encode(position).kind() == Bound::Kind::value;
+    const bool since_1970_only = key_.type == KeyType::uuid || is_text(key_.type);
+    return !since_1970_only || zone_->instant(position.time()) >= uuidv7_begin;
+}
+
+bool KeyCodec::may_tell_no_time() const {
+    return is_text(key_.type) || (key_.type == KeyType::uuid && !key_.encoding);
+}
+
+bool KeyCodec::tells_time(Bound value) const {
+    if (is_text(key_.type))
+        return is_ulid(value.text());
+    return !may_tell_no_time() || is_uuidv7(value.bytes());
+}
+
+bool KeyCodec::is_time(Bound bound) const {
+    if (!may_tell_no_time() || bound.kind() != Bound::Kind::value)
+        return true;
+    if (is_text(key_.type))
+        return begins_ulid(bound.text()) || instant_among_ulids(bound.text()) >= uuidv7_end;
+    Uuid largest;
+    largest.fill(0xff);
+    return tells_time(bound) || is_bare_timestamp(bound.bytes()) || bound.bytes() == largest;
+}
+
+bool KeyCodec::is_end(Bound upper) const {
+    constexpr LocalTime long_after_the_calendar = Date{chrono::year{10100} / 1 / 1};
+    return decode(upper) < (counts() ? plus_infinity : Position{long_after_the_calendar});
+}
+
+std::string KeyCodec::text(Position position) const {
+    if (counts())
+        return number_text(position);
+    if (position == minus_infinity)
+        return "-infinity";
+    return position == plus_infinity ? "infinity" : to_text(position.time());
+}
+
+std::string KeyCodec::range_text(const Slot& slot) const {
+    return text(slot.lower) + " to " + text(slot.upper);
+}
+
+}  // namespace ppm

@@ -1,0 +1,124 @@
+// The one diff between what a parent should have and what it has. Provision executes its result,
+// plan and check print it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/check/anomaly.hpp"
+#include "core/grid/window.hpp"
+#include "core/key/bound.hpp"
+#include "core/key/key.hpp"
+#include "core/plan/configuration.hpp"
+
+namespace ppm {
+
+// A partition of the window that is missing: a whole slot, or the part of one that nothing covers.
+struct CreatePartition {
+    std::string name;
+    BoundRange bounds;
+    Slot slot;                     // the bounds as positions
+    std::string proper_name = {};  // the slot's own, where another relation bears it
+};
+
+// A table that ppm detached from this parent and that the window wants back.
+struct AttachPartition {
+    Partition partition;
+};
+
+// A DETACH CONCURRENTLY, of anyone's making, that was interrupted.
+struct FinalizeDetach {
+    Partition partition;
+    bool only_if_empty;  // surplus: attached again if it has rows
+};
+
+struct DetachPartition {
+    Partition partition;
+    bool concurrently;   // PostgreSQL refuses that where there is a default partition
+    bool only_if_empty;  // surplus, not outdated
+};
+
+// For ever: only what is detached and was to be dropped.
+struct DropPartition {
+    Partition partition;
+    bool only_if_empty;
+};
+
+using Action =
+    std::variant<CreatePartition, AttachPartition, FinalizeDetach, DetachPartition, DropPartition>;
+
+// What ppm.plan() calls the action, the name of the partition that it is about, and its bounds.
+std::string_view name_of(const Action& action);
+const std::string& partition_of(const Action& action);
+const BoundRange& bounds_of(const Action& action);
+
+// The partition itself, unless it is yet to be created.
+const Partition* existing_partition(const Action& action);
+
+// Something missing that cannot be created as things are, and what stands in its way.
+struct Obstacle {
+    CreatePartition wanted;
+    Anomaly reason;
+};
+
+// Something that cleanup would remove, or attach again, and why it does not.
+struct LeftOut {
+    RelationId relation;
+    Anomaly reason;
+};
+
+struct Plan {
+    std::optional<Anomaly> blocked;  // why nothing at all is planned
+    std::vector<Action> provision;   // in the order of execution
+    std::vector<Obstacle> obstacles;
+    std::vector<Action> cleanup;  // in the order of execution, after provision
+    std::vector<LeftOut> left_out;
+    // Why nothing outdated is removed: the clock may be wrong.
+    std::optional<Anomaly> clock_jump;
+    std::vector<Anomaly> refusals;  // why cleanup removes nothing of what lies outside the window
+    std::vector<Anomaly> warnings;  // what bears the name of a slot that gets another one
+};
+
+// The window of the work date, and that of the real today: the same unless ppm.work_date is set.
+struct Windows {
+    Window work;
+    Window today;
+    LocalTime now = {};  // by the real clock
+};
+
+// What only a look at the database can tell, asked for where it matters. May throw what their
+// sources throw.
+struct Lookups {
+    // A name as SQL writes it.
+    std::function<std::string(const std::string& name)> identifier;
+    // Whether a relation or a type of that name exists in the parent's schema.
+    std::function<bool(const std::string& name)> relation_exists;
+    // Whether the partition has no row. Its answer is asked for again when it counts.
+    std::function<bool(const Partition& partition)> is_empty;
+    // What keeps a detached table from being attached again, as a predicate ("was changed since");
+    // empty: it is as ppm left it, but for its rows, and belongs to the parent's owner. Asked for
+    // again under the lock.
+    std::function<std::string(const DetachedPartition& detached)> change_of;
+    // A key among the partition's first rows that tells no time (KeyCodec::tells_time()). Asked
+    // only where a key may tell none.
+    std::function<std::optional<Bound>(const Partition& partition)> key_without_time;
+    // Whether is_empty() looks into partitions, or takes none for empty.
+    bool looks_into_partitions = true;
+};
+
+// What the default partition holds, for messages.
+inline constexpr const char* held_by_default = "the rows of no other partition (DEFAULT)";
+
+// A partition, or a table below it, that belongs to another role than its parent: it has a
+// stranger.
+Anomaly owner_differs(const Partition& partition);
+
+// `parent` is valid (see validate()) and `codec` is that of its key.
+Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+              const Lookups& lookups);
+
+}  // namespace ppm

@@ -1,0 +1,341 @@
+#include "core/plan/removal.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <variant>
+
+#include "core/plan/state.hpp"
+#include "core/text.hpp"
+
+namespace ppm {
+
+namespace {
+
+class CleanupPlanner {
+  public:
+    CleanupPlanner(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+                   const Lookups& lookups, Plan& plan)
+        : parent_{parent}, codec_{codec}, windows_{windows}, lookups_{lookups}, plan_{plan} {}
+
+    void remove() {
+        if (would_remove_outdated() && clock_may_have_jumped())
+            plan_.clock_jump = clock_jump();
+        finish_what_was_begun();
+        for (const Partition& partition : parent_.partitions)
+            if (!partition.detach_pending && may_go(partition))
+                remove(partition);
+        if (auto reason = doubt()) {
+            std::erase_if(plan_.cleanup, is_removal);
+            plan_.refusals.push_back(*std::move(reason));
+        }
+    }
+
+  private:
+    Place place_in(const Window& window, const BoundRange& bounds) const {
+        return ppm::place_in(window, codec_, bounds);
+    }
+
+    // A mistyped or forgotten work date costs nothing: what has rows must be outdated by the real
+    // date, too.
+    bool is_outdated(const BoundRange& bounds) const {
+        return place_in(windows_.work, bounds) == Place::outdated &&
+               place_in(windows_.today, bounds) == Place::outdated;
+    }
+
+    // A partition without an end of its own was made for rows that nobody expects.
+    bool is_surplus(const BoundRange& bounds) const {
+        return place_in(windows_.work, bounds) != Place::inside &&
+               place_in(windows_.today, bounds) != Place::inside && !is_outdated(bounds) &&
+               codec_.decode(bounds.lower) != minus_infinity && codec_.is_end(bounds.upper) &&
+               knows_end_of_rows();
+    }
+
+    // Whether more rows than those that were found can be ruled out.
+    bool knows_end_of_rows() const {
+        const auto& key = parent_.greatest_key;
+        return !codec_.counts() || (key && key->greatest && key->is_certain);
+    }
+
+    // What is to be removed although it may have rows.
+    bool goes_as_outdated(const BoundRange& bounds) const {
+        return is_outdated(bounds) && !plan_.clock_jump;
+    }
+
+    bool may_go(const Partition& partition) const {
+        return goes_as_outdated(partition.bounds) ||
+               (is_surplus(partition.bounds) && lookups_.is_empty(partition));
+    }
+
+    void finish_what_was_begun() {
+        for (const Partition& partition : parent_.partitions)
+            if (partition.detach_pending)
+                plan_.cleanup.emplace_back(FinalizeDetach{partition, is_surplus(partition.bounds)});
+        for (const DetachedPartition& detached : parent_.detached)
+            finish(detached);
+    }
+
+    void finish(const DetachedPartition& detached) {
+        const Partition& partition = detached.partition;
+        if (detached.is_repartitioned) {
+            if (is_to_be_dropped(detached))
+                plan_.cleanup.emplace_back(DropPartition{partition, false});
+            return;
+        }
+        const bool surplus = is_surplus(partition.bounds);
+        if (surplus && !lookups_.is_empty(partition)) {
+            if (detached.is_detached &&
+                place_in(windows_.today, partition.bounds) != Place::outdated &&
+                !is_taken(partition.bounds))
+                attach_again(detached);
+        } else if (is_to_be_dropped(detached) && (surplus || goes_as_outdated(partition.bounds)))
+            plan_.cleanup.emplace_back(DropPartition{partition, surplus});
+    }
+
+    void attach_again(const DetachedPartition& detached) {
+        const Partition& partition = detached.partition;
+        if (parent_.default_partition && parent_.default_partition->stranger)
+            plan_.left_out.push_back(
+                {partition.relation, owner_differs(*parent_.default_partition)});
+        else if (const std::string change = lookups_.change_of(detached); !change.empty())
+            plan_.left_out.push_back(
+                {partition.relation, detached_changed(parent_, codec_, partition, change)});
+        else
+            plan_.cleanup.emplace_back(AttachPartition{partition});
+    }
+
+    bool is_to_be_dropped(const DetachedPartition& detached) const {
+        return detached.policy == CleanupPolicy::drop && !detached.is_unconfirmed &&
+               parent_.configuration.cleanup_policy == CleanupPolicy::drop;
+    }
+
+    bool would_remove_outdated() const {
+        return std::ranges::any_of(parent_.partitions,
+                                   [&](const Partition& each) {
+                                       return !each.detach_pending && is_outdated(each.bounds);
+                                   }) ||
+               std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
+                   return is_to_be_dropped(each) && !each.is_repartitioned &&
+                          is_outdated(each.partition.bounds);
+               });
+    }
+
+    // A clock that is years ahead makes today's rows outdated. One that is right has not moved on
+    // by more than a window since it was last looked at; or else rows have come meanwhile.
+    bool clock_may_have_jumped() const {
+        const auto& reference = parent_.clock_reference;
+        if (codec_.counts() || !reference || windows_.now <= reference->at + window_length())
+            return false;
+        if (reference->kind == ClockReference::Kind::failed)
+            return true;
+        return lookups_.looks_into_partitions && !newest_rows_are_of_now();
+    }
+
+    LocalTime::duration window_length() const {
+        return windows_.today.upper.time() - windows_.today.lower.time();
+    }
+
+    // Whether the highest partition that has rows holds those of now, or of not longer ago than a
+    // window.
+    bool newest_rows_are_of_now() const {
+        const auto tells = [&](const Partition& each) {
+            return !each.detach_pending && codec_.decode(each.bounds.lower) != minus_infinity &&
+                   codec_.decode(each.bounds.upper) != plus_infinity && !lookups_.is_empty(each);
+        };
+        const auto newest =
+            std::find_if(parent_.partitions.rbegin(), parent_.partitions.rend(), tells);
+        if (newest != parent_.partitions.rend())
+            return codec_.decode(newest->bounds.lower) <= windows_.now &&
+                   codec_.decode(newest->bounds.upper) >= windows_.now - window_length();
+        // Before the first cleanup nothing else tells; after it, a table without rows is suspect.
+        return parent_.clock_reference->kind == ClockReference::Kind::server_started;
+    }
+
+    Anomaly clock_jump() const {
+        const ClockReference& reference = *parent_.clock_reference;
+        const Configuration& configuration = parent_.configuration;
+        const bool started = reference.kind == ClockReference::Kind::server_started;
+        return {AnomalyCode::clock_jump,
+                {},
+                "The clock says " + to_text(windows_.now) + ", more than a window after " +
+                    to_text(reference.at) + ", when " +
+                    (started ? "the server was started" : "the last cleanup ended") +
+                    ": nothing outdated is removed.",
+                "If the clock is right, write the row again: UPDATE ppm.config SET retention = "
+                "retention WHERE schema_name = " +
+                    in_single_quotes(configuration.schema_name) +
+                    " AND table_name = " + in_single_quotes(configuration.table_name) + ";"};
+    }
+
+    static bool is_removal(const Action& action) {
+        return std::holds_alternative<DetachPartition>(action) ||
+               std::holds_alternative<DropPartition>(action);
+    }
+
+    // Why nothing of the table can be said to be outdated or surplus.
+    std::optional<Anomaly> doubt() const {
+        if (codec_.counts())
+            return key_jump();
+        if (codec_.key().encoding && !rows_are_of_now())
+            return wrong_encoding();
+        if (!codec_.may_tell_no_time() || std::ranges::none_of(plan_.cleanup, is_removal))
+            return std::nullopt;
+        const auto bound = bound_without_time();
+        return bound ? bound : key_without_time();
+    }
+
+    // One key that slipped would make all others outdated.
+    std::optional<Anomaly> key_jump() const {
+        const Configuration& configuration = parent_.configuration;
+        const auto& key = parent_.greatest_key;
+        if (!key || !has_jumped(*key, configuration.grid(), configuration.pre_provisioned))
+            return std::nullopt;
+        return Anomaly{
+            AnomalyCode::key_jump,
+            {},
+            "The greatest key of table " + in_quotes(configuration.qualified_name()) + " is " +
+                codec_.text(*key->greatest) + ", more than pre_provisioned (" +
+                std::to_string(configuration.pre_provisioned) + ") slots above " +
+                (key->next ? "the next one, " + codec_.text(*key->next)
+                           : "the first one, " + codec_.text(key->start)) +
+                ": nothing of the table is removed.",
+            key->has_own_partition
+                ? "If that key is a mistake, delete its row. If not, cleanup goes on as soon as "
+                  "the "
+                  "slots below it have rows, too."
+                : "If that key is a mistake, delete its row. If not, create a partition for it."};
+    }
+
+    // A wrong encoding makes everything 1970.
+    bool rows_are_of_now() const {
+        if (!lookups_.looks_into_partitions)
+            return true;
+        bool has_rows_outside = false;
+        for (const Partition& each : parent_.partitions) {
+            if (each.detach_pending)
+                continue;
+            const bool is_inside = place_in(windows_.work, each.bounds) == Place::inside ||
+                                   place_in(windows_.today, each.bounds) == Place::inside;
+            if ((is_inside || !has_rows_outside) && !lookups_.is_empty(each)) {
+                if (is_inside)
+                    return true;
+                has_rows_outside = true;
+            }
+        }
+        return !has_rows_outside;
+    }
+
+    Anomaly wrong_encoding() const {
+        return {
+            AnomalyCode::encoding_suspect,
+            {},
+            "All partitions of table " + in_quotes(parent_.configuration.qualified_name()) +
+                " that have rows lie outside of the window, " +
+                codec_.range_text({windows_.work.lower, windows_.work.upper}) +
+                ": its keys may not tell time as " + std::string{name_of(*codec_.key().encoding)} +
+                " do. Nothing of the table is removed.",
+            "If key_encoding in ppm.config is wrong, correct it. If it is right, cleanup goes on "
+            "as soon as there are rows of the window."};
+    }
+
+    std::optional<Anomaly> bound_without_time() const {
+        for (const Partition& partition : parent_.partitions)
+            if (auto anomaly = bound_without_time(partition))
+                return anomaly;
+        for (const DetachedPartition& detached : parent_.detached)
+            if (auto anomaly = bound_without_time(detached.partition))
+                return anomaly;
+        return std::nullopt;
+    }
+
+    std::optional<Anomaly> bound_without_time(const Partition& partition) const {
+        if (!codec_.is_time(partition.bounds.lower))
+            return suspect(partition, "begins at ", partition.bounds.lower);
+        if (!codec_.is_time(partition.bounds.upper))
+            return suspect(partition, "ends at ", partition.bounds.upper);
+        return std::nullopt;
+    }
+
+    // Also in what lies outside and is not removed, because it has rows.
+    std::optional<Anomaly> key_without_time() const {
+        for (const Partition& partition : parent_.partitions)
+            if (!partition.detach_pending &&
+                (is_outdated(partition.bounds) || is_surplus(partition.bounds)))
+                if (const auto key = lookups_.key_without_time(partition))
+                    return suspect(partition, "has a row with the key ", *key);
+        for (const Action& action : plan_.cleanup)
+            if (std::holds_alternative<DropPartition>(action))
+                if (const auto key = lookups_.key_without_time(*existing_partition(action)))
+                    return suspect(*existing_partition(action), "has a row with the key ", *key);
+        return std::nullopt;
+    }
+
+    Anomaly suspect(const Partition& partition, const char* what, Bound bound) const {
+        return {
+            AnomalyCode::encoding_suspect, partition.name,
+            "Partition " + in_quotes(partition.name) + " of table " +
+                in_quotes(parent_.configuration.qualified_name()) + " " + what +
+                key_text(codec_, bound) + ", which is no " + key_noun(codec_) +
+                " and tells no time: nothing of the table is removed.",
+            is_text(codec_.type())
+                ? "If the table holds other texts, delete its row from ppm.config. If this one "
+                  "is a mistake, correct it, and call ppm.cleanup()."
+                : "If the table holds UUIDs of another version, delete its row from ppm.config. "
+                  "If this one is a mistake, correct it, and call ppm.cleanup()."};
+    }
+
+    // Whether something is, or will be, where a table with these bounds would be attached.
+    bool is_taken(const BoundRange& bounds) const {
+        const auto overlaps = [&](const BoundRange& each) { return each.overlaps(bounds); };
+        return std::ranges::any_of(parent_.partitions, overlaps, &Partition::bounds) ||
+               std::ranges::any_of(plan_.provision, overlaps, bounds_of) ||
+               std::ranges::any_of(plan_.cleanup, [&](const Action& action) {
+                   return std::holds_alternative<AttachPartition>(action) &&
+                          overlaps(bounds_of(action));
+               });
+    }
+
+    void remove(const Partition& partition) {
+        if (partition.stranger) {
+            plan_.left_out.push_back({partition.relation, owner_differs(partition)});
+            return;
+        }
+        const bool only_if_empty = !is_outdated(partition.bounds);
+        plan_.cleanup.emplace_back(
+            DetachPartition{partition, !parent_.default_partition.has_value(), only_if_empty});
+        if (policy_for(parent_.configuration, partition) == CleanupPolicy::drop)
+            plan_.cleanup.emplace_back(DropPartition{partition, only_if_empty});
+    }
+
+    const Parent& parent_;
+    const KeyCodec& codec_;
+    const Windows& windows_;
+    const Lookups& lookups_;
+    Plan& plan_;
+};
+
+}  // namespace
+
+std::string key_text(const KeyCodec& codec, Bound key) {
+    return is_text(codec.type()) ? in_single_quotes(key.text()) : to_text(key.bytes());
+}
+
+std::string key_noun(const KeyCodec& codec) {
+    return is_text(codec.type()) ? "ULID" : "UUID of version 7";
+}
+
+void plan_removal(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+                  const Lookups& lookups, Plan& plan) {
+    CleanupPlanner{parent, codec, windows, lookups, plan}.remove();
+}
+
+Anomaly detached_changed(const Parent& parent, const KeyCodec& codec, const Partition& detached,
+                         const std::string& change) {
+    return {AnomalyCode::detached_changed, detached.name,
+            "Table " + in_quotes(detached.qualified_name()) + ", which ppm detached from table " +
+                in_quotes(parent.configuration.qualified_name()) + " and which holds " +
+                codec.range_text(detached.bounds) + ", " + change + ".",
+            "Look what became of it. Then attach it yourself; or rename it and delete its row from "
+            "ppm.detached, and a new partition takes its place."};
+}
+
+}  // namespace ppm

@@ -1,0 +1,225 @@
+#include "pg/bridge/guard.hpp"
+
+#include <cstring>
+
+#include "pg/bridge/messages.hpp"
+
+namespace ppm {
+
+namespace {
+
+std::string text_or_empty(const char* text) {
+    return text == nullptr ? std::string{} : std::string{text};
+}
+
+// Puts back what a sigsetjmp replaces, on every way out of its frame.
+class ExceptionStack {
+  public:
+    ExceptionStack() : stack_{PG_exception_stack}, callbacks_{error_context_stack} {}
+    ~ExceptionStack() {
+        PG_exception_stack = stack_;
+        error_context_stack = callbacks_;
+    }
+    ExceptionStack(const ExceptionStack&) = delete;
+    ExceptionStack& operator=(const ExceptionStack&) = delete;
+
+  private:
+    sigjmp_buf* stack_;
+    ErrorContextCallback* callbacks_;
+};
+
+// Returns whether body(argument) came back without an error. After an error the caller has to clear
+// the error state.
+bool came_back(void (*body)(void*), void* argument) {
+    const MemoryContext context = CurrentMemoryContext;
+    const ExceptionStack restored_on_exit;
+    sigjmp_buf here;
+    if (sigsetjmp(here, 0) == 0) {
+        PG_exception_stack = &here;
+        body(argument);
+        return true;
+    }
+    MemoryContextSwitchTo(context);
+    return false;
+}
+
+// Where the error being handled is copied to.
+struct Target {
+    ErrorData* data;
+    MemoryContext context;
+};
+
+// In a context of its own the error survives the transaction, and goes in one piece.
+void copy_error(void* argument) {
+    auto& target = *static_cast<Target*>(argument);
+    target.context = AllocSetContextCreate(TopMemoryContext, "ppm error", ALLOCSET_SMALL_SIZES);
+    const MemoryContext before = MemoryContextSwitchTo(target.context);
+    target.data = CopyErrorData();
+    MemoryContextSwitchTo(before);
+}
+
+[[noreturn]] void throw_current_error() {
+    Target target{nullptr, nullptr};
+    const bool copied = came_back(copy_error, &target);
+    FlushErrorState();
+    if (!copied) {
+        if (target.context != nullptr)
+            MemoryContextDelete(target.context);
+        throw std::bad_alloc{};
+    }
+    throw PostgresError{target.data, target.context};
+}
+
+}  // namespace
+
+PostgresError::PostgresError(ErrorData* data, MemoryContext context)
+    : copy_{new Copy{data, context}} {}
+
+PostgresError::Copy::~Copy() {
+    if (context != nullptr)
+        MemoryContextDelete(context);
+}
+
+int PostgresError::sqlstate() const noexcept {
+    return copy_->data->sqlerrcode;
+}
+
+std::string PostgresError::message() const {
+    return text_or_empty(copy_->data->message);
+}
+
+std::string PostgresError::detail() const {
+    return text_or_empty(copy_->data->detail);
+}
+
+std::string PostgresError::hint() const {
+    return text_or_empty(copy_->data->hint);
+}
+
+const char* PostgresError::what() const noexcept {
+    return copy_->data->message == nullptr ? "" : copy_->data->message;
+}
+
+bool PostgresError::is_cancel() const noexcept {
+    const auto* const data = copy_->data;
+    // The function that looks at signals, and the message's untranslated form, are those of
+    // postgres.c.
+    return !is_received_ && sqlstate() == ERRCODE_QUERY_CANCELED && data->funcname != nullptr &&
+           std::strcmp(data->funcname, "ProcessInterrupts") == 0 &&
+           (data->message_id == nullptr ||
+            std::strcmp(data->message_id, "canceling statement due to statement timeout") != 0);
+}
+
+PpmError::PpmError(int sqlstate, std::string message, std::string detail, std::string hint,
+                   const char* file, int line, const char* function)
+    : sqlstate_{sqlstate},
+      message_{std::move(message)},
+      detail_{std::move(detail)},
+      hint_{std::move(hint)},
+      file_{file},
+      line_{line},
+      function_{function} {}
+
+void report(const PostgresError& error) {
+    auto* const data = error.copy_->data;
+    if (!came_back([](void* argument) { ReThrowError(static_cast<ErrorData*>(argument)); }, data)) {
+        EmitErrorReport();
+        FlushErrorState();
+    }
+}
+
+void raise_received(const char* message, std::size_t size) {
+    try {
+        call([=] {
+            StringInfoData buffer;
+            initStringInfo(&buffer);
+            appendBinaryStringInfo(&buffer, message, static_cast<int>(size));
+            ErrorData data;
+            pq_parse_errornotice(&buffer, &data);
+            // What runs there may have changed its client_encoding.
+            for (char** const text : {&data.message, &data.detail, &data.hint, &data.context})
+                if (*text != nullptr &&
+                    !pg_verifymbstr(*text, static_cast<int>(strlen(*text)), true))
+                    *text = pstrdup("(not in the encoding of this database)");
+            // The death of the other process is no reason to die here.
+            data.elevel = std::min(data.elevel, ERROR);
+            if (data.elevel >= ERROR)
+                ThrowErrorData(&data);
+            for (char** const text : {&data.message, &data.detail, &data.hint, &data.context})
+                if (*text != nullptr)
+                    *text = pstrdup(for_client(*text));
+            report_without_callers_context([&] { ThrowErrorData(&data); });
+        });
+    } catch (PostgresError& error) {
+        error.is_received_ = true;
+        throw;
+    }
+}
+
+namespace detail {
+
+void run(void (*body)(void*), void* argument) {
+    if (!came_back(body, argument))
+        throw_current_error();
+}
+
+Caught Caught::current_exception() noexcept {
+    Caught caught;
+    try {
+        try {
+            throw;
+        } catch (const PostgresError& error) {
+            caught.data = error.copy_->data;
+            caught.context = std::exchange(error.copy_->context, nullptr);
+        } catch (PpmError& error) {
+            caught.error = new PpmError{std::move(error)};
+        } catch (const std::bad_alloc&) {
+        } catch (const std::exception& error) {
+            caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, error.what()};
+        } catch (...) {
+            caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, "unknown C++ exception"};
+        }
+    } catch (...) {
+        // Out of memory while keeping it.
+    }
+    return caught;
+}
+
+void Caught::raise() const {
+    if (data != nullptr) {
+        // ReThrowError() copies most of the error, not its location: the copy has to live until the
+        // error is reported, and is not needed once the (sub)transaction is gone.
+        MemoryContextSetParent(
+            context, CurTransactionContext != nullptr ? CurTransactionContext : TopMemoryContext);
+        ReThrowError(data);
+    }
+    if (error == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+
+    const char* const message = for_client(error->message_.c_str());
+    const char* const detail = for_client(error->detail_.c_str());
+    const char* const hint = for_client(error->hint_.c_str());
+    // ereport() spelled out, to name the place that threw rather than this one.
+    errstart(ERROR, TEXTDOMAIN);
+    errcode(error->sqlstate_);
+    errmsg_internal("%s", message);
+    if (*detail != '\0')
+        errdetail_internal("%s", detail);
+    if (*hint != '\0')
+        errhint("%s", hint);
+    const char* const file = error->file_;
+    const int line = error->line_;
+    const char* const function = error->function_;
+    delete error;
+    errfinish(file, line, function);
+    pg_unreachable();
+}
+
+void end_session(const char* what) noexcept {
+    ereport(FATAL, (errmsg_internal("could not clean up after an error: %s", what)));
+    pg_unreachable();
+}
+
+}  // namespace detail
+
+}  // namespace ppm

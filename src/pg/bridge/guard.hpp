@@ -1,0 +1,177 @@
+// The crossing between PostgreSQL's longjmp and C++'s exceptions. Neither may cross the other's
+// frames:
+//
+//   - C++ calls PostgreSQL only inside call(), which turns an ereport(ERROR) into an exception;
+//   - PostgreSQL calls C++ only through boundary(), which turns an exception into an
+//   ereport(ERROR).
+//
+// A caught error ends in a rethrow, in a rolled-back Subtransaction (scope.hpp), or in an aborted
+// transaction, never in plain going on: PostgreSQL cleans up after an error only when a
+// (sub)transaction is rolled back.
+#pragma once
+
+#include "pg/bridge/postgres.hpp"
+
+namespace ppm {
+
+namespace detail {
+struct Caught;
+}
+
+// An error on its way through C++ frames.
+class Error : public std::exception {
+  public:
+    virtual int sqlstate() const noexcept = 0;
+    virtual std::string message() const = 0;
+    virtual std::string detail() const = 0;
+    virtual std::string hint() const = 0;
+};
+
+// An error that PostgreSQL raised, whole: with its location, context and everything else it
+// carries.
+class PostgresError final : public Error {
+  public:
+    // Takes over `context`, in which `data` lives.
+    PostgresError(ErrorData* data, MemoryContext context);
+
+    int sqlstate() const noexcept override;
+    std::string message() const override;
+    std::string detail() const override;
+    std::string hint() const override;
+    const char* what() const noexcept override;
+
+    // Whether it is PostgreSQL's answer to somebody who wants this session to stop. The SQLSTATE
+    // alone does not tell: any function can raise it, a timeout has it, and so has what another
+    // process was stopped by.
+    bool is_cancel() const noexcept;
+
+    // Whether it was raised in another process: what ends that does not end this one.
+    bool is_received() const noexcept { return is_received_; }
+
+  private:
+    friend struct detail::Caught;
+    friend void report(const PostgresError& error);
+    friend void raise_received(const char* message, std::size_t size);
+
+    // Exceptions are copied, so the copies share what they carry.
+    struct Copy {
+        ErrorData* data;
+        MemoryContext context;
+
+        ~Copy();
+    };
+    std::shared_ptr<Copy> copy_;
+    bool is_received_ = false;
+};
+
+// An error that ppm raises itself.
+class PpmError final : public Error {
+  public:
+    // The message follows PostgreSQL's style guide: no capital, no full stop; detail and hint are
+    // sentences.
+    PpmError(int sqlstate, std::string message, std::string detail = {}, std::string hint = {},
+             const char* file = __builtin_FILE(), int line = __builtin_LINE(),
+             const char* function = __builtin_FUNCTION());
+
+    int sqlstate() const noexcept override { return sqlstate_; }
+    std::string message() const override { return message_; }
+    std::string detail() const override { return detail_; }
+    std::string hint() const override { return hint_; }
+    const char* what() const noexcept override { return message_.c_str(); }
+
+  private:
+    friend struct detail::Caught;
+
+    int sqlstate_;
+    std::string message_;
+    std::string detail_;
+    std::string hint_;
+    const char* file_;
+    int line_;
+    const char* function_;
+};
+
+// Sends an error that was caught to the client and the log, as PostgreSQL does with one that
+// reached the top of a session.
+void report(const PostgresError& error);
+
+// Raises here what another process sent as an ErrorResponse or NoticeResponse: throws an error,
+// also for a FATAL one, and passes anything less on to the client.
+void raise_received(const char* message, std::size_t size);
+
+namespace detail {
+
+// Runs body(argument); throws PostgresError if it raises an error, std::bad_alloc if not even that
+// can be kept.
+void run(void (*body)(void*), void* argument);
+
+// What a boundary has caught. Trivially destructible, because raise() leaves it by longjmp. Holding
+// neither kind of error, it stands for being out of memory.
+struct Caught {
+    ErrorData* data = nullptr;
+    MemoryContext context = nullptr;
+    PpmError* error = nullptr;
+
+    // Keeps the exception that is being handled. Only inside a catch block.
+    static Caught current_exception() noexcept;
+
+    // Raises what was caught as PostgreSQL's error. Only after the catch block has been left.
+    [[noreturn]] void raise() const;
+};
+
+[[noreturn]] void end_session(const char* what) noexcept;
+
+}  // namespace detail
+
+// Code that a longjmp may leave in the middle: it owns nothing.
+template <typename Function>
+concept Skippable = std::is_trivially_destructible_v<Function> && std::is_invocable_v<Function&> &&
+    (std::is_void_v<std::invoke_result_t<Function&>> ||
+     std::is_trivially_destructible_v<std::invoke_result_t<Function&>>);
+
+// Calls PostgreSQL. What `function` calls may ereport; it must not keep an object with a destructor
+// meanwhile.
+template <Skippable Function>
+auto call(Function function) {
+    using Result = std::invoke_result_t<Function&>;
+    if constexpr (std::is_void_v<Result>) {
+        detail::run([](void* argument) { (*static_cast<Function*>(argument))(); }, &function);
+    } else {
+        struct Frame {
+            Function& function;
+            std::optional<Result> result;
+        } frame{function, std::nullopt};
+        detail::run(
+            [](void* argument) {
+                auto& each = *static_cast<Frame*>(argument);
+                each.result.emplace(each.function());
+            },
+            &frame);
+        return *frame.result;
+    }
+}
+
+// Calls PostgreSQL from a destructor. An error here would leave the session in a state nobody
+// knows: it ends it.
+template <Skippable Function>
+void call_in_destructor(Function function) noexcept {
+    try {
+        call(function);
+    } catch (const std::exception& error) {
+        detail::end_session(error.what());
+    }
+}
+
+// Wraps the whole body of every function that PostgreSQL calls.
+template <Skippable Function>
+auto boundary(Function function) -> std::invoke_result_t<Function&> {
+    detail::Caught caught;
+    try {
+        return function();
+    } catch (...) {
+        caught = detail::Caught::current_exception();
+    }
+    caught.raise();
+}
+
+}  // namespace ppm

@@ -1,0 +1,116 @@
+#include "pg/bridge/scope.hpp"
+
+namespace ppm {
+
+Subtransaction::Subtransaction() : context_{CurrentMemoryContext}, owner_{CurrentResourceOwner} {
+    call([this] {
+        BeginInternalSubTransaction(nullptr);
+        MemoryContextSwitchTo(context_);
+    });
+}
+
+Subtransaction::~Subtransaction() {
+    if (!open_)
+        return;
+    call_in_destructor([this] {
+        RollbackAndReleaseCurrentSubTransaction();
+        MemoryContextSwitchTo(context_);
+        CurrentResourceOwner = owner_;
+    });
+}
+
+void Subtransaction::commit() {
+    call([this] {
+        ReleaseCurrentSubTransaction();
+        MemoryContextSwitchTo(context_);
+        CurrentResourceOwner = owner_;
+    });
+    open_ = false;
+}
+
+UserContext::UserContext(Oid role) {
+    GetUserIdAndSecContext(&role_, &security_context_);
+    SetUserIdAndSecContext(
+        role, security_context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+UserContext::~UserContext() {
+    SetUserIdAndSecContext(role_, security_context_);
+}
+
+LocalSettings::LocalSettings() : nest_level_{NewGUCNestLevel()} {}
+
+LocalSettings::~LocalSettings() {
+    call_in_destructor([this] { AtEOXact_GUC(false, nest_level_); });
+}
+
+void LocalSettings::set(const char* name, const char* value) {
+    call([=] {
+        set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    });
+}
+
+void LocalSettings::set_as_superuser(const char* name, const char* value) {
+    call([=] {
+        set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    });
+}
+
+SuspendedStatementTimeout::SuspendedStatementTimeout() {
+    if (!get_timeout_active(STATEMENT_TIMEOUT))
+        return;
+    // Also if the clock was set meanwhile.
+    remaining_ =
+        std::clamp<TimestampTz>(get_timeout_finish_time(STATEMENT_TIMEOUT) - GetCurrentTimestamp(),
+                                1000, TimestampTz{INT_MAX} * 1000);
+    call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
+}
+
+SuspendedStatementTimeout::~SuspendedStatementTimeout() {
+    if (remaining_)
+        call_in_destructor([this] {
+            enable_timeout_after(STATEMENT_TIMEOUT, static_cast<int>(*remaining_ / 1000));
+        });
+}
+
+StatementTimeout::StatementTimeout(int milliseconds) {
+    call([=] { enable_timeout_after(STATEMENT_TIMEOUT, milliseconds); });
+}
+
+StatementTimeout::~StatementTimeout() {
+    call_in_destructor([] {
+        disable_timeout(STATEMENT_TIMEOUT, true);
+        // One that fired after the last chance to notice it is not to cancel what comes next.
+        if (get_timeout_indicator(STATEMENT_TIMEOUT, true))
+            QueryCancelPending = false;
+    });
+}
+
+AdvisoryLock::AdvisoryLock(Oid relation, Lifetime lifetime, Of of) : tag_{}, lifetime_{lifetime} {
+    // The SQL functions use 1 and 2 for the last field (lockfuncs.c).
+    SET_LOCKTAG_ADVISORY(tag_, MyDatabaseId, 0x70706d, relation, static_cast<std::uint16_t>(of));
+    call([this] { LockAcquire(&tag_, ExclusiveLock, lifetime_ == Lifetime::scope, false); });
+}
+
+AdvisoryLock::~AdvisoryLock() {
+    if (lifetime_ == Lifetime::scope)
+        call_in_destructor([this] { LockRelease(&tag_, ExclusiveLock, true); });
+}
+
+WorkMemory::WorkMemory(const char* name) : before_{CurrentMemoryContext} {
+    context_ = call([=] {
+        return AllocSetContextCreateInternal(CurrentMemoryContext, name, ALLOCSET_DEFAULT_SIZES);
+    });
+    MemoryContextSwitchTo(context_);
+}
+
+WorkMemory::~WorkMemory() {
+    MemoryContextSwitchTo(before_);
+    MemoryContextDelete(context_);
+}
+
+void WorkMemory::reset() {
+    MemoryContextReset(context_);
+}
+
+}  // namespace ppm

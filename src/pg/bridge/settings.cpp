@@ -1,0 +1,141 @@
+#include "pg/bridge/settings.hpp"
+
+#include "core/text.hpp"
+#include "pg/bridge/guard.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/bridge/sqlstate.hpp"
+#include "pg/catalog/time_zone.hpp"
+
+namespace ppm {
+
+namespace {
+
+int lock_timeout_milliseconds = 300;
+int statement_timeout_milliseconds = 3000;
+int history_retention_minutes = 90 * 24 * 60;
+int batch_rows_count = 10000;
+int batch_pause_milliseconds = 0;
+int swap_limit_milliseconds = 1000;
+char* work_date = nullptr;
+
+// Where the work date was set, and what takes it back; no row if it is the session's own: set by
+// it, or by the options of its connection.
+constexpr char left_behind_query[] = R"(
+    SELECT CASE source WHEN 'configuration file' THEN 'in the server''s configuration file'
+                       WHEN 'command line' THEN 'on the server''s command line'
+                       WHEN 'database' THEN 'by ALTER DATABASE'
+                       WHEN 'user' THEN 'by ALTER ROLE'
+                       WHEN 'database user' THEN 'by ALTER ROLE ... IN DATABASE'
+                       WHEN 'global' THEN 'by ALTER ROLE ALL'
+                       ELSE 'by ' || source END,
+           CASE source WHEN 'configuration file' THEN 'Remove it from postgresql.conf, or ALTER SYSTEM RESET ppm.work_date; then SELECT pg_reload_conf();'
+                       WHEN 'database' THEN format('ALTER DATABASE %I RESET ppm.work_date;', current_database())
+                       WHEN 'user' THEN format('ALTER ROLE %I RESET ppm.work_date;', session_user)
+                       WHEN 'database user' THEN format('ALTER ROLE %I IN DATABASE %I RESET ppm.work_date;', session_user, current_database())
+                       WHEN 'global' THEN 'ALTER ROLE ALL RESET ppm.work_date;'
+                       ELSE 'Remove ppm.work_date from there.' END
+    FROM pg_settings WHERE name = 'ppm.work_date' AND source NOT IN ('session', 'client'))";
+
+void define_timeout(const char* name, const char* what, int* variable) {
+    DefineCustomIntVariable(name, what, nullptr, variable, *variable, 1, INT_MAX, PGC_USERSET,
+                            GUC_UNIT_MS, nullptr, nullptr, nullptr);
+}
+
+}  // namespace
+
+void define_settings() {
+    define_timeout("ppm.lock_timeout", "How long a statement of ppm waits for a lock.",
+                   &lock_timeout_milliseconds);
+    define_timeout("ppm.statement_timeout", "How long a statement of ppm may take.",
+                   &statement_timeout_milliseconds);
+
+    DefineCustomIntVariable("ppm.batch_rows", "How many rows are copied in one transaction.",
+                            nullptr, &batch_rows_count, batch_rows_count, 1, INT_MAX, PGC_USERSET,
+                            0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("ppm.batch_pause", "How long to pause after each batch of rows.",
+                            nullptr, &batch_pause_milliseconds, batch_pause_milliseconds, 0,
+                            INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    define_timeout("ppm.swap_limit",
+                   "For how long partitions may be locked to take the place of others.",
+                   &swap_limit_milliseconds);
+
+    // Not for everybody: who calls ppm cannot make it forget what it did for him.
+    DefineCustomIntVariable("ppm.history_retention",
+                            "How long ppm.history remembers; -1 is for ever.", nullptr,
+                            &history_retention_minutes, history_retention_minutes, -1, INT_MAX,
+                            PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+
+    // Without a check hook: PostgreSQL would replace a wrong value that was set before the library
+    // was loaded by the default, which is today. A call refuses it instead.
+    DefineCustomStringVariable("ppm.work_date",
+                               "The date (YYYY-MM-DD, or YYYY-MM-DD HH:MM) that ppm takes for "
+                               "today; empty for the real one.",
+                               nullptr, &work_date, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+
+    reserve_setting_prefix("ppm");
+}
+
+int lock_timeout() {
+    return lock_timeout_milliseconds;
+}
+
+int statement_timeout() {
+    return statement_timeout_milliseconds;
+}
+
+int batch_rows() {
+    return batch_rows_count;
+}
+
+int batch_pause() {
+    return batch_pause_milliseconds;
+}
+
+int swap_limit() {
+    return swap_limit_milliseconds;
+}
+
+int history_retention() {
+    return history_retention_minutes;
+}
+
+int deadlock_timeout_for(int wait) {
+    return std::min(DeadlockTimeout, std::max(wait / 2, 1));
+}
+
+Clock::Clock() : now_{to_instant(GetCurrentTimestamp())} {
+    const std::string_view text = work_date == nullptr ? "" : work_date;
+    if (text.empty())
+        return;
+    work_date_ = parse_minute(text);
+    if (!work_date_)
+        throw PpmError{
+            errcode_invalid_work_date, "invalid value for ppm.work_date: " + in_quotes(text),
+            "The work date is a date from 0001-01-01 to 9999-12-31, written YYYY-MM-DD, or a "
+            "minute of it, written YYYY-MM-DD HH:MM.",
+            "Correct it, or RESET ppm.work_date to work with today's date."};
+}
+
+const std::optional<Anomaly>& Clock::left_behind() const {
+    if (left_behind_)
+        return *left_behind_;
+    left_behind_.emplace();
+    if (!work_date_)
+        return *left_behind_;
+    const Rows rows = query(left_behind_query);
+    if (rows.count() > 0)
+        *left_behind_ = Anomaly{AnomalyCode::work_date_set,
+                                {},
+                                "ppm takes " + minute_text(*work_date_) +
+                                    " for today: ppm.work_date was set " + rows.string(0, 1) +
+                                    ", not by this session. Partitions of the real today may be "
+                                    "missing.",
+                                rows.string(0, 2)};
+    return *left_behind_;
+}
+
+Instant Clock::now(const TimeZone& zone) const {
+    return work_date_ ? zone.instant(*work_date_) : now_;
+}
+
+}  // namespace ppm

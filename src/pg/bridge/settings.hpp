@@ -1,0 +1,57 @@
+// The settings ppm.*, and the clock that one of them can turn.
+#pragma once
+
+#include "core/check/anomaly.hpp"
+#include "core/grid/calendar.hpp"
+#include "core/key/key.hpp"
+#include "pg/bridge/postgres.hpp"
+
+namespace ppm {
+
+// Defines the settings. Only from _PG_init().
+void define_settings();
+
+// ppm.lock_timeout and ppm.statement_timeout, in milliseconds, never zero.
+int lock_timeout();
+int statement_timeout();
+
+// How many rows ppm.repartition() copies in one transaction, and how long it pauses after each, in
+// milliseconds.
+int batch_rows();
+int batch_pause();
+
+// For how many milliseconds it may keep everybody off a table, at its end.
+int swap_limit();
+
+// ppm.history_retention, in minutes; negative keeps everything.
+int history_retention();
+
+// The deadlock_timeout, in milliseconds, for waits of `wait` at most: no longer than half of it. A
+// lock that an autovacuum holds is given up after deadlock_timeout to whoever waits for it
+// (ProcSleep() in proc.c), not before.
+int deadlock_timeout_for(int wait);
+
+// When a call works: the same for every parent of the call, but for their time zones.
+class Clock {
+  public:
+    // Throws PM007 if ppm.work_date is neither a date nor one with a time of day.
+    Clock();
+
+    // ppm.work_date as civil time of `zone`, a date alone being its first instant; or else now.
+    Instant now(const TimeZone& zone) const;
+
+    // Now, whatever ppm.work_date says.
+    Instant real_now() const { return now_; }
+
+    // The anomaly that ppm.work_date is set, and not by the session itself: somebody left it
+    // behind. Reads pg_settings once, and only if it is set. Needs an SpiConnection. Throws
+    // PostgresError.
+    const std::optional<Anomaly>& left_behind() const;
+
+  private:
+    Instant now_;
+    std::optional<LocalTime> work_date_;
+    mutable std::optional<std::optional<Anomaly>> left_behind_;
+};
+
+}  // namespace ppm

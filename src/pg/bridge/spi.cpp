@@ -1,0 +1,233 @@
+#include "pg/bridge/spi.hpp"
+
+#include "core/text.hpp"
+#include "pg/catalog/time_zone.hpp"
+
+namespace ppm {
+
+namespace {
+
+// Parameters as SPI takes them.
+class Arguments {
+  public:
+    explicit Arguments(std::initializer_list<Parameter> parameters) {
+        if (parameters.size() > values_.size())
+            throw PpmError{ERRCODE_INTERNAL_ERROR, "too many parameters for a query"};
+        for (const Parameter& parameter : parameters) {
+            types_[count_] = parameter.type;
+            values_[count_] = parameter.value;
+            nulls_[count_++] = parameter.is_null ? 'n' : ' ';
+        }
+    }
+
+    // May ereport.
+    SPIPlanPtr prepare(const char* sql) {
+        // What ppm asks of the catalog has one good plan, whatever the parameters are.
+        SPIPlanPtr const plan = SPI_prepare_cursor(sql, static_cast<int>(count_), types_.data(),
+                                                   CURSOR_OPT_GENERIC_PLAN);
+        if (plan == nullptr || SPI_keepplan(plan) != 0)
+            elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+        return plan;
+    }
+
+    // May ereport.
+    int execute(SPIPlanPtr plan, bool read_only) {
+        return SPI_execute_plan(plan, values_.data(), nulls_.data(), read_only, 0);
+    }
+
+  private:
+    std::array<Oid, 16> types_{};
+    std::array<Datum, 16> values_{};
+    std::array<char, 16> nulls_{};
+    std::size_t count_ = 0;
+};
+
+// The plan of a query, which is made once a session: planning it costs more than running it does.
+// PostgreSQL makes it anew when something that it depends on has changed (plancache.c).
+SPIPlanPtr plan_of(const std::string& sql, Arguments& arguments) {
+    static std::unordered_map<std::string, SPIPlanPtr> plans;
+    SPIPlanPtr& plan = plans[sql];
+    if (plan == nullptr)
+        plan = call([&] { return arguments.prepare(sql.c_str()); });
+    return plan;
+}
+
+}  // namespace
+
+SpiConnection::SpiConnection(bool nonatomic) : exceptions_{std::uncaught_exceptions()} {
+    call([=] {
+        if (SPI_connect_ext(nonatomic ? SPI_OPT_NONATOMIC : 0) != SPI_OK_CONNECT)
+            elog(ERROR, "SPI_connect failed");
+    });
+}
+
+SpiConnection::~SpiConnection() {
+    // After an error the end of the (sub)transaction closes it (AtEOXact_SPI), when nothing uses
+    // its memory any more.
+    if (std::uncaught_exceptions() > exceptions_)
+        return;
+    call_in_destructor([] { SPI_finish(); });
+}
+
+Parameter oid_parameter(std::optional<Oid> oid) {
+    return {OIDOID, ObjectIdGetDatum(oid.value_or(InvalidOid)), !oid};
+}
+
+Parameter text_parameter(const std::optional<std::string>& value) {
+    if (!value)
+        return {TEXTOID, Datum{}, true};
+    return {TEXTOID, call([&value] { return CStringGetTextDatum(value->c_str()); }), false};
+}
+
+Parameter timestamp_parameter(const std::optional<Slot>& civil, Position Slot::*edge) {
+    return {TIMESTAMPOID, civil ? TimestampGetDatum(to_stored((*civil).*edge)) : Datum{}, !civil};
+}
+
+Parameter bigint_parameter(std::int64_t value) {
+    return {INT8OID, call([=] { return Int64GetDatum(value); }), false};
+}
+
+Parameter text_array_parameter(const std::vector<std::string>& values) {
+    const Datum array = call([&values] {
+        auto* const datums = static_cast<Datum*>(palloc(sizeof(Datum) * values.size()));
+        std::ranges::transform(values, datums, [](const std::string& value) {
+            return CStringGetTextDatum(value.c_str());
+        });
+        return PointerGetDatum(construct_array(datums, static_cast<int>(values.size()), TEXTOID, -1,
+                                               false, TYPALIGN_INT));
+    });
+    return {TEXTARRAYOID, array, false};
+}
+
+Parameter oid_array_parameter(const std::vector<Oid>& oids) {
+    const Datum array = call([&oids] {
+        auto* const datums = static_cast<Datum*>(palloc(sizeof(Datum) * oids.size()));
+        std::ranges::transform(oids, datums, [](Oid oid) { return ObjectIdGetDatum(oid); });
+        return PointerGetDatum(construct_array(datums, static_cast<int>(oids.size()), OIDOID,
+                                               sizeof(Oid), true, TYPALIGN_INT));
+    });
+    return {OIDARRAYOID, array, false};
+}
+
+Rows::~Rows() {
+    call_in_destructor([this] { SPI_freetuptable(table_); });
+}
+
+Datum Rows::datum(std::size_t row, int column) const {
+    bool is_null = false;
+    const Datum value = SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
+    if (is_null)
+        throw PpmError{
+            ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "column " + in_quotes(call([=, this] { return SPI_fname(table_->tupdesc, column); })) +
+                " of a query of ppm is null"};
+    return value;
+}
+
+bool Rows::is_null(std::size_t row, int column) const {
+    bool is_null = false;
+    SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
+    return is_null;
+}
+
+bool Rows::boolean(std::size_t row, int column) const {
+    return DatumGetBool(datum(row, column));
+}
+
+std::int32_t Rows::integer(std::size_t row, int column) const {
+    return DatumGetInt32(datum(row, column));
+}
+
+std::int64_t Rows::bigint(std::size_t row, int column) const {
+    return DatumGetInt64(datum(row, column));
+}
+
+Oid Rows::oid(std::size_t row, int column) const {
+    return DatumGetObjectId(datum(row, column));
+}
+
+char Rows::character(std::size_t row, int column) const {
+    return DatumGetChar(datum(row, column));
+}
+
+std::string Rows::string(std::size_t row, int column) const {
+    const Datum value = datum(row, column);
+    if (SPI_gettypeid(table_->tupdesc, column) == NAMEOID)
+        return NameStr(*DatumGetName(value));
+    char* const copy = call([=] { return TextDatumGetCString(value); });
+    std::string result = copy;
+    pfree(copy);
+    return result;
+}
+
+std::vector<std::string> Rows::strings(std::size_t row, int column) const {
+    std::vector<std::string> result;
+    if (is_null(row, column))
+        return result;
+    Datum* elements = nullptr;
+    bool* nulls = nullptr;
+    int count = 0;
+    call([&] {
+        deconstruct_array(DatumGetArrayTypeP(datum(row, column)), TEXTOID, -1, false, TYPALIGN_INT,
+                          &elements, &nulls, &count);
+    });
+    for (int i = 0; i < count; ++i)
+        if (!nulls[i])
+            result.emplace_back(call([&] { return TextDatumGetCString(elements[i]); }));
+    return result;
+}
+
+Rows query(const std::string& sql, std::initializer_list<Parameter> parameters) {
+    Arguments arguments{parameters};
+    SPIPlanPtr const plan = plan_of(sql, arguments);
+    call([&] {
+        CommandCounterIncrement();
+        PushActiveSnapshot(GetLatestSnapshot());
+        const int result = arguments.execute(plan, true);
+        if (result != SPI_OK_SELECT)
+            elog(ERROR, "query failed: %s", SPI_result_code_string(result));
+        PopActiveSnapshot();
+    });
+    return Rows{SPI_tuptable, SPI_processed};
+}
+
+Rows query_to_change(const std::string& sql) {
+    Arguments arguments{{}};
+    SPIPlanPtr const plan = plan_of(sql, arguments);
+    call([&] {
+        const int result = arguments.execute(plan, false);
+        if (result != SPI_OK_SELECT)
+            elog(ERROR, "query failed: %s", SPI_result_code_string(result));
+    });
+    return Rows{SPI_tuptable, SPI_processed};
+}
+
+std::size_t execute(const std::string& statement, std::initializer_list<Parameter> parameters) {
+    Arguments arguments{parameters};
+    SPIPlanPtr const plan = plan_of(statement, arguments);
+    call([&] {
+        const int result = arguments.execute(plan, false);
+        if (result < 0)
+            elog(ERROR, "statement failed: %s", SPI_result_code_string(result));
+    });
+    return SPI_processed;
+}
+
+Rows query_once(const std::string& sql) {
+    call([&] {
+        const int result = SPI_execute(sql.c_str(), false, 0);
+        if (result != SPI_OK_SELECT)
+            elog(ERROR, "query failed: %s", SPI_result_code_string(result));
+    });
+    return Rows{SPI_tuptable, SPI_processed};
+}
+
+void execute_once(const std::string& statement) {
+    call([&] {
+        const int result = SPI_execute(statement.c_str(), false, 0);
+        if (result < 0)
+            elog(ERROR, "statement failed: %s", SPI_result_code_string(result));
+    });
+}
+
+}  // namespace ppm

@@ -1,0 +1,114 @@
+#include "pg/catalog/configured_relations.hpp"
+
+#include "pg/bridge/own_objects.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
+
+namespace ppm {
+
+namespace {
+
+// The OID stays when the relation is renamed, and is another when it is made anew. pg_dump leaves
+// the table out for that reason; pg_upgrade and CREATE DATABASE keep OIDs, and the table with them.
+constexpr char read_query[] =
+    "SELECT m.schema_name, m.table_name, m.relation, m.confirmed_by, "
+    // Of infinity to_char() makes null.
+    "coalesce(to_char(m.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', "
+    "m.confirmed_at::text), "
+    "n.nspname, r.relname "
+    "FROM ppm.configured_relations m LEFT JOIN (pg_class r JOIN pg_namespace n "
+    "ON n.oid = r.relnamespace) ON r.oid = m.relation "
+    "WHERE ($1 IS NULL OR m.schema_name = $1) AND ($2 IS NULL OR m.table_name = $2)";
+
+// The row may have been deleted again, by another trigger or meanwhile.
+#define RECORD                                                                                     \
+    "INSERT INTO ppm.configured_relations (schema_name, table_name, relation, confirmed_by, "      \
+    "confirmed_at) SELECT c.schema_name, c.table_name, $3, $4, clock_timestamp() FROM ppm.config " \
+    "c WHERE c.schema_name = $1 AND c.table_name = $2 ON CONFLICT (schema_name, table_name) "
+
+constexpr char record_statement[] = RECORD
+    "DO UPDATE SET relation = excluded.relation, confirmed_by = excluded.confirmed_by, "
+    "confirmed_at = excluded.confirmed_at";
+
+constexpr char adopt_statement[] = RECORD "DO NOTHING";
+
+constexpr char forget_statement[] =
+    "DELETE FROM ppm.configured_relations m WHERE NOT EXISTS (SELECT FROM ppm.config c "
+    "WHERE c.schema_name = m.schema_name AND c.table_name = m.table_name) "
+    "AND ($1 IS NULL OR m.schema_name = $1) AND ($2 IS NULL OR m.table_name = $2)";
+
+bool has_table() {
+    return has_own_table("configured_relations");
+}
+
+Rows read(const std::optional<TableName>& name) {
+    const UserContext owner{owner_of_ppm()};
+    return query(read_query,
+                 {text_parameter(name ? std::optional{name->schema_name} : std::nullopt),
+                  text_parameter(name ? std::optional{name->table_name} : std::nullopt)});
+}
+
+ConfiguredRelation configured_in(const Rows& rows, std::size_t row) {
+    ConfiguredRelation result{rows.oid(row, 3), rows.string(row, 4), rows.string(row, 5), {}};
+    if (!rows.is_null(row, 7))
+        result.present_name = TableName{rows.string(row, 6), rows.string(row, 7)};
+    return result;
+}
+
+void record(const char* statement, const TableName& name, Oid relation) {
+    if (!has_table())
+        return;
+    const std::string caller = call([] { return GetUserNameFromId(GetUserId(), false); });
+    const UserContext owner{owner_of_ppm()};
+    execute(statement, {text_parameter(name.schema_name), text_parameter(name.table_name),
+                        oid_parameter(relation), text_parameter(caller)});
+}
+
+void forget(const std::optional<std::string>& schema, const std::optional<std::string>& table) {
+    if (!has_table())
+        return;
+    const UserContext owner{owner_of_ppm()};
+    execute(forget_statement, {text_parameter(schema), text_parameter(table)});
+}
+
+}  // namespace
+
+void read_configured_relations(std::vector<ManagedParent>& parents) {
+    if (parents.empty() || !has_table())
+        return;
+    std::map<TableName, Parent*> by_name;
+    for (ManagedParent& managed : parents)
+        by_name[managed.parent.configuration.name()] = &managed.parent;
+    const Rows rows =
+        read(parents.size() == 1 ? std::optional{by_name.begin()->first} : std::nullopt);
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        const auto found = by_name.find({rows.string(row, 1), rows.string(row, 2)});
+        if (found != by_name.end())
+            found->second->configured = configured_in(rows, row);
+    }
+}
+
+std::optional<Oid> configured_relation(const TableName& name) {
+    if (!has_table())
+        return std::nullopt;
+    const Rows rows = read(name);
+    return rows.count() == 0 ? std::nullopt : std::optional{rows.oid(0, 3)};
+}
+
+void record_configured_relation(const TableName& name, Oid relation) {
+    record(record_statement, name, relation);
+}
+
+void adopt_relation(const Parent& parent) {
+    record(adopt_statement, parent.configuration.name(), parent.table->relation);
+}
+
+void forget_configured_relation(const TableName& name) {
+    forget(name.schema_name, name.table_name);
+}
+
+void prune_configured_relations() {
+    forget(std::nullopt, std::nullopt);
+}
+
+}  // namespace ppm

@@ -1,0 +1,13 @@
+// The index by which a table's least and greatest key are found without reading the table.
+#pragma once
+
+#include "pg/bridge/postgres.hpp"
+
+namespace ppm {
+
+// A btree index that begins with the column, in its type's own order, and has all rows; null if
+// there is none that can be locked without waiting. Comes with an ACCESS SHARE lock. Needs a lock
+// on the table. May ereport.
+Relation open_leading_index(Relation table, AttrNumber attribute);
+
+}  // namespace ppm

@@ -1,0 +1,30 @@
+// A partition's bounds between PostgreSQL's representation and ours.
+#pragma once
+
+#include "core/key/bound.hpp"
+#include "core/key/key.hpp"
+#include "pg/catalog/time_zone.hpp"
+
+namespace ppm {
+
+// The type's place among those that ppm supports, if it has one.
+std::optional<KeyType> key_type_of(Oid type);
+
+// A value of the key's type, not null, as a bound. May ereport.
+Bound bound_of_value(Datum value, KeyType type);
+
+// What pg_class.relpartbound (a pg_node_tree) says of a RANGE partition on one column of type
+// `type`; nothing for the default partition. Reads the node tree itself (PartitionBoundSpec,
+// parsenodes.h): no setting bears on it. Allocates in the current memory context. Throws
+// PostgresError.
+std::optional<BoundRange> read_partition_bound(Datum relpartbound, KeyType type);
+
+// A bound as text that reads the same under every DateStyle and TimeZone (a timestamptz with its
+// offset in `zone`), or MINVALUE or MAXVALUE; and back. Both throw PostgresError.
+std::string bound_text(Bound bound, KeyType type, const ServerTimeZone& zone);
+Bound bound_of_text(const std::string& text, KeyType type);
+
+// The same as SQL writes it.
+std::string bound_literal(Bound bound, KeyType type, const ServerTimeZone& zone);
+
+}  // namespace ppm

@@ -1,0 +1,117 @@
+#include "pg/catalog/references.hpp"
+
+#include "pg/bridge/spi.hpp"
+#include "pg/ddl/names.hpp"
+
+namespace ppm {
+
+namespace {
+
+// RI_PartitionRemove_Check() (ri_triggers.c) joins these to the partition.
+constexpr char strangers_query[] = R"(
+    WITH RECURSIVE tree AS (
+        SELECT c.oid, c.relowner FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+        WHERE k.contype = 'f' AND k.confrelid = $1 AND k.conparentid <> 0
+        UNION
+        SELECT c.oid, c.relowner FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid)
+    SELECT oid FROM tree WHERE NOT )" PPM_IS_AS_GOOD_AS("relowner", "$2") " ORDER BY oid";
+
+// What the planner evaluates of such a table (plancat.c), what row level security adds to the
+// query, and the casts to the type of the key. Functions that every database has are PostgreSQL's
+// own. A policy needs none of anybody's to run a query. Rules are none of a table's that is read.
+constexpr char harm_query[] = R"(
+    WITH object AS (
+        SELECT indrelid AS relation, 'pg_class'::regclass AS catalog, indexrelid AS id FROM pg_index WHERE indrelid = ANY ($1)
+        UNION ALL
+        SELECT conrelid, 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = ANY ($1)
+        UNION ALL
+        SELECT stxrelid, 'pg_statistic_ext'::regclass, oid FROM pg_statistic_ext WHERE stxrelid = ANY ($1)
+        UNION ALL
+        -- Expressions of the partition key (RelationBuildPartitionKey() in partcache.c folds them).
+        SELECT partrelid, 'pg_class'::regclass, partrelid FROM pg_partitioned_table WHERE partrelid = ANY ($1)),
+    use AS (
+        SELECT o.relation, o.catalog, o.id, p.oid AS function
+        FROM object o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.id
+        LEFT JOIN pg_operator r ON d.refclassid = 'pg_operator'::regclass AND r.oid = d.refobjid
+        JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE r.oprcode END
+        UNION ALL
+        SELECT k.conrelid, 'pg_constraint'::regclass, k.oid, t.castfunc
+        FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+        JOIN pg_cast t ON t.castsource = a.atttypid AND t.castcontext = 'i'
+        WHERE k.conrelid = ANY ($1) AND k.contype = 'f')
+    SELECT pg_describe_object(u.catalog, u.id, 0), format('%s.%s', n.nspname, c.relname),
+           'function ' || p.oid::regprocedure || ' of ' || pg_get_userbyid(p.proowner),
+           format('ALTER FUNCTION %s OWNER TO %I;', p.oid::regprocedure, pg_get_userbyid($2))
+    FROM use u JOIN pg_proc p ON p.oid = u.function
+    JOIN pg_class c ON c.oid = u.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE p.oid >= 16384 AND NOT )" PPM_IS_AS_GOOD_AS("p.proowner", "$2") R"(
+    UNION ALL
+    SELECT pg_describe_object('pg_policy'::regclass, p.oid, 0), format('%s.%s', n.nspname, c.relname),
+           'the expressions of ' || pg_get_userbyid(c.relowner), format('ALTER TABLE %I.%I OWNER TO %I;', n.nspname, c.relname, pg_get_userbyid($2))
+    FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE p.polrelid = ANY ($1) AND c.relrowsecurity
+      AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = $2 AND (r.rolsuper OR r.rolbypassrls))
+    ORDER BY 1, 3 LIMIT 1)";
+
+template <typename IsOne>
+std::vector<Oid> those_of(const std::vector<Oid>& relations, IsOne is_one) {
+    std::vector<Oid> found;
+    call([&] {
+        for (const Oid relation : relations) {
+            const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+            if (!HeapTupleIsValid(tuple))
+                continue;
+            if (is_one(*reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))))
+                found.push_back(relation);
+            ReleaseSysCache(tuple);
+        }
+    });
+    return found;
+}
+
+std::vector<Oid> strangers_that_refer_to(Oid partition, Oid owner) {
+    if (possibly_referenced({partition}).empty())
+        return {};
+    const Rows rows = query(strangers_query, {oid_parameter(partition), oid_parameter(owner)});
+    std::vector<Oid> strangers;
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        strangers.push_back(rows.oid(row, 1));
+    return strangers;
+}
+
+}  // namespace
+
+std::vector<Oid> possibly_referenced(const std::vector<Oid>& relations) {
+    return those_of(relations, [](const FormData_pg_class& each) {
+        return each.relhastriggers || (!foreign_keys_have_triggers && each.relhasindex);
+    });
+}
+
+std::vector<Oid> possibly_referring(const std::vector<Oid>& relations) {
+    return those_of(relations, [](const FormData_pg_class& each) {
+        return each.relhastriggers || !foreign_keys_have_triggers ||
+               each.relkind == RELKIND_PARTITIONED_TABLE;
+    });
+}
+
+void require_harmless_references(Oid owner, Oid partition) {
+    const std::vector<Oid> strangers = strangers_that_refer_to(partition, owner);
+    if (strangers.empty())
+        return;
+    // Against CREATE INDEX, CREATE STATISTICS and CREATE POLICY. DETACH's own SHARE lock would let
+    // the first of them in.
+    for (const Oid each : strangers)
+        call([=] { LockRelationOid(each, ShareUpdateExclusiveLock); });
+    // DETACH has the names of these tables in the query that it makes.
+    lock_schema_names(strangers);
+    const Rows rows = query(harm_query, {oid_array_parameter(strangers), oid_parameter(owner)});
+    if (rows.count() != 0)
+        throw PpmError{ERRCODE_INSUFFICIENT_PRIVILEGE,
+                       rows.string(0, 1) + " uses " + rows.string(0, 3) +
+                           ", which DETACH PARTITION would run as the owner of the table that \"" +
+                           rows.string(0, 2) + "\" refers to",
+                       {},
+                       "If you trust it: " + rows.string(0, 4) + " Else drop what uses it."};
+}
+
+}  // namespace ppm

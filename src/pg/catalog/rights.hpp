@@ -1,0 +1,28 @@
+// Who may do what.
+#pragma once
+
+#include "core/plan/configuration.hpp"
+#include "pg/bridge/postgres.hpp"
+
+namespace ppm {
+
+// Throws what PostgreSQL raises where the current user does not have the rights of the relation's
+// owner, or must not act as that role (42501).
+void require_owner(Oid relation, const std::string& name);
+
+// Whether the current user has them; where there is no table, whether it is a superuser. May throw
+// PostgresError.
+bool may_manage(const Parent& parent);
+
+// Throws 42501 with the mend if the relation, or any table below it, belongs to another role than
+// `owner`. Keeps an ACCESS SHARE lock on each, so that it stays so.
+void require_owner_of_tree(Oid owner, Oid relation);
+
+// The relation's owner, or none if it does not exist. May ereport.
+Oid owner_of(Oid relation);
+
+// The owner of ppm's own tables, which is the extension's: ppm writes them as this role, whoever
+// calls. May throw PostgresError.
+Oid owner_of_ppm();
+
+}  // namespace ppm

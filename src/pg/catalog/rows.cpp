@@ -1,0 +1,177 @@
+#include "pg/catalog/rows.hpp"
+
+#include "pg/bridge/guard.hpp"
+#include "pg/catalog/distributed.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/scan.hpp"
+#include "pg/catalog/tree.hpp"
+
+namespace ppm {
+
+namespace {
+
+// Asks `look` about each table with rows of its own among the relation and all its partitions,
+// until it is true of one. Keeps its locks. May ereport.
+template <typename Look>
+bool any_table(Oid relation, Look look) {
+    LockRelationOid(relation, AccessShareLock);
+    List* const tables = find_all_inheritors(relation, AccessShareLock, nullptr);
+    for (int i = 0; i < list_length(tables); ++i) {
+        const Relation table = table_open(list_nth_oid(tables, i), NoLock);
+        const bool found = table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && look(table);
+        table_close(table, NoLock);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+// The same, but waits for no lock and keeps none; true at once if somebody has a table locked. May
+// ereport.
+template <typename Look>
+bool any_table_at_a_glance(Oid relation, Look look) {
+    List* const tables = partition_tree(relation);
+    for (int i = 0; i < list_length(tables); ++i) {
+        const Oid each = list_nth_oid(tables, i);
+        if (!ConditionalLockRelationOid(each, AccessShareLock))
+            return true;
+        const Relation table = try_relation_open(each, NoLock);
+        const bool found =
+            table != nullptr && table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && look(table);
+        if (table != nullptr)
+            relation_close(table, NoLock);
+        UnlockRelationOid(each, AccessShareLock);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+bool is_foreign(Relation table) {
+    return table->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+}
+
+// Whether all rows of the table are in a heap of its own, so that a scan of it proves that there
+// are none. An access method that hands out heap's own routine is heap under another name. May
+// ereport.
+bool is_plain_heap(Relation table) {
+    return table->rd_rel->relkind == RELKIND_RELATION &&
+           table->rd_tableam == GetHeapamTableAmRoutine() &&
+           !list_member_oid(distributed_relations(), RelationGetRelid(table));
+}
+
+// May ereport.
+bool has_any_row(Relation table) {
+    return !is_plain_heap(table) || any_row(table, [](TupleTableSlot*) { return true; });
+}
+
+// Whether `matches` is true of the key of any row. May ereport.
+template <typename Matches>
+bool any_key(Relation table, const char* column, KeyType type, Matches matches) {
+    const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
+    // A foreign table, or one that is not what it was planned with any more: then what follows
+    // finds that out.
+    if (is_foreign(table) || attribute == InvalidAttrNumber ||
+        key_type_of(get_atttype(RelationGetRelid(table), attribute)) != type)
+        return false;
+    return any_row(table, [&](TupleTableSlot* slot) {
+        bool is_null = false;
+        const Datum value = slot_getattr(slot, attribute, &is_null);
+        return !is_null && matches(bound_of_value(value, type));
+    });
+}
+
+// A table is of one kind, so a few rows tell.
+constexpr int rows_looked_at = 100;
+
+// Whether one of the table's first keys tells no time; then `found` is it. May ereport.
+bool is_without_time(Relation table, const char* column, const KeyCodec& codec,
+                     std::optional<Bound>& found) {
+    int looked_at = 0;
+    any_key(table, column, codec.type(), [&](Bound key) {
+        if (!codec.tells_time(key))
+            found = key;
+        return found.has_value() || ++looked_at == rows_looked_at;
+    });
+    return found.has_value();
+}
+
+}  // namespace
+
+bool has_rows(Oid relation) {
+    return call([=] { return any_table(relation, has_any_row); });
+}
+
+bool may_have_rows(Oid relation) {
+    return call([=] { return any_table_at_a_glance(relation, has_any_row); });
+}
+
+bool has_rows_within(Oid relation, const std::string& column, KeyType type,
+                     const BoundRange& range) {
+    return call([&] {
+        return any_table(relation, [&](Relation table) {
+            return any_key(table, column.c_str(), type,
+                           [&](Bound key) { return range.lower <= key && key < range.upper; });
+        });
+    });
+}
+
+bool has_rows_since(Oid relation, const XidSnapshot& snapshot) {
+    return call([&] {
+        const std::uint64_t next = U64FromFullTransactionId(ReadNextFullTransactionId());
+        return any_table(relation, [&](Relation table) {
+            return !is_foreign(table) && any_row(table, [&](TupleTableSlot* slot) {
+                bool is_null = false;
+                const Datum xmin = slot_getsysattr(slot, MinTransactionIdAttributeNumber, &is_null);
+                return !snapshot.shows(DatumGetTransactionId(xmin), next);
+            });
+        });
+    });
+}
+
+std::optional<Bound> key_without_time(Oid relation, const std::string& column,
+                                      const KeyCodec& codec) {
+    std::optional<Bound> found;
+    call([&] {
+        any_table(relation, [&](Relation table) {
+            return is_without_time(table, column.c_str(), codec, found);
+        });
+    });
+    return found;
+}
+
+std::optional<Bound> key_without_time_at_a_glance(Oid relation, const std::string& column,
+                                                  const KeyCodec& codec) {
+    std::optional<Bound> found;
+    call([&] {
+        any_table_at_a_glance(relation, [&](Relation table) {
+            return is_without_time(table, column.c_str(), codec, found);
+        });
+    });
+    return found;
+}
+
+std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,
+                                      const std::vector<BoundRange>& ranges) {
+    std::vector<std::size_t> order(ranges.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::sort(order, {}, [&](std::size_t i) { return ranges[i].lower; });
+    std::vector<bool> found(ranges.size());
+    std::size_t left = ranges.size();
+    const auto mark = [&](Bound key) {
+        const auto after = std::ranges::upper_bound(order, key, {},
+                                                    [&](std::size_t i) { return ranges[i].lower; });
+        if (after == order.begin() || key >= ranges[*std::prev(after)].upper ||
+            found[*std::prev(after)])
+            return false;
+        found[*std::prev(after)] = true;
+        return --left == 0;
+    };
+    call([&] {
+        any_table_at_a_glance(
+            relation, [&](Relation table) { return any_key(table, column.c_str(), type, mark); });
+    });
+    return found;
+}
+
+}  // namespace ppm

@@ -1,0 +1,69 @@
+#include "pg/catalog/size.hpp"
+
+#include "pg/bridge/guard.hpp"
+#include "pg/catalog/tree.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr std::int64_t unknown = -1;
+
+// Locks the relation and adds it to `locked`; false if somebody keeps it locked. May ereport.
+bool lock_if_free(Oid relation, List** locked) {
+    if (!ConditionalLockRelationOid(relation, AccessShareLock))
+        return false;
+    *locked = lappend_oid(*locked, relation);
+    return true;
+}
+
+// pg_total_relation_size() opens the table, its TOAST table and all their indexes, and waits for
+// each. May ereport.
+bool lock_all_if_free(Oid relation, List** locked) {
+    if (!lock_if_free(relation, locked))
+        return false;
+    const Relation table = try_relation_open(relation, NoLock);
+    if (table == nullptr)
+        return false;
+    bool free = true;
+    if (table->rd_rel->relkind != RELKIND_FOREIGN_TABLE) {
+        List* const indexes = RelationGetIndexList(table);
+        for (int i = 0; free && i < list_length(indexes); ++i)
+            free = lock_if_free(list_nth_oid(indexes, i), locked);
+        list_free(indexes);
+    }
+    const Oid toast = table->rd_rel->reltoastrelid;
+    relation_close(table, NoLock);
+    return free && (!OidIsValid(toast) || lock_all_if_free(toast, locked));
+}
+
+// May ereport.
+std::int64_t bytes_of(Oid relation) {
+    List* locked = NIL;
+    std::int64_t bytes = unknown;
+    if (lock_all_if_free(relation, &locked))
+        bytes =
+            DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(relation)));
+    for (int i = 0; i < list_length(locked); ++i)
+        UnlockRelationOid(list_nth_oid(locked, i), AccessShareLock);
+    list_free(locked);
+    return bytes;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> total_bytes(Oid relation) {
+    const std::int64_t bytes = call([=] {
+        List* const tables = partition_tree(relation);
+        std::int64_t sum = tables == nullptr ? unknown : 0;
+        for (int i = 0; i < list_length(tables) && sum != unknown; ++i) {
+            const std::int64_t each = bytes_of(list_nth_oid(tables, i));
+            sum = each == unknown ? unknown : sum + each;
+        }
+        list_free(tables);
+        return sum;
+    });
+    return bytes == unknown ? std::nullopt : std::optional{bytes};
+}
+
+}  // namespace ppm

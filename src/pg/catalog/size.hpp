@@ -1,0 +1,13 @@
+// How much room tables take.
+#pragma once
+
+#include "pg/bridge/postgres.hpp"
+
+namespace ppm {
+
+// Bytes of the table, its indexes and its TOAST table, and of all its partitions, as
+// pg_total_relation_size() has them; nothing where somebody holds one of them locked against
+// readers, or it is gone. Waits for no lock and keeps none. Throws PostgresError.
+std::optional<std::int64_t> total_bytes(Oid relation);
+
+}  // namespace ppm

@@ -1,0 +1,109 @@
+#include "pg/ddl/ddl.hpp"
+
+#include "pg/bridge/guard.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/ddl/inherited_properties.hpp"
+
+namespace ppm {
+
+namespace {
+
+std::string qualified_identifier(const std::string& schema_name, const std::string& name) {
+    return identifier(schema_name) + "." + identifier(name);
+}
+
+std::string parent_identifier(const Parent& parent) {
+    return qualified_identifier(parent.configuration.schema_name, parent.configuration.table_name);
+}
+
+std::string partition_identifier(const Partition& partition) {
+    return qualified_identifier(partition.schema_name, partition.name);
+}
+
+std::string literal(const ManagedParent& managed, Bound bound) {
+    return bound_literal(bound, *managed.parent.table->key_type, *managed.zone);
+}
+
+}  // namespace
+
+std::string identifier(const std::string& name) {
+    return call([&name] { return quote_identifier(name.c_str()); });
+}
+
+std::string literal(const std::string& text) {
+    return call([&text] { return quote_literal_cstr(text.c_str()); });
+}
+
+std::vector<std::string> statements_for(const ManagedParent& managed,
+                                        const CreatePartition& create) {
+    const std::string& schema_name = managed.parent.configuration.schema_name;
+    const std::string partition = qualified_identifier(schema_name, create.name);
+    std::vector<std::string> statements{
+        "CREATE TABLE " + partition + " (LIKE " + parent_identifier(managed.parent) +
+        " INCLUDING ALL EXCLUDING IDENTITY)" + storage_clauses(managed.parent)};
+    std::ranges::move(property_statements(managed.parent, partition),
+                      std::back_inserter(statements));
+    return statements;
+}
+
+std::string attach_statement(const ManagedParent& managed, const std::string& schema_name,
+                             const std::string& name, const BoundRange& bounds) {
+    return "ALTER TABLE " + parent_identifier(managed.parent) + " ATTACH PARTITION " +
+           qualified_identifier(schema_name, name) + " FOR VALUES FROM (" +
+           literal(managed, bounds.lower) + ") TO (" + literal(managed, bounds.upper) + ")";
+}
+
+std::string fence_statement(const ManagedParent& managed, const Partition& partition) {
+    const std::string key = identifier(managed.parent.table->key_column);
+    std::string condition = key + " IS NOT NULL";
+    if (partition.bounds.lower.kind() == Bound::Kind::value)
+        condition += " AND " + key + " >= " + literal(managed, partition.bounds.lower);
+    if (partition.bounds.upper.kind() == Bound::Kind::value)
+        condition += " AND " + key + " < " + literal(managed, partition.bounds.upper);
+    return "ALTER TABLE " + partition_identifier(partition) + " ADD CHECK (" + condition +
+           ") NOT VALID";
+}
+
+std::string detach_statement(const Parent& parent, const Partition& partition, Detach how) {
+    return "ALTER TABLE " + parent_identifier(parent) + " DETACH PARTITION " +
+           partition_identifier(partition) +
+           (how == Detach::plain          ? ""
+            : how == Detach::concurrently ? " CONCURRENTLY"
+                                          : " FINALIZE");
+}
+
+std::string drop_statement(const Partition& partition) {
+    const char kind = call([&] { return get_rel_relkind(partition.relation); });
+    return (kind == RELKIND_FOREIGN_TABLE ? "DROP FOREIGN TABLE " : "DROP TABLE ") +
+           partition_identifier(partition);
+}
+
+std::vector<std::string> statements_for(const ManagedParent& managed, const Action& action) {
+    if (const auto* const create = std::get_if<CreatePartition>(&action)) {
+        const std::string& schema_name = managed.parent.configuration.schema_name;
+        std::vector<std::string> statements = statements_for(managed, *create);
+        std::ranges::move(policy_statements(managed.parent, schema_name, create->name),
+                          std::back_inserter(statements));
+        statements.push_back(attach_statement(managed, schema_name, create->name, create->bounds));
+        if (auto last = replica_identity_statement(managed.parent, schema_name, create->name))
+            statements.push_back(*std::move(last));
+        return statements;
+    }
+    if (const auto* const attach = std::get_if<AttachPartition>(&action))
+        return {attach_statement(managed, attach->partition.schema_name, attach->partition.name,
+                                 attach->partition.bounds)};
+    if (const auto* const finalize = std::get_if<FinalizeDetach>(&action))
+        return {detach_statement(managed.parent, finalize->partition, Detach::finalize)};
+    if (const auto* const detach = std::get_if<DetachPartition>(&action)) {
+        if (detach->concurrently)
+            return {detach_statement(managed.parent, detach->partition, Detach::concurrently)};
+        std::vector<std::string> statements;
+        if (policy_for(managed.parent.configuration, detach->partition) == CleanupPolicy::drop)
+            statements.push_back(fence_statement(managed, detach->partition));
+        statements.push_back(detach_statement(managed.parent, detach->partition, Detach::plain));
+        return statements;
+    }
+    return {drop_statement(std::get<DropPartition>(action).partition)};
+}
+
+}  // namespace ppm

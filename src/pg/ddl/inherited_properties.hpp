@@ -1,0 +1,33 @@
+// What a partition has from its parent beyond what LIKE and ATTACH PARTITION give it.
+#pragma once
+
+#include "pg/catalog/catalog.hpp"
+
+namespace ppm {
+
+// ` USING ... WITH (...) TABLESPACE ...`, each only where the parent, or its configuration, has
+// one.
+std::string storage_clauses(const Parent& parent);
+
+// `ALTER TABLE ...` and `COMMENT ON TABLE ...`, for the partition before it is attached;
+// `partition` is its name as SQL writes it.
+std::vector<std::string> property_statements(const Parent& parent, const std::string& partition);
+
+// `CREATE POLICY ...`, at the end. What a policy names may be out of the owner's reach; without
+// one, row level security lets nobody at the rows but through the parent.
+std::vector<std::string> policy_statements(const Parent& parent, const std::string& schema_name,
+                                           const std::string& name);
+
+// `ALTER TABLE ... REPLICA IDENTITY USING INDEX ...`, where the parent's replica identity is an
+// index: for the partition after it is attached, in the same transaction, because only then it is
+// known which of its indexes is that one's. Before, the index's name is the one that PostgreSQL
+// would give it.
+std::optional<std::string> replica_identity_statement(const Parent& parent,
+                                                      const std::string& schema_name,
+                                                      const std::string& name);
+
+// Finds in what the partitions differ from their parents, of all parents that are valid, in two
+// queries. Needs what read_partitions() needs.
+void read_differences(std::vector<ManagedParent>& parents);
+
+}  // namespace ppm

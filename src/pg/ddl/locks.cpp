@@ -1,0 +1,294 @@
+#include "pg/ddl/locks.hpp"
+
+#include "core/deadline.hpp"
+#include "core/text.hpp"
+#include "pg/bridge/scope.hpp"
+#include "pg/bridge/settings.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/references.hpp"
+#include "pg/ddl/names.hpp"
+
+namespace ppm {
+
+namespace {
+
+struct Lock {
+    Oid relation;
+    LOCKMODE mode;
+
+    auto operator<=>(const Lock&) const = default;
+};
+
+// The relations' partitions, and theirs.
+constexpr char tree_query[] =
+    "WITH RECURSIVE tree AS (SELECT unnest($1) AS oid UNION SELECT i.inhrelid FROM tree "
+    "JOIN pg_inherits i ON i.inhparent = tree.oid "
+    "JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition) SELECT oid FROM tree";
+
+// What the foreign keys of the relations refer to; of a partitioned table each partition, too.
+constexpr char referenced_query[] =
+    "SELECT DISTINCT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1)";
+
+// The same for those that a partition has from its parent.
+constexpr char inherited_query[] =
+    "SELECT DISTINCT confrelid FROM pg_constraint c WHERE contype = 'f' AND conrelid = ANY ($1) "
+    "AND conparentid <> 0 AND NOT EXISTS "
+    "(SELECT FROM pg_constraint p WHERE p.oid = c.conparentid AND p.conrelid = c.conrelid)";
+
+// Whose foreign keys refer to the relations. Of a partitioned one the partitions' own keys are left
+// out: PostgreSQL goes by the topmost.
+constexpr char referencing_query[] =
+    "SELECT DISTINCT conrelid FROM pg_constraint c WHERE contype = 'f' AND confrelid = ANY ($1) "
+    "AND NOT EXISTS "
+    "(SELECT FROM pg_constraint p WHERE p.oid = c.conparentid AND p.confrelid = c.confrelid)";
+
+// The same for keys that refer to a partition because they refer to its parent.
+constexpr char referencing_by_parent_query[] =
+    "SELECT DISTINCT c.conrelid FROM pg_constraint c JOIN pg_constraint p ON p.oid = c.conparentid "
+    "WHERE c.contype = 'f' AND c.confrelid = ANY ($1) AND p.confrelid <> c.confrelid";
+
+std::vector<Oid> relations(const char* sql, const std::vector<Oid>& of) {
+    std::vector<Oid> found;
+    if (of.empty())
+        return found;
+    const Rows rows = query(sql, {oid_array_parameter(of)});
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        found.push_back(rows.oid(row, 1));
+    return found;
+}
+
+// The relations, and all that they are partitioned into.
+std::vector<Oid> trees(const std::vector<Oid>& of) {
+    const bool are_partitioned = call([&] {
+        return std::ranges::any_of(
+            of, [](Oid each) { return get_rel_relkind(each) == RELKIND_PARTITIONED_TABLE; });
+    });
+    return are_partitioned ? relations(tree_query, of) : of;
+}
+
+// What the foreign keys of these tables refer to.
+std::vector<Oid> referenced_by(const std::vector<Oid>& tables) {
+    return relations(referenced_query, possibly_referring(tables));
+}
+
+class Locks {
+  public:
+    void add(LOCKMODE mode, const std::vector<Oid>& each) {
+        for (const Oid relation : each)
+            if (OidIsValid(relation))
+                locks_.insert({relation, mode});
+    }
+
+    // The same order in every call.
+    std::vector<Lock> list() const { return {locks_.begin(), locks_.end()}; }
+
+  private:
+    std::set<Lock> locks_;
+};
+
+std::vector<Lock> swap_locks_of(Oid parent, const std::vector<Oid>& tables) {
+    Locks locks;
+    locks.add(AccessExclusiveLock, {parent});
+    locks.add(AccessExclusiveLock, tables);
+    locks.add(AccessExclusiveLock, {call([=] { return get_default_partition_oid(parent); })});
+    // ATTACH removes the triggers there of tables that stood on their own, DETACH makes some.
+    std::vector<Oid> referring = tables;
+    referring.push_back(parent);
+    locks.add(AccessExclusiveLock, trees(referenced_by(referring)));
+    return locks.list();
+}
+
+// What the statement locks, according to src/backend/commands/tablecmds.c of PostgreSQL 14 to 19.
+std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
+    Locks locks;
+    const std::vector<Oid> parents{parent};
+    const std::vector<Oid> partitions{partition};
+    const std::vector<Oid> tree = trees(partitions);
+    const bool detaches = statement == Statement::detach || statement == Statement::begin_detach ||
+                          statement == Statement::finish_detach;
+    const bool attaches = statement == Statement::attach || statement == Statement::attach_new;
+
+    // ATPrepCmd(), AlterTableGetLockLevel()
+    locks.add(statement == Statement::detach ? AccessExclusiveLock : ShareUpdateExclusiveLock,
+              parents);
+    locks.add(statement == Statement::begin_detach ? ShareUpdateExclusiveLock : AccessExclusiveLock,
+              tree);
+    if (attaches || statement == Statement::detach) {
+        // QueuePartitionConstraintValidation() goes down to the leaves.
+        const Oid by_default = call([=] { return get_default_partition_oid(parent); });
+        locks.add(AccessExclusiveLock, trees({by_default}));
+    }
+    if (attaches) {
+        // CloneFkReferencing(), CloneFkReferenced()
+        locks.add(ShareRowExclusiveLock, trees(referenced_by(parents)));
+        locks.add(ShareRowExclusiveLock,
+                  relations(referencing_query, possibly_referenced(parents)));
+    }
+    // RemoveTriggerById(): tables that stood on their own have triggers on what they refer to.
+    if (statement == Statement::attach || statement == Statement::drop)
+        locks.add(AccessExclusiveLock, referenced_by(tree));
+    if (detaches) {
+        // ATDetachCheckNoForeignKeyRefs(), and then RemoveConstraintById(); the check reads.
+        const std::vector<Oid> referencing =
+            relations(referencing_by_parent_query, possibly_referenced(partitions));
+        // (Before the check their indexes are looked at, which a ShareLock would not keep as they
+        // are.)
+        locks.add(
+            statement == Statement::begin_detach ? ShareRowExclusiveLock : AccessExclusiveLock,
+            referencing);
+        if (statement != Statement::finish_detach)
+            // (require_harmless_references() keeps them as they are, too.)
+            locks.add(ShareUpdateExclusiveLock, trees(referencing));
+    }
+    // DetachPartitionFinalize(): the triggers that attach and drop remove.
+    if (statement == Statement::detach || statement == Statement::finish_detach)
+        locks.add(ShareRowExclusiveLock,
+                  trees(relations(inherited_query, possibly_referring(partitions))));
+    return locks.list();
+}
+
+void release(const std::vector<Lock>& locks) {
+    call([&] {
+        for (const auto& [relation, mode] : locks)
+            UnlockRelationOid(relation, mode);
+    });
+}
+
+// Takes all the locks that are free, but for the one that is had already. If another one is not
+// free, gives up all of them and returns which it is.
+std::optional<std::size_t> take_others(const std::vector<Lock>& locks, std::size_t had) {
+    return call([&]() -> std::optional<std::size_t> {
+        for (std::size_t i = 0; i < locks.size(); ++i) {
+            if (i == had || ConditionalLockRelationOid(locks[i].relation, locks[i].mode))
+                continue;
+            for (std::size_t taken = 0; taken < locks.size(); ++taken)
+                if (taken < i || taken == had)
+                    UnlockRelationOid(locks[taken].relation, locks[taken].mode);
+            return i;
+        }
+        return std::nullopt;
+    });
+}
+
+std::string name_of(Oid relation) {
+    return call([=] {
+        const char* const name = get_rel_name(relation);
+        const char* const schema = get_namespace_name(get_rel_namespace(relation));
+        return name == nullptr || schema == nullptr ? psprintf("%u", relation)
+                                                    : psprintf("%s.%s", schema, name);
+    });
+}
+
+// All the locks of one statement, and until when they are waited for.
+class LockWait {
+  public:
+    LockWait(Oid parent, Oid partition, int wait)
+        : parent_{parent}, partition_{partition}, deadline_{std::chrono::milliseconds{wait}} {}
+
+    bool is_over() const { return deadline_.has_passed(); }
+
+    // Has the names of the schemas locked, which keep nobody waiting who uses the tables: what
+    // looks at names later does not wait any more.
+    void lock_names_of(const std::vector<Lock>& locks) const {
+        std::vector<Oid> relations(locks.size());
+        std::ranges::transform(locks, relations.begin(), &Lock::relation);
+        wait([&] { lock_schema_names(relations); });
+    }
+
+    // Waits for one lock at a time, with none of the others in hand, the parent's first.
+    void take(const std::vector<Lock>& locks) const {
+        const auto first = std::ranges::find(locks, parent_, &Lock::relation);
+        std::optional awaited{
+            first == locks.end() ? 0 : static_cast<std::size_t>(first - locks.begin())};
+        while (awaited) {
+            const std::size_t had = *awaited;
+            wait_for(locks[had]);
+            awaited = take_others(locks, had);
+        }
+    }
+
+  private:
+    // Runs body(), which waits for a lock.
+    template <typename Body>
+    void wait(Body body) const {
+        const int milliseconds = std::max(deadline_.left(), 1);
+        LocalSettings settings;
+        settings.set("lock_timeout", std::to_string(milliseconds).c_str());
+        settings.set_as_superuser("deadlock_timeout",
+                                  std::to_string(deadlock_timeout_for(milliseconds)).c_str());
+        body();
+    }
+
+    void wait_for(const Lock& lock) const {
+        try {
+            wait([&] { call([&] { LockRelationOid(lock.relation, lock.mode); }); });
+        } catch (const Error& error) {
+            if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE || lock.relation == parent_ ||
+                lock.relation == partition_)
+                throw;
+            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE, error.message(),
+                           "Table " + in_quotes(name_of(lock.relation)) +
+                               " could not be locked within ppm.lock_timeout."};
+        }
+    }
+
+    Oid parent_;
+    Oid partition_;
+    Deadline deadline_;
+};
+
+// Takes the locks that `needed` lists, and returns them: those that it still lists once it has
+// them.
+template <typename Needed>
+std::vector<Lock> take_all(const LockWait& waiting, bool with_names, Needed needed) {
+    std::vector<Lock> locks = needed();
+    while (true) {
+        if (with_names)
+            waiting.lock_names_of(locks);
+        waiting.take(locks);
+        // Before the tables were locked somebody may have given them another foreign key.
+        std::vector<Lock> now = needed();
+        if (std::ranges::includes(locks, now))
+            return locks;
+        release(locks);
+        if (waiting.is_over())
+            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,
+                           "foreign keys were changed while their tables were being locked"};
+        locks = std::move(now);
+    }
+}
+
+}  // namespace
+
+bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
+    const std::vector<Lock> locks =
+        take_all(LockWait{parent, partition, wait}, statement != Statement::finish_detach,
+                 [=] { return locks_of(statement, parent, partition); });
+    return std::ranges::any_of(locks, [=](const Lock& each) {
+        return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
+    });
+}
+
+void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others, int wait) {
+    take_all(LockWait{relation, InvalidOid, wait}, true, [&] {
+        Locks locks;
+        locks.add(AccessExclusiveLock, trees({relation}));
+        locks.add(AccessExclusiveLock, trees(others()));
+        return locks.list();
+    });
+}
+
+void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait) {
+    take_all(LockWait{InvalidOid, InvalidOid, wait}, true, [&] {
+        Locks locks;
+        locks.add(mode, relations);
+        return locks.list();
+    });
+}
+
+void lock_to_swap(Oid parent, const std::vector<Oid>& tables, int wait) {
+    take_all(LockWait{parent, InvalidOid, wait}, true,
+             [&] { return swap_locks_of(parent, tables); });
+}
+
+}  // namespace ppm

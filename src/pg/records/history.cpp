@@ -1,0 +1,204 @@
+#include "pg/records/history.hpp"
+
+#include "pg/bridge/own_objects.hpp"
+#include "pg/bridge/settings.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr char record_statement[] =
+    "INSERT INTO ppm.history (run_id, at, schema_name, table_name, partition, action, lower_bound, "
+    "upper_bound, outcome, sqlstate, message, duration, executed_by, lower_value, upper_value) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 * interval '1 microsecond', $13, "
+    "$14, $15)";
+constexpr char record_statement_of_1_0_0[] =
+    "INSERT INTO ppm.history (run_id, at, schema_name, table_name, partition, action, lower_bound, "
+    "upper_bound, outcome, sqlstate, message, duration, executed_by) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 * interval '1 microsecond', $13)";
+
+// A cleanup that was refused because of the clock must not make that clock the one to go by. The
+// server's start stands for "as it was, if it was".
+constexpr char record_run_statement[] =
+    "INSERT INTO ppm.last_run (schema_name, table_name, run_id, at, procedure, outcome) "
+    "SELECT t.schema_name, t.table_name, $1, "
+    "CASE WHEN t.kept = 'kept' AND p.procedure = 'cleanup' THEN pg_postmaster_start_time() "
+    "ELSE clock_timestamp() END, p.procedure, t.outcome "
+    "FROM unnest($3::name[], $4::name[], $5::text[], $6::text[]) "
+    "AS t(schema_name, table_name, outcome, kept), unnest($2::text[]) AS p(procedure) "
+    // Always in the same order: two calls may do this at the same time.
+    "ORDER BY 1, 2, 5 "
+    "ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET run_id = excluded.run_id, "
+    "at = CASE WHEN excluded.at = pg_postmaster_start_time() THEN last_run.at "
+    "ELSE excluded.at END, outcome = excluded.outcome";
+
+// As many as a short statement can do, and none that another call is at.
+constexpr std::size_t prune_batch = 10000;
+constexpr char prune_history_statement[] =
+    "DELETE FROM ppm.history WHERE ctid = ANY (ARRAY (SELECT ctid FROM ppm.history "
+    "WHERE at < clock_timestamp() - $1 * interval '1 minute' ORDER BY at LIMIT $2 "
+    "FOR UPDATE SKIP LOCKED))";
+
+constexpr char prune_last_run_statement[] =
+    "DELETE FROM ppm.last_run l WHERE NOT EXISTS (SELECT FROM ppm.config c "
+    "WHERE c.schema_name = l.schema_name AND c.table_name = l.table_name)";
+
+constexpr char last_failures_query[] =
+    "SELECT partition, message FROM (SELECT DISTINCT ON (partition) partition, message, outcome "
+    "FROM ppm.history WHERE schema_name = $1 AND table_name = $2 AND partition IS NOT NULL "
+    "AND action IN ('detach', 'finalize', 'drop', 'attach') ORDER BY partition, at DESC) AS h "
+    "WHERE outcome = 'failed'";
+
+std::chrono::microseconds since(Deadline::Clock::time_point begun) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - begun);
+}
+
+struct Entry {
+    TimestampTz at;
+    const TableName& table;
+    const std::string& partition;
+    std::string action;
+    const std::optional<ShownBounds>& bounds;
+    std::optional<int> sqlstate;  // of a failure
+    std::string message;
+    std::chrono::microseconds duration;
+};
+
+void insert(const Entry& entry, std::int64_t run_id, const std::string& caller) {
+    const UserContext owner{owner_of_ppm()};
+    const auto civil = entry.bounds ? entry.bounds->civil : std::nullopt;
+    const auto value = [&](std::string ShownBounds::*edge) {
+        return text_parameter(entry.bounds ? std::optional{(*entry.bounds).*edge} : std::nullopt);
+    };
+    const auto sqlstate =
+        entry.sqlstate ? std::optional{sqlstate_text(*entry.sqlstate)} : std::nullopt;
+    const auto partition = entry.partition.empty() ? std::nullopt : std::optional{entry.partition};
+    execute(has_own_column("history", "lower_value") ? record_statement : record_statement_of_1_0_0,
+            {bigint_parameter(run_id),
+             {TIMESTAMPTZOID, TimestampTzGetDatum(entry.at), false},
+             text_parameter(entry.table.schema_name),
+             text_parameter(entry.table.table_name),
+             text_parameter(partition),
+             text_parameter(entry.action),
+             timestamp_parameter(civil, &Slot::lower),
+             timestamp_parameter(civil, &Slot::upper),
+             text_parameter(entry.sqlstate ? "failed" : "ok"),
+             text_parameter(sqlstate),
+             text_parameter(entry.message),
+             bigint_parameter(entry.duration.count()),
+             text_parameter(caller),
+             value(&ShownBounds::lower_value),
+             value(&ShownBounds::upper_value)});
+}
+
+}  // namespace
+
+History::History() : caller_{call([] { return GetUserNameFromId(GetUserId(), false); })} {}
+
+void History::begin_action() {
+    begun_ = Deadline::Clock::now();
+}
+
+std::chrono::microseconds History::elapsed() const {
+    return since(begun_);
+}
+
+std::int64_t History::run_id() {
+    if (!run_id_) {
+        const UserContext owner{owner_of_ppm()};
+        run_id_ = query_to_change("SELECT nextval('ppm.run_id')").bigint(0, 1);
+    }
+    return *run_id_;
+}
+
+void History::record(const CompletedAction& completed) {
+    insert({GetCurrentTimestamp(), completed.table, completed.partition, completed.action,
+            completed.bounds, std::nullopt, completed.message(), elapsed()},
+           run_id(), caller_);
+}
+
+void History::record(const std::vector<Failure>& failures) {
+    for (const Failure& failure : failures)
+        insert({failure.at, failure.table, failure.partition, failure.action, failure.bounds,
+                failure.sqlstate, failure.message, failure.duration},
+               run_id(), caller_);
+}
+
+WorkerRecord History::for_worker(const CompletedAction& completed) {
+    WorkerRecord record{run_id(), begun_, {}, {}, {}, {}, {}, completed.bounds->civil, {}, {}, {}};
+    namestrcpy(&record.caller, caller_.c_str());
+    namestrcpy(&record.schema_name, completed.table.schema_name.c_str());
+    namestrcpy(&record.table_name, completed.table.table_name.c_str());
+    namestrcpy(&record.partition, completed.partition.c_str());
+    namestrcpy(&record.action, completed.action.c_str());
+    strlcpy(record.lower_value.data(), completed.bounds->lower_value.c_str(),
+            record.lower_value.size());
+    strlcpy(record.upper_value.data(), completed.bounds->upper_value.c_str(),
+            record.upper_value.size());
+    strlcpy(record.message, completed.message().c_str(), sizeof(record.message));
+    return record;
+}
+
+void write(const WorkerRecord& record) {
+    const TableName table{NameStr(record.schema_name), NameStr(record.table_name)};
+    const std::optional bounds{
+        ShownBounds{record.civil_bounds, record.lower_value.data(), record.upper_value.data()}};
+    insert({GetCurrentTimestamp(), table, NameStr(record.partition), NameStr(record.action), bounds,
+            std::nullopt, record.message, since(record.begun)},
+           record.run_id, NameStr(record.caller));
+}
+
+void History::record_run(const std::vector<std::string>& procedures,
+                         const std::map<TableName, Outcome>& outcomes) {
+    std::vector<std::string> schemas;
+    std::vector<std::string> tables;
+    std::vector<std::string> results;
+    std::vector<std::string> kept;
+    for (const auto& [table, outcome] : outcomes) {
+        schemas.push_back(table.schema_name);
+        tables.push_back(table.table_name);
+        results.emplace_back(outcome.ok ? "ok" : "failed");
+        kept.emplace_back(outcome.clock_in_doubt ? "kept" : "set");
+    }
+    const std::int64_t id = run_id();
+    const UserContext owner{owner_of_ppm()};
+    execute(record_run_statement, {bigint_parameter(id), text_array_parameter(procedures),
+                                   text_array_parameter(schemas), text_array_parameter(tables),
+                                   text_array_parameter(results), text_array_parameter(kept)});
+}
+
+bool History::prune() {
+    const UserContext owner{owner_of_ppm()};
+    const int minutes = history_retention();
+    return minutes >= 0 &&
+           execute(prune_history_statement, {{INT4OID, Int32GetDatum(minutes), false},
+                                             bigint_parameter(prune_batch)}) == prune_batch;
+}
+
+void History::prune_last_run() {
+    const UserContext owner{owner_of_ppm()};
+    execute(prune_last_run_statement);
+}
+
+void lock_own_tables() {
+    call([] {
+        const Oid schema = get_namespace_oid("ppm", false);
+        LockRelationOid(get_relname_relid("config", schema), AccessShareLock);
+        LockRelationOid(get_relname_relid("detached", schema), RowExclusiveLock);
+        LockRelationOid(get_relname_relid("history", schema), RowExclusiveLock);
+    });
+}
+
+std::map<std::string, std::string> last_failures(const Configuration& configuration) {
+    const UserContext owner{owner_of_ppm()};
+    const Rows rows = query(last_failures_query, {text_parameter(configuration.schema_name),
+                                                  text_parameter(configuration.table_name)});
+    std::map<std::string, std::string> failures;
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        failures.emplace(rows.string(row, 1), rows.string(row, 2));
+    return failures;
+}
+
+}  // namespace ppm

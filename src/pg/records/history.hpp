@@ -1,0 +1,80 @@
+// ppm.history and ppm.last_run: what was done, what failed, and when ppm was last called for each
+// table. Written as the owner of ppm's tables, whoever calls, so that nobody else can forge or
+// erase it.
+#pragma once
+
+#include "core/deadline.hpp"
+#include "pg/run/report.hpp"
+
+namespace ppm {
+
+// What a worker records of what it does for a call, in its own transaction. Goes through shared
+// memory.
+struct WorkerRecord {
+    std::int64_t run_id;
+    Deadline::Clock::time_point
+        begun;  // of the machine's, so that it means the same in every process
+    NameData caller;
+    NameData schema_name;
+    NameData table_name;
+    NameData partition;
+    NameData action;
+    std::optional<Slot> civil_bounds;
+    std::array<char, 64> lower_value;
+    std::array<char, 64> upper_value;
+    char message[512];  // holds the longest names
+};
+
+// In the worker.
+void write(const WorkerRecord& record);
+
+// Of one call of a procedure.
+class History {
+  public:
+    // Takes the current user for the caller.
+    History();
+
+    // From here on counts the duration of what is recorded next, by a clock that nobody can set.
+    void begin_action();
+    std::chrono::microseconds elapsed() const;
+
+    // These run inside a step: what was done is recorded with it, or neither stays.
+    void record(const CompletedAction& completed);
+    void record(const std::vector<Failure>& failures);
+
+    // For what the worker is to do.
+    WorkerRecord for_worker(const CompletedAction& completed);
+
+    // How a call went with a table.
+    struct Outcome {
+        bool ok = true;
+        bool clock_in_doubt = false;  // cleanup was refused: the time of the last one stays
+    };
+
+    // Which procedures were called, on which tables, and whether all went well with each.
+    void record_run(const std::vector<std::string>& procedures,
+                    const std::map<TableName, Outcome>& outcomes);
+
+    // Forgets some of what is older than ppm.history_retention; whether there may be more.
+    bool prune();
+
+    // Forgets the last calls for tables that are not configured any more.
+    void prune_last_run();
+
+  private:
+    std::int64_t run_id();
+
+    std::string caller_;
+    Deadline::Clock::time_point begun_ = Deadline::Clock::now();
+    std::optional<std::int64_t> run_id_;
+};
+
+// Waits for ppm's own tables before anything else is locked: whoever has one of them locked is not
+// to keep those waiting who wait for that. In a step that will write them.
+void lock_own_tables();
+
+// Why the last attempt to remove a partition of the table failed, by the partition's name; nothing
+// for those where it did not. Needs an SpiConnection and a pinned search_path.
+std::map<std::string, std::string> last_failures(const Configuration& configuration);
+
+}  // namespace ppm

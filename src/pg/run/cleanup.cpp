@@ -1,0 +1,275 @@
+#include "pg/run/cleanup.hpp"
+
+#include "core/plan/removal.hpp"
+#include "core/text.hpp"
+#include "pg/bridge/settings.hpp"
+#include "pg/bridge/sqlstate.hpp"
+#include "pg/catalog/references.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/catalog/rows.hpp"
+#include "pg/catalog/unindexed_references.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/effects.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/records/ledger.hpp"
+#include "pg/run/provision.hpp"
+#include "pg/run/report.hpp"
+#include "pg/run/worker.hpp"
+
+namespace ppm {
+
+namespace {
+
+// What it holds may have changed since it was looked at without a lock.
+void require_keys_with_time(const ManagedParent& managed, const Partition& partition) {
+    const KeyCodec codec = codec_of(managed);
+    if (!codec.may_tell_no_time())
+        return;
+    if (const auto key =
+            key_without_time(partition.relation, managed.parent.table->key_column, codec))
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "partition " + in_quotes(partition.name) + " has a row with the key " +
+                           key_text(codec, *key) + ", which is no " + key_noun(codec),
+                       "It tells no time, so the partition is not removed.",
+                       "Call the procedure again."};
+}
+
+class CleanupExecutor final : public Executor {
+  public:
+    using Executor::Executor;
+
+    void begin(const ManagedParent& managed) override {
+        kept_.clear();
+        just_detached_ = InvalidOid;
+        if (managed.parent.ledger_is_stale)
+            session_.step([&] {
+                prune_detached(managed.parent);
+                keep_if_configured(managed.parent);
+            });
+    }
+
+    void execute(const ManagedParent& managed, const Action& action) override {
+        if (const auto* const finalize_detach = std::get_if<FinalizeDetach>(&action))
+            finalize(managed, *finalize_detach);
+        else if (const auto* const detach_partition = std::get_if<DetachPartition>(&action))
+            detach(managed, *detach_partition);
+        else if (const auto* const drop_partition = std::get_if<DropPartition>(&action))
+            drop(managed, *drop_partition);
+        else
+            attach(managed, std::get<AttachPartition>(action).partition);
+    }
+
+  private:
+    // What waits to be dropped is kept for good once the policy is to detach. Whoever wrote that
+    // into ppm.config had it done already, but for what was recorded at that very moment.
+    static void keep_if_configured(const Parent& parent) {
+        if (parent.configuration.cleanup_policy == CleanupPolicy::detach)
+            keep_detached(parent.table->relation);
+    }
+
+    // Somebody else's removal is finished, too: nothing of the parent can be detached before. What
+    // comes of it is kept.
+    void finalize(const ManagedParent& managed, const FinalizeDetach& action) {
+        const Partition& partition = action.partition;
+        if (!is_known(managed.parent, partition))
+            session_.step([&] {
+                require_same_configuration(managed.parent);
+                record_detach(managed, partition, CleanupPolicy::detach);
+            });
+        // FINALIZE waits for every older snapshot in the database, under its locks. Waiting first,
+        // without any, is in nobody's way, and may take longer.
+        session_.step(
+            [] {
+                const StatementTimeout timeout{statement_timeout()};
+                wait_for_older_snapshots();
+            },
+            statement_timeout());
+        perform({Done::finished_detaching, managed, partition}, [&] {
+            lock_entry(partition.relation);
+            keep_if_configured(managed.parent);
+            lock_schema_names({managed.parent.table->relation, partition.relation});
+            const Since since =
+                lock_together(Statement::finish_detach, managed.parent, partition.relation);
+            lock_parent(managed.parent);
+            lock_partition(partition, false);
+            lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
+            // It waits for snapshots that are older than itself, and holds its locks meanwhile: no
+            // longer than for a lock.
+            execute_as_owner(managed.parent,
+                             detach_statement(managed.parent, partition, Detach::finalize),
+                             std::min(lock_timeout(), statement_timeout()));
+            require_detached(partition.relation);
+            confirm_detached(partition.relation);
+            return since;
+        });
+        just_detached_ = partition.relation;
+        if (action.only_if_empty)
+            keep_if_it_has_rows(managed, partition);
+    }
+
+    // Whether ppm itself set out to detach it.
+    static bool is_known(const Parent& parent, const Partition& partition) {
+        return std::ranges::any_of(parent.detached, [&](const DetachedPartition& each) {
+            return each.partition.relation == partition.relation;
+        });
+    }
+
+    void detach(const ManagedParent& managed, const DetachPartition& action) {
+        const Partition& partition = action.partition;
+        session_.read([&] {
+            require_indexed_references(managed.parent);
+            return true;
+        });
+        if (action.concurrently)
+            detach_concurrently(managed, partition);
+        else
+            detach_plainly(managed, action);
+        just_detached_ = partition.relation;
+        if (action.only_if_empty)
+            keep_if_it_has_rows(managed, partition);
+    }
+
+    void detach_concurrently(const ManagedParent& managed, const Partition& partition) {
+        const CompletedAction detached{Done::detached, managed, partition};
+        WorkerRecord record{};
+        session_.step([&] {
+            // The worker will write them when it is too late to leave the partition as it is.
+            lock_own_tables();
+            lock_parent(managed.parent);
+            require_same_configuration(managed.parent);
+            require_same_bounds(managed, partition);
+            require_keys_with_time(managed, partition);
+            record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
+            record = history_.for_worker(detached);
+        });
+        std::chrono::microseconds others_waited{};
+        try {
+            // As all that may fail, in a subtransaction; it holds no lock and no snapshot.
+            others_waited =
+                session_.read([&] { return detach_in_worker(managed, partition, record); });
+        } catch (const Error& error) {
+            if (!ends_the_call(error))
+                session_.step([&] { prune_detached(managed.parent); });
+            throw;
+        }
+        announce(detached);
+        session_.leave_room(others_waited);
+    }
+
+    std::chrono::microseconds detach_in_worker(const ManagedParent& managed,
+                                               const Partition& partition,
+                                               const WorkerRecord& record) {
+        const Table& table = *managed.parent.table;
+        try {
+            if (worker_ && !worker_->can_serve(table.owner))
+                worker_.reset();
+            if (!worker_)
+                worker_.emplace(table.owner);
+            return worker_->detach(table, partition, record);
+        } catch (...) {
+            // It may have died. Before the catalog is asked what came of it, and before another
+            // call may work on the table, it must be over.
+            worker_.reset();
+            throw;
+        }
+    }
+
+    // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
+    void detach_plainly(const ManagedParent& managed, const DetachPartition& action) {
+        const Partition& partition = action.partition;
+        const CleanupPolicy policy = policy_for(managed.parent.configuration, partition);
+        perform({Done::detached, managed, partition}, [&] {
+            if (policy == CleanupPolicy::drop)
+                lock_policy(managed.parent);
+            lock_entry(partition.relation);
+            const Since since =
+                lock_together(Statement::detach, managed.parent, partition.relation);
+            lock_parent(managed.parent, AccessExclusiveLock);
+            lock_partition(partition, false);
+            require_same_configuration(managed.parent);
+            require_same_bounds(managed, partition);
+            require_keys_with_time(managed, partition);
+            require_owner_of_tree(managed.parent.table->owner, partition.relation);
+            require_harmless_references(managed.parent.table->owner, partition.relation);
+            record_detach(managed, partition, policy);
+            lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
+            for (const std::string& statement : statements_for(managed, action))
+                execute_as_owner(managed.parent, statement);
+            require_detached(partition.relation);
+            confirm_detached(partition.relation);
+            return since;
+        });
+    }
+
+    // A row may have come into a surplus partition until it was detached.
+    void keep_if_it_has_rows(const ManagedParent& managed, const Partition& partition) {
+        bool keep = false;
+        session_.step([&] {
+            lock_partition(partition, true);
+            keep = has_rows(partition.relation);
+        });
+        if (!keep)
+            return;
+        attach(managed, partition);
+        kept_.insert(partition.relation);
+    }
+
+    void attach(const ManagedParent& managed, const Partition& partition) {
+        perform({Done::attached, managed, partition}, [&] {
+            lock_parent(managed.parent);
+            return attach_again(managed, partition);
+        });
+    }
+
+    void drop(const ManagedParent& managed, const DropPartition& action) {
+        const Partition& partition = action.partition;
+        if (kept_.contains(partition.relation))
+            return;
+        const RowsSince rows_since =
+            partition.relation == just_detached_ ? RowsSince::not_possible : RowsSince::possible;
+        perform({Done::dropped, managed, partition}, [&] {
+            // The look for new rows may take long: until it is over nobody else's table is locked.
+            if (rows_since == RowsSince::possible) {
+                lock_against_writers(partition);
+                require_unchanged(partition, rows_since);
+            }
+            lock_entry(partition.relation);
+            const Since since = lock_to_drop(partition);
+            lock_partition(partition, true);
+            require_same_configuration(managed.parent);
+            if (action.only_if_empty && has_rows(partition.relation))
+                throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                               "surplus partition " + in_quotes(partition.name) +
+                                   " got rows while it was being removed",
+                               {},
+                               "The next call attaches it again."};
+            require_keys_with_time(managed, partition);
+            require_unchanged(partition, RowsSince::not_possible);
+            forget_dropped(partition);
+            lock_names({NamedRelation{partition}});
+            execute_as_owner(managed.parent, drop_statement(partition));
+            require_dropped(partition);
+            return since;
+        });
+    }
+
+    std::optional<Worker> worker_;    // of the owner whose tables came last
+    std::set<Oid> kept_;              // attached again, as rows came in
+    Oid just_detached_ = InvalidOid;  // by the last action
+};
+
+}  // namespace
+
+constinit const Task cleanup{
+    .name = "cleanup",
+    .verb = "clean up",
+    .sqlstate = errcode_cleanup_failed,
+    .actions = &Plan::cleanup,
+    .keeps_ledger = true,
+    .reports_obstacles = false,
+    .reports_refusals = true,
+    .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
+        return std::make_unique<CleanupExecutor>(session, history);
+    }};
+
+}  // namespace ppm

@@ -1,0 +1,158 @@
+#include "pg/run/provision.hpp"
+
+#include "core/text.hpp"
+#include "pg/bridge/sqlstate.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/catalog/rows.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/effects.hpp"
+#include "pg/ddl/inherited_properties.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/records/ledger.hpp"
+#include "pg/run/report.hpp"
+
+namespace ppm {
+
+namespace {
+
+// Rows of the range in the default partition keep a partition from being attached there; so does
+// another owner of it, whose constraints PostgreSQL would evaluate as the parent's.
+void require_room_in_default(const ManagedParent& managed, const BoundRange& bounds) {
+    // Under the lock on the parent: what was planned with may not be its default partition any
+    // more.
+    const Table& table = *managed.parent.table;
+    const Oid default_partition = call([&] { return get_default_partition_oid(table.relation); });
+    if (!OidIsValid(default_partition))
+        return;
+    require_owner_of_tree(table.owner, default_partition);
+    // ATTACH PARTITION would find them too, but only under an ACCESS EXCLUSIVE lock on the default
+    // partition.
+    if (!has_rows_within(default_partition, table.key_column, *table.key_type, bounds))
+        return;
+    const std::string name = in_quotes(call([=] { return get_rel_name(default_partition); }));
+    throw PpmError{ERRCODE_CHECK_VIOLATION,
+                   "default partition " + name + " holds rows of " + range_text(managed, bounds),
+                   {},
+                   "Move those rows out of default partition " + name + "."};
+}
+
+// Takes the locks of ATTACH PARTITION, which evaluates the default partition's constraints: while
+// it waited for them, the default partition may have got another owner.
+Since lock_to_attach(const ManagedParent& managed, Statement statement,
+                     std::optional<RelationId> partition = std::nullopt) {
+    const Since since = lock_together(statement, managed.parent, partition);
+    const Table& table = *managed.parent.table;
+    const Oid default_partition = call([&] { return get_default_partition_oid(table.relation); });
+    if (OidIsValid(default_partition))
+        require_owner_of_tree(table.owner, default_partition);
+    return since;
+}
+
+// A policy that cannot be copied is no reason to have no partition.
+void copy_policies(const ManagedParent& managed, RelationId relation,
+                   const std::string& schema_name, const std::string& name) {
+    const std::string partition = schema_name + "." + name;
+    for (const std::string& statement : policy_statements(managed.parent, schema_name, name)) {
+        try {
+            Subtransaction subtransaction;
+            execute_as_owner(managed.parent, statement);
+            require_same_policies(managed.parent, relation);
+            subtransaction.commit();
+        } catch (const Error& error) {
+            if (ERRCODE_TO_CATEGORY(error.sqlstate()) !=
+                ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION))
+                throw;
+            warn_of_policy(partition, error);
+        }
+    }
+}
+
+class ProvisionExecutor final : public Executor {
+  public:
+    using Executor::Executor;
+
+    void execute(const ManagedParent& managed, const Action& action) override {
+        if (const auto* const create = std::get_if<CreatePartition>(&action))
+            run(managed, *create);
+        else
+            run(managed, std::get<AttachPartition>(action));
+    }
+
+  private:
+    void run(const ManagedParent& managed, const CreatePartition& create) {
+        const std::string& schema_name = managed.parent.configuration.schema_name;
+        perform({Done::created, managed, schema_name, create.name, create.bounds}, [&] {
+            lock_parent(managed.parent);
+            require_room_in_default(managed, create.bounds);
+            lock_names({NamedRelation{managed.parent}});
+            const Made made = make(managed, create);
+            // In the same transaction: no row can come in between.
+            if (const auto statement =
+                    replica_identity_statement(managed.parent, schema_name, create.name))
+                execute_as_owner(managed.parent, *statement);
+            require_attached(managed, made.relation, create.bounds);
+            return made.since;
+        });
+    }
+
+    // A new table, which is attached, and since when others may have to wait for that.
+    struct Made {
+        RelationId relation;
+        Since since;
+    };
+
+    static Made make(const ManagedParent& managed, const CreatePartition& create) {
+        const std::string& schema_name = managed.parent.configuration.schema_name;
+        const std::vector<std::string> statements = statements_for(managed, create);
+        execute_as_owner(managed.parent, statements.front());
+        Made made{require_created(managed.parent, create.name), {}};
+        for (const std::string& statement : std::span{statements}.subspan(1))
+            execute_as_owner(managed.parent, statement);
+        // Their expressions may name tables that somebody has locked: what they wait for, they wait
+        // for here, because only ATTACH locks what others use.
+        copy_policies(managed, made.relation, schema_name, create.name);
+        made.since = lock_to_attach(managed, Statement::attach_new);
+        execute_as_owner(managed.parent,
+                         attach_statement(managed, schema_name, create.name, create.bounds));
+        return made;
+    }
+
+    void run(const ManagedParent& managed, const AttachPartition& attach) {
+        perform({Done::attached, managed, attach.partition}, [&] {
+            lock_parent(managed.parent);
+            return attach_again(managed, attach.partition);
+        });
+    }
+};
+
+}  // namespace
+
+Since attach_again(const ManagedParent& managed, const Partition& partition) {
+    // A scan of the default partition, which is not to happen under all the locks.
+    require_room_in_default(managed, partition.bounds);
+    lock_entry(partition.relation);
+    const Since since = lock_to_attach(managed, Statement::attach, partition.relation);
+    lock_partition(partition, true);
+    require_owner_of_tree(managed.parent.table->owner, partition.relation);
+    require_attachable(managed.parent, partition);
+    forget_attached(partition);
+    lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
+    execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
+                                                      partition.name, partition.bounds));
+    require_attached(managed, partition.relation, partition.bounds);
+    return since;
+}
+
+constinit const Task provision{
+    .name = "provision",
+    .verb = "provision",
+    .sqlstate = errcode_provisioning_failed,
+    .actions = &Plan::provision,
+    .keeps_ledger = false,
+    .reports_obstacles = true,
+    .reports_refusals = false,
+    .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
+        return std::make_unique<ProvisionExecutor>(session, history);
+    }};
+
+}  // namespace ppm

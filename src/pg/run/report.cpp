@@ -1,0 +1,205 @@
+#include "pg/run/report.hpp"
+
+#include "core/text.hpp"
+#include "pg/bridge/messages.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/run/plan.hpp"
+
+namespace ppm {
+
+namespace {
+
+struct DoneNames {
+    Done done;
+    const char* action;
+    const char* participle;
+};
+
+// In the order of the enumeration.
+constexpr std::array done_names{
+    DoneNames{Done::created, "create", "created"},
+    DoneNames{Done::attached, "attach", "attached"},
+    DoneNames{Done::finished_detaching, "finalize", "finished detaching"},
+    DoneNames{Done::detached, "detach", "detached"},
+    DoneNames{Done::dropped, "drop", "dropped"},
+    DoneNames{Done::repartitioned, "repartition", "repartitioned"},
+    DoneNames{Done::converted, "convert", "converted the table into"},
+    DoneNames{Done::taken_back, "abandon", "made a table again of"},
+};
+
+// Nobody's message is to fill the log, the history, or the memory.
+constexpr int max_message_bytes = 2000;
+constexpr std::size_t max_lines = 200;
+
+std::string clipped(const std::string& text, int bytes) {
+    if (text.size() <= static_cast<std::size_t>(bytes))
+        return text;
+    const int length = call([&] {
+        return pg_mbcliplen(text.c_str(),
+                            static_cast<int>(std::min<std::size_t>(text.size(), INT_MAX)), bytes);
+    });
+    return text.substr(0, static_cast<std::size_t>(length)) + "...";
+}
+
+// Detail lines are one line each, whatever a name or a message holds; it can neither pass for
+// another line nor move a terminal's cursor.
+std::string one_line(std::string text) {
+    std::ranges::replace_if(
+        text, [](unsigned char each) { return each < ' ' || each == '\x7f'; }, ' ');
+    return text;
+}
+
+void warn(const std::string& message, const std::string& detail, const std::string& hint) {
+    call([&] { tell(WARNING, ERRCODE_WARNING, message.c_str(), detail.c_str(), hint.c_str()); });
+}
+
+}  // namespace
+
+CompletedAction::CompletedAction(Done done, const ManagedParent& managed, std::string in_schema,
+                                 std::string name, const BoundRange& held)
+    : table{managed.parent.configuration.name()},
+      action{done_names[static_cast<std::size_t>(done)].action},
+      participle{done_names[static_cast<std::size_t>(done)].participle},
+      schema_name{std::move(in_schema)},
+      partition{std::move(name)},
+      bounds{shown_bounds(managed, held)},
+      range{range_text(managed, held)} {}
+
+CompletedAction::CompletedAction(Done done, const ManagedParent& managed, const Partition& existing)
+    : CompletedAction{done, managed, existing.schema_name, existing.name, existing.bounds} {}
+
+std::string CompletedAction::message() const {
+    return participle + " partition " + in_quotes(schema_name + "." + partition) + " for " + range;
+}
+
+void announce(const CompletedAction& completed) {
+    const std::string message = completed.message();
+    call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
+}
+
+std::string range_text(const ManagedParent& managed, const BoundRange& bounds) {
+    return codec_of(managed).range_text(bounds);
+}
+
+Failure failure_of(const Configuration& configuration, const std::string& action,
+                   const Anomaly& anomaly, int sqlstate) {
+    return {.table = configuration.name(),
+            .partition = anomaly.partition,
+            .action = action,
+            .bounds = {},
+            .sqlstate = sqlstate,
+            .message = one_line(anomaly.detail) + " (" + std::string{name_of(anomaly.code)} + ")",
+            .hint = one_line(anomaly.hint)};
+}
+
+Failure failure_of(const Configuration& configuration, const std::string& action,
+                   const Error& error) {
+    std::string message = error.message();
+    if (const std::string detail = error.detail(); !detail.empty())
+        message += ": " + detail;
+    return {.table = configuration.name(),
+            .partition = {},
+            .action = action,
+            .bounds = {},
+            .sqlstate = error.sqlstate(),
+            .message = one_line(clipped(message, max_message_bytes)) + " (SQLSTATE " +
+                       sqlstate_text(error.sqlstate()) + ")",
+            .hint = one_line(clipped(error.hint(), max_message_bytes))};
+}
+
+Failure failure_of(const ManagedParent& managed, const Action& action, const Error& error) {
+    Failure failure = failure_of(managed.parent.configuration, std::string{name_of(action)}, error);
+    failure.partition = partition_of(action);
+    failure.bounds = shown_bounds(managed, bounds_of(action));
+    // PostgreSQL's own advice is CASCADE.
+    if (error.sqlstate() == ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST)
+        failure.hint = "Drop what depends on it, or keep it: set cleanup_policy to detach.";
+    if (error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && failure.hint.empty())
+        failure.hint = "It is done as the table's owner: grant that role what is missing.";
+    return failure;
+}
+
+std::string sqlstate_text(int sqlstate) {
+    return call([=] { return unpack_sql_state(sqlstate); });
+}
+
+std::string lock_holders(const std::vector<Oid>& relations) {
+    const Rows rows = query(R"(
+        SELECT string_agg(DISTINCT pid::text, ', ')
+        FROM pg_locks
+        WHERE locktype = 'relation' AND granted AND pid <> pg_backend_pid()
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND relation IN (SELECT unnest($1)
+                           UNION SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1)
+                           UNION SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = ANY ($1)))",
+                            {oid_array_parameter(relations)});
+    return rows.is_null(0, 1) ? "" : "; locks are held by process " + rows.string(0, 1);
+}
+
+void warn(const Configuration& configuration, const Anomaly& anomaly) {
+    warn("ppm cannot manage table " + in_quotes(configuration.qualified_name()) + " as configured",
+         anomaly.detail, anomaly.hint);
+}
+
+void warn_of(const Configuration& configuration, const std::vector<Anomaly>& anomalies) {
+    const Anomaly& first = anomalies.front();
+    const std::string message = "table " + in_quotes(configuration.qualified_name()) + ": " +
+                                std::string{name_of(first.code)};
+    if (anomalies.size() == 1)
+        warn(message, first.detail, first.hint);
+    else
+        warn(message,
+             first.detail + " And " + std::to_string(anomalies.size() - 1) + " more of these.",
+             "SELECT * FROM ppm.check(); shows them all.");
+}
+
+void warn_of_policy(const std::string& partition, const Error& error) {
+    warn("a policy was not copied to partition " + in_quotes(partition), error.message(),
+         "Its rows can be reached through the partitioned table.");
+}
+
+void raise_failures(int sqlstate, const std::string& message, const std::vector<Failure>& failures,
+                    const std::string& closing_hint) {
+    std::string detail;
+    std::string hint;
+    std::set<std::string> said;  // the phases of a call may find the same
+    const auto add = [&said](std::string& text, const std::string& line) {
+        if (!line.empty() && said.insert(line).second)
+            text += line + "\n";
+    };
+    for (const Failure& failure : failures) {
+        if (said.size() >= max_lines) {
+            add(detail,
+                "There is more, which ppm.history has unless this was a transaction block.");
+            break;
+        }
+        add(detail,
+            one_line(
+                "table " + in_quotes(failure.table.qualified()) +
+                (failure.partition.empty() ? "" : ", partition " + in_quotes(failure.partition)) +
+                ": " + failure.message));
+        add(hint, failure.hint);
+    }
+    detail.pop_back();
+    throw PpmError{sqlstate, message, detail, hint + closing_hint};
+}
+
+bool ends_the_call(const Error& error) {
+    const auto* const raised = dynamic_cast<const PostgresError*>(&error);
+    return raised != nullptr && raised->is_cancel();
+}
+
+bool is_lock_failure(const Error& error) {
+    return error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE ||
+           error.sqlstate() == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+bool stops_the_table(const Error& error) {
+    const int category = ERRCODE_TO_CATEGORY(error.sqlstate());
+    return category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
+           category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) ||
+           error.sqlstate() == ERRCODE_CONNECTION_FAILURE ||
+           error.sqlstate() == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+}
+
+}  // namespace ppm

@@ -1,0 +1,101 @@
+// What a call says: what it did, at once, and what it could not do, collected to the end, so that
+// one bad table stops no other.
+#pragma once
+
+#include "core/check/anomaly.hpp"
+#include "core/plan/configuration.hpp"
+#include "core/plan/planner.hpp"
+#include "pg/bridge/guard.hpp"
+#include "pg/catalog/catalog.hpp"
+#include "pg/catalog/shown_bounds.hpp"
+
+namespace ppm {
+
+// What was done to a partition.
+enum class Done {
+    created,
+    attached,
+    finished_detaching,
+    detached,
+    dropped,
+    repartitioned,
+    converted,   // from a plain table
+    taken_back,  // to be a plain table again
+};
+
+struct CompletedAction {
+    CompletedAction(Done done, const ManagedParent& managed, std::string in_schema,
+                    std::string name, const BoundRange& held);
+    CompletedAction(Done done, const ManagedParent& managed, const Partition& existing);
+
+    // `created partition "public.orders_2026_11_22" for 2026-11-22 to 2026-11-23`
+    std::string message() const;
+
+    TableName table;
+    std::string action;      // as ppm.history calls it
+    std::string participle;  // as the message does
+    std::string schema_name;
+    std::string partition;
+    std::optional<ShownBounds> bounds;
+    std::string range;  // the bounds, for messages
+};
+
+// Says so in a NOTICE.
+void announce(const CompletedAction& completed);
+
+// `2026-11-22 to 2026-11-23`
+std::string range_text(const ManagedParent& managed, const BoundRange& bounds);
+
+// What was not done, and why.
+struct Failure {
+    TableName table;
+    std::string partition;  // empty where it is about the table
+    std::string action;     // as ppm.history calls it
+    std::optional<ShownBounds> bounds;
+    int sqlstate;
+    std::string message;  // one line, with what PostgreSQL calls the error
+    std::string hint;
+    TimestampTz at = GetCurrentTimestamp();
+    std::chrono::microseconds duration{};
+};
+
+// `sqlstate` is what stands for the anomaly.
+Failure failure_of(const Configuration& configuration, const std::string& action,
+                   const Anomaly& anomaly, int sqlstate);
+Failure failure_of(const Configuration& configuration, const std::string& action,
+                   const Error& error);
+// About the partition that the action was to be about.
+Failure failure_of(const ManagedParent& managed, const Action& action, const Error& error);
+
+std::string sqlstate_text(int sqlstate);
+
+// `; locks are held by process 123, 456`: who may stand in the way of a lock on one of the
+// relations or on a table that a foreign key ties to them. Empty if nobody (any more).
+std::string lock_holders(const std::vector<Oid>& relations);
+
+// Says at once, as a WARNING, that the parent cannot be managed.
+void warn(const Configuration& configuration, const Anomaly& anomaly);
+
+// Says at once, as one WARNING, what ppm.check() found, all of it of one code.
+void warn_of(const Configuration& configuration, const std::vector<Anomaly>& anomalies);
+
+// Says at once, as a WARNING, that a policy could not be copied to the partition.
+void warn_of_policy(const std::string& partition, const Error& error);
+
+// Raises one error for all of them, which are in order: a line each in its detail, and in its hint
+// what to do about them and, last, `closing_hint`.
+[[noreturn]] void raise_failures(int sqlstate, const std::string& message,
+                                 const std::vector<Failure>& failures,
+                                 const std::string& closing_hint);
+
+// An error that must end the call at once, whatever is left to do: somebody wants it to stop.
+bool ends_the_call(const Error& error);
+
+// A lock that others held for too long: trying again may help.
+bool is_lock_failure(const Error& error);
+
+// A timeout, the end of the worker, a full lock table, a table that is no longer what it was: no
+// use in going on with the table's next partition.
+bool stops_the_table(const Error& error);
+
+}  // namespace ppm

@@ -1,0 +1,106 @@
+// What the procedures have in common: each parent in turn, the plan's actions one by one, failures
+// collected to the end, locks waited for again, other calls kept off.
+#pragma once
+
+#include "pg/catalog/catalog.hpp"
+#include "pg/records/history.hpp"
+#include "pg/run/plan.hpp"
+#include "pg/run/report.hpp"
+#include "pg/run/session.hpp"
+
+namespace ppm {
+
+// Executes actions, on one parent after the other.
+class Executor {
+  public:
+    Executor(Session& session, History& history) : session_{session}, history_{history} {}
+    virtual ~Executor() = default;
+
+    // Puts ppm's own records of the parent in order. Called before any action on it, with other
+    // calls kept off, and again before each attempt.
+    virtual void begin(const ManagedParent&) {}
+
+    // Does it and says so in a NOTICE, or throws and leaves things as they were, or as a later call
+    // can go on from.
+    virtual void execute(const ManagedParent& managed, const Action& action) = 0;
+
+  protected:
+    // Runs body() as a step, records there what it did, and then says so. body() returns since when
+    // others may have to wait for its locks: they get their turn before the next step.
+    template <typename Body>
+    void perform(const CompletedAction& completed, Body body) {
+        Since since;
+        session_.step([&] {
+            lock_own_tables();
+            since = body();
+            history_.record(completed);
+        });
+        announce(completed);
+        if (since && !session_.atomic())
+            session_.leave_room(
+                std::chrono::ceil<std::chrono::microseconds>(Deadline::Clock::now() - *since));
+    }
+
+    Session& session_;
+    History& history_;
+};
+
+// What is done to every parent, one after the other.
+struct Task {
+    const char* name;                    // as ppm.history and ppm.last_run call it
+    const char* verb;                    // for "could not ... 1 of 3 tables"
+    int sqlstate;                        // of the final error
+    std::vector<Action> Plan::*actions;  // its half of the plan
+    bool keeps_ledger;       // goes over ppm.detached even if nothing else is to be done
+    bool reports_obstacles;  // what stands in the way of the plan is this task's failure
+    bool reports_refusals;   // so is what it leaves as it is, where that should go
+    std::unique_ptr<Executor> (*executor)(Session& session, History& history);
+};
+
+// One call of a procedure, on every configured parent or on the one whose table is `relation`:
+// perform() and check(), in any number, then finish(). Each goes on past every failure.
+class Run {
+  public:
+    Run(Session& session, std::optional<Oid> relation);
+
+    void perform(const Task& task);
+
+    // Errors are failures; warnings are said at once.
+    void check();
+
+    // Forgets what ppm's own tables need not remember any more.
+    void prune();
+
+    // Records which tables were worked on, and throws one error for all the failures, with the
+    // SQLSTATE of the first task that had one.
+    void finish();
+
+  private:
+    struct Phase {
+        int sqlstate;
+        std::string message;  // `could not provision 1 of 3 tables`
+    };
+
+    template <typename Read, typename DoOne>
+    void for_each_parent(const char* action, int sqlstate, const std::string& what, Read read_all,
+                         DoOne do_one);
+    std::vector<Failure> perform(const Task& task, Executor& executor,
+                                 const ManagedParent& managed);
+    std::vector<Failure> check(const ManagedParent& managed);
+    bool keep(const ManagedParent& managed, const std::vector<Failure>& failures);
+    void end_phase(int sqlstate, const std::string& what, std::size_t failed, std::size_t all);
+    template <typename Body>
+    bool record(Body body);
+
+    Session& session_;
+    const Clock clock_;
+    std::optional<Oid> relation_;
+    History history_;
+    bool is_first_phase_ = true;
+    std::vector<std::string> performed_;
+    std::map<TableName, History::Outcome> outcomes_;
+    std::vector<Phase> failed_phases_;
+    std::vector<Failure> failures_;
+};
+
+}  // namespace ppm

@@ -1,0 +1,172 @@
+#include "pg/run/session.hpp"
+
+#include "core/text.hpp"
+#include "pg/bridge/messages.hpp"
+#include "pg/bridge/settings.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/ddl/names.hpp"
+
+namespace ppm {
+
+namespace {
+
+bool is_still(const Parent& parent) {
+    const Table& table = *parent.table;
+    const Configuration& configuration = parent.configuration;
+    return call([&] {
+        return is_named(table.relation, configuration.schema_name.c_str(),
+                        configuration.table_name.c_str()) &&
+               owner_of(table.relation) == table.owner &&
+               OidIsValid(get_atttype(table.relation,
+                                      get_attnum(table.relation, table.key_column.c_str())));
+    });
+}
+
+}  // namespace
+
+Session::PinnedSettings::PinnedSettings(int wait) {
+    // pg_temp last: a temporary table must not hide one of PostgreSQL's (CVE-2007-2138).
+    set("search_path", "pg_catalog, pg_temp");
+    set("lock_timeout", std::to_string(wait).c_str());
+    set_as_superuser("deadlock_timeout", std::to_string(deadlock_timeout_for(wait)).c_str());
+    // A partition without a tablespace of its own goes where the parent's rows go without one: to
+    // the database's.
+    set("default_tablespace", "");
+}
+
+void Session::commit(Waits waits) {
+    if (atomic_)
+        return;
+    call([=] {
+        // Ends with the transaction.
+        if (waits == Waits::never && synchronous_commit > SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
+            set_config_option("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION,
+                              GUC_ACTION_LOCAL, true, 0, false);
+        SPI_commit();
+        SPI_start_transaction();
+        // Whatever the session's default is: two calls may write ppm's tables at the same time.
+        XactIsoLevel = XACT_READ_COMMITTED;
+    });
+}
+
+void Session::pause(std::chrono::milliseconds duration) {
+    commit();
+    const Deadline end{duration};
+    Subtransaction subtransaction;
+    call([=] {
+        // The latch is also set by what is none of our business.
+        while (const long left = end.left()) {
+            WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left,
+                      PG_WAIT_EXTENSION);
+            ResetLatch(MyLatch);
+            CHECK_FOR_INTERRUPTS();
+        }
+    });
+    subtransaction.commit();
+}
+
+void Session::leave_room(std::chrono::microseconds used, std::chrono::milliseconds at_least) {
+    const auto room = std::max(at_least, std::chrono::ceil<std::chrono::milliseconds>(2 * used));
+    if (room > std::chrono::milliseconds::zero())
+        pause(room);
+}
+
+void Session::wait_for_standbys() {
+    if (atomic_ || synchronous_commit <= SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
+        return;
+    commit();
+    // As RecordTransactionCommit() in xact.c does, but after all locks were given up.
+    call([] {
+        // HOLD_INTERRUPTS() and RESUME_INTERRUPTS(), which C++20 has a word against.
+        InterruptHoldoffCount = InterruptHoldoffCount + 1;
+        SyncRepWaitForLSN(XactLastCommitEnd, true);
+        InterruptHoldoffCount = InterruptHoldoffCount - 1;
+    });
+}
+
+namespace {
+
+Since lock_for(Statement statement, Oid parent, Oid partition) {
+    const auto begun = Deadline::Clock::now();
+    const StatementTimeout timeout{statement_timeout()};
+    return lock_together(statement, parent, partition, lock_timeout()) ? Since{begun}
+                                                                       : std::nullopt;
+}
+
+}  // namespace
+
+Since lock_together(Statement statement, const Parent& parent,
+                    std::optional<RelationId> partition) {
+    return lock_for(statement, parent.table->relation, partition.value_or(InvalidOid));
+}
+
+Since lock_to_drop(const Partition& partition) {
+    return lock_for(Statement::drop, InvalidOid, partition.relation);
+}
+
+void lock_parent(const Parent& parent, LOCKMODE mode) {
+    const StatementTimeout timeout{statement_timeout()};
+    call([&] { LockRelationOid(parent.table->relation, mode); });
+    if (!is_still(parent))
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "table " + in_quotes(parent.configuration.qualified_name()) +
+                           " was renamed, replaced or given to another owner meanwhile",
+                       {},
+                       "Call the procedure again."};
+}
+
+void lock_partition(const Partition& partition, bool detached) {
+    const StatementTimeout timeout{statement_timeout()};
+    const bool is_still = call([&] {
+        LockRelationOid(partition.relation, AccessExclusiveLock);
+        const bool same =
+            is_named(partition.relation, partition.schema_name.c_str(), partition.name.c_str()) &&
+            get_rel_relispartition(partition.relation) != detached;
+        // Of one that is partitioned itself the leaves, too: their rows can be written to without
+        // it.
+        if (same)
+            find_all_inheritors(partition.relation, AccessExclusiveLock, nullptr);
+        return same;
+    });
+    if (!is_still)
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "table " + in_quotes(partition.qualified_name()) +
+                           " was renamed, replaced, attached or detached meanwhile",
+                       {},
+                       "Call the procedure again."};
+}
+
+void wait_for_older_snapshots() {
+    call([] {
+        PushActiveSnapshot(GetLatestSnapshot());
+        WaitForOlderSnapshots(GetActiveSnapshot()->xmin, false);
+        PopActiveSnapshot();
+    });
+}
+
+void lock_against_writers(const Partition& partition) {
+    const StatementTimeout timeout{statement_timeout()};
+    call([&] {
+        LockRelationOid(partition.relation, ShareLock);
+        if (get_rel_relkind(partition.relation) != '\0')
+            find_all_inheritors(partition.relation, ShareLock, nullptr);
+    });
+}
+
+void execute_as_owner(const Parent& parent, const std::string& statement, int milliseconds) {
+    execute_as(parent.table->owner, statement, milliseconds);
+}
+
+void execute_as(Oid role, const std::string& statement, int milliseconds) {
+    const std::string said = "ppm executes: " + statement;
+    call([&] { tell(DEBUG1, ERRCODE_SUCCESSFUL_COMPLETION, said.c_str()); });
+    LocalSettings undone;
+    // What is said meanwhile has the statement as its context.
+    if (!call([&] { return reaches_client(statement.c_str()); }))
+        undone.set("client_min_messages", "error");
+    const UserContext user{role};
+    const StatementTimeout timeout{milliseconds};
+    execute_once(statement);
+}
+
+}  // namespace ppm

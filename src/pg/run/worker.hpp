@@ -1,0 +1,62 @@
+// A background worker that does what no function or procedure may: DETACH PARTITION ...
+// CONCURRENTLY and CREATE INDEX CONCURRENTLY, which end the transaction that they began in, and so
+// have to be a session's top-level statement.
+#pragma once
+
+#include "core/deadline.hpp"
+#include "core/plan/configuration.hpp"
+#include "pg/bridge/guard.hpp"
+#include "pg/bridge/scope.hpp"
+#include "pg/records/history.hpp"
+
+namespace ppm {
+
+// One worker, for the tables of one owner: it connects to the database, becomes that owner, and
+// detaches what it is told to. It never becomes another: what the owner's code may have left in its
+// session must meet nobody else's tables. It ends with this object, and with the session that has
+// started it, however that ends.
+//
+// The session must hold no lock on the parent meanwhile: the worker would wait for it, and nobody
+// would notice.
+class Worker : Scope {
+  public:
+    // Throws 53000 with a hint if no worker is free.
+    explicit Worker(Oid owner);
+    ~Worker();
+
+    // Whether it is that owner's, and has not ended.
+    bool can_serve(Oid owner) const;
+
+    // Detaches the partition concurrently, under ppm's timeouts, if both are what they were: the
+    // parent by its OID, the partition by OID, name and bounds; and records it, together with it.
+    // Throws the worker's error as it was; after any error the partition may be attached, pending
+    // or detached. Returns how long others may have had to wait for its locks.
+    std::chrono::microseconds detach(const Table& parent, const Partition& partition,
+                                     const WorkerRecord& record);
+
+    // Builds a unique index of the owner's table anew, CONCURRENTLY, with the column as one more,
+    // under that name. Waits for as long as it takes. After an error there may be one of that name
+    // that is not valid.
+    void build_index(Oid table, Oid index, const std::string& key, const std::string& built_name);
+
+  private:
+    void start(Oid owner);
+    bool wait_for_end() const;
+
+    struct Message {
+        Size size;
+        void* data;
+    };
+    Message receive(const std::optional<Deadline>& deadline);
+    void request(Size size, const void* data);
+    std::chrono::microseconds receive_answer(const std::optional<Deadline>& deadline);
+
+    Oid owner_;
+    bool busy_ = false;
+    dsm_segment* segment_ = nullptr;
+    BackgroundWorkerHandle* handle_ = nullptr;
+    shm_mq_handle* requests_ = nullptr;
+    shm_mq_handle* answers_ = nullptr;
+};
+
+}  // namespace ppm

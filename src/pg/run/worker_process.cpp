@@ -1,0 +1,392 @@
+// The background worker's own process: a session of the table's owner that detaches what it is told
+// to.
+#include "core/deadline.hpp"
+#include "core/text.hpp"
+#include "pg/bridge/settings.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/catalog.hpp"
+#include "pg/catalog/references.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/convert/unique.hpp"
+#include "pg/ddl/effects.hpp"
+#include "pg/ddl/locks.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/records/ledger.hpp"
+#include "pg/run/worker_protocol.hpp"
+
+extern "C" {
+PGDLLEXPORT void ppm_worker_main(Datum argument);
+}
+
+namespace ppm {
+
+namespace {
+
+// In its first transaction DETACH evaluates constraints; in both, an event trigger may run
+// anybody's functions. They run in a security-restricted context: the authenticated user of this
+// session is a superuser, whom they could become again otherwise. The context must not outlast the
+// transaction (StartTransaction() in xact.c).
+void enter_restriction() {
+    Oid user = InvalidOid;
+    int context = 0;
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(user,
+                           context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+// Runs body(), which makes queries.
+template <typename Body>
+void with_queries(Body body) {
+    call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
+    {
+        const SpiConnection spi{false};
+        body();
+    }
+    call(PopActiveSnapshot);
+}
+
+// What the hook below is to know.
+const WorkerRequest* current_request = nullptr;
+const WorkerSettings* current_settings = nullptr;
+object_access_hook_type next_hook = nullptr;
+
+// CREATE INDEX CONCURRENTLY waits for transactions as for a lock, and nobody waits behind it.
+bool builds_index = false;
+
+// Since when others may have to wait for the second transaction, if any have to.
+std::optional<Deadline::Clock::time_point> locks_asked_for;
+
+void lock_all(Statement statement) {
+    const auto now = Deadline::Clock::now();
+    with_queries([&] {
+        if (statement == Statement::finish_detach)
+            lock_entry(current_request->partition);
+        if (lock_together(statement, current_request->parent, current_request->partition,
+                          current_settings->lock_timeout))
+            locks_asked_for = now;
+    });
+}
+
+// PostgreSQL begins the second transaction itself. RemoveInheritance() (tablecmds.c) calls this in
+// there, before anything of anybody's can run, and before the foreign keys are detached: the only
+// place where their tables can be locked together.
+void on_object_access(ObjectAccessType access, Oid catalog, Oid object, int column, void* details) {
+    if (access == OAT_POST_ALTER && catalog == InheritsRelationId) {
+        enter_restriction();
+        if (current_request != nullptr && object == current_request->partition)
+            boundary([] { lock_all(Statement::finish_detach); });
+    }
+    if (next_hook != nullptr)
+        next_hook(access, catalog, object, column, details);
+}
+
+// These may ereport, so no std::string here.
+void set(const char* name, const char* value) {
+    SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+}
+
+void set_milliseconds(const char* name, int value) {
+    set(name, psprintf("%d", value));
+}
+
+// Before each statement, and before each transaction ends: somebody's code may have run in it, and
+// in the next one ppm writes its own tables as their owner.
+void pin_settings(const WorkerSettings& settings) {
+    ResetAllOptions();
+    set("search_path", "pg_catalog, pg_temp");
+    // Its messages go to a session of this server.
+    set("client_encoding", GetDatabaseEncodingName());
+    set_milliseconds("lock_timeout", builds_index ? 0 : settings.lock_timeout);
+    set_milliseconds("deadlock_timeout",
+                     deadlock_timeout_for(builds_index ? INT_MAX : settings.lock_timeout));
+    set("default_transaction_read_only", "off");
+    set("default_transaction_isolation", "read committed");
+    set_no_transaction_timeout();
+    synchronous_commit = settings.synchronous_commit;
+}
+
+// Connects as the superuser, because a role that may not log in can own tables; from then on it is
+// the owner's session.
+void connect(const WorkerSettings& settings) {
+    BackgroundWorkerInitializeConnectionByOid(settings.database, InvalidOid, 0);
+    StartTransactionCommand();
+    // Whatever ALTER DATABASE ... SET says.
+    pin_settings(settings);
+    // ALTER DATABASE ... SET role would outlast the change of the session's user.
+    set("role", "none");
+    SetSessionAuthorization(settings.owner, superuser_arg(settings.owner));
+    if (GetUserId() != settings.owner)
+        elog(FATAL, "ppm worker could not become the table's owner");
+    CommitTransactionCommand();
+}
+
+// What somebody's code has set must not outlast its transaction either. May ereport.
+void end_somebodys_code(XactEvent event, void* settings) {
+    if (event == XACT_EVENT_PRE_COMMIT)
+        pin_settings(*static_cast<const WorkerSettings*>(settings));
+    if (event != XACT_EVENT_COMMIT)
+        return;
+    Oid user = InvalidOid;
+    int context = 0;
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(
+        user, context & ~(SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION));
+}
+
+// May ereport.
+void begin_transaction(const WorkerSettings& settings) {
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    enter_restriction();
+    pin_settings(settings);
+    enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
+}
+
+// Whether the request is about what bears this name and has these bounds now.
+bool is_up_to_date(const WorkerRequest& request) {
+    return call([&] {
+               return get_rel_name(request.parent) != nullptr &&
+                      is_named(request.partition, NameStr(request.partition_schema),
+                               NameStr(request.partition_name));
+           }) &&
+           is_partition(request.partition, request.parent, request.key_type, request.bounds);
+}
+
+// Takes the locks that keep both, and their schemas, from being renamed, attached or detached, so
+// that the statement's names are those of the OIDs, and the bounds those that were judged. DETACH
+// itself checks that the owner is the owner; that nobody else's code is run as him, this does.
+void lock(const WorkerRequest& request, Oid owner) {
+    call([&] {
+        LockRelationOid(request.parent, ShareUpdateExclusiveLock);
+        LockRelationOid(request.partition, ShareUpdateExclusiveLock);
+    });
+    require_owner_of_tree(owner, request.partition);
+    require_harmless_references(owner, request.partition);
+    lock_schema_names({request.parent, request.partition});
+    if (!is_up_to_date(request))
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "partition " + in_quotes(NameStr(request.partition_name)) +
+                           " was renamed, dropped, detached or attached anew meanwhile",
+                       {},
+                       "Call the procedure again."};
+}
+
+// May ereport.
+const char* detach_statement(const WorkerRequest& request) {
+    return psprintf(
+        "ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY",
+        quote_qualified_identifier(get_namespace_name(get_rel_namespace(request.parent)),
+                                   get_rel_name(request.parent)),
+        quote_qualified_identifier(NameStr(request.partition_schema),
+                                   NameStr(request.partition_name)));
+}
+
+// As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
+// with everything that is to survive the transaction in a context of its own. Leaves the last
+// transaction, the one that ends the work, open. May ereport.
+void execute_top_level(const char* statement, CommandTag tag) {
+    debug_query_string = statement;
+    pgstat_report_activity(STATE_RUNNING, statement);
+
+    PushActiveSnapshot(GetTransactionSnapshot());
+    RawStmt* const raw = linitial_node(RawStmt, pg_parse_query(statement));
+    List* const planned = pg_plan_queries(analyze(raw, statement), statement, 0, nullptr);
+    PopActiveSnapshot();
+
+    Portal portal = CreatePortal("", true, true);
+    portal->visible = false;
+    PortalDefineQuery(portal, nullptr, statement, tag, planned, nullptr);
+    PortalStart(portal, nullptr, 0, InvalidSnapshot);
+    run_portal(portal);
+    PortalDrop(portal, false);
+}
+
+// May ereport.
+void execute_detach(const WorkerRequest& request, MemoryContext context) {
+    MemoryContextSwitchTo(context);
+    execute_top_level(detach_statement(request), CMDTAG_ALTER_TABLE);
+    if (!InSecurityRestrictedOperation())
+        elog(ERROR, "the second transaction of DETACH PARTITION CONCURRENTLY was not restricted");
+}
+
+// What has come from the session.
+struct Received {
+    Size size;
+    void* data;
+    shm_mq_result result;
+};
+
+// Detaches, and records that in the same transaction: whatever happens, both are there or neither
+// is.
+void carry_out(const WorkerRequest& request, const WorkerSettings& settings,
+               MemoryContext context) {
+    call([&] { begin_transaction(settings); });
+    lock_all(Statement::begin_detach);
+    locks_asked_for.reset();
+    with_queries([&] { lock(request, settings.owner); });
+    // As in a session: the statement has the whole of its time.
+    call([&] {
+        disable_timeout(STATEMENT_TIMEOUT, false);
+        enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
+        execute_detach(request, context);
+    });
+    // An event trigger may have changed some.
+    call([&] { pin_settings(settings); });
+    with_queries([&] {
+        require_detached(request.partition);
+        confirm_detached(request.partition);
+        write(request.record);
+    });
+}
+
+void end_transaction() {
+    CommitTransactionCommand();
+    disable_timeout(STATEMENT_TIMEOUT, false);
+    debug_query_string = nullptr;
+    pgstat_report_activity(STATE_IDLE, nullptr);
+}
+
+// The last transaction of CREATE INDEX CONCURRENTLY would run event triggers outside of any
+// security-restricted context, in the session of a superuser who has become the owner.
+void require_no_event_trigger(const std::string& statement) {
+    const Rows rows = query(
+        "SELECT evtname FROM pg_event_trigger WHERE evtenabled <> 'D' AND (evttags IS NULL OR "
+        "'CREATE INDEX' = ANY (evttags)) AND evtevent LIKE 'ddl_command_%' ORDER BY evtname");
+    if (rows.count() > 0)
+        throw PpmError{
+            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "event trigger " + in_quotes(rows.string(0, 1)) +
+                " would run in the middle of CREATE INDEX CONCURRENTLY",
+            {},
+            "Build the index yourself, then call the procedure again: " + statement + ";"};
+}
+
+// What is to be executed, in memory of the context's; under the locks that keep the table and its
+// name as they are until the end of the first transaction.
+const char* prepare_build(const IndexRequest& request, const WorkerSettings& settings,
+                          MemoryContext context) {
+    std::string statement;
+    with_queries([&] {
+        call([&] {
+            LockRelationOid(request.table, ShareUpdateExclusiveLock);
+            if (owner_of(request.table) != settings.owner ||
+                IndexGetRelation(request.index, true) != request.table)
+                ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                                errmsg("the table was changed meanwhile"),
+                                errhint("Call the procedure again.")));
+        });
+        lock_schema_names({request.table});
+        statement =
+            build_statement(request.index, NameStr(request.key), NameStr(request.built_name));
+        require_no_event_trigger(statement);
+    });
+    return call([&] { return MemoryContextStrdup(context, statement.c_str()); });
+}
+
+// The owner's code in the index runs as he, restricted: PostgreSQL sees to that (DefineIndex() in
+// indexcmds.c).
+void carry_out(const IndexRequest& request, const WorkerSettings& settings, MemoryContext context) {
+    call([&] { begin_transaction(settings); });
+    const char* const statement = prepare_build(request, settings, context);
+    call([&] {
+        disable_timeout(STATEMENT_TIMEOUT, false);
+        MemoryContextSwitchTo(context);
+        execute_top_level(statement, CMDTAG_CREATE_INDEX);
+    });
+}
+
+void carry_out(const Received& received, const WorkerSettings& settings, MemoryContext context) {
+    if (received.size == sizeof(IndexRequest)) {
+        builds_index = true;
+        return carry_out(*static_cast<const IndexRequest*>(received.data), settings, context);
+    }
+    current_request = static_cast<const WorkerRequest*>(received.data);
+    carry_out(*current_request, settings, context);
+}
+
+// Carries out one request, and answers.
+void serve(const Received& received, const WorkerSettings& settings, shm_mq_handle* answers,
+           MemoryContext context) {
+    current_settings = &settings;
+    try {
+        // An error of ppm's becomes one of PostgreSQL's, too, to be sent.
+        call([&] { boundary([&] { carry_out(received, settings, context); }); });
+        call(end_transaction);
+        DoneMessage done;
+        if (locks_asked_for)
+            done.others_waited = std::chrono::ceil<std::chrono::microseconds>(
+                Deadline::Clock::now() - *locks_asked_for);
+        call([&] { send(answers, sizeof(done), &done); });
+    } catch (const PostgresError& error) {
+        call([] {
+            disable_timeout(STATEMENT_TIMEOUT, false);
+            AbortCurrentTransaction();
+            debug_query_string = nullptr;
+            pgstat_report_activity(STATE_IDLE, nullptr);
+        });
+        report(error);
+    }
+    current_request = nullptr;
+    builds_index = false;
+    MemoryContextReset(context);
+}
+
+void work(Datum argument) {
+    shm_mq_handle* requests = nullptr;
+    shm_mq_handle* answers = nullptr;
+    WorkerSettings settings = call([&] {
+        pqsignal(SIGTERM, die);
+        BackgroundWorkerUnblockSignals();
+        dsm_segment* const segment = dsm_attach(DatumGetUInt32(argument));
+        if (segment == nullptr)
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("the session that started the ppm worker has ended")));
+        dsm_pin_mapping(segment);
+        shm_toc* const contents = shm_toc_attach(worker_magic(), dsm_segment_address(segment));
+        // Sessions keep the library that they have loaded, workers load the one of now.
+        if (contents == nullptr)
+            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                            errmsg("the session that started the ppm worker has loaded another "
+                                   "version of ppm's library")));
+        auto* const request_queue =
+            static_cast<shm_mq*>(shm_toc_lookup(contents, requests_key, false));
+        auto* const answer_queue =
+            static_cast<shm_mq*>(shm_toc_lookup(contents, answers_key, false));
+        shm_mq_set_receiver(request_queue, MyProc);
+        shm_mq_set_sender(answer_queue, MyProc);
+        requests = shm_mq_attach(request_queue, segment, nullptr);
+        answers = shm_mq_attach(answer_queue, segment, nullptr);
+        pq_redirect_to_shm_mq(segment, answers);
+        const WorkerSettings received =
+            *static_cast<WorkerSettings*>(shm_toc_lookup(contents, settings_key, false));
+        connect(received);
+        return received;
+    });
+    const MemoryContext context = call([&settings] {
+        RegisterXactCallback(end_somebodys_code, &settings);
+        next_hook = object_access_hook;
+        object_access_hook = on_object_access;
+        return AllocSetContextCreateInternal(TopMemoryContext, "ppm worker",
+                                             ALLOCSET_DEFAULT_SIZES);
+    });
+
+    while (true) {
+        const Received received = call([requests] {
+            Received result{};
+            result.result = shm_mq_receive(requests, &result.size, &result.data, false);
+            return result;
+        });
+        if (received.result != SHM_MQ_SUCCESS ||
+            (received.size != sizeof(WorkerRequest) && received.size != sizeof(IndexRequest)))
+            return;
+        serve(received, settings, answers, context);
+    }
+}
+
+}  // namespace
+
+}  // namespace ppm
+
+void ppm_worker_main(Datum argument) {
+    ppm::boundary([argument] { ppm::work(argument); });
+}

@@ -1,0 +1,63 @@
+// What a session and its worker have in common: the shared memory between them, and the messages.
+//
+// A table of contents (shm_toc.h) has the settings and two queues (shm_mq.h): requests go one way,
+// answers, and what else the worker says, the other.
+#pragma once
+
+#include "core/key/bound.hpp"
+#include "core/key/key.hpp"
+#include "pg/bridge/version.hpp"
+#include "pg/records/history.hpp"
+
+namespace ppm {
+
+// Where what is in the shared memory.
+enum WorkerKey : uint64 { settings_key, requests_key, answers_key };
+
+// What the worker takes over from the session that starts it.
+struct WorkerSettings {
+    Oid database;
+    Oid owner;
+    int lock_timeout;
+    int statement_timeout;
+    int synchronous_commit;
+};
+
+// One partition to detach, as it was judged.
+struct WorkerRequest {
+    Oid parent;
+    Oid partition;
+    KeyType key_type;
+    BoundRange bounds;
+    NameData partition_schema;
+    NameData partition_name;
+    WorkerRecord record;
+};
+
+// One unique index to build anew, with the key as one more column, beside the old one. Nothing
+// bounds how long that takes.
+struct IndexRequest {
+    Oid table;
+    Oid index;
+    NameData key;
+    NameData built_name;
+};
+
+// Which of the two a message is.
+static_assert(sizeof(IndexRequest) != sizeof(WorkerRequest));
+
+// Another version of the library, or another build of this one, may have other requests.
+inline uint64 worker_magic() {
+    return library_fingerprint() ^
+           (sizeof(WorkerRequest) << 32 ^ sizeof(IndexRequest) << 16 ^ sizeof(WorkerSettings));
+}
+
+// Says that a request was carried out; the types of other messages are those of the frontend
+// protocol.
+inline constexpr char done_type = 'C';
+struct DoneMessage {
+    char type = done_type;
+    std::chrono::microseconds others_waited{};
+};
+
+}  // namespace ppm
