@@ -6,6 +6,7 @@
 #include "pg/convert/convert.hpp"
 #include "pg/repartition/move.hpp"
 #include "pg/run/provision.hpp"
+#include "pg/run/recorded.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_plan_conversion);
@@ -21,32 +22,6 @@ RelationId relation_argument(FunctionCallInfo fcinfo) {
     if (const auto relation = ppm::parent_argument(fcinfo))
         return *relation;
     throw ppm::PpmError{ERRCODE_NULL_VALUE_NOT_ALLOWED, "the relation must not be null"};
-}
-
-void record_failure(ppm::Session& session, ppm::History& history, RelationId relation,
-                    const char* action, const ppm::Error& failed) {
-    try {
-        session.step([&] {
-            const ppm::Parent parent = std::move(ppm::read_parents(relation).front().parent);
-            if (ppm::may_manage(parent))
-                history.record({failure_of(parent.configuration, action, failed)});
-        });
-    } catch (const ppm::Error&) {
-        // What failed first is what is said.
-        return;
-    }
-}
-
-// Records what fails before it is said: the call ends with it.
-template <typename Body>
-auto recorded(ppm::Session& session, ppm::History& history, RelationId relation, const char* action,
-              Body body) {
-    try {
-        return body();
-    } catch (const ppm::Error& error) {
-        record_failure(session, history, relation, action, error);
-        throw;
-    }
 }
 
 ppm::Cell text_or_null(const std::string& text) {

@@ -101,9 +101,6 @@ SKIP:
 	refused('its schema is published', qr/0A000.*publication "everything" is FOR TABLES IN SCHEMA/s);
 	sql('DROP PUBLICATION everything');
 }
-sql('ALTER TABLE t DROP CONSTRAINT t_pkey');
-refused('no unique key', qr/55000: cannot repartition table "public.t": it has no unique key.*HINT:  Add a primary key/s);
-sql('ALTER TABLE t ADD PRIMARY KEY (id, at)');
 refused('too long a swap', qr/54000.*longer than ppm.swap_limit.*Move a range of keys/s, "SET ppm.swap_limit = '1ms'; CALL ppm.repartition('t')");
 refused('in a transaction block', qr/25001/, "BEGIN; CALL ppm.repartition('t')");
 refused('not configured', qr/PM001/, "CALL ppm.repartition('ppm.config')");

@@ -43,14 +43,20 @@ Conversion read_conversion(RelationId relation);
 // When all the rows will have been read, going by the size of the table, in the worst case.
 std::chrono::seconds time_to_validate(const Keys& keys);
 
+// What is known of the keys, and of how they go on: those that tell time as the clock does, those
+// that count as they have grown.
+struct KeyCourse {
+    Keys keys;
+    KeyGrowth growth;
+};
+
 // Where the old table is to end: at the end of the window, or so many slots after the greatest key
 // as there are to be in advance, both as they will be in so much time.
-Position end_after(const Conversion& conversion, const Keys& keys, const Clock& clock,
+Position end_after(const Conversion& conversion, const KeyCourse& course, const Clock& clock,
                    std::chrono::seconds lead);
 
-// How long it takes the keys until one is in the slot before the end: they go on from the greatest,
-// or from now, as time does.
-std::chrono::seconds time_until_near(const Conversion& conversion, const Keys& keys,
+// How long it takes the keys until one is in the slot before the end.
+std::chrono::seconds time_until_near(const Conversion& conversion, const KeyCourse& course,
                                      const Clock& clock, Position end);
 
 // What the old table is called as a partition, `orders_until_20261201`, and the ending of that.

@@ -85,36 +85,8 @@ class ProvisionExecutor final : public Executor {
             lock_parent(managed.parent);
             require_room_in_default(managed, create.bounds);
             lock_names({NamedRelation{managed.parent}});
-            const Made made = make(managed, create);
-            // In the same transaction: no row can come in between.
-            if (const auto statement =
-                    replica_identity_statement(managed.parent, schema_name, create.name))
-                execute_as_owner(managed.parent, *statement);
-            require_attached(managed, made.relation, create.bounds);
-            return made.since;
+            return attach_created(managed, create, create_table(managed, create));
         });
-    }
-
-    // A new table, which is attached, and since when others may have to wait for that.
-    struct Made {
-        RelationId relation;
-        Since since;
-    };
-
-    static Made make(const ManagedParent& managed, const CreatePartition& create) {
-        const std::string& schema_name = managed.parent.configuration.schema_name;
-        const std::vector<std::string> statements = statements_for(managed, create);
-        execute_as_owner(managed.parent, statements.front());
-        Made made{require_created(managed.parent, create.name), {}};
-        for (const std::string& statement : std::span{statements}.subspan(1))
-            execute_as_owner(managed.parent, statement);
-        // Their expressions may name tables that somebody has locked: what they wait for, they wait
-        // for here, because only ATTACH locks what others use.
-        copy_policies(managed, made.relation, schema_name, create.name);
-        made.since = lock_to_attach(managed, Statement::attach_new);
-        execute_as_owner(managed.parent,
-                         attach_statement(managed, schema_name, create.name, create.bounds));
-        return made;
     }
 
     void run(const ManagedParent& managed, const AttachPartition& attach) {
@@ -126,6 +98,31 @@ class ProvisionExecutor final : public Executor {
 };
 
 }  // namespace
+
+RelationId create_table(const ManagedParent& managed, const CreatePartition& create) {
+    const std::vector<std::string> statements = statements_for(managed, create);
+    execute_as_owner(managed.parent, statements.front());
+    const RelationId relation = require_created(managed.parent, create.name);
+    for (const std::string& statement : std::span{statements}.subspan(1))
+        execute_as_owner(managed.parent, statement);
+    // Their expressions may name tables that somebody has locked: what they wait for, they wait
+    // for here, because only ATTACH locks what others use.
+    copy_policies(managed, relation, managed.parent.configuration.schema_name, create.name);
+    return relation;
+}
+
+Since attach_created(const ManagedParent& managed, const CreatePartition& create,
+                     RelationId relation) {
+    const std::string& schema_name = managed.parent.configuration.schema_name;
+    const Since since = lock_to_attach(managed, Statement::attach_new);
+    execute_as_owner(managed.parent,
+                     attach_statement(managed, schema_name, create.name, create.bounds));
+    // In the same transaction: no row can come in between.
+    if (const auto statement = replica_identity_statement(managed.parent, schema_name, create.name))
+        execute_as_owner(managed.parent, *statement);
+    require_attached(managed, relation, create.bounds);
+    return since;
+}
 
 Since attach_again(const ManagedParent& managed, const Partition& partition) {
     // A scan of the default partition, which is not to happen under all the locks.
