@@ -718,6 +718,107 @@ COMMENT ON COLUMN ppm.status.covered_until_value IS
 COMMENT ON COLUMN ppm.status.slots_ahead IS
     'how many partitions above the current one are there without a hole, 10000 at most; null: for ever, or the configuration is not valid';
 
+-- Of what the routines and views above have: it can say nothing else than they do.
+CREATE FUNCTION ppm.timeline(parent regclass) RETURNS SETOF text
+    LANGUAGE sql STRICT
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+WITH configured AS (
+    SELECT c.*, n.nspname AS parent_schema, r.relname AS parent_name,
+           CASE c."interval" WHEN 'hourly' THEN interval '1 hour' WHEN 'daily' THEN '1 day' WHEN 'weekly' THEN '7 days'
+                             WHEN 'monthly' THEN '1 month' WHEN 'quarterly' THEN '3 months' WHEN 'yearly' THEN '1 year'
+                             ELSE CASE WHEN c."interval" !~ '^[0-9]+$' THEN c."interval"::interval END END AS slot
+    FROM pg_class AS r
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace
+    JOIN ppm.config AS c ON c.schema_name = n.nspname AND c.table_name = r.relname
+    WHERE r.oid = timeline.parent
+),
+-- What one line holds, and how its first column is written; of a key that counts, so many partitions.
+lines AS (
+    SELECT CASE WHEN slot < interval '10 minutes' THEN 'hour' WHEN slot < interval '1 day' THEN 'day'
+                WHEN slot < interval '7 days' THEN 'month' WHEN slot < interval '1 year' THEN 'year'
+                ELSE 'century' END AS unit,
+           CASE WHEN slot < interval '10 minutes' THEN 'YYYY-MM-DD HH24h' WHEN slot < interval '1 day' THEN 'YYYY-MM-DD'
+                WHEN slot < interval '7 days' THEN 'YYYY-MM' ELSE 'YYYY' END AS format,
+           slot IS NULL AS counts, 50 AS many
+    FROM configured
+),
+planned AS (
+    SELECT p.partition, p.lower_bound, p.lower_value FROM ppm.plan(timeline.parent) AS p WHERE p.action IN ('create', 'attach')
+),
+found AS (
+    SELECT a.severity, a.code, a.partition FROM ppm.check(timeline.parent) AS a
+),
+slots AS (
+    SELECT s.lower_bound, s.lower_value, s.state
+    FROM configured AS c
+    JOIN ppm.partition_states() AS s ON s.schema_name = c.schema_name AND s.table_name = c.table_name
+    WHERE s.state <> 'default'
+    UNION ALL
+    SELECT lower_bound, lower_value, 'missing' FROM planned
+),
+placed AS (
+    SELECT s.*, row_number() OVER by_bound AS place,
+           CASE WHEN l.counts THEN ((row_number() OVER by_bound - 1) / l.many)::text
+                ELSE date_trunc(l.unit, s.lower_bound)::text END AS line
+    FROM slots AS s, lines AS l
+    -- Numbers in the order of numbers, not of their digits.
+    WINDOW by_bound AS (ORDER BY s.lower_bound, CASE WHEN l.counts
+        THEN CASE s.lower_value WHEN 'MINVALUE' THEN '-Infinity' ELSE s.lower_value END::numeric END)
+),
+signs (state, sign, rank) AS (
+    VALUES ('outdated', 'x', 1), ('retained', '=', 2), ('current', '#', 3), ('upcoming', '+', 4), ('missing', '!', 5),
+           ('surplus', '>', 6), ('off_grid', '~', 7), ('pending_detach', '-', 8)
+),
+counted AS (
+    SELECT line, s.rank, count(*) || ' ' || p.state AS text
+    FROM placed AS p JOIN signs AS s USING (state) GROUP BY line, s.rank, p.state
+),
+drawn AS (
+    SELECT p.line, min(p.place) AS place,
+           (array_agg(p.lower_value ORDER BY p.place))[1] AS first_value, min(p.lower_bound) AS first_bound,
+           string_agg(s.sign, '' ORDER BY p.place) AS signs,
+           (SELECT string_agg(c.text, ', ' ORDER BY c.rank) FROM counted AS c WHERE c.line = p.line) AS text
+    FROM placed AS p JOIN signs AS s USING (state) GROUP BY p.line
+),
+labelled AS (
+    SELECT d.*, CASE WHEN l.counts THEN d.first_value WHEN isfinite(d.first_bound) THEN to_char(d.first_bound, l.format)
+                     ELSE 'MINVALUE' END AS label
+    FROM drawn AS d, lines AS l
+),
+widths AS (
+    SELECT greatest(max(length(label)), 7) AS label, max(length(signs)) AS signs FROM labelled
+),
+all_lines (part, place, text) AS (
+    SELECT 1, 0::bigint, quote_ident(parent_schema) || '.' || quote_ident(parent_name) || ': ' || "interval" || ', '
+                         || coalesce(retention::text, 'all') || ' before the current one, ' || pre_provisioned || ' after it'
+    FROM configured
+    UNION ALL
+    SELECT 2, place, rpad(l.label, w.label) || '  ' || rpad(l.signs, w.signs) || '  ' || l.text FROM labelled AS l, widths AS w
+    UNION ALL
+    SELECT 3, 0, rpad('default', coalesce(w.label, 7)) || '  ' || s.partition
+    FROM configured AS c
+    JOIN ppm.partition_states() AS s ON s.schema_name = c.schema_name AND s.table_name = c.table_name AND s.state = 'default', widths AS w
+    UNION ALL
+    -- What the plan cannot make, because something is in the way.
+    SELECT 4, row_number() OVER (ORDER BY f.partition), rpad('blocked', coalesce(w.label, 7)) || '  ' || f.partition
+    FROM found AS f, widths AS w
+    WHERE f.code = 'missing_partition' AND f.partition NOT IN (SELECT partition FROM planned)
+    UNION ALL
+    SELECT 5, 0, string_agg(s.sign || ' ' || s.state, '  ' ORDER BY s.rank)
+    FROM signs AS s WHERE EXISTS (SELECT FROM slots WHERE slots.state = s.state) HAVING count(*) > 0
+    UNION ALL
+    SELECT 6, 0, concat_ws(', ', CASE errors WHEN 0 THEN NULL WHEN 1 THEN '1 error' ELSE errors || ' errors' END,
+                           CASE warnings WHEN 0 THEN NULL WHEN 1 THEN '1 warning' ELSE warnings || ' warnings' END)
+                 || ': SELECT * FROM ppm.check(' || quote_literal(timeline.parent::text) || ');'
+    FROM (SELECT count(*) FILTER (WHERE severity = 'error') AS errors, count(*) FILTER (WHERE severity = 'warning') AS warnings FROM found) AS f
+    WHERE errors + warnings > 0
+)
+SELECT text FROM all_lines ORDER BY part, place
+$$;
+COMMENT ON FUNCTION ppm.timeline(regclass) IS
+    'the partitions of a configured table as lines of text, with what is missing; to be looked at in psql';
+
 --
 -- Doing
 --
