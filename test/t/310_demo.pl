@@ -19,7 +19,7 @@ my ($out, $err) = run_command([ 'psql', '-X', '-q', '-f', "$FindBin::RealBin/../
 is($err, '', 'it says nothing of errors');
 
 my @lines = split /\n/, $out;
-cmp_ok(scalar @lines, '<=', 78, 'it has no more than 80 lines, with the two that dev/demo adds');
+cmp_ok(scalar @lines, '<=', 78, 'it has no more than 80 lines, with the two that make demo adds');
 is_deeply([ grep { length > 100 } @lines ], [], 'no line is wider than 100 columns');
 is_deeply([ map { /^(\d+)\. / ? $1 : () } @lines ], [ 1 .. 10 ], 'each step has its sentence');
 like($out, qr{~  1 off_grid}, 'a table was converted');
