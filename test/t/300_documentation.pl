@@ -12,7 +12,7 @@ use Test::More;
 
 my $top = "$FindBin::RealBin/../..";
 my @files = map { s{^\Q$top\E/}{}r } "$top/README.md", glob "$top/doc/*.md";
-my %text = map { $_ => slurp_file("$top/$_") } @files, qw(SECURITY.md CHANGELOG.md DEVELOPERS.md);
+my %text = map { $_ => slurp_file("$top/$_") } @files, qw(SECURITY.md CHANGELOG.md DEVELOPERS.md test/README.md);
 
 my ($share) = run_command([ 'pg_config', '--sharedir' ]);
 my $has = sub { return -e "$share/extension/$_[0].control" };
@@ -112,6 +112,13 @@ foreach my $file (sort keys %text)
 	}
 }
 is_deeply(\@broken, [], 'every link leads somewhere');
+
+# The index of the tests has all of pg_regress and TAP, and none that is not there.
+my @tests = map { s{^\Q$top\E/test/}{}r =~ s/\.\w+$//r } glob "$top/test/sql/*.sql $top/test/t/*.pl $top/test/unit/*_test.cpp";
+my %indexed = map { $_ => 1 } $text{'test/README.md'} =~ m{`((?:sql|t|unit)/\w+)`}g;
+is_deeply([ grep { !m{^unit/} && !$indexed{$_} } @tests ], [], 'test/README.md has each test');
+my %exists = map { $_ => 1 } @tests;
+is_deeply([ grep { !$exists{$_} } sort keys %indexed ], [], '... and none that is not there');
 
 # Each code has its heading, and its severity is the right one.
 my %severity = slurp_file("$top/src/core/check/anomaly.cpp") =~ /Kind\{AnomalyCode::\w+, "(\w+)",\s+Severity::(\w+)\}/g;

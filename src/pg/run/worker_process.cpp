@@ -166,7 +166,7 @@ void lock(const WorkerRequest& request, Oid owner) {
     if (!is_up_to_date(request))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "partition " + in_quotes(NameStr(request.partition_name)) +
-                           " was renamed, dropped, detached or attached anew meanwhile",
+                           " was renamed, dropped, detached or attached again concurrently",
                        {},
                        "Call the procedure again."};
 }
@@ -272,7 +272,8 @@ const char* prepare_build(const IndexRequest& request, const WorkerSettings& set
             if (owner_of(request.table) != settings.owner ||
                 IndexGetRelation(request.index, true) != request.table)
                 ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                                errmsg("the table was changed meanwhile"),
+                                errmsg("table \"%s\" was changed concurrently",
+                                       get_rel_name(request.table)),
                                 errhint("Call the procedure again.")));
         });
         lock_schema_names({request.table});
