@@ -129,7 +129,7 @@ my $changed = 'table "public\.orders_2026_03_14" was renamed, replaced, attached
 my %changes = (
 	'renamed' => [ 'ALTER TABLE orders_2026_03_14 RENAME TO orders_old', $changed ],
 	'dropped' => [ 'DROP TABLE orders_2026_03_14', $changed ],
-	'forgotten' => [ 'DELETE FROM ppm.detached', 'ppm\.detached and the catalog do not agree on table "public\.orders_2026_03_14" any more \(SQLSTATE 55000\)' ]);
+	'forgotten' => [ 'DELETE FROM ppm.detached', 'ppm\.detached and the catalog no longer agree on table "public\.orders_2026_03_14" \(SQLSTATE 55000\)' ]);
 foreach my $change (sort keys %changes)
 {
 	my ($sql, $reason) = @{ $changes{$change} };

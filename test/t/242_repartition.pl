@@ -217,7 +217,7 @@ foreach my $gone ('DROP TABLE t_default', 'ALTER TABLE t DETACH PARTITION t_defa
 	sql($gone);
 	$older->query_safe('COMMIT');
 	($result, $output, $messages) = finish_sql($mover);
-	like($messages, qr/begins anew.*no row of table "public.t" has to be moved/s, "$gone: there is nothing to move any more");
+	like($messages, qr/begins again.*no row of table "public.t" has to be moved/s, "$gone: there is nothing to move any more");
 	is(sql("SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid WHERE proname IN ('log_change', 'write_through')"), 0, 'and nothing is left');
 }
 

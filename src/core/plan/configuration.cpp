@@ -123,7 +123,7 @@ Anomaly table_missing(const Parent& parent) {
     const TableName& name = *parent.configured->present_name;
     return {AnomalyCode::table_missing,
             {},
-            detail + " any more: it was renamed to " + in_quotes(name.qualified()) + ".",
+            detail + ": it was renamed to " + in_quotes(name.qualified()) + ".",
             "If that table is to be managed: " + update_to(configuration, name) +
                 " If not, delete the row from ppm.config."};
 }

@@ -285,7 +285,7 @@ std::vector<Finding> warnings_of(const Conversion& conversion,
         findings.push_back({"With extend_unique, unique index " +
                                 in_quotes(index.schema_name + "." + index.name) +
                                 " gets the partition key: ON CONFLICT (" + index.columns +
-                                ") does not match it any more, and nothing keeps " + index.columns +
+                                ") no longer matches it, and nothing keeps " + index.columns +
                                 " unique by itself.",
                             "Change such statements to ON CONFLICT (" + index.columns + ", " +
                                 identifier(conversion.key()) + ") in the same moment."});

@@ -129,8 +129,8 @@ void forget(const Partition& partition, const char* statement) {
     const UserContext owner{owner_of_ppm()};
     if (execute(statement, {oid_parameter(partition.relation)}) != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       "ppm.detached and the catalog do not agree on table " +
-                           in_quotes(partition.qualified_name()) + " any more",
+                       "ppm.detached and the catalog no longer agree on table " +
+                           in_quotes(partition.qualified_name()),
                        {},
                        "Call the procedure again."};
 }
