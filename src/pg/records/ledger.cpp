@@ -202,7 +202,7 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
     const Rows rows = query(entry_query, {oid_parameter(partition.relation)});
     if (rows.count() == 0 || rows.is_null(0, 1) ||
         !is_fingerprint_of(partition.relation, rows.string(0, 1)))
-        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
                            " was changed after ppm detached it, so it is not dropped",
                        {},
@@ -214,7 +214,7 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
         rows.is_null(0, 2) ? snapshot_before(static_cast<TransactionId>(rows.bigint(0, 3)))
                            : snapshot_of_text(rows.string(0, 2));
     if (has_rows_since(partition.relation, snapshot))
-        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
                            " got rows after ppm detached it, so it is not dropped",
                        {},
@@ -248,7 +248,7 @@ std::string change_of(const Parent& parent, const Partition& partition) {
 
 void require_attachable(const Parent& parent, const Partition& partition) {
     if (const std::string change = change_of(parent, partition); !change.empty())
-        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) + " " + change +
                            ", so it is not attached again",
                        {},
