@@ -63,12 +63,17 @@ sub check_block
 	return;
 }
 
+# What is described before it is there.
+my %has_column = map { $_ => 1 } split /\n/, $node->safe_psql('postgres',
+	"SELECT format('ppm.%s.%s', relname, attname) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'ppm'::regnamespace");
+
 foreach my $file (@files)
 {
 	my @sections = ([]);
 	my @blocks = blocks_of("$top/$file");
 	foreach my $block (@blocks)
 	{
+		next if defined $block->{if} && !$has_column{ $block->{if} };
 		next if defined $block->{skip} || (defined $block->{needs} && !$has->($block->{needs}));
 		push @sections, [] if defined $block->{new};
 		push @{ $sections[-1] }, $block;
