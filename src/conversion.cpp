@@ -1,4 +1,5 @@
 // ppm.plan_conversion(), CALL ppm.convert() and CALL ppm.abandon().
+#include "core/text.hpp"
 #include "pg/bridge/call_context.hpp"
 #include "pg/bridge/result_set.hpp"
 #include "pg/bridge/version.hpp"
@@ -21,7 +22,13 @@ using ppm::RelationId;
 RelationId relation_argument(FunctionCallInfo fcinfo) {
     if (const auto relation = ppm::parent_argument(fcinfo))
         return *relation;
-    throw ppm::PpmError{ERRCODE_NULL_VALUE_NOT_ALLOWED, "the relation must not be null"};
+    throw ppm::PpmError{ERRCODE_NULL_VALUE_NOT_ALLOWED, "relation must not be null"};
+}
+
+// It may have been dropped since it was named.
+std::string name_of(RelationId relation) {
+    const char* const name = ppm::call([=] { return get_rel_name(relation); });
+    return name == nullptr ? "with OID " + std::to_string(relation) : ppm::in_quotes(name);
 }
 
 ppm::Cell text_or_null(const std::string& text) {
@@ -78,7 +85,7 @@ Datum ppm_abandon(PG_FUNCTION_ARGS) {
         });
         if (!was_any)
             throw ppm::PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                                "there is nothing of the table to abandon"};
+                                "there is nothing to abandon for table " + name_of(relation)};
         session.wait_for_standbys();
         return Datum{};
     });

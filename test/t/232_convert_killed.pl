@@ -172,7 +172,7 @@ is_killed_in(2, 'terminated', "CALL ppm.convert('orders')", 'validating again');
 asked("CALL ppm.abandon('orders')");
 is(asked("SELECT count(*) FROM pg_constraint WHERE conname = 'ppm_conversion_check'"), 0, 'what was begun is taken back');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('orders')");
-like($messages, qr/ERROR:  55000: there is nothing of the table to abandon/, 'once');
+like($messages, qr/ERROR:  55000: there is nothing to abandon for table/, 'once');
 asked('DROP EVENT TRIGGER wait_in_the_middle');
 is($node->psql('postgres', 'DROP EXTENSION ppm'), 0, 'and ppm can be dropped');
 

@@ -80,7 +80,7 @@ refused('NULL in an index', 'CREATE INDEX ON t (at DESC); INSERT INTO t VALUES (
 refused('infinity', q(INSERT INTO t VALUES (1, 'infinity')), qr/The greatest key is infinity/, 'DELETE FROM t');
 refused('infinity in an index', q(CREATE INDEX ON t (at); INSERT INTO t VALUES (1, 'infinity')), qr/The greatest key is infinity/, 'DELETE FROM t');
 refused('a taken name', 'CREATE TABLE t_until_20260318 ()', qr/The old table's name would be "t_until_20260318", which something else has/, 'DROP TABLE t_until_20260318');
-refused('a unique key without it', 'ALTER TABLE t ADD PRIMARY KEY (id)', qr/Unique index "public\.t_pkey" lacks the partition key.* -> If it may be unique over \(id, at\) instead: CALL ppm\.convert\('public\.t', extend_unique => true\);/,
+refused('a unique key without it', 'ALTER TABLE t ADD PRIMARY KEY (id)', qr/Unique index "public\.t_pkey" lacks the partition key.* -> If it can be unique over \(id, at\) instead: CALL ppm\.convert\('public\.t', extend_unique => true\);/,
 	undef, call => "CALL ppm.convert('t')");
 refused('a key that is generated', q(ALTER TABLE t DROP at, ADD at timestamp GENERATED ALWAYS AS (timestamp '2026-03-01' + id * interval '1 day') STORED), qr/is generated/);
 refused('another type', 'ALTER TABLE t ALTER at TYPE time', qr/of type time/);

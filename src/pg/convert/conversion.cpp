@@ -1,6 +1,7 @@
 #include "pg/convert/conversion.hpp"
 
 #include "core/grid/naming.hpp"
+#include "core/text.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/greatest_key.hpp"
 #include "pg/catalog/partition_bound.hpp"
@@ -109,7 +110,8 @@ Conversion read_conversion(RelationId relation) {
     const std::string key = parent.configuration.partition_key.value_or("");
     const Rows rows = query(table_query, {oid_parameter(relation), text_parameter(key)});
     if (rows.count() == 0)
-        throw PpmError{ERRCODE_UNDEFINED_TABLE, "the table was dropped meanwhile"};
+        throw PpmError{ERRCODE_UNDEFINED_TABLE,
+                       "table " + in_quotes(result.qualified_name()) + " was dropped concurrently"};
     const char kind = rows.character(0, 1);
     result.is_plain_table = kind == RELKIND_RELATION;
     result.is_partitioned = kind == RELKIND_PARTITIONED_TABLE;

@@ -32,6 +32,7 @@ struct Conversion {
     RelationId relation() const { return managed.parent.table->relation; }
     const std::string& schema_name() const { return managed.parent.configuration.schema_name; }
     const std::string& name() const { return managed.parent.configuration.table_name; }
+    std::string qualified_name() const { return managed.parent.configuration.qualified_name(); }
     const std::string& key() const { return managed.parent.table->key_column; }
     std::string sql_name() const;
 };

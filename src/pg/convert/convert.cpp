@@ -44,7 +44,8 @@ class Converter {
             } catch (const EndIsNear&) {
                 if (beginning == most_beginnings)
                     throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                                   "the keys grow faster than the table is read",
+                                   "the keys of table " + in_quotes(conversion_->qualified_name()) +
+                                       " grow faster than the table is read",
                                    {},
                                    "Raise pre_provisioned in ppm.config for the time of the "
                                    "conversion, then call the procedure again."};
@@ -173,7 +174,9 @@ class Converter {
                 if (!conversion_->check ||
                     conversion_->check->end != codec_of(conversion_->managed).encode(end_))
                     throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                                   "the constraint of the conversion is not there as planned",
+                                   "table " + in_quotes(conversion_->qualified_name()) +
+                                       " was changed concurrently: it has not the constraint of "
+                                       "the conversion",
                                    {},
                                    "Call the procedure again."};
                 comment_on_check();

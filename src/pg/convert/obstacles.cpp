@@ -197,7 +197,7 @@ std::vector<Finding> obstacles_in_configuration(const Conversion& conversion) {
     if (findings.empty() && is_text(*conversion.managed.parent.table->key_type))
         findings.push_back({"The key " + in_quotes(conversion.key()) +
                                 " is a text: such tables are not converted yet.",
-                            "Convert it by a column that tells time, and is no text."});
+                            "Convert it by a column that tells time and is not a text."});
     if (conversion.key_is_generated)
         findings.push_back({"The column " + in_quotes(conversion.key()) +
                                 " is generated, so it cannot be a partition key.",
@@ -213,15 +213,14 @@ void add(std::vector<Finding>& findings, const Conversion& conversion, const Nar
          bool extend_unique) {
     const std::string name = in_quotes(index.schema_name + "." + index.name);
     if (index.is_taken)
-        findings.push_back({"Index " + name + " would be built anew as " +
-                                in_quotes(index.built_name) +
-                                ", and something else bears that name.",
+        findings.push_back({"Index " + name + " would be built again as " +
+                                in_quotes(index.built_name) + ", and something else has that name.",
                             "Rename that."});
     else if (!extend_unique)
         findings.push_back(
             {"Unique index " + name +
                  " lacks the partition key: a partitioned table cannot keep what it promises.",
-             "If it may be unique over (" + index.columns + ", " + identifier(conversion.key()) +
+             "If it can be unique over (" + index.columns + ", " + identifier(conversion.key()) +
                  ") instead: " + call_with_extension(conversion)});
 }
 
@@ -294,7 +293,7 @@ std::vector<Finding> warnings_of(const Conversion& conversion,
         findings.push_back({"With extend_unique, unique index " +
                                 in_quotes(index.schema_name + "." + index.name) +
                                 " gets the partition key: ON CONFLICT (" + index.columns +
-                                ") does not match it any more, and nothing keeps " + index.columns +
+                                ") no longer matches it, and nothing keeps " + index.columns +
                                 " unique by itself.",
                             "Change such statements to ON CONFLICT (" + index.columns + ", " +
                                 identifier(conversion.key()) + ") in the same moment."});

@@ -65,7 +65,7 @@ class Move {
             require_movable(managed_, sources());
             key_ = require_matching_key(managed_);
             if (key_.columns != job_.key_columns)
-                throw MustBeginAnew{"the key of the table was altered meanwhile"};
+                throw MustBeginAnew{"the key of the table was altered concurrently"};
             return true;
         });
         go_on();
@@ -366,10 +366,10 @@ void repartition(Session& session, History& history, Oid parent,
         session.step([] {});
         if (beginning == beginnings)
             throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                           "the move of rows had to begin anew too often: " + reason,
+                           "the move of rows had to begin again too often: " + reason,
                            {},
                            "Call the procedure again when that is over, or CALL ppm.abandon()."};
-        announce("the move of rows begins anew: " + reason);
+        announce("the move of rows begins again: " + reason);
         take_back_move(session, parent);
     }
 }

@@ -33,15 +33,16 @@ void end_worker(dsm_segment*, Datum handle) {
 [[noreturn]] void raise_end_of_worker() {
     ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
                     errmsg("the background worker of ppm has ended unexpectedly"),
-                    errhint("The server's log may say why. If ppm was updated since this session "
+                    errhint("The server's log might say why. If ppm was updated since this session "
                             "first called it, open a new session.")));
 }
 
 [[noreturn]] void raise_unheeded_timeout() {
-    ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED),
-                    errmsg("the background worker of ppm did not heed ppm.statement_timeout and is "
-                           "terminated"),
-                    errhint("A function in a constraint of the partition may catch the cancel.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_QUERY_CANCELED),
+             errmsg("the background worker of ppm ignored ppm.statement_timeout and was "
+                    "terminated"),
+             errhint("A function in a constraint of the partition might catch the cancel.")));
 }
 
 }  // namespace

@@ -166,7 +166,7 @@ void lock(const WorkerRequest& request, Oid owner) {
     if (!is_up_to_date(request))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "partition " + in_quotes(NameStr(request.partition_name)) +
-                           " was renamed, dropped, detached or attached anew meanwhile",
+                           " was renamed, dropped, detached or attached again concurrently",
                        {},
                        "Call the procedure again."};
 }
@@ -261,16 +261,16 @@ void require_no_event_trigger(const std::string& statement) {
             "Build the index yourself, then call the procedure again: " + statement + ";"};
 }
 
-[[noreturn]] void raise_table_changed() {
-    ereport(ERROR,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("the table was changed meanwhile"), errhint("Call the procedure again.")));
+[[noreturn]] void raise_table_changed(Oid table) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("table \"%s\" was changed concurrently", get_rel_name(table)),
+                    errhint("Call the procedure again.")));
 }
 
 // May ereport.
 void require_owner(Oid table, Oid owner) {
     if (owner_of(table) != owner)
-        raise_table_changed();
+        raise_table_changed(table);
 }
 
 // What is to be executed, in memory of the context's; under the locks that keep the table and its
@@ -283,7 +283,7 @@ const char* prepare_build(const IndexRequest& request, const WorkerSettings& set
             LockRelationOid(request.table, ShareUpdateExclusiveLock);
             require_owner(request.table, settings.owner);
             if (IndexGetRelation(request.index, true) != request.table)
-                raise_table_changed();
+                raise_table_changed(request.table);
         });
         lock_schema_names({request.table});
         statement =
