@@ -22,7 +22,7 @@ CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_plan'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.plan(regclass) IS
-    'what would be done now, in order, for one configured table or all of them; changes nothing';
+    'what would be done now, in order, and, without a number, what is to be dropped later, for one configured table or all of them; changes nothing';
 
 CREATE FUNCTION ppm.partition_states()
     RETURNS TABLE (schema_name name, table_name name, partition name, lower_bound timestamp, upper_bound timestamp,
@@ -151,11 +151,14 @@ ALTER TABLE ppm.config
     ADD COLUMN key_encoding ppm.key_encoding,
     ADD COLUMN key_epoch timestamptz,
     ADD COLUMN key_shift integer,
+    ADD COLUMN drop_delay interval NOT NULL DEFAULT '0',
     ADD CONSTRAINT config_snowflake_check
         CHECK (key_encoding IS NOT DISTINCT FROM 'snowflake' OR (key_epoch IS NULL AND key_shift IS NULL)),
-    ADD CONSTRAINT config_key_shift_check CHECK (key_shift BETWEEN 0 AND 62);
+    ADD CONSTRAINT config_key_shift_check CHECK (key_shift BETWEEN 0 AND 62),
+    ADD CONSTRAINT config_drop_delay_check CHECK (drop_delay BETWEEN '0' AND '1000 years');
 COMMENT ON CONSTRAINT config_snowflake_check ON ppm.config IS 'only a Snowflake ID has an epoch and a shift';
 COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'a bigint has no more bits';
+COMMENT ON CONSTRAINT config_drop_delay_check ON ppm.config IS 'to keep it for ever, cleanup_policy is detach';
 REVOKE ALL ON TYPE ppm.key_encoding FROM PUBLIC;
 DROP TYPE ppm.partition_interval;
 COMMENT ON COLUMN ppm.config.interval IS
@@ -168,6 +171,8 @@ COMMENT ON COLUMN ppm.config.key_encoding IS
     'how the key tells time where its type does not say it; null: a date, a timestamp or a UUIDv7 does, and a smallint, integer or bigint counts';
 COMMENT ON COLUMN ppm.config.key_epoch IS 'the time from which a Snowflake ID counts its milliseconds; null: 2010-11-04 01:42:54.657+00';
 COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID stand below its milliseconds, 0 to 62; null: 22';
+COMMENT ON COLUMN ppm.config.drop_delay IS
+    'under cleanup_policy drop, how long a detached table waits before it is dropped; until then a grown retention brings it back';
 
 CREATE FUNCTION ppm.spell_configuration() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_spell_configuration'
@@ -215,6 +220,7 @@ JOIN pg_catalog.pg_class AS r ON r.relnamespace OPERATOR(pg_catalog.=) n.oid AND
 ALTER TABLE ppm.detached
     ADD COLUMN snapshot pg_catalog.pg_snapshot,
     ADD COLUMN kind text NOT NULL DEFAULT 'removed',
+    ADD COLUMN drop_after timestamptz,
     ADD CONSTRAINT detached_kind_check CHECK (kind IN ('removed', 'repartitioned')),
     ALTER COLUMN lower_bound DROP NOT NULL,
     ALTER COLUMN upper_bound DROP NOT NULL;
@@ -224,6 +230,7 @@ COMMENT ON COLUMN ppm.detached.upper_bound IS
     'its upper bound as civil time in the time zone of its parent; null where the key counts';
 COMMENT ON COLUMN ppm.detached.kind IS
     'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
+COMMENT ON COLUMN ppm.detached.drop_after IS 'when a cleanup drops it: drop_delay after it was set out to be detached; null: it is kept, or waits for nothing';
 COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'there is no other kind';
 COMMENT ON COLUMN ppm.detached.version IS
     'what ppm left behind: a hash of what the catalog says of the table and its partitions; it is dropped, or attached again, only while that is so; null: it is not known that ppm detached it';

@@ -31,12 +31,14 @@ CREATE TABLE ppm.config (
     key_encoding ppm.key_encoding,
     key_epoch timestamptz,
     key_shift integer,
+    drop_delay interval NOT NULL DEFAULT '0',
     CONSTRAINT config_pkey PRIMARY KEY (schema_name, table_name),
     CONSTRAINT config_pre_provisioned_check CHECK (pre_provisioned BETWEEN 1 AND 1000),
     CONSTRAINT config_retention_check CHECK (retention BETWEEN 1 AND 10000),
     CONSTRAINT config_snowflake_check
         CHECK (key_encoding IS NOT DISTINCT FROM 'snowflake' OR (key_epoch IS NULL AND key_shift IS NULL)),
     CONSTRAINT config_key_shift_check CHECK (key_shift BETWEEN 0 AND 62),
+    CONSTRAINT config_drop_delay_check CHECK (drop_delay BETWEEN '0' AND '1000 years'),
     CONSTRAINT config_partition_options_check
         CHECK (pg_catalog.array_position(partition_options, NULL) IS NULL AND pg_catalog.array_ndims(partition_options) = 1)
 );
@@ -64,10 +66,13 @@ COMMENT ON COLUMN ppm.config.key_encoding IS
     'how the key tells time where its type does not say it; null: a date, a timestamp or a UUIDv7 does, and a smallint, integer or bigint counts';
 COMMENT ON COLUMN ppm.config.key_epoch IS 'the time from which a Snowflake ID counts its milliseconds; null: 2010-11-04 01:42:54.657+00';
 COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID stand below its milliseconds, 0 to 62; null: 22';
+COMMENT ON COLUMN ppm.config.drop_delay IS
+    'under cleanup_policy drop, how long a detached table waits before it is dropped; until then a grown retention brings it back';
 COMMENT ON CONSTRAINT config_pkey ON ppm.config IS 'a table is configured once';
 COMMENT ON CONSTRAINT config_pre_provisioned_check ON ppm.config IS 'there is always a next partition';
 COMMENT ON CONSTRAINT config_snowflake_check ON ppm.config IS 'only a Snowflake ID has an epoch and a shift';
 COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'a bigint has no more bits';
+COMMENT ON CONSTRAINT config_drop_delay_check ON ppm.config IS 'to keep it for ever, cleanup_policy is detach';
 COMMENT ON CONSTRAINT config_partition_options_check ON ppm.config IS 'a list of options without a null';
 COMMENT ON CONSTRAINT config_retention_check ON ppm.config IS 'to keep everything, retention is null';
 
@@ -133,6 +138,7 @@ CREATE TABLE ppm.detached (
     version text,
     snapshot pg_catalog.pg_snapshot,
     kind text NOT NULL DEFAULT 'removed',
+    drop_after timestamptz,
     CONSTRAINT detached_pkey PRIMARY KEY (relation),
     CONSTRAINT detached_kind_check CHECK (kind IN ('removed', 'repartitioned'))
 );
@@ -158,6 +164,7 @@ COMMENT ON COLUMN ppm.detached.snapshot IS
     'which transactions had ended when it was detached, those in progress with their subtransactions: it is dropped only if no other has put rows into it';
 COMMENT ON COLUMN ppm.detached.kind IS
     'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
+COMMENT ON COLUMN ppm.detached.drop_after IS 'when a cleanup drops it: drop_delay after it was set out to be detached; null: it is kept, or waits for nothing';
 COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'there is no other kind';
 COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'a table is detached once';
 
@@ -631,7 +638,7 @@ CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_plan'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.plan(regclass) IS
-    'what would be done now, in order, for one configured table or all of them; changes nothing';
+    'what would be done now, in order, and, without a number, what is to be dropped later, for one configured table or all of them; changes nothing';
 
 CREATE FUNCTION ppm.partition_states()
     RETURNS TABLE (schema_name name, table_name name, partition name, lower_bound timestamp, upper_bound timestamp,

@@ -136,7 +136,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         const TableName old_or_only = table_name_in(trigger->tg_trigtuple, descriptor);
         if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
             remember(old_or_only, std::nullopt);
-            ppm::keep_detached_if_written(old_or_only);
+            ppm::follow_policy(old_or_only);
             inspect(old_or_only);
             ppm::confirm_clock(old_or_only);
             return Datum{};
@@ -148,7 +148,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         }
         const TableName name = table_name_in(trigger->tg_newtuple, descriptor);
         remember(name, old_or_only);
-        ppm::keep_detached_if_written(name);
+        ppm::follow_policy(name);
         inspect(name);
         ppm::confirm_clock(name);
         return Datum{};

@@ -58,6 +58,19 @@ void add(ppm::ResultSet& rows, std::int32_t step, const ppm::ManagedParent& mana
               joined(statements_for(managed, action)), bounds.lower_value, bounds.upper_value});
 }
 
+// Without a number: it is not done now.
+void add(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const ppm::LaterDrop& later) {
+    const ppm::Configuration& configuration = managed.parent.configuration;
+    const ppm::Action drop = ppm::DropPartition{later.partition, false};
+    const ppm::ShownBounds bounds = shown_bounds(managed, later.partition.bounds);
+    rows.add({std::nullopt, configuration.schema_name, configuration.table_name,
+              std::string{name_of(drop)}, later.partition.name,
+              edge_or_null(bounds.civil, &ppm::Slot::lower),
+              edge_or_null(bounds.civil, &ppm::Slot::upper),
+              "-- " + later.when + "\n" + joined(statements_for(managed, drop)),
+              bounds.lower_value, bounds.upper_value});
+}
+
 }  // namespace
 
 Datum ppm_validate(PG_FUNCTION_ARGS) {
@@ -99,6 +112,9 @@ Datum ppm_plan(PG_FUNCTION_ARGS) {
             for (std::size_t i = 0; i < parents.size(); ++i)
                 for (const ppm::Action& action : plans[i].*half)
                     add(rows, ++step, parents[i], action);
+        for (std::size_t i = 0; i < parents.size(); ++i)
+            for (const ppm::LaterDrop& later : plans[i].later)
+                add(rows, parents[i], later);
         return Datum{};
     });
 }

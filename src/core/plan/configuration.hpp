@@ -50,6 +50,7 @@ struct Configuration {
     std::optional<KeyEncoding> key_encoding = {};
     std::optional<Instant> key_epoch = {};  // of a snowflake; none: the default
     std::optional<int> key_shift = {};
+    std::string drop_delay = {};  // an interval, for people to read; empty: none
 
     bool operator==(const Configuration&) const = default;
 
@@ -133,6 +134,7 @@ struct DetachedPartition {
     bool is_detached;      // or else it is still a partition: the intent was recorded, no more
     bool is_unconfirmed = false;    // detached, but maybe not by ppm: never dropped
     bool is_repartitioned = false;  // other partitions have its rows: never attached again
+    std::string drop_after = {};    // until then it is not dropped; empty: the time has come
 };
 
 // A table whose foreign key refers to the parent, and that has no index by which PostgreSQL could

@@ -71,12 +71,19 @@ struct LeftOut {
     Anomaly reason;
 };
 
+// What is dropped by a later cleanup, because of drop_delay. When, for people to read.
+struct LaterDrop {
+    Partition partition;
+    std::string when;
+};
+
 struct Plan {
     std::optional<Anomaly> blocked;  // why nothing at all is planned
     std::vector<Action> provision;   // in the order of execution
     std::vector<Obstacle> obstacles;
     std::vector<Action> cleanup;  // in the order of execution, after provision
     std::vector<LeftOut> left_out;
+    std::vector<LaterDrop> later;
     // Why nothing outdated is removed: the clock may be wrong.
     std::optional<Anomaly> clock_jump;
     std::vector<Anomaly> refusals;  // why cleanup removes nothing of what lies outside the window
