@@ -152,13 +152,18 @@ ALTER TABLE ppm.config
     ADD COLUMN key_epoch timestamptz,
     ADD COLUMN key_shift integer,
     ADD COLUMN drop_delay interval NOT NULL DEFAULT '0',
+    ADD COLUMN archive_schema name,
+    ADD COLUMN analyze_parent boolean NOT NULL DEFAULT false,
     ADD CONSTRAINT config_snowflake_check
         CHECK (key_encoding IS NOT DISTINCT FROM 'snowflake' OR (key_epoch IS NULL AND key_shift IS NULL)),
     ADD CONSTRAINT config_key_shift_check CHECK (key_shift BETWEEN 0 AND 62),
-    ADD CONSTRAINT config_drop_delay_check CHECK (drop_delay BETWEEN '0' AND '1000 years');
+    ADD CONSTRAINT config_drop_delay_check CHECK (drop_delay BETWEEN '0' AND '1000 years'),
+    ADD CONSTRAINT config_archive_schema_check
+        CHECK (archive_schema <> schema_name AND archive_schema::text !~ '^pg_' AND archive_schema NOT IN ('information_schema', 'ppm', ''));
 COMMENT ON CONSTRAINT config_snowflake_check ON ppm.config IS 'only a Snowflake ID has an epoch and a shift';
 COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'a bigint has no more bits';
 COMMENT ON CONSTRAINT config_drop_delay_check ON ppm.config IS 'to keep it for ever, cleanup_policy is detach';
+COMMENT ON CONSTRAINT config_archive_schema_check ON ppm.config IS 'an archive is another schema than the table''s, and none of PostgreSQL''s or of ppm';
 REVOKE ALL ON TYPE ppm.key_encoding FROM PUBLIC;
 DROP TYPE ppm.partition_interval;
 COMMENT ON COLUMN ppm.config.interval IS
@@ -173,6 +178,9 @@ COMMENT ON COLUMN ppm.config.key_epoch IS 'the time from which a Snowflake ID co
 COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID stand below its milliseconds, 0 to 62; null: 22';
 COMMENT ON COLUMN ppm.config.drop_delay IS
     'under cleanup_policy drop, how long a detached table waits before it is dropped; until then a grown retention brings it back';
+COMMENT ON COLUMN ppm.config.archive_schema IS 'the schema that a detached table is moved to; null: it stays where it is';
+COMMENT ON COLUMN ppm.config.analyze_parent IS
+    'whether a call that has changed its partitions ends with an ANALYZE of the table, which autovacuum never does';
 
 CREATE FUNCTION ppm.spell_configuration() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_spell_configuration'
@@ -221,6 +229,7 @@ ALTER TABLE ppm.detached
     ADD COLUMN snapshot pg_catalog.pg_snapshot,
     ADD COLUMN kind text NOT NULL DEFAULT 'removed',
     ADD COLUMN drop_after timestamptz,
+    ADD COLUMN archived_from name,
     ADD CONSTRAINT detached_kind_check CHECK (kind IN ('removed', 'repartitioned')),
     ALTER COLUMN lower_bound DROP NOT NULL,
     ALTER COLUMN upper_bound DROP NOT NULL;
@@ -231,6 +240,7 @@ COMMENT ON COLUMN ppm.detached.upper_bound IS
 COMMENT ON COLUMN ppm.detached.kind IS
     'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
 COMMENT ON COLUMN ppm.detached.drop_after IS 'when a cleanup drops it: drop_delay after it was set out to be detached; null: it is kept, or waits for nothing';
+COMMENT ON COLUMN ppm.detached.archived_from IS 'the schema that it was moved from, and is moved back to when it is attached again; null: it was not moved';
 COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'there is no other kind';
 COMMENT ON COLUMN ppm.detached.version IS
     'what ppm left behind: a hash of what the catalog says of the table and its partitions; it is dropped, or attached again, only while that is so; null: it is not known that ppm detached it';
@@ -258,6 +268,61 @@ COMMENT ON COLUMN ppm.kept.partition IS 'its name';
 COMMENT ON COLUMN ppm.kept.since IS 'since when it is known';
 COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS
     'it is kept once and for all; after a restore its OID may have come to mean another table';
+
+CREATE TABLE ppm.hooks (
+    schema_name name NOT NULL DEFAULT 'public',
+    table_name name NOT NULL,
+    event text NOT NULL,
+    function text NOT NULL,
+    position integer NOT NULL DEFAULT 1,
+    CONSTRAINT hooks_pkey PRIMARY KEY (schema_name, table_name, event, function),
+    CONSTRAINT hooks_event_check CHECK (event IN ('after_create', 'before_detach', 'after_detach', 'before_drop'))
+);
+SELECT pg_catalog.pg_extension_config_dump('ppm.hooks', '');
+COMMENT ON TABLE ppm.hooks IS
+    'functions (parent regclass, partition regclass, lower_value text, upper_value text) that are called in the life of a partition, as the owner of its table';
+COMMENT ON COLUMN ppm.hooks.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.hooks.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.hooks.event IS
+    'after_create, before_detach, after_detach or before_drop: one that fails before a step keeps the partition; one behind a step is called again until it has succeeded';
+COMMENT ON COLUMN ppm.hooks.function IS
+    'the function with its schema and the types of its arguments; its owner must have the rights of the table''s owner';
+COMMENT ON COLUMN ppm.hooks.position IS 'which of several comes first; where that is the same, in the order of their names';
+COMMENT ON CONSTRAINT hooks_pkey ON ppm.hooks IS 'a function is called once';
+COMMENT ON CONSTRAINT hooks_event_check ON ppm.hooks IS 'there is no other event';
+
+CREATE FUNCTION ppm.hook_written() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_hook_written'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.hook_written() IS
+    'requires the rights of the configured table''s owner, and writes the function in its one spelling';
+
+CREATE TRIGGER hook_written BEFORE INSERT OR UPDATE OR DELETE ON ppm.hooks
+    FOR EACH ROW EXECUTE FUNCTION ppm.hook_written();
+COMMENT ON TRIGGER hook_written ON ppm.hooks IS
+    'requires the rights of the configured table''s owner, and writes the function in its one spelling';
+REVOKE ALL ON FUNCTION ppm.hook_written() FROM PUBLIC;
+
+-- Written by ppm as the owner of this table. Not dumped: it knows tables by their OIDs.
+CREATE TABLE ppm.pending_hooks (
+    parent oid NOT NULL,
+    relation oid NOT NULL,
+    event text NOT NULL,
+    function text NOT NULL,
+    lower_value text NOT NULL,
+    upper_value text NOT NULL,
+    queued_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    CONSTRAINT pending_hooks_pkey PRIMARY KEY (relation, event, function)
+);
+COMMENT ON TABLE ppm.pending_hooks IS 'what was created or detached, and which hooks are still to be called for it';
+COMMENT ON COLUMN ppm.pending_hooks.parent IS 'the OID of the configured table';
+COMMENT ON COLUMN ppm.pending_hooks.relation IS 'the OID of the partition';
+COMMENT ON COLUMN ppm.pending_hooks.event IS 'after_create or after_detach';
+COMMENT ON COLUMN ppm.pending_hooks.function IS 'the function, as ppm.hooks has it';
+COMMENT ON COLUMN ppm.pending_hooks.lower_value IS 'the partition''s lower bound as the partition key has it, or MINVALUE';
+COMMENT ON COLUMN ppm.pending_hooks.upper_value IS 'the partition''s upper bound as the partition key has it, or MAXVALUE';
+COMMENT ON COLUMN ppm.pending_hooks.queued_at IS 'when it was created or detached';
+COMMENT ON CONSTRAINT pending_hooks_pkey ON ppm.pending_hooks IS 'a function is called once';
 
 -- Written by ppm as the owner of this table, too. Not dumped: it knows tables by their OIDs.
 CREATE TABLE ppm.conversions (
@@ -288,7 +353,7 @@ COMMENT ON CONSTRAINT conversions_pkey ON ppm.conversions IS 'a table is convert
 --
 
 COMMENT ON COLUMN ppm.history.action IS
-    'create, attach, finalize, detach, drop, repartition, convert or abandon; or for a failure of none of these, provision, cleanup or check';
+    'create, attach, finalize, detach, archive, drop, repartition, convert, abandon or analyze; after_create, before_detach, after_detach or before_drop for a hook; or for a failure of none of these, provision, cleanup or check';
 ALTER TABLE ppm.history ADD COLUMN lower_value text, ADD COLUMN upper_value text;
 COMMENT ON COLUMN ppm.history.lower_bound IS
     'the partition''s lower bound as civil time in the time zone of its parent; null where the key counts';
@@ -505,6 +570,42 @@ COMMENT ON TRIGGER skip_replicated ON ppm.kept IS 'leaves out rows that logical 
 COMMENT ON TRIGGER keep_rows ON ppm.kept IS 'takes the rows aside before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.kept IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.kept IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.hooks
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.hooks
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.hooks IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.hooks IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.hooks IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.hooks IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.pending_hooks
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.pending_hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.pending_hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.pending_hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.pending_hooks
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.pending_hooks IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.pending_hooks IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.pending_hooks IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.pending_hooks IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.conversions
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();

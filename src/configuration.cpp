@@ -8,7 +8,9 @@
 #include "pg/catalog/rights.hpp"
 #include "pg/ddl/partition_options.hpp"
 #include "pg/records/clock_reference.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/archive.hpp"
 #include "pg/run/report.hpp"
 
 extern "C" {
@@ -29,24 +31,6 @@ TableName table_name_in(HeapTuple row, TupleDesc descriptor) {
     return {column("schema_name"), column("table_name")};
 }
 
-// Writing a row needs the rights of the table's owner, because it has ppm change that table; where
-// there is no such table, nobody but a superuser may say what happens to one that is yet to come.
-// Returns the table whose owner's rights these were, if there is one.
-std::optional<Oid> require_rights_over(const TableName& name) {
-    const Oid relation = ppm::call([&] {
-        return get_relname_relid(name.table_name.c_str(),
-                                 get_namespace_oid(name.schema_name.c_str(), true));
-    });
-    if (OidIsValid(relation))
-        ppm::require_owner(relation, name.table_name);
-    else if (!superuser())
-        throw ppm::PpmError{ERRCODE_INSUFFICIENT_PRIVILEGE,
-                            "must be superuser to configure a table that does not exist",
-                            "There is no table " + ppm::in_quotes(name.qualified()) + ".",
-                            "Create the table first."};
-    return OidIsValid(relation) ? std::optional{relation} : std::nullopt;
-}
-
 // A row that is there already is also in the hands of whoever owns the table that it was written
 // for, if that bears another name now: he may have the row follow it, or delete it.
 void require_rights_over_row(const TableName& name) {
@@ -57,7 +41,7 @@ void require_rights_over_row(const TableName& name) {
                                     ppm::may_act_as(GetUserId(), ppm::owner_of(*meant));
                          });
     if (!is_mine)
-        require_rights_over(name);
+        ppm::require_rights_over(name);
 }
 
 // An UPDATE of many rows may do this to one that nobody thought of.
@@ -80,7 +64,7 @@ void warn_if_replaced(const TableName& name, Oid relation) {
 
 // From now on the row means the relation of its name, and none that comes to bear the name later.
 void remember(const TableName& name, const std::optional<TableName>& before) {
-    const auto relation = require_rights_over(name);
+    const auto relation = ppm::require_rights_over(name);
     if (before && *before != name)
         ppm::forget_configured_relation(*before);
     // What is known stays: a new table of the name will not be the one that was meant.
@@ -116,8 +100,13 @@ void inspect(const TableName& name) {
             "Use a name of pg_timezone_names."};
     if (check_function_bodies)
         ppm::require_valid_options(configuration.partition_options);
-    for (const ppm::Anomaly& anomaly : validate(managed->parent))
+    const std::vector<ppm::Anomaly> anomalies = validate(managed->parent);
+    for (const ppm::Anomaly& anomaly : anomalies)
         ppm::warn(configuration, anomaly);
+    if (!anomalies.empty() || !configuration.archive_schema)
+        return;
+    if (const auto problem = ppm::archive_problem(managed->parent))
+        ppm::warn_of(configuration, {*problem});
 }
 
 }  // namespace
@@ -148,6 +137,8 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         }
         const TableName name = table_name_in(trigger->tg_newtuple, descriptor);
         remember(name, old_or_only);
+        if (name != old_or_only)
+            ppm::rename_hooks(old_or_only, name);
         ppm::follow_policy(name);
         inspect(name);
         ppm::confirm_clock(name);

@@ -19,7 +19,7 @@ CREATE VIEW waiting AS
     SELECT detached, CASE WHEN drop_after > now() THEN drop_after - detached_at END AS waits FROM ppm.detached WHERE schema_name = 'delayed' ORDER BY 1;
 CREATE TABLE events (d date) PARTITION BY RANGE (d);
 CREATE VIEW plan AS
-    SELECT step, action, partition, regexp_replace(statement, '\d{4}-\d\d-\d\d.*?\n', E'(a time)\n') AS statement
+    SELECT step, action, partition, regexp_replace(statement, '-- after .*?\n', E'-- after (a time)\n') AS statement
     FROM ppm.plan('events') WHERE action <> 'create';
 CALL add_days('events', -4, -3, -2, -1, 0);
 

@@ -36,10 +36,14 @@ constexpr Code errors[] = {
     {AnomalyCode::pending_detach, "pending_detach"},
     {AnomalyCode::pending_drop, "pending_drop"},
     {AnomalyCode::detached_changed, "detached_changed"},
+    {AnomalyCode::archive_mismatch, "archive_mismatch"},
+    {AnomalyCode::hook_mismatch, "hook_mismatch"},
 };
 
 constexpr Code warnings[] = {
     {AnomalyCode::gap, "gap"},
+    {AnomalyCode::pending_hook, "pending_hook"},
+    {AnomalyCode::pending_archive, "pending_archive"},
     {AnomalyCode::off_grid, "off_grid"},
     {AnomalyCode::misnamed, "misnamed"},
     {AnomalyCode::name_taken, "name_taken"},

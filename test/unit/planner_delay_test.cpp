@@ -80,7 +80,7 @@ TEST_F(DropDelay, EndsInADrop) {
     add_waiting("orders_2026_09", "2026-09-01", "2026-10-01", "");
     EXPECT_EQ(cleanup(), Lines{"drop orders_2026_09"});
     EXPECT_EQ(later(), Lines{});
-    EXPECT_EQ(anomalies(), Lines{"error orders_2026_09 pending_drop"});
+    EXPECT_EQ(anomalies(), Lines{"pending_drop orders_2026_09"});
 }
 
 TEST_F(DropDelay, LetsAGrownRetentionBringItBack) {

@@ -10,6 +10,7 @@
 #include "core/grid/interval.hpp"
 #include "core/grid/naming.hpp"
 #include "core/plan/state.hpp"
+#include "core/check/life.hpp"
 #include "core/text.hpp"
 
 namespace ppm {
@@ -31,6 +32,8 @@ class AnomalyFinder {
             add(refusal);
         for (const Anomaly& warning : plan_.warnings)
             add(warning);
+        for (Anomaly& anomaly : check_archive_and_hooks(parent_, plan_, inquiries_))
+            add(std::move(anomaly));
         for (const Partition& partition : parent_.partitions)
             check(partition);
         check_gaps();
@@ -56,7 +59,8 @@ class AnomalyFinder {
     void check_window() {
         std::multimap<Bound, std::variant<const Action*, const Obstacle*>> missing;
         for (const Action& action : plan_.provision)
-            missing.emplace(bounds_of(action).lower, &action);
+            if (changes_partitions(action))
+                missing.emplace(bounds_of(action).lower, &action);
         for (const Obstacle& obstacle : plan_.obstacles)
             missing.emplace(obstacle.wanted.bounds.lower, &obstacle);
         for (const auto& [lower, what] : missing)
@@ -98,6 +102,8 @@ class AnomalyFinder {
         std::vector<BoundRange> wanted;
         std::vector<std::string> names;
         for (const Action& action : plan_.provision) {
+            if (!changes_partitions(action))
+                continue;
             wanted.push_back(bounds_of(action));
             names.push_back(partition_of(action));
         }
@@ -430,9 +436,17 @@ class AnomalyFinder {
     static const Action* action_on(const Partition& partition, const std::vector<Action>& actions) {
         const auto found = std::ranges::find_if(actions, [&](const Action& action) {
             const Partition* const existing = existing_partition(action);
-            return existing != nullptr && existing->relation == partition.relation;
+            return existing != nullptr && existing->relation == partition.relation &&
+                   changes_partitions(action);
         });
         return found == actions.end() ? nullptr : &*found;
+    }
+
+    std::string call_of(const char* procedure) const {
+        return ppm::call_of(procedure, parent_.configuration, inquiries_);
+    }
+    std::string last_failure(const Partition& partition) const {
+        return ppm::last_failure(partition, inquiries_);
     }
 
     void add(Anomaly anomaly) { anomalies_.push_back(std::move(anomaly)); }
@@ -449,11 +463,6 @@ class AnomalyFinder {
                " covers " + range;
     }
 
-    std::string last_failure(const Partition& partition) const {
-        const std::string failure = inquiries_.last_failure(partition);
-        return failure.empty() ? "" : " The last attempt failed: " + failure + ".";
-    }
-
     std::string sql_name(const Configuration& configuration) const {
         return inquiries_.identifier(configuration.schema_name) + "." +
                inquiries_.identifier(configuration.table_name);
@@ -464,11 +473,6 @@ class AnomalyFinder {
                inquiries_.identifier(partition.name);
     }
 
-    // `CALL ppm.cleanup('public.orders');`
-    std::string call_of(const char* procedure) const {
-        return "CALL ppm." + std::string{procedure} + "(" +
-               in_single_quotes(sql_name(parent_.configuration)) + ");";
-    }
 
     const Parent& parent_;
     const KeyCodec& codec_;

@@ -7,6 +7,8 @@
 
 #include "core/grid/coverage.hpp"
 #include "core/grid/naming.hpp"
+#include "core/plan/archive.hpp"
+#include "core/plan/hooks.hpp"
 #include "core/plan/removal.hpp"
 #include "core/plan/state.hpp"
 #include "core/text.hpp"
@@ -62,7 +64,7 @@ class ProvisionPlanner {
                         {bounds, detached_changed(parent_, codec_, detached.partition, change)});
                     continue;
                 }
-                attach(detached.partition);
+                attach(detached);
                 names_.insert(detached.partition.name);
             }
             // What lies behind the window may come back later: the last slot leaves out its start.
@@ -75,7 +77,8 @@ class ProvisionPlanner {
         }
     }
 
-    void attach(const Partition& partition) {
+    void attach(const DetachedPartition& detached) {
+        const Partition& partition = detached.partition;
         const BoundRange& bounds = partition.bounds;
         if (auto reason = obstacle_in_default())
             plan_.obstacles.push_back({{partition.name,
@@ -83,7 +86,7 @@ class ProvisionPlanner {
                                         {codec_.decode(bounds.lower), codec_.decode(bounds.upper)}},
                                        *std::move(reason)});
         else
-            plan_.provision.emplace_back(AttachPartition{partition});
+            plan_.provision.emplace_back(AttachPartition{partition, detached.home_schema});
     }
 
     // Whatever is attached, PostgreSQL looks at the constraints of the default partition.
@@ -292,6 +295,8 @@ std::string_view name_of(const Action& action) {
         std::string_view operator()(const FinalizeDetach&) const { return "finalize"; }
         std::string_view operator()(const DetachPartition&) const { return "detach"; }
         std::string_view operator()(const DropPartition&) const { return "drop"; }
+        std::string_view operator()(const ArchiveTable&) const { return "archive"; }
+        std::string_view operator()(const CallHook& hook) const { return name_of(hook.event); }
     };
     return std::visit(Name{}, action);
 }
@@ -319,6 +324,11 @@ const Partition* existing_partition(const Action& action) {
         action);
 }
 
+bool changes_partitions(const Action& action) {
+    return !std::holds_alternative<ArchiveTable>(action) &&
+           !std::holds_alternative<CallHook>(action);
+}
+
 Anomaly owner_differs(const Partition& partition) {
     const Stranger& stranger = *partition.stranger;
     const std::string table = stranger.table == partition.qualified_name()
@@ -339,6 +349,8 @@ Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& window
         return plan;
     ProvisionPlanner{parent, codec, lookups, plan}.fill(windows);
     plan_removal(parent, codec, windows, lookups, plan);
+    plan_archive(parent, lookups, plan);
+    plan_hooks(parent, plan);
     return plan;
 }
 

@@ -28,6 +28,7 @@ struct CreatePartition {
 // A table that ppm detached from this parent and that the window wants back.
 struct AttachPartition {
     Partition partition;
+    std::string home_schema = {};  // where it goes first, from an archive; empty: it is there
 };
 
 // A DETACH CONCURRENTLY, of anyone's making, that was interrupted.
@@ -48,13 +49,30 @@ struct DropPartition {
     bool only_if_empty;
 };
 
-using Action =
-    std::variant<CreatePartition, AttachPartition, FinalizeDetach, DetachPartition, DropPartition>;
+// Moves a table that is detached into the archive.
+struct ArchiveTable {
+    Partition partition;
+    std::string schema_name;
+};
+
+// Calls somebody's function before or after another step. A partition that is yet to be created has
+// no relation.
+struct CallHook {
+    HookEvent event;
+    std::string function;
+    Partition partition;
+};
+
+using Action = std::variant<CreatePartition, AttachPartition, FinalizeDetach, DetachPartition,
+                            DropPartition, ArchiveTable, CallHook>;
 
 // What ppm.plan() calls the action, the name of the partition that it is about, and its bounds.
 std::string_view name_of(const Action& action);
 const std::string& partition_of(const Action& action);
 const BoundRange& bounds_of(const Action& action);
+
+// Whether it adds a partition to the table, or takes one away: not what goes along with that.
+bool changes_partitions(const Action& action);
 
 // The partition itself, unless it is yet to be created.
 const Partition* existing_partition(const Action& action);
@@ -88,6 +106,7 @@ struct Plan {
     std::optional<Anomaly> clock_jump;
     std::vector<Anomaly> refusals;  // why cleanup removes nothing of what lies outside the window
     std::vector<Anomaly> warnings;  // what bears the name of a slot that gets another one
+    std::vector<Anomaly> not_archived;  // what stays where it is, because its name is taken
 };
 
 // The window of the work date, and that of the real today: the same unless ppm.work_date is set.
@@ -115,6 +134,10 @@ struct Lookups {
     std::function<std::optional<Bound>(const Partition& partition)> key_without_time;
     // Whether is_empty() looks into partitions, or takes none for empty.
     bool looks_into_partitions = true;
+    // Why nothing can be moved into archive_schema; nothing: it can be. Asked only if there is one.
+    std::function<std::optional<Anomaly>()> archive_problem = {};
+    // Whether a relation or a type there bears the name of the partition, or of one below it.
+    std::function<bool(const Partition& partition)> is_taken_in_archive = {};
 };
 
 // What the default partition holds, for messages.

@@ -109,7 +109,7 @@ class CleanupPlanner {
             plan_.left_out.push_back(
                 {partition.relation, detached_changed(parent_, codec_, partition, change)});
         else
-            plan_.cleanup.emplace_back(AttachPartition{partition});
+            plan_.cleanup.emplace_back(AttachPartition{partition, detached.home_schema});
     }
 
     bool is_to_be_dropped(const DetachedPartition& detached) const {

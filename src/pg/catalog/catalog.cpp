@@ -10,6 +10,7 @@
 #include "pg/catalog/greatest_key.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/records/clock_reference.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 
 namespace ppm {
@@ -28,7 +29,8 @@ constexpr char parents_query[] = R"(
            o.opcdefault AND (o.opcintype = k.atttypid OR k.atttypid = 'varchar'::regtype AND o.opcintype = 'text'::regtype),
            -- "C" and "POSIX"
            t.partcollation[0] IN (0, 950, 951), r.relpersistence = 't', r.relkind = 'r' AND NOT r.relispartition,
-           CASE WHEN (j.config ->> 'drop_delay')::interval <> interval '0' THEN j.config ->> 'drop_delay' END
+           CASE WHEN (j.config ->> 'drop_delay')::interval <> interval '0' THEN j.config ->> 'drop_delay' END,
+           j.config ->> 'archive_schema', coalesce((j.config ->> 'analyze_parent')::boolean, false)
     FROM ppm.config c
     CROSS JOIN LATERAL (SELECT to_jsonb(c) AS config) j
     LEFT JOIN (pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid)
@@ -68,6 +70,8 @@ enum ParentColumn {
     is_temporary,
     is_plain,
     drop_delay,
+    archive_schema,
+    analyze_parent,
 };
 
 // Each relation of $1 with all that it is a partition of, also where it is being detached.
@@ -127,6 +131,9 @@ Configuration configuration_in(const Rows& rows, std::size_t row) {
     result.partition_options = rows.strings(row, partition_options);
     if (!rows.is_null(row, drop_delay))
         result.drop_delay = rows.string(row, drop_delay);
+    if (!rows.is_null(row, archive_schema))
+        result.archive_schema = rows.string(row, archive_schema);
+    result.analyze_parent = rows.boolean(row, analyze_parent);
     return result;
 }
 
@@ -297,6 +304,7 @@ void read_partitions(std::vector<ManagedParent>& parents, Look look) {
     }
     read_detached(by_relation, relations);
     read_kept(by_relation);
+    read_hooks(by_relation, relations);
     read_clock_references(parents);
     for (const auto& [relation, parent] : by_relation)
         std::ranges::sort(parent->partitions, {},

@@ -103,7 +103,9 @@ std::vector<std::string> statements_for(const ManagedParent& managed, const Acti
         statements.push_back(detach_statement(managed.parent, detach->partition, Detach::plain));
         return statements;
     }
-    return {drop_statement(std::get<DropPartition>(action).partition)};
+    if (const auto* const drop = std::get_if<DropPartition>(&action))
+        return {drop_statement(drop->partition)};
+    return {};
 }
 
 }  // namespace ppm

@@ -8,6 +8,7 @@
 #include "pg/catalog/rows.hpp"
 #include "pg/catalog/shown_bounds.hpp"
 #include "pg/records/fingerprint.hpp"
+#include "pg/records/hooks.hpp"
 
 namespace ppm {
 
@@ -31,7 +32,8 @@ constexpr char read_query[] =
     "d.cleanup_policy = 'drop', NOT r.relispartition, d.version IS NULL, "
     "coalesce(to_jsonb(d) ->> 'kind' = 'repartitioned', false), "
     "CASE WHEN (to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp() "
-    "THEN (to_jsonb(d) ->> 'drop_after')::timestamptz::text END "
+    "THEN (to_jsonb(d) ->> 'drop_after')::timestamptz::text END, "
+    "to_jsonb(d) ->> 'archived_from' "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
     " WHERE d.parent = ANY ($1)";
 
@@ -213,6 +215,7 @@ void confirm_detached(RelationId relation) {
                 "AND " AGREES,
             {oid_parameter(relation), text_parameter(fingerprint_of(relation)),
              text_parameter(snapshot_of_now())});
+    queue_after_detach(relation);
 }
 
 void require_unchanged(const Partition& partition, RowsSince rows_since) {
@@ -385,7 +388,8 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
              rows.boolean(row, 8),
              rows.boolean(row, 8) && rows.boolean(row, 9),
              rows.boolean(row, 10),
-             rows.is_null(row, 11) ? "" : rows.string(row, 11)});
+             rows.is_null(row, 11) ? "" : rows.string(row, 11),
+             rows.is_null(row, 12) ? "" : rows.string(row, 12)});
     }
     for (const auto& [relation, parent] : parents)
         std::ranges::sort(parent->detached, {}, [](const DetachedPartition& each) {

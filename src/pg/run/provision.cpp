@@ -8,7 +8,10 @@
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/archive.hpp"
+#include "pg/run/hooks.hpp"
 #include "pg/run/report.hpp"
 
 namespace ppm {
@@ -74,6 +77,8 @@ class ProvisionExecutor final : public Executor {
     void execute(const ManagedParent& managed, const Action& action) override {
         if (const auto* const create = std::get_if<CreatePartition>(&action))
             run(managed, *create);
+        else if (const auto* const hook = std::get_if<CallHook>(&action))
+            call_hook(session_, history_, managed, *hook);
         else
             run(managed, std::get<AttachPartition>(action));
     }
@@ -91,6 +96,7 @@ class ProvisionExecutor final : public Executor {
                     replica_identity_statement(managed.parent, schema_name, create.name))
                 execute_as_owner(managed.parent, *statement);
             require_attached(managed, made.relation, create.bounds);
+            queue_after_create(managed, made.relation, create.bounds);
             return made.since;
         });
     }
@@ -135,10 +141,12 @@ Since attach_again(const ManagedParent& managed, const Partition& partition) {
     lock_partition(partition, true);
     require_owner_of_tree(managed.parent.table->owner, partition.relation);
     require_attachable(managed.parent, partition);
-    forget_attached(partition);
-    lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
-    execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
-                                                      partition.name, partition.bounds));
+    const Partition home = bring_home(managed, partition);
+    forget_attached(home);
+    forget_after_detach(home.relation);
+    lock_names({NamedRelation{managed.parent}, NamedRelation{home}});
+    execute_as_owner(managed.parent,
+                     attach_statement(managed, home.schema_name, home.name, home.bounds));
     require_attached(managed, partition.relation, partition.bounds);
     return since;
 }

@@ -5,6 +5,7 @@
 #include "pg/catalog/rights.hpp"
 #include "pg/convert/record.hpp"
 #include "pg/records/growth.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/records/replication.hpp"
 #include "pg/run/check.hpp"
@@ -44,6 +45,8 @@ class ParentRun {
     void run(const ManagedParent& managed) {
         history_.begin_action();
         assess(managed);
+        if (task_.reports_refusals && !plan_.not_archived.empty())
+            warn_of(managed.parent.configuration, plan_.not_archived);
         adopt(managed.parent);
         if (!has_work(managed.parent))
             return;
@@ -160,7 +163,9 @@ class ParentRun {
             failures_.back().duration = history_.elapsed();
             if (ends_the_call(error))
                 throw;
-            if (!is_lock_failure(error) && !stops_the_table(error))
+            // What somebody's function waited for in vain is in nobody else's way.
+            if (std::holds_alternative<CallHook>(action) ||
+                (!is_lock_failure(error) && !stops_the_table(error)))
                 return Outcome::done;
             failures_.back().message +=
                 session_.read([&] { return lock_holders(relations_of(managed, action)); });
@@ -325,6 +330,7 @@ void Run::prune() {
     record([] { prune_growth(); });
     record([] { keep_replication_out(); });
     record([] { prune_kept(); });
+    record([] { prune_pending_hooks(); });
     record([] { prune_conversions(); });
     bool more = false;
     const auto prune_some = [&] {
