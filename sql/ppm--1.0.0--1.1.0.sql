@@ -154,6 +154,7 @@ ALTER TABLE ppm.config
     ADD COLUMN drop_delay interval NOT NULL DEFAULT '0',
     ADD COLUMN archive_schema name,
     ADD COLUMN analyze_parent boolean NOT NULL DEFAULT false,
+    ADD COLUMN template text,
     ADD CONSTRAINT config_snowflake_check
         CHECK (key_encoding IS NOT DISTINCT FROM 'snowflake' OR (key_epoch IS NULL AND key_shift IS NULL)),
     ADD CONSTRAINT config_key_shift_check CHECK (key_shift BETWEEN 0 AND 62),
@@ -179,6 +180,8 @@ COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID stand
 COMMENT ON COLUMN ppm.config.drop_delay IS
     'under cleanup_policy drop, how long a detached table waits before it is dropped; until then a grown retention brings it back';
 COMMENT ON COLUMN ppm.config.archive_schema IS 'the schema that a detached table is moved to; null: it stays where it is';
+COMMENT ON COLUMN ppm.config.template IS
+    'a table, schema.table, that new partitions are also like: in indexes, keys, triggers, storage parameters, tablespace and UNLOGGED that the parent has not, and in partitions of their own';
 COMMENT ON COLUMN ppm.config.analyze_parent IS
     'whether a call that has changed its partitions ends with an ANALYZE of the table, which autovacuum never does';
 
@@ -710,6 +713,41 @@ COMMENT ON TRIGGER keep_rows ON ppm.move_broken IS 'takes the rows aside before 
 COMMENT ON TRIGGER put_rows_back ON ppm.move_broken IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 -- What writes to the partitions meanwhile calls these for each row: they look nothing up by a name that is not qualified.
+CREATE VIEW ppm.forecast AS
+    SELECT c.schema_name, c.table_name, s.full_slots, s.bytes_per_slot, s.rows_per_slot,
+           s.bytes_per_slot * (c.retention + 1) AS window_bytes,
+           s.rows_per_slot * (c.retention + 1) AS window_rows,
+           CASE WHEN c.cleanup_policy = 'drop' AND c.drop_delay = '0' THEN s.outdated_bytes ELSE 0 END
+               + coalesce((SELECT pg_catalog.sum(ppm.total_bytes(d.relation)) FROM ppm.detached AS d
+                           WHERE c.cleanup_policy = 'drop' AND d.schema_name = c.schema_name AND d.table_name = c.table_name
+                             AND d.cleanup_policy = 'drop' AND NOT coalesce(d.drop_after > pg_catalog.now(), false)), 0)::bigint AS cleanup_frees_bytes,
+           NULL::timestamptz AS disk_full_at
+    FROM ppm.config AS c,
+         LATERAL (SELECT pg_catalog.count(*) FILTER (WHERE p.state = 'retained')::integer AS full_slots,
+                         pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.total_bytes) FILTER (WHERE p.state = 'retained')::bigint AS bytes_per_slot,
+                         pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.estimated_rows) FILTER (WHERE p.state = 'retained')::bigint AS rows_per_slot,
+                         coalesce(pg_catalog.sum(p.total_bytes) FILTER (WHERE p.state = 'outdated'), 0)::bigint AS outdated_bytes
+                  FROM (SELECT t.state, ppm.total_bytes(t.relation) AS total_bytes,
+                               CASE WHEN r.reltuples >= 0 THEN r.reltuples::bigint ELSE pg_catalog.pg_stat_get_live_tuples(r.oid) END AS estimated_rows,
+                               pg_catalog.row_number() OVER (PARTITION BY t.state ORDER BY t.number DESC) AS age
+                        FROM ppm.partition_states() WITH ORDINALITY AS t(schema_name, table_name, partition, lower_bound, upper_bound, state, relation, lower_value, upper_value, number)
+                        LEFT JOIN pg_catalog.pg_class AS r ON r.oid = t.relation
+                        WHERE t.schema_name = c.schema_name AND t.table_name = c.table_name) AS p
+                  WHERE p.state = 'outdated' OR p.state = 'retained' AND p.age <= 10) AS s;
+COMMENT ON VIEW ppm.forecast IS 'how each configured table grows, from what its last full partitions hold';
+COMMENT ON COLUMN ppm.forecast.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.forecast.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.forecast.full_slots IS 'how many partitions before the current one this is from, the last 10 at most';
+COMMENT ON COLUMN ppm.forecast.bytes_per_slot IS 'the median of their sizes, with indexes and TOAST tables; null: there is none, or they are locked';
+COMMENT ON COLUMN ppm.forecast.rows_per_slot IS 'the median of about how many rows they have';
+COMMENT ON COLUMN ppm.forecast.window_bytes IS
+    'the size of the table when all that retention keeps, and the current partition, are full; null: it grows for ever, or it is not known';
+COMMENT ON COLUMN ppm.forecast.window_rows IS 'about how many rows the table has then';
+COMMENT ON COLUMN ppm.forecast.cleanup_frees_bytes IS
+    'how much disk the next cleanup frees: what it drops, not what it only detaches';
+COMMENT ON COLUMN ppm.forecast.disk_full_at IS
+    'always null: no SQL tells how much of a tablespace''s disk is free; compare bytes_per_slot with what the monitoring of the machine says';
+
 CREATE FUNCTION ppm.log_change() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_log_change';
 COMMENT ON FUNCTION ppm.log_change() IS 'notes the keys of rows that are written while a partition is being copied';

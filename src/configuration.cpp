@@ -6,11 +6,13 @@
 #include "pg/bridge/version.hpp"
 #include "pg/catalog/configured_relations.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/template.hpp"
 #include "pg/ddl/partition_options.hpp"
 #include "pg/records/clock_reference.hpp"
 #include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/run/archive.hpp"
+#include "pg/run/removals.hpp"
 #include "pg/run/report.hpp"
 
 extern "C" {
@@ -103,10 +105,31 @@ void inspect(const TableName& name) {
     const std::vector<ppm::Anomaly> anomalies = validate(managed->parent);
     for (const ppm::Anomaly& anomaly : anomalies)
         ppm::warn(configuration, anomaly);
-    if (!anomalies.empty() || !configuration.archive_schema)
+    if (!anomalies.empty())
+        return;
+    ppm::Parent parent = managed->parent;
+    ppm::read_template(parent);
+    if (!parent.template_problem.empty())
+        ppm::warn_of(configuration, {template_mismatch(parent)});
+    if (!configuration.archive_schema)
         return;
     if (const auto problem = ppm::archive_problem(managed->parent))
         ppm::warn_of(configuration, {*problem});
+}
+
+// Whether what decides which partitions are outdated, or what becomes of them, is another now.
+bool changes_removals(const TriggerData& trigger) {
+    const TupleDesc descriptor = RelationGetDescr(trigger.tg_relation);
+    const auto value = [&](HeapTuple row, const char* name) {
+        return ppm::call([=] { return SPI_getvalue(row, descriptor, SPI_fnumber(descriptor, name)); });
+    };
+    const auto differs = [&](const char* name) {
+        const char* const before = value(trigger.tg_trigtuple, name);
+        const char* const now = value(trigger.tg_newtuple, name);
+        return before == nullptr || now == nullptr ? before != now
+                                                   : std::string_view{before} != now;
+    };
+    return differs("interval") || differs("retention") || differs("cleanup_policy");
 }
 
 }  // namespace
@@ -142,6 +165,8 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         ppm::follow_policy(name);
         inspect(name);
         ppm::confirm_clock(name);
+        if (changes_removals(*trigger))
+            ppm::warn_of_removals(name);
         return Datum{};
     });
 }

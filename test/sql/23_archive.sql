@@ -58,6 +58,7 @@ SELECT relname FROM pg_class WHERE relnamespace = '"the archive"'::regnamespace 
 SELECT action, partition, outcome, regexp_replace(message, ' for .*', '') AS message FROM ppm.history WHERE schema_name = 'archived' AND action = 'archive' ORDER BY partition DESC;
 CALL ppm.cleanup('events');
 
+\set VERBOSITY terse
 -- They come back when the window grows, and home.
 UPDATE ppm.config SET retention = 4 WHERE schema_name = 'archived';
 SELECT step, action, partition, regexp_replace(statement, ' FOR VALUES.*', '') AS statement FROM ppm.plan('events');

@@ -38,6 +38,7 @@ constexpr Code errors[] = {
     {AnomalyCode::detached_changed, "detached_changed"},
     {AnomalyCode::archive_mismatch, "archive_mismatch"},
     {AnomalyCode::hook_mismatch, "hook_mismatch"},
+    {AnomalyCode::template_mismatch, "template_mismatch"},
 };
 
 constexpr Code warnings[] = {
@@ -52,6 +53,7 @@ constexpr Code warnings[] = {
     {AnomalyCode::invalid_index, "invalid_index"},
     {AnomalyCode::storage_options_differ, "storage_options_differ"},
     {AnomalyCode::triggers_differ, "triggers_differ"},
+    {AnomalyCode::template_differs, "template_differs"},
     {AnomalyCode::work_date_set, "work_date_set"},
 };
 

@@ -169,6 +169,30 @@ TEST_F(Life, CallsNoHookForWhatOtherPartitionsHold) {
     EXPECT_EQ(cleanup(), Lines{"drop orders_2026_09"});
 }
 
+TEST_F(Life, CreatesNothingLikeATemplateThatContradictsTheTable) {
+    configuration().template_name = "public.form";
+    configuration().pre_provisioned = 3;
+    EXPECT_EQ(actions_of(plan()), Lines{"orders_2027_02: 2027-02-01 to 2027-03-01"});
+    orders.parent.template_problem = "does not exist";
+    EXPECT_EQ(actions_of(plan()), Lines{});
+    EXPECT_EQ(obstacles_of(plan()),
+              Lines{"orders_2027_02: 2027-02-01 to 2027-03-01: template_mismatch"});
+    EXPECT_EQ(anomalies(), (Lines{"missing_partition orders_2027_02", "template_mismatch"}));
+    configuration().pre_provisioned = 2;
+    EXPECT_EQ(anomalies(), Lines{"template_mismatch"});
+}
+
+TEST_F(Life, LeavesRoomForTheNamesBelowAPartition) {
+    configuration().pre_provisioned = 3;
+    const int room =
+        static_cast<int>(max_name_bytes - std::string{"orders_2027_02"}.size());
+    orders.parent.template_suffix = room;
+    EXPECT_EQ(obstacles_of(plan()), Lines{});
+    orders.parent.template_suffix = room + 1;
+    EXPECT_EQ(obstacles_of(plan()),
+              Lines{"orders_2027_02: 2027-02-01 to 2027-03-01: name_too_long"});
+}
+
 TEST_F(Life, SaysWhichHookCannotBeCalled) {
     orders.parent.hooks.push_back({HookEvent::before_drop, "f()", "does not exist"});
     EXPECT_EQ(anomalies(), Lines{"hook_mismatch"});

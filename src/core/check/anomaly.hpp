@@ -37,6 +37,7 @@ enum class AnomalyCode {
     detached_changed,
     archive_mismatch,
     hook_mismatch,
+    template_mismatch,
     clock_jump,
     gap,
     pending_hook,
@@ -53,6 +54,7 @@ enum class AnomalyCode {
     invalid_index,
     storage_options_differ,
     triggers_differ,
+    template_differs,
     work_date_set,
 };
 

@@ -452,12 +452,10 @@ class AnomalyFinder {
     void add(Anomaly anomaly) { anomalies_.push_back(std::move(anomaly)); }
 
     const char* at() const { return codec_.counts() ? "at " : "on "; }
-
     const Grid& grid() const { return parent_.configuration.grid(); }
     const std::string& table() const { return parent_.configuration.table_name; }
 
     std::string held(const BoundRange& bounds) const { return codec_.range_text(bounds); }
-
     std::string not_covered(const std::string& range) const {
         return "No partition of table " + in_quotes(parent_.configuration.qualified_name()) +
                " covers " + range;
@@ -472,7 +470,6 @@ class AnomalyFinder {
         return inquiries_.identifier(partition.schema_name) + "." +
                inquiries_.identifier(partition.name);
     }
-
 
     const Parent& parent_;
     const KeyCodec& codec_;

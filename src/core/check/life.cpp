@@ -58,6 +58,8 @@ Anomaly pending_hook(const Parent& parent, const PendingHook& hook, const Inquir
 std::vector<Anomaly> check_archive_and_hooks(const Parent& parent, const Plan& plan,
                                              const Inquiries& inquiries) {
     std::vector<Anomaly> anomalies = check_archive(parent, plan, inquiries);
+    if (!parent.template_problem.empty())
+        anomalies.push_back(template_mismatch(parent));
     for (const Hook& hook : parent.hooks)
         if (!hook.problem.empty())
             anomalies.push_back(hook_mismatch(parent, hook));

@@ -1,4 +1,4 @@
-// What is wrong with what goes along with the life of a partition: its archive, its hooks.
+// What is wrong with what goes along with the life of a partition: its archive, its hooks, its template.
 #pragma once
 
 #include "core/check/check.hpp"

@@ -54,6 +54,7 @@ struct Configuration {
     std::string drop_delay = {};  // an interval, for people to read; empty: none
     std::optional<std::string> archive_schema = {};  // where a detached partition moves
     bool analyze_parent = false;                     // after its partitions were changed
+    std::optional<std::string> template_name = {};   // with its schema, as SQL writes it
 
     bool operator==(const Configuration&) const = default;
 
@@ -205,6 +206,8 @@ struct Parent {
     std::optional<GreatestKey> greatest_key = {};  // only where the key counts, and was asked for
     std::vector<Hook> hooks = {};                  // in the order of their calls
     std::vector<PendingHook> pending_hooks = {};   // likewise
+    std::string template_problem = {};  // why nothing can be made like it; empty: it can be
+    int template_suffix = 0;            // how many bytes it adds to the names of sub-partitions
 };
 
 // The partition key. Only where validate() found nothing.

@@ -152,11 +152,15 @@ class ProvisionPlanner {
     }
 
     std::optional<Anomaly> name_anomaly(const CreatePartition& wanted) const {
-        if (wanted.name.size() <= max_name_bytes)
+        const std::size_t size =
+            wanted.name.size() + static_cast<std::size_t>(parent_.template_suffix);
+        if (size <= max_name_bytes)
             return std::nullopt;
         return Anomaly{AnomalyCode::name_too_long, wanted.name,
-                       "The partition for " + codec_.range_text(wanted.slot) + " needs a name of " +
-                           std::to_string(wanted.name.size()) + " bytes, and PostgreSQL allows " +
+                       (parent_.template_suffix == 0 ? "The partition for "
+                                                     : "A partition below the one for ") +
+                           codec_.range_text(wanted.slot) + " needs a name of " +
+                           std::to_string(size) + " bytes, and PostgreSQL allows " +
                            std::to_string(max_name_bytes) + ".",
                        "Rename the table to a shorter name."};
     }
@@ -198,6 +202,8 @@ class ProvisionPlanner {
                            "Finish it with CALL ppm.cleanup()."};
         if (auto reason = obstacle_in_default())
             return reason;
+        if (!parent_.template_problem.empty())
+            return template_mismatch(parent_);
         if (const Anomaly* const changed = changed_over(bounds))
             return *changed;
         return std::nullopt;
@@ -327,6 +333,15 @@ const Partition* existing_partition(const Action& action) {
 bool changes_partitions(const Action& action) {
     return !std::holds_alternative<ArchiveTable>(action) &&
            !std::holds_alternative<CallHook>(action);
+}
+
+Anomaly template_mismatch(const Parent& parent) {
+    return {AnomalyCode::template_mismatch,
+            {},
+            "Template " + *parent.configuration.template_name + " of table " +
+                in_quotes(parent.configuration.qualified_name()) + " " + parent.template_problem +
+                ": no partition is created.",
+            "Mend the template, or set template in ppm.config to another one, or to null."};
 }
 
 Anomaly owner_differs(const Partition& partition) {

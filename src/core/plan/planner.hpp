@@ -147,6 +147,9 @@ inline constexpr const char* held_by_default = "the rows of no other partition (
 // stranger.
 Anomaly owner_differs(const Partition& partition);
 
+// A template that contradicts its table: it has a template_problem.
+Anomaly template_mismatch(const Parent& parent);
+
 // `parent` is valid (see validate()) and `codec` is that of its key.
 Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,
               const Lookups& lookups);

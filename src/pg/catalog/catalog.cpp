@@ -9,6 +9,7 @@
 #include "pg/catalog/distributed.hpp"
 #include "pg/catalog/greatest_key.hpp"
 #include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/template.hpp"
 #include "pg/records/clock_reference.hpp"
 #include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
@@ -30,7 +31,8 @@ constexpr char parents_query[] = R"(
            -- "C" and "POSIX"
            t.partcollation[0] IN (0, 950, 951), r.relpersistence = 't', r.relkind = 'r' AND NOT r.relispartition,
            CASE WHEN (j.config ->> 'drop_delay')::interval <> interval '0' THEN j.config ->> 'drop_delay' END,
-           j.config ->> 'archive_schema', coalesce((j.config ->> 'analyze_parent')::boolean, false)
+           j.config ->> 'archive_schema', coalesce((j.config ->> 'analyze_parent')::boolean, false),
+           j.config ->> 'template'
     FROM ppm.config c
     CROSS JOIN LATERAL (SELECT to_jsonb(c) AS config) j
     LEFT JOIN (pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid)
@@ -72,6 +74,7 @@ enum ParentColumn {
     drop_delay,
     archive_schema,
     analyze_parent,
+    template_name,
 };
 
 // Each relation of $1 with all that it is a partition of, also where it is being detached.
@@ -134,6 +137,8 @@ Configuration configuration_in(const Rows& rows, std::size_t row) {
     if (!rows.is_null(row, archive_schema))
         result.archive_schema = rows.string(row, archive_schema);
     result.analyze_parent = rows.boolean(row, analyze_parent);
+    if (!rows.is_null(row, template_name))
+        result.template_name = rows.string(row, template_name);
     return result;
 }
 
@@ -305,6 +310,8 @@ void read_partitions(std::vector<ManagedParent>& parents, Look look) {
     read_detached(by_relation, relations);
     read_kept(by_relation);
     read_hooks(by_relation, relations);
+    for (const auto& [relation, parent] : by_relation)
+        read_template(*parent);
     read_clock_references(parents);
     for (const auto& [relation, parent] : by_relation)
         std::ranges::sort(parent->partitions, {},

@@ -4,10 +4,12 @@
 #include "pg/bridge/sqlstate.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/rows.hpp"
+#include "pg/catalog/template.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
+#include "pg/ddl/template.hpp"
 #include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/run/archive.hpp"
@@ -107,13 +109,38 @@ class ProvisionExecutor final : public Executor {
         Since since;
     };
 
+    // What else the template has: tables below the new one, which are made like it, and on all of
+    // them its indexes, keys and triggers.
+    static void follow_template(const ManagedParent& managed, const std::string& name,
+                                RelationId relation, RelationId from_template) {
+        const Parent& parent = managed.parent;
+        const std::string& schema_name = parent.configuration.schema_name;
+        for (const SubPartition& each : sub_partitions(parent, from_template, name)) {
+            execute_as_owner(parent, each.statement);
+            const RelationId below = require_created(parent, each.name);
+            const std::string table = identifier(schema_name) + "." + identifier(each.name);
+            for (const std::string& statement : property_statements(parent, table))
+                execute_as_owner(parent, statement);
+            copy_policies(managed, below, schema_name, each.name);
+        }
+        for (const std::string& statement :
+             template_statements(parent, from_template, relation,
+                                 identifier(schema_name) + "." + identifier(name)))
+            execute_as_owner(parent, statement);
+    }
+
     static Made make(const ManagedParent& managed, const CreatePartition& create) {
         const std::string& schema_name = managed.parent.configuration.schema_name;
+        const auto from_template = managed.parent.configuration.template_name
+                                       ? std::optional{lock_template(managed.parent)}
+                                       : std::nullopt;
         const std::vector<std::string> statements = statements_for(managed, create);
         execute_as_owner(managed.parent, statements.front());
         Made made{require_created(managed.parent, create.name), {}};
         for (const std::string& statement : std::span{statements}.subspan(1))
             execute_as_owner(managed.parent, statement);
+        if (from_template)
+            follow_template(managed, create.name, made.relation, *from_template);
         // Their expressions may name tables that somebody has locked: what they wait for, they wait
         // for here, because only ATTACH locks what others use.
         copy_policies(managed, made.relation, schema_name, create.name);

@@ -4,6 +4,8 @@
 #include "pg/catalog/configured_relations.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/convert/record.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/names.hpp"
 #include "pg/records/growth.hpp"
 #include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
@@ -70,6 +72,7 @@ class ParentRun {
 
     // So far.
     std::vector<Failure>& failures() { return failures_; }
+    bool has_changed_partitions() const { return has_changed_; }
 
   private:
     const std::vector<Action>& actions() const { return plan_.*task_.actions; }
@@ -157,6 +160,7 @@ class ParentRun {
         history_.begin_action();
         try {
             executor_.execute(managed, action);
+            has_changed_ = has_changed_ || changes_partitions(action);
             return Outcome::done;
         } catch (const Error& error) {
             failures_.push_back(failure_of(managed, action, error));
@@ -186,6 +190,7 @@ class ParentRun {
     const Task& task_;
     Executor& executor_;
     std::optional<RunLock> lock_;
+    bool has_changed_ = false;
     Plan plan_;
     std::vector<Failure> failures_;
 };
@@ -246,6 +251,8 @@ std::vector<Failure> Run::perform(const Task& task, Executor& executor,
         failures.push_back(failure_of(managed.parent.configuration, task.name, error));
         failures.back().duration = history_.elapsed();
     }
+    if (parent_run.has_changed_partitions() && managed.parent.configuration.analyze_parent)
+        changed_.emplace(managed.parent.table->relation, managed);
     return std::move(failures);
 }
 
@@ -323,6 +330,36 @@ bool Run::record(Body body) {
     }
 }
 
+// Autovacuum never does it. Not in a transaction block, which would keep its locks.
+void Run::analyze() {
+    if (session_.atomic() || changed_.empty())
+        return;
+    std::size_t failed = 0;
+    for (const auto& [relation, managed] : changed_)
+        failed += keep(managed, analyze(managed)) ? 1 : 0;
+    end_phase(errcode_provisioning_failed, "could not analyze", failed, changed_.size());
+}
+
+std::vector<Failure> Run::analyze(const ManagedParent& managed) {
+    const Parent& parent = managed.parent;
+    history_.begin_action();
+    try {
+        session_.step([&] {
+            lock_names({NamedRelation{parent}});
+            execute_as_owner(parent, analyze_statement +
+                                         identifier(parent.configuration.schema_name) + "." +
+                                         identifier(parent.configuration.table_name));
+        });
+        return {};
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            throw;
+        std::vector<Failure> failures{failure_of(parent.configuration, "analyze", error)};
+        failures.back().duration = history_.elapsed();
+        return failures;
+    }
+}
+
 void Run::prune() {
     record([&] { history_.prune_last_run(); });
     record([] { prune_detached(); });
@@ -342,6 +379,7 @@ void Run::prune() {
 }
 
 void Run::finish() {
+    analyze();
     // Also if there was nothing to do: who watches wants to see that somebody called.
     record([&] { history_.record_run(performed_, outcomes_); });
     session_.wait_for_standbys();
