@@ -35,6 +35,13 @@ SELECT count(*) FROM ppm.plan('events') WHERE action = 'detach';
 SELECT 'told.events_000'::regclass::oid AS kept \gset
 INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition) VALUES (:kept, 'told', 'events', 'told', 'events_000');
 UPDATE ppm.config SET retention = 2, interval = '100' WHERE schema_name = 'told';
+-- What was never counted is not taken for nothing.
+SET ROLE regress_told_owner;
+CREATE TABLE events_below PARTITION OF events FOR VALUES FROM (-100) TO (0) WITH (autovacuum_enabled = off);
+RESET ROLE;
+UPDATE ppm.config SET retention = 4 WHERE schema_name = 'told';
+DROP TABLE events_below;
+UPDATE ppm.config SET retention = 2 WHERE schema_name = 'told';
 -- It tells what it can, and keeps nobody from writing.
 SET ppm.work_date = 'some day';
 UPDATE ppm.config SET retention = 3 WHERE schema_name = 'told';

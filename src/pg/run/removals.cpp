@@ -15,7 +15,8 @@ constexpr char rows_query[] =
     "WITH RECURSIVE tree AS (SELECT unnest($1) AS oid UNION ALL "
     "SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid) "
     "SELECT coalesce(sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples "
-    "ELSE pg_stat_get_live_tuples(c.oid) END), 0)::bigint "
+    "ELSE pg_stat_get_live_tuples(c.oid) END), 0)::bigint, "
+    "coalesce(bool_or(c.reltuples < 0 AND pg_stat_get_live_tuples(c.oid) = 0), false) "
     "FROM tree JOIN pg_class c ON c.oid = tree.oid WHERE c.relkind <> 'p'";
 
 // What has rows and goes all the same.
@@ -43,10 +44,13 @@ std::string fate_of(const Configuration& configuration, const std::vector<Partit
                             " after that.");
 }
 
-std::int64_t rows_in(const std::vector<Partition>& removals) {
+// Nobody is to take what is not known for nothing.
+std::string rows_in(const std::vector<Partition>& removals) {
     std::vector<Oid> relations(removals.size());
     std::ranges::transform(removals, relations.begin(), &Partition::relation);
-    return query(rows_query, {oid_array_parameter(relations)}).bigint(0, 1);
+    const Rows rows = query(rows_query, {oid_array_parameter(relations)});
+    return "about " + std::to_string(rows.bigint(0, 1)) + " rows" +
+           (rows.boolean(0, 2) ? ", and those of partitions that were never analyzed" : "");
 }
 
 void warn_of_removals(const ManagedParent& managed) {
@@ -61,7 +65,7 @@ void warn_of_removals(const ManagedParent& managed) {
     const std::string detail =
         "Partitions of " +
         range_text(managed, {removals.front().bounds.lower, removals.back().bounds.upper}) +
-        " are outdated now, with about " + std::to_string(rows_in(removals)) + " rows. " +
+        " are outdated now, with " + rows_in(removals) + ". " +
         fate_of(configuration, removals);
     call([&] {
         tell(WARNING, ERRCODE_WARNING, message.c_str(), detail.c_str(),
