@@ -31,12 +31,19 @@ CREATE TABLE ppm.config (
     key_encoding ppm.key_encoding,
     key_epoch timestamptz,
     key_shift integer,
+    drop_delay interval NOT NULL DEFAULT '0',
+    archive_schema name,
+    analyze_parent boolean NOT NULL DEFAULT false,
+    template text,
     CONSTRAINT config_pkey PRIMARY KEY (schema_name, table_name),
     CONSTRAINT config_pre_provisioned_check CHECK (pre_provisioned BETWEEN 1 AND 1000),
     CONSTRAINT config_retention_check CHECK (retention BETWEEN 1 AND 10000),
     CONSTRAINT config_snowflake_check
         CHECK (key_encoding IS NOT DISTINCT FROM 'snowflake' OR (key_epoch IS NULL AND key_shift IS NULL)),
     CONSTRAINT config_key_shift_check CHECK (key_shift BETWEEN 0 AND 62),
+    CONSTRAINT config_drop_delay_check CHECK (drop_delay BETWEEN '0' AND '1000 years'),
+    CONSTRAINT config_archive_schema_check
+        CHECK (archive_schema <> schema_name AND archive_schema::text !~ '^pg_' AND archive_schema NOT IN ('information_schema', 'ppm', '')),
     CONSTRAINT config_partition_options_check
         CHECK (pg_catalog.array_position(partition_options, NULL) IS NULL AND pg_catalog.array_ndims(partition_options) = 1)
 );
@@ -64,10 +71,19 @@ COMMENT ON COLUMN ppm.config.key_encoding IS
     'how the key tells time where its type does not say it; null: a date, a timestamp or a UUIDv7 does, and a smallint, integer or bigint counts';
 COMMENT ON COLUMN ppm.config.key_epoch IS 'the time from which a Snowflake ID counts its milliseconds; null: 2010-11-04 01:42:54.657+00';
 COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID stand below its milliseconds, 0 to 62; null: 22';
+COMMENT ON COLUMN ppm.config.drop_delay IS
+    'under cleanup_policy drop, how long a detached table waits before it is dropped; until then a grown retention brings it back';
+COMMENT ON COLUMN ppm.config.archive_schema IS 'the schema that a detached table is moved to; null: it stays where it is';
+COMMENT ON COLUMN ppm.config.template IS
+    'a table, schema.table, that new partitions are also like: in indexes, keys, triggers, storage parameters, tablespace and UNLOGGED that the parent has not, and in partitions of their own';
+COMMENT ON COLUMN ppm.config.analyze_parent IS
+    'whether a call that has changed its partitions ends with an ANALYZE of the table, which autovacuum never does';
 COMMENT ON CONSTRAINT config_pkey ON ppm.config IS 'a table is configured once';
 COMMENT ON CONSTRAINT config_pre_provisioned_check ON ppm.config IS 'there is always a next partition';
 COMMENT ON CONSTRAINT config_snowflake_check ON ppm.config IS 'only a Snowflake ID has an epoch and a shift';
 COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'a bigint has no more bits';
+COMMENT ON CONSTRAINT config_drop_delay_check ON ppm.config IS 'to keep it for ever, cleanup_policy is detach';
+COMMENT ON CONSTRAINT config_archive_schema_check ON ppm.config IS 'an archive is another schema than the table''s, and none of PostgreSQL''s or of ppm';
 COMMENT ON CONSTRAINT config_partition_options_check ON ppm.config IS 'a list of options without a null';
 COMMENT ON CONSTRAINT config_retention_check ON ppm.config IS 'to keep everything, retention is null';
 
@@ -133,6 +149,8 @@ CREATE TABLE ppm.detached (
     version text,
     snapshot pg_catalog.pg_snapshot,
     kind text NOT NULL DEFAULT 'removed',
+    drop_after timestamptz,
+    archived_from name,
     CONSTRAINT detached_pkey PRIMARY KEY (relation),
     CONSTRAINT detached_kind_check CHECK (kind IN ('removed', 'repartitioned'))
 );
@@ -158,6 +176,8 @@ COMMENT ON COLUMN ppm.detached.snapshot IS
     'the snapshot of the detach: it is dropped only if no later transaction has put rows into it';
 COMMENT ON COLUMN ppm.detached.kind IS
     'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
+COMMENT ON COLUMN ppm.detached.drop_after IS 'when a cleanup drops it: drop_delay after it was set out to be detached; null: it is kept, or waits for nothing';
+COMMENT ON COLUMN ppm.detached.archived_from IS 'the schema that it was moved from, and is moved back to when it is attached again; null: it was not moved';
 COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'there is no other kind';
 COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'a table is detached once';
 
@@ -182,6 +202,60 @@ COMMENT ON COLUMN ppm.kept.partition IS 'its name';
 COMMENT ON COLUMN ppm.kept.since IS 'since when ppm knows that';
 COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS
     'it is kept once and for all; after a restore its OID may have come to mean another table';
+
+CREATE TABLE ppm.hooks (
+    schema_name name NOT NULL DEFAULT 'public',
+    table_name name NOT NULL,
+    event text NOT NULL,
+    function text NOT NULL,
+    position integer NOT NULL DEFAULT 1,
+    CONSTRAINT hooks_pkey PRIMARY KEY (schema_name, table_name, event, function),
+    CONSTRAINT hooks_event_check CHECK (event IN ('after_create', 'before_detach', 'after_detach', 'before_drop'))
+);
+SELECT pg_catalog.pg_extension_config_dump('ppm.hooks', '');
+COMMENT ON TABLE ppm.hooks IS
+    'functions (parent regclass, partition regclass, lower_value text, upper_value text) that are called in the life of a partition, as the owner of its table';
+COMMENT ON COLUMN ppm.hooks.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.hooks.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.hooks.event IS
+    'after_create, before_detach, after_detach or before_drop: one that fails before a step keeps the partition; one behind a step is called again until it has succeeded';
+COMMENT ON COLUMN ppm.hooks.function IS
+    'the function with its schema and the types of its arguments; its owner must have the rights of the table''s owner';
+COMMENT ON COLUMN ppm.hooks.position IS 'which of several comes first; where that is the same, in the order of their names';
+COMMENT ON CONSTRAINT hooks_pkey ON ppm.hooks IS 'a function is called once';
+COMMENT ON CONSTRAINT hooks_event_check ON ppm.hooks IS 'there is no other event';
+
+CREATE FUNCTION ppm.hook_written() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_hook_written'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.hook_written() IS
+    'requires the rights of the configured table''s owner, and writes the function in its one spelling';
+
+CREATE TRIGGER hook_written BEFORE INSERT OR UPDATE OR DELETE ON ppm.hooks
+    FOR EACH ROW EXECUTE FUNCTION ppm.hook_written();
+COMMENT ON TRIGGER hook_written ON ppm.hooks IS
+    'requires the rights of the configured table''s owner, and writes the function in its one spelling';
+
+-- Written by ppm as the owner of this table. Not dumped: it knows tables by their OIDs.
+CREATE TABLE ppm.pending_hooks (
+    parent oid NOT NULL,
+    relation oid NOT NULL,
+    event text NOT NULL,
+    function text NOT NULL,
+    lower_value text NOT NULL,
+    upper_value text NOT NULL,
+    queued_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    CONSTRAINT pending_hooks_pkey PRIMARY KEY (relation, event, function)
+);
+COMMENT ON TABLE ppm.pending_hooks IS 'what was created or detached, and which hooks are still to be called for it';
+COMMENT ON COLUMN ppm.pending_hooks.parent IS 'the OID of the configured table';
+COMMENT ON COLUMN ppm.pending_hooks.relation IS 'the OID of the partition';
+COMMENT ON COLUMN ppm.pending_hooks.event IS 'after_create or after_detach';
+COMMENT ON COLUMN ppm.pending_hooks.function IS 'the function, as ppm.hooks has it';
+COMMENT ON COLUMN ppm.pending_hooks.lower_value IS 'the partition''s lower bound as the partition key has it, or MINVALUE';
+COMMENT ON COLUMN ppm.pending_hooks.upper_value IS 'the partition''s upper bound as the partition key has it, or MAXVALUE';
+COMMENT ON COLUMN ppm.pending_hooks.queued_at IS 'when it was created or detached';
+COMMENT ON CONSTRAINT pending_hooks_pkey ON ppm.pending_hooks IS 'a function is called once';
 
 -- Written by ppm as the owner of this table, too. Not dumped: it knows tables by their OIDs.
 CREATE TABLE ppm.conversions (
@@ -247,7 +321,7 @@ COMMENT ON COLUMN ppm.history.schema_name IS 'the schema of the configured table
 COMMENT ON COLUMN ppm.history.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.history.partition IS 'the partition; null: it is about the table';
 COMMENT ON COLUMN ppm.history.action IS
-    'create, attach, finalize, detach, drop, repartition, convert or abandon; for a failure outside of these, provision, cleanup or check';
+    'create, attach, finalize, detach, archive, drop, repartition, convert, abandon or analyze; after_create, before_detach, after_detach or before_drop for a hook; or for a failure of none of these, provision, cleanup or check';
 COMMENT ON COLUMN ppm.history.lower_bound IS
     'the partition''s lower bound as civil time in the time zone of its parent; null where the key counts';
 COMMENT ON COLUMN ppm.history.upper_bound IS
@@ -491,6 +565,42 @@ COMMENT ON TRIGGER keep_rows ON ppm.kept IS 'saves the rows before a TRUNCATE th
 COMMENT ON TRIGGER put_rows_back ON ppm.kept IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.kept IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.hooks
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.hooks
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.hooks IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.hooks IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.hooks IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.hooks IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.pending_hooks
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.pending_hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.pending_hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.pending_hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.pending_hooks
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.pending_hooks IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.pending_hooks IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.pending_hooks IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.pending_hooks IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.conversions
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
 CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.conversions
@@ -631,7 +741,7 @@ CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_plan'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.plan(regclass) IS
-    'what would be done now, in order, for one configured table or all of them; changes nothing';
+    'what would be done now, in order, and, without a number, what is to be dropped later, for one configured table or all of them; changes nothing';
 
 CREATE FUNCTION ppm.partition_states()
     RETURNS TABLE (schema_name name, table_name name, partition name, lower_bound timestamp, upper_bound timestamp,
@@ -818,6 +928,41 @@ SELECT text FROM all_lines ORDER BY part, place
 $$;
 COMMENT ON FUNCTION ppm.timeline(regclass) IS
     'the partitions of a configured table as lines of text, with what is missing; to be looked at in psql';
+
+CREATE VIEW ppm.forecast AS
+    SELECT c.schema_name, c.table_name, s.full_slots, s.bytes_per_slot, s.rows_per_slot,
+           s.bytes_per_slot * (c.retention + 1) AS window_bytes,
+           s.rows_per_slot * (c.retention + 1) AS window_rows,
+           CASE WHEN c.cleanup_policy = 'drop' AND c.drop_delay = '0' THEN s.outdated_bytes ELSE 0 END
+               + coalesce((SELECT pg_catalog.sum(ppm.total_bytes(d.relation)) FROM ppm.detached AS d
+                           WHERE c.cleanup_policy = 'drop' AND d.schema_name = c.schema_name AND d.table_name = c.table_name
+                             AND d.cleanup_policy = 'drop' AND NOT coalesce(d.drop_after > pg_catalog.now(), false)), 0)::bigint AS cleanup_frees_bytes,
+           NULL::timestamptz AS disk_full_at
+    FROM ppm.config AS c,
+         LATERAL (SELECT pg_catalog.count(*) FILTER (WHERE p.state = 'retained')::integer AS full_slots,
+                         pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.total_bytes) FILTER (WHERE p.state = 'retained')::bigint AS bytes_per_slot,
+                         pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.estimated_rows) FILTER (WHERE p.state = 'retained')::bigint AS rows_per_slot,
+                         coalesce(pg_catalog.sum(p.total_bytes) FILTER (WHERE p.state = 'outdated'), 0)::bigint AS outdated_bytes
+                  FROM (SELECT t.state, ppm.total_bytes(t.relation) AS total_bytes,
+                               CASE WHEN r.reltuples >= 0 THEN r.reltuples::bigint ELSE pg_catalog.pg_stat_get_live_tuples(r.oid) END AS estimated_rows,
+                               pg_catalog.row_number() OVER (PARTITION BY t.state ORDER BY t.number DESC) AS age
+                        FROM ppm.partition_states() WITH ORDINALITY AS t(schema_name, table_name, partition, lower_bound, upper_bound, state, relation, lower_value, upper_value, number)
+                        LEFT JOIN pg_catalog.pg_class AS r ON r.oid = t.relation
+                        WHERE t.schema_name = c.schema_name AND t.table_name = c.table_name) AS p
+                  WHERE p.state = 'outdated' OR p.state = 'retained' AND p.age <= 10) AS s;
+COMMENT ON VIEW ppm.forecast IS 'how each configured table grows, from what its last full partitions hold';
+COMMENT ON COLUMN ppm.forecast.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.forecast.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.forecast.full_slots IS 'how many partitions before the current one this is from, the last 10 at most';
+COMMENT ON COLUMN ppm.forecast.bytes_per_slot IS 'the median of their sizes, with indexes and TOAST tables; null: there is none, or they are locked';
+COMMENT ON COLUMN ppm.forecast.rows_per_slot IS 'the median of about how many rows they have';
+COMMENT ON COLUMN ppm.forecast.window_bytes IS
+    'the size of the table when all that retention keeps, and the current partition, are full; null: it grows for ever, or it is not known';
+COMMENT ON COLUMN ppm.forecast.window_rows IS 'about how many rows the table has then';
+COMMENT ON COLUMN ppm.forecast.cleanup_frees_bytes IS
+    'how much disk the next cleanup frees: what it drops, not what it only detaches';
+COMMENT ON COLUMN ppm.forecast.disk_full_at IS
+    'always null: no SQL tells how much of a tablespace''s disk is free; compare bytes_per_slot with what the monitoring of the machine says';
 
 --
 -- Doing

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/check/life.hpp"
 #include "core/grid/coverage.hpp"
 #include "core/grid/interval.hpp"
 #include "core/grid/naming.hpp"
@@ -31,6 +32,8 @@ class AnomalyFinder {
             add(refusal);
         for (const Anomaly& warning : plan_.warnings)
             add(warning);
+        for (Anomaly& anomaly : check_archive_and_hooks(parent_, plan_, inquiries_))
+            add(std::move(anomaly));
         for (const Partition& partition : parent_.partitions)
             check(partition);
         check_gaps();
@@ -56,7 +59,8 @@ class AnomalyFinder {
     void check_window() {
         std::multimap<Bound, std::variant<const Action*, const Obstacle*>> missing;
         for (const Action& action : plan_.provision)
-            missing.emplace(bounds_of(action).lower, &action);
+            if (changes_partitions(action))
+                missing.emplace(bounds_of(action).lower, &action);
         for (const Obstacle& obstacle : plan_.obstacles)
             missing.emplace(obstacle.wanted.bounds.lower, &obstacle);
         for (const auto& [lower, what] : missing)
@@ -98,6 +102,8 @@ class AnomalyFinder {
         std::vector<BoundRange> wanted;
         std::vector<std::string> names;
         for (const Action& action : plan_.provision) {
+            if (!changes_partitions(action))
+                continue;
             wanted.push_back(bounds_of(action));
             names.push_back(partition_of(action));
         }
@@ -386,6 +392,7 @@ class AnomalyFinder {
         const Action* const next = action_on(partition, plan_.cleanup);
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&
+                               detached.drop_after.empty() &&
                                parent_.configuration.cleanup_policy == CleanupPolicy::drop;
         if (!comes_back &&
             (!was_to_go || !plan_.refusals.empty() || (next == nullptr && plan_.clock_jump)))
@@ -432,28 +439,29 @@ class AnomalyFinder {
     static const Action* action_on(const Partition& partition, const std::vector<Action>& actions) {
         const auto found = std::ranges::find_if(actions, [&](const Action& action) {
             const Partition* const existing = existing_partition(action);
-            return existing != nullptr && existing->relation == partition.relation;
+            return existing != nullptr && existing->relation == partition.relation &&
+                   changes_partitions(action);
         });
         return found == actions.end() ? nullptr : &*found;
+    }
+
+    std::string call_of(const char* procedure) const {
+        return ppm::call_of(procedure, parent_.configuration, inquiries_);
+    }
+    std::string last_failure(const Partition& partition) const {
+        return ppm::last_failure(partition, inquiries_);
     }
 
     void add(Anomaly anomaly) { anomalies_.push_back(std::move(anomaly)); }
 
     const char* at() const { return codec_.counts() ? "at " : "on "; }
-
     const Grid& grid() const { return parent_.configuration.grid(); }
     const std::string& table() const { return parent_.configuration.table_name; }
 
     std::string held(const BoundRange& bounds) const { return codec_.range_text(bounds); }
-
     std::string not_covered(const std::string& range) const {
         return "No partition of table " + in_quotes(parent_.configuration.qualified_name()) +
                " covers " + range;
-    }
-
-    std::string last_failure(const Partition& partition) const {
-        const std::string failure = inquiries_.last_failure(partition);
-        return failure.empty() ? "" : " The last attempt failed: " + failure + ".";
     }
 
     std::string sql_name(const Configuration& configuration) const {
@@ -464,12 +472,6 @@ class AnomalyFinder {
     std::string sql_name(const Partition& partition) const {
         return inquiries_.identifier(partition.schema_name) + "." +
                inquiries_.identifier(partition.name);
-    }
-
-    // `CALL ppm.cleanup('public.orders');`
-    std::string call_of(const char* procedure) const {
-        return "CALL ppm." + std::string{procedure} + "(" +
-               in_single_quotes(sql_name(parent_.configuration)) + ");";
     }
 
     const Parent& parent_;

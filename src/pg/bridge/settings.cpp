@@ -16,6 +16,7 @@ int history_retention_minutes = 90 * 24 * 60;
 int batch_rows_count = 10000;
 int batch_pause_milliseconds = 0;
 int swap_limit_milliseconds = 1000;
+int hook_timeout_milliseconds = 5 * 60 * 1000;
 char* work_date = nullptr;
 
 // Where the work date was set, and what takes it back; no row if it is the session's own: set by
@@ -59,6 +60,9 @@ void define_settings() {
                    "How long partitions may be locked when others take their place.",
                    &swap_limit_milliseconds);
 
+    define_timeout("ppm.hook_timeout", "How long a function of ppm.hooks may take.",
+                   &hook_timeout_milliseconds);
+
     // Not for everybody: who calls ppm cannot make it forget what it did for him.
     DefineCustomIntVariable("ppm.history_retention",
                             "How long ppm.history remembers; -1 means for ever.", nullptr,
@@ -93,6 +97,10 @@ int batch_pause() {
 
 int swap_limit() {
     return swap_limit_milliseconds;
+}
+
+int hook_timeout() {
+    return hook_timeout_milliseconds;
 }
 
 int history_retention() {

@@ -8,6 +8,7 @@
 #include "pg/catalog/rows.hpp"
 #include "pg/catalog/shown_bounds.hpp"
 #include "pg/records/fingerprint.hpp"
+#include "pg/records/hooks.hpp"
 
 namespace ppm {
 
@@ -29,7 +30,10 @@ namespace {
 constexpr char read_query[] =
     "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
     "d.cleanup_policy = 'drop', NOT r.relispartition, d.version IS NULL, "
-    "coalesce(to_jsonb(d) ->> 'kind' = 'repartitioned', false) "
+    "coalesce(to_jsonb(d) ->> 'kind' = 'repartitioned', false), "
+    "CASE WHEN (to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp() "
+    "THEN (to_jsonb(d) ->> 'drop_after')::timestamptz::text END, "
+    "to_jsonb(d) ->> 'archived_from' "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
     " WHERE d.parent = ANY ($1)";
 
@@ -51,7 +55,9 @@ constexpr char forget_statement[] =
 
 constexpr char forget_dropped_statement[] =
     "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n "
-    "WHERE d.relation = $1 AND d.cleanup_policy = 'drop' AND " AGREES;
+    "WHERE d.relation = $1 AND d.cleanup_policy = 'drop' "
+    "AND NOT coalesce((to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp(), false) "
+    "AND " AGREES;
 
 constexpr char remember_statement[] =
     "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition) "
@@ -78,6 +84,13 @@ constexpr char already_recorded[] =
     "lower_bound = excluded.lower_bound, upper_bound = excluded.upper_bound, "
     "lower_value = excluded.lower_value, upper_value = excluded.upper_value, "
     "cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
+
+// When what is to be dropped may be. Of what 1.0.0 recorded the row's xmin is all that tells which
+// rows came after: it stays.
+constexpr char delay_statement[] =
+    "UPDATE ppm.detached d SET drop_after = d.detached_at + c.drop_delay FROM ppm.config c "
+    "WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
+    "AND d.cleanup_policy = 'drop' AND (d.version IS NULL OR d.snapshot IS NOT NULL) AND ";
 
 // The partitions that were kept once, by name: a dump and restore changes OIDs. It also creates the
 // table before the row, while one of that name that somebody created later is another: the row of a
@@ -119,6 +132,10 @@ constexpr char entry_query[] =
 
 bool is_recorded(const char* column) {
     return has_own_column("detached", column);
+}
+
+bool knows_delays() {
+    return is_recorded("drop_after");
 }
 
 bool remembers_what_was_kept() {
@@ -178,6 +195,9 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
                            " was changed concurrently",
                        {},
                        "Call the procedure again."};
+    if (to_drop && knows_delays())
+        execute(std::string{delay_statement} + "d.relation = $1",
+                {oid_parameter(partition.relation)});
 }
 
 void record_repartitioned(const ManagedParent& managed, const Partition& partition) {
@@ -195,6 +215,7 @@ void confirm_detached(RelationId relation) {
                 "AND " AGREES,
             {oid_parameter(relation), text_parameter(fingerprint_of(relation)),
              text_parameter(snapshot_of_now())});
+    queue_after_detach(relation);
 }
 
 void require_unchanged(const Partition& partition, RowsSince rows_since) {
@@ -270,17 +291,26 @@ void forget_attached(const Partition& partition) {
 
 void keep_detached(RelationId parent) {
     const UserContext owner{owner_of_ppm()};
-    execute(
-        "UPDATE ppm.detached SET cleanup_policy = 'detach' "
-        "WHERE parent = $1 AND cleanup_policy = 'drop'",
-        {oid_parameter(parent)});
+    execute(std::string{"UPDATE ppm.detached SET cleanup_policy = 'detach'"} +
+                (knows_delays() ? ", drop_after = NULL" : "") +
+                " WHERE parent = $1 AND cleanup_policy = 'drop'",
+            {oid_parameter(parent)});
 }
 
-void keep_detached_if_written(const TableName& name) {
+void follow_policy(const TableName& name) {
     const auto managed = read_parent(name);
-    if (managed && managed->parent.table &&
-        managed->parent.configuration.cleanup_policy == CleanupPolicy::detach)
-        keep_detached(managed->parent.table->relation);
+    if (!managed || !managed->parent.table)
+        return;
+    const RelationId parent = managed->parent.table->relation;
+    if (managed->parent.configuration.cleanup_policy == CleanupPolicy::detach)
+        return keep_detached(parent);
+    if (!knows_delays())
+        return;
+    const UserContext owner{owner_of_ppm()};
+    execute(
+        std::string{delay_statement} + "d.parent = $1 AND c.schema_name = $2 AND " +
+            "c.table_name = $3 AND d.drop_after IS DISTINCT FROM d.detached_at + c.drop_delay",
+        {oid_parameter(parent), text_parameter(name.schema_name), text_parameter(name.table_name)});
 }
 
 void prune_detached(const Parent& parent) {
@@ -357,7 +387,9 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
              to_drop && !kept_now ? CleanupPolicy::drop : CleanupPolicy::detach,
              rows.boolean(row, 8),
              rows.boolean(row, 8) && rows.boolean(row, 9),
-             rows.boolean(row, 10)});
+             rows.boolean(row, 10),
+             rows.is_null(row, 11) ? "" : rows.string(row, 11),
+             rows.is_null(row, 12) ? "" : rows.string(row, 12)});
     }
     for (const auto& [relation, parent] : parents)
         std::ranges::sort(parent->detached, {}, [](const DetachedPartition& each) {

@@ -7,6 +7,7 @@
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/copy.hpp"
@@ -133,6 +134,8 @@ class Swap {
         execute("ALTER TABLE " + table + " DROP CONSTRAINT " + condition_name);
         if (const auto statement = replica_identity_statement(managed_.parent, schema, target.name))
             execute(*statement);
+        if (!target.is_default)
+            queue_after_create(managed_, target.relation, target.bounds);
     }
 
     void require_is_partition(const JobTarget& target) const {

@@ -21,6 +21,8 @@ enum class Done {
     repartitioned,
     converted,   // from a plain table
     taken_back,  // to be a plain table again
+    archived,
+    called,  // a hook, which has its own words
 };
 
 struct CompletedAction {
