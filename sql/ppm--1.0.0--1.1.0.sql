@@ -66,6 +66,12 @@ COMMENT ON COLUMN ppm.partitions.lower_value IS
 COMMENT ON COLUMN ppm.partitions.upper_value IS
     'its upper bound as the partition key has it, or MAXVALUE; null for the default partition';
 
+-- Whoever may read ppm.status may call it.
+CREATE FUNCTION ppm.scheduled_at() RETURNS timestamptz
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_scheduled_at';
+COMMENT ON FUNCTION ppm.scheduled_at() IS
+    'when the server next looks whether run_all() is due in this database; null where ppm.schedule_databases does not have it, or ppm is not in shared_preload_libraries';
+
 CREATE VIEW ppm.status AS
     SELECT t.schema_name, t.table_name, t."interval", t.covered_until, t.runway,
            t.partitions, t.outdated,
@@ -79,7 +85,8 @@ CREATE VIEW ppm.status AS
            (SELECT pg_catalog.min(r.outcome) FROM ppm.last_run AS r
             WHERE r.schema_name = t.schema_name AND r.table_name = t.table_name) AS last_outcome,
            t.errors = 0 AS healthy,
-           t.covered_until_value, t.slots_ahead
+           t.covered_until_value, t.slots_ahead,
+           ppm.scheduled_at() AS scheduled_at
     FROM ppm.table_states() AS t;
 COMMENT ON VIEW ppm.status IS 'how each configured table is; made for monitoring';
 COMMENT ON COLUMN ppm.status.schema_name IS 'the schema of the configured table';
@@ -102,6 +109,8 @@ COMMENT ON COLUMN ppm.status.covered_until_value IS
     'until which key there are partitions without a hole, from the current one on, or MAXVALUE; null: there is none for now';
 COMMENT ON COLUMN ppm.status.slots_ahead IS
     'how many partitions above the current one are there without a hole, 10000 at most; null: for ever, or the configuration is not valid';
+COMMENT ON COLUMN ppm.status.scheduled_at IS
+    'when the server next looks whether run_all() is due; null where it does not call it by itself';
 
 REVOKE ALL ON FUNCTION ppm.plan(regclass), ppm.partition_states(), ppm.table_states() FROM PUBLIC;
 
@@ -356,7 +365,7 @@ COMMENT ON CONSTRAINT conversions_pkey ON ppm.conversions IS 'a table is convert
 --
 
 COMMENT ON COLUMN ppm.history.action IS
-    'create, attach, finalize, detach, archive, drop, repartition, convert, abandon or analyze; after_create, before_detach, after_detach or before_drop for a hook; or for a failure of none of these, provision, cleanup or check';
+    'create, attach, finalize, detach, archive, drop, repartition, convert, abandon or analyze; after_create, before_detach, after_detach or before_drop for a hook; or for a failure of none of these, provision, cleanup, check or run_all';
 ALTER TABLE ppm.history ADD COLUMN lower_value text, ADD COLUMN upper_value text;
 COMMENT ON COLUMN ppm.history.lower_bound IS
     'the partition''s lower bound as civil time in the time zone of its parent; null where the key counts';
@@ -956,7 +965,7 @@ CREATE FUNCTION ppm.ulid_timestamp(ulid text) RETURNS timestamptz
 COMMENT ON FUNCTION ppm.ulid_timestamp(text) IS 'the time in a ULID; null for any other text';
 REVOKE ALL ON FUNCTION ppm.snowflake_lower_bound(timestamptz, timestamptz, integer),
     ppm.snowflake_timestamp(bigint, timestamptz, integer), ppm.ulid_lower_bound(timestamptz), ppm.ulid_timestamp(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ppm.snowflake_lower_bound(timestamptz, timestamptz, integer),
+GRANT EXECUTE ON FUNCTION ppm.scheduled_at(), ppm.snowflake_lower_bound(timestamptz, timestamptz, integer),
     ppm.snowflake_timestamp(bigint, timestamptz, integer), ppm.ulid_lower_bound(timestamptz), ppm.ulid_timestamp(text) TO PUBLIC;
 
 --

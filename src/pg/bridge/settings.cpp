@@ -18,6 +18,9 @@ int batch_pause_milliseconds = 0;
 int swap_limit_milliseconds = 1000;
 int hook_timeout_milliseconds = 5 * 60 * 1000;
 char* work_date = nullptr;
+char* schedule_databases_list = nullptr;
+int schedule_interval_minutes = 60;
+char* schedule_role_name = nullptr;
 
 // Where the work date was set, and what takes it back; no row if it is the session's own: set by
 // it, or by the options of its connection.
@@ -40,6 +43,41 @@ constexpr char left_behind_query[] = R"(
 void define_timeout(const char* name, const char* what, int* variable) {
     DefineCustomIntVariable(name, what, nullptr, variable, *variable, 1, INT_MAX, PGC_USERSET,
                             GUC_UNIT_MS, nullptr, nullptr, nullptr);
+}
+
+// The names of a list, in memory of PostgreSQL's; nothing if it is not one. Names are as they are
+// in pg_database, in double quotes where they have commas or blanks. May ereport.
+std::optional<List*> names_of(const char* list) {
+    List* names = NIL;
+    if (!SplitGUCList(pstrdup(list), ',', &names))
+        return std::nullopt;
+    return names;
+}
+
+bool is_list(char** value, void**, GucSource) {
+    if (names_of(*value))
+        return true;
+    GUC_check_errdetail(
+        "The list has databases' names, separated by commas. Names with commas or "
+        "blanks are in double quotes.");
+    return false;
+}
+
+// The server's, not a session's: what the launcher does is nobody's alone.
+void define_schedule() {
+    DefineCustomStringVariable("ppm.schedule_databases",
+                               "The databases in which the server calls ppm.run_all() by itself; "
+                               "* for all that have ppm, empty for none.",
+                               "It does if ppm is in shared_preload_libraries.",
+                               &schedule_databases_list, "", PGC_SIGHUP, GUC_LIST_INPUT, is_list,
+                               nullptr, nullptr);
+    DefineCustomIntVariable("ppm.schedule_interval",
+                            "How often the server calls ppm.run_all() in each of these databases.",
+                            nullptr, &schedule_interval_minutes, schedule_interval_minutes, 1,
+                            INT_MAX / 60, PGC_SIGHUP, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable(
+        "ppm.schedule_role", "The role that calls it; empty for the owner of the extension.",
+        nullptr, &schedule_role_name, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
 }  // namespace
@@ -76,6 +114,7 @@ void define_settings() {
                                "today; empty for the real one.",
                                nullptr, &work_date, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
 
+    define_schedule();
     reserve_setting_prefix("ppm");
 }
 
@@ -105,6 +144,23 @@ int hook_timeout() {
 
 int history_retention() {
     return history_retention_minutes;
+}
+
+std::vector<std::string> schedule_databases() {
+    std::vector<std::string> databases;
+    const WorkMemory memory{"ppm schedule"};
+    const std::optional<List*> names = call([] { return names_of(schedule_databases_list); });
+    for (int i = 0; i < list_length(names.value_or(NIL)); ++i)
+        databases.emplace_back(static_cast<const char*>(list_nth(*names, i)));
+    return databases;
+}
+
+std::chrono::minutes schedule_interval() {
+    return std::chrono::minutes{schedule_interval_minutes};
+}
+
+const char* schedule_role() {
+    return schedule_role_name;
 }
 
 int deadlock_timeout_for(int wait) {

@@ -12,6 +12,7 @@
 #include "pg/ddl/locks.hpp"
 #include "pg/ddl/names.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/top_level.hpp"
 #include "pg/run/worker_protocol.hpp"
 
 extern "C" {
@@ -32,17 +33,6 @@ void enter_restriction() {
     GetUserIdAndSecContext(&user, &context);
     SetUserIdAndSecContext(user,
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-}
-
-// Runs body(), which makes queries.
-template <typename Body>
-void with_queries(Body body) {
-    call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
-    {
-        const SpiConnection spi{false};
-        body();
-    }
-    call(PopActiveSnapshot);
 }
 
 // What the hook below is to know.
@@ -179,26 +169,6 @@ const char* detach_statement(const WorkerRequest& request) {
                                    get_rel_name(request.parent)),
         quote_qualified_identifier(NameStr(request.partition_schema),
                                    NameStr(request.partition_name)));
-}
-
-// As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
-// with everything that is to survive the transaction in a context of its own. Leaves the last
-// transaction, the one that ends the work, open. May ereport.
-void execute_top_level(const char* statement, CommandTag tag) {
-    debug_query_string = statement;
-    pgstat_report_activity(STATE_RUNNING, statement);
-
-    PushActiveSnapshot(GetTransactionSnapshot());
-    RawStmt* const raw = linitial_node(RawStmt, pg_parse_query(statement));
-    List* const planned = pg_plan_queries(analyze(raw, statement), statement, 0, nullptr);
-    PopActiveSnapshot();
-
-    Portal portal = CreatePortal("", true, true);
-    portal->visible = false;
-    PortalDefineQuery(portal, nullptr, statement, tag, planned, nullptr);
-    PortalStart(portal, nullptr, 0, InvalidSnapshot);
-    run_portal(portal);
-    PortalDrop(portal, false);
 }
 
 // May ereport.
