@@ -104,7 +104,7 @@ class ArchivePlanner {
         return {AnomalyCode::name_taken, partition.name,
                 "Table " + in_quotes(partition.qualified_name()) + " is not moved to schema " +
                     in_quotes(archive()) +
-                    ": a relation or type there bears its name, or that of a table below it.",
+                    ": a relation or type there has its name, or that of a table below it.",
                 "Rename that one, or this table; cleanup then moves it."};
     }
 
