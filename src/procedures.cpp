@@ -1,6 +1,7 @@
 // CALL ppm.provision(), CALL ppm.cleanup() and CALL ppm.run_all().
 #include "pg/bridge/call_context.hpp"
 #include "pg/bridge/version.hpp"
+#include "pg/repartition/abandon.hpp"
 #include "pg/run/cleanup.hpp"
 #include "pg/run/provision.hpp"
 #include "pg/run/run_lock.hpp"
@@ -56,6 +57,7 @@ Datum ppm_run_all(PG_FUNCTION_ARGS) {
         run.perform(ppm::cleanup);
         run.check();
         run.prune();
+        ppm::take_back_orphans(session);
         run.finish();
         return Datum{};
     });

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/check/life.hpp"
 #include "core/grid/coverage.hpp"
 #include "core/grid/interval.hpp"
 #include "core/grid/naming.hpp"
@@ -31,6 +32,8 @@ class AnomalyFinder {
             add(refusal);
         for (const Anomaly& warning : plan_.warnings)
             add(warning);
+        for (Anomaly& anomaly : check_archive_and_hooks(parent_, plan_, inquiries_))
+            add(std::move(anomaly));
         for (const Partition& partition : parent_.partitions)
             check(partition);
         check_gaps();
@@ -56,7 +59,8 @@ class AnomalyFinder {
     void check_window() {
         std::multimap<Bound, std::variant<const Action*, const Obstacle*>> missing;
         for (const Action& action : plan_.provision)
-            missing.emplace(bounds_of(action).lower, &action);
+            if (changes_partitions(action))
+                missing.emplace(bounds_of(action).lower, &action);
         for (const Obstacle& obstacle : plan_.obstacles)
             missing.emplace(obstacle.wanted.bounds.lower, &obstacle);
         for (const auto& [lower, what] : missing)
@@ -67,16 +71,16 @@ class AnomalyFinder {
         const Partition* const detached = existing_partition(action);
         add({AnomalyCode::missing_partition, partition_of(action),
              not_covered(held(bounds_of(action))) +
-                 (detached == nullptr ? "."
-                                      : ", which table " + in_quotes(detached->name) +
-                                            " holds, that ppm detached."),
+                 (detached == nullptr
+                      ? "."
+                      : ". Table " + in_quotes(detached->name) + ", which ppm detached, holds it."),
              call_of("provision")});
     }
 
     void add_missing(const Obstacle& obstacle) {
         add({AnomalyCode::missing_partition, obstacle.wanted.name,
              not_covered(codec_.range_text(obstacle.wanted.slot)) + ".",
-             "Mend what stands in its way (" + std::string{name_of(obstacle.reason.code)} +
+             "Fix what stands in its way (" + std::string{name_of(obstacle.reason.code)} +
                  "), then " + call_of("provision")});
         if (!is_known(obstacle.reason))
             add(obstacle.reason);
@@ -98,6 +102,8 @@ class AnomalyFinder {
         std::vector<BoundRange> wanted;
         std::vector<std::string> names;
         for (const Action& action : plan_.provision) {
+            if (!changes_partitions(action))
+                continue;
             wanted.push_back(bounds_of(action));
             names.push_back(partition_of(action));
         }
@@ -127,7 +133,7 @@ class AnomalyFinder {
         switch (state_of(partition, codec_, windows_.work)) {
             case PartitionState::pending_detach:
                 return add({AnomalyCode::pending_detach, partition.name,
-                            "The detaching of partition " + in_quotes(partition.name) + ", of " +
+                            "Detaching partition " + in_quotes(partition.name) + ", of " +
                                 held(partition.bounds) + ", was interrupted." +
                                 last_failure(partition),
                             call_of("cleanup")});
@@ -212,7 +218,7 @@ class AnomalyFinder {
                 why = " Cleanup leaves it: by the real date it is not surplus.";
                 hint = "RESET ppm.work_date;";
             } else {
-                why = " Cleanup leaves it: it has rows, is locked, or is no plain table.";
+                why = " Cleanup leaves it: it has rows, is locked, or is not a plain table.";
                 hint = "Remove the rows, or raise pre_provisioned in ppm.config.";
             }
         }
@@ -245,7 +251,7 @@ class AnomalyFinder {
     Anomaly wrong_bounds(const Partition& partition, const Slot& named, const std::string& held,
                          std::string hint) const {
         return {AnomalyCode::wrong_bounds, partition.name,
-                "Partition " + in_quotes(partition.name) + " bears the name of " +
+                "Partition " + in_quotes(partition.name) + " has the name of " +
                     codec_.range_text(named) + " but holds " + held + ".",
                 std::move(hint)};
     }
@@ -280,7 +286,7 @@ class AnomalyFinder {
         add({is_taken ? AnomalyCode::name_taken : AnomalyCode::misnamed, partition.name,
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
                  ", whose name is " + in_quotes(proper) +
-                 (is_taken ? ", which another relation or type bears." : "."),
+                 (is_taken ? ", which another relation or type has." : "."),
              rename(partition, holds)});
     }
 
@@ -314,7 +320,8 @@ class AnomalyFinder {
             others_.push_back(
                 {AnomalyCode::unindexed_reference,
                  {},
-                 "Table " + in_quotes(each.qualified_name()) + " refers to it by foreign key " +
+                 "Table " + in_quotes(each.qualified_name()) + " refers to table " +
+                     in_quotes(parent_.configuration.qualified_name()) + " by foreign key " +
                      in_quotes(each.constraint) +
                      " and has no index for that: when a partition is removed, PostgreSQL reads "
                      "all of it, and its writers wait.",
@@ -334,7 +341,7 @@ class AnomalyFinder {
         const std::string alter = "ALTER TABLE " + sql_name(partition);
         switch (difference.code) {
             case AnomalyCode::tablespace_differs:
-                return "If it is not to stay there: " + alter + " SET TABLESPACE " +
+                return "If it should not stay there: " + alter + " SET TABLESPACE " +
                        inquiries_.identifier(difference.expected) +
                        "; which rewrites it, with readers and writers waiting.";
             case AnomalyCode::replica_identity_differs:
@@ -369,7 +376,8 @@ class AnomalyFinder {
             add({AnomalyCode::gap,
                  {},
                  not_covered(held(hole)) + ", outside the window.",
-                 "If rows of that time are to come, create a partition for them; else nothing has "
+                 "If rows of that time are to come, create a partition for them; otherwise nothing "
+                 "has "
                  "to be done."});
     }
 
@@ -384,6 +392,7 @@ class AnomalyFinder {
         const Action* const next = action_on(partition, plan_.cleanup);
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&
+                               detached.drop_after.empty() &&
                                parent_.configuration.cleanup_policy == CleanupPolicy::drop;
         if (!comes_back &&
             (!was_to_go || !plan_.refusals.empty() || (next == nullptr && plan_.clock_jump)))
@@ -415,10 +424,10 @@ class AnomalyFinder {
                        ? "got rows: cleanup attaches it again."
                        : "is to be dropped.";
         return detached.is_unconfirmed
-                   ? "was to be dropped. Cleanup leaves it: it was not ppm that finished detaching "
+                   ? "was to be dropped. Cleanup leaves it: somebody else finished detaching "
                      "it."
-                   : "was to be dropped. Cleanup leaves it: it has rows, or is not outdated any "
-                     "more.";
+                   : "was to be dropped. Cleanup leaves it: it has rows, or is no longer "
+                     "outdated.";
     }
 
     std::string keep_or_drop(const Partition& partition) const {
@@ -430,28 +439,29 @@ class AnomalyFinder {
     static const Action* action_on(const Partition& partition, const std::vector<Action>& actions) {
         const auto found = std::ranges::find_if(actions, [&](const Action& action) {
             const Partition* const existing = existing_partition(action);
-            return existing != nullptr && existing->relation == partition.relation;
+            return existing != nullptr && existing->relation == partition.relation &&
+                   changes_partitions(action);
         });
         return found == actions.end() ? nullptr : &*found;
+    }
+
+    std::string call_of(const char* procedure) const {
+        return ppm::call_of(procedure, parent_.configuration, inquiries_);
+    }
+    std::string last_failure(const Partition& partition) const {
+        return ppm::last_failure(partition, inquiries_);
     }
 
     void add(Anomaly anomaly) { anomalies_.push_back(std::move(anomaly)); }
 
     const char* at() const { return codec_.counts() ? "at " : "on "; }
-
     const Grid& grid() const { return parent_.configuration.grid(); }
     const std::string& table() const { return parent_.configuration.table_name; }
 
     std::string held(const BoundRange& bounds) const { return codec_.range_text(bounds); }
-
     std::string not_covered(const std::string& range) const {
         return "No partition of table " + in_quotes(parent_.configuration.qualified_name()) +
                " covers " + range;
-    }
-
-    std::string last_failure(const Partition& partition) const {
-        const std::string failure = inquiries_.last_failure(partition);
-        return failure.empty() ? "" : " The last attempt failed: " + failure + ".";
     }
 
     std::string sql_name(const Configuration& configuration) const {
@@ -462,12 +472,6 @@ class AnomalyFinder {
     std::string sql_name(const Partition& partition) const {
         return inquiries_.identifier(partition.schema_name) + "." +
                inquiries_.identifier(partition.name);
-    }
-
-    // `CALL ppm.cleanup('public.orders');`
-    std::string call_of(const char* procedure) const {
-        return "CALL ppm." + std::string{procedure} + "(" +
-               in_single_quotes(sql_name(parent_.configuration)) + ");";
     }
 
     const Parent& parent_;

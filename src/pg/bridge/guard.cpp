@@ -198,7 +198,7 @@ Caught Caught::current_exception() noexcept {
         } catch (const std::exception& error) {
             caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, error.what()};
         } catch (...) {
-            caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, "unknown C++ exception"};
+            caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, "unrecognized C++ exception"};
         }
     } catch (...) {
         // Out of memory while keeping it.

@@ -268,6 +268,14 @@ inline constexpr bool foreign_keys_have_triggers = false;
 inline constexpr bool foreign_keys_have_triggers = true;
 #endif
 
+// What ANALYZE reads of a partitioned table: with ONLY, which 18 has, rows of all its partitions
+// but not each partition for itself.
+#if PG_VERSION_NUM >= 180000
+inline constexpr const char* analyze_statement = "ANALYZE ONLY ";
+#else
+inline constexpr const char* analyze_statement = "ANALYZE ";
+#endif
+
 // In a worker: no limit to a transaction as a whole but ppm's own.
 inline void set_no_transaction_timeout() {
 #if PG_VERSION_NUM >= 170000

@@ -16,6 +16,7 @@ int history_retention_minutes = 90 * 24 * 60;
 int batch_rows_count = 10000;
 int batch_pause_milliseconds = 0;
 int swap_limit_milliseconds = 1000;
+int hook_timeout_milliseconds = 5 * 60 * 1000;
 char* work_date = nullptr;
 char* schedule_databases_list = nullptr;
 int schedule_interval_minutes = 60;
@@ -94,12 +95,15 @@ void define_settings() {
                             nullptr, &batch_pause_milliseconds, batch_pause_milliseconds, 0,
                             INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     define_timeout("ppm.swap_limit",
-                   "For how long partitions may be locked to take the place of others.",
+                   "How long partitions may be locked when others take their place.",
                    &swap_limit_milliseconds);
+
+    define_timeout("ppm.hook_timeout", "How long a function of ppm.hooks may take.",
+                   &hook_timeout_milliseconds);
 
     // Not for everybody: who calls ppm cannot make it forget what it did for him.
     DefineCustomIntVariable("ppm.history_retention",
-                            "How long ppm.history remembers; -1 is for ever.", nullptr,
+                            "How long ppm.history remembers; -1 means for ever.", nullptr,
                             &history_retention_minutes, history_retention_minutes, -1, INT_MAX,
                             PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
 
@@ -134,6 +138,10 @@ int swap_limit() {
     return swap_limit_milliseconds;
 }
 
+int hook_timeout() {
+    return hook_timeout_milliseconds;
+}
+
 int history_retention() {
     return history_retention_minutes;
 }
@@ -166,7 +174,8 @@ Clock::Clock() : now_{to_instant(GetCurrentTimestamp())} {
     work_date_ = parse_minute(text);
     if (!work_date_)
         throw PpmError{
-            errcode_invalid_work_date, "invalid value for ppm.work_date: " + in_quotes(text),
+            errcode_invalid_work_date,
+            "invalid value for parameter \"ppm.work_date\": " + in_quotes(text),
             "The work date is a date from 0001-01-01 to 9999-12-31, written YYYY-MM-DD, or a "
             "minute of it, written YYYY-MM-DD HH:MM.",
             "Correct it, or RESET ppm.work_date to work with today's date."};
@@ -184,7 +193,7 @@ const std::optional<Anomaly>& Clock::left_behind() const {
                                 {},
                                 "ppm takes " + minute_text(*work_date_) +
                                     " for today: ppm.work_date was set " + rows.string(0, 1) +
-                                    ", not by this session. Partitions of the real today may be "
+                                    ", not by this session. Partitions of the real today might be "
                                     "missing.",
                                 rows.string(0, 2)};
     return *left_behind_;

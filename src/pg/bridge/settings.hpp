@@ -23,6 +23,9 @@ int batch_pause();
 // For how many milliseconds it may keep everybody off a table, at its end.
 int swap_limit();
 
+// For how many milliseconds a function of ppm.hooks may run.
+int hook_timeout();
+
 // ppm.history_retention, in minutes; negative keeps everything.
 int history_retention();
 

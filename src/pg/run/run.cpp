@@ -4,7 +4,10 @@
 #include "pg/catalog/configured_relations.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/convert/record.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/names.hpp"
 #include "pg/records/growth.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/records/replication.hpp"
 #include "pg/run/check.hpp"
@@ -44,6 +47,8 @@ class ParentRun {
     void run(const ManagedParent& managed) {
         history_.begin_action();
         assess(managed);
+        if (task_.reports_refusals && !plan_.not_archived.empty())
+            warn_of(managed.parent.configuration, plan_.not_archived);
         adopt(managed.parent);
         if (!has_work(managed.parent))
             return;
@@ -67,6 +72,7 @@ class ParentRun {
 
     // So far.
     std::vector<Failure>& failures() { return failures_; }
+    bool has_changed_partitions() const { return has_changed_; }
 
   private:
     const std::vector<Action>& actions() const { return plan_.*task_.actions; }
@@ -154,13 +160,16 @@ class ParentRun {
         history_.begin_action();
         try {
             executor_.execute(managed, action);
+            has_changed_ = has_changed_ || changes_partitions(action);
             return Outcome::done;
         } catch (const Error& error) {
             failures_.push_back(failure_of(managed, action, error));
             failures_.back().duration = history_.elapsed();
             if (ends_the_call(error))
                 throw;
-            if (!is_lock_failure(error) && !stops_the_table(error))
+            // What somebody's function waited for in vain is in nobody else's way.
+            if (std::holds_alternative<CallHook>(action) ||
+                (!is_lock_failure(error) && !stops_the_table(error)))
                 return Outcome::done;
             failures_.back().message +=
                 session_.read([&] { return lock_holders(relations_of(managed, action)); });
@@ -181,6 +190,7 @@ class ParentRun {
     const Task& task_;
     Executor& executor_;
     std::optional<RunLock> lock_;
+    bool has_changed_ = false;
     Plan plan_;
     std::vector<Failure> failures_;
 };
@@ -241,6 +251,8 @@ std::vector<Failure> Run::perform(const Task& task, Executor& executor,
         failures.push_back(failure_of(managed.parent.configuration, task.name, error));
         failures.back().duration = history_.elapsed();
     }
+    if (parent_run.has_changed_partitions() && managed.parent.configuration.analyze_parent)
+        changed_.emplace(managed.parent.table->relation, managed);
     return std::move(failures);
 }
 
@@ -318,6 +330,36 @@ bool Run::record(Body body) {
     }
 }
 
+// Autovacuum never does it. Not in a transaction block, which would keep its locks.
+void Run::analyze() {
+    if (session_.atomic() || changed_.empty())
+        return;
+    std::size_t failed = 0;
+    for (const auto& [relation, managed] : changed_)
+        failed += keep(managed, analyze(managed)) ? 1 : 0;
+    end_phase(errcode_provisioning_failed, "could not analyze", failed, changed_.size());
+}
+
+std::vector<Failure> Run::analyze(const ManagedParent& managed) {
+    const Parent& parent = managed.parent;
+    history_.begin_action();
+    try {
+        session_.step([&] {
+            lock_names({NamedRelation{parent}});
+            execute_as_owner(parent, analyze_statement +
+                                         identifier(parent.configuration.schema_name) + "." +
+                                         identifier(parent.configuration.table_name));
+        });
+        return {};
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            throw;
+        std::vector<Failure> failures{failure_of(parent.configuration, "analyze", error)};
+        failures.back().duration = history_.elapsed();
+        return failures;
+    }
+}
+
 void Run::prune() {
     record([&] { history_.prune_last_run(); });
     record([] { prune_detached(); });
@@ -325,6 +367,7 @@ void Run::prune() {
     record([] { prune_growth(); });
     record([] { keep_replication_out(); });
     record([] { prune_kept(); });
+    record([] { prune_pending_hooks(); });
     record([] { prune_conversions(); });
     bool more = false;
     const auto prune_some = [&] {
@@ -336,6 +379,7 @@ void Run::prune() {
 }
 
 void Run::finish() {
+    analyze();
     // Also if there was nothing to do: who watches wants to see that somebody called.
     record([&] { history_.record_run(performed_, outcomes_); });
     session_.wait_for_standbys();

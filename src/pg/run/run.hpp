@@ -87,6 +87,8 @@ class Run {
     std::vector<Failure> perform(const Task& task, Executor& executor,
                                  const ManagedParent& managed);
     std::vector<Failure> check(const ManagedParent& managed);
+    void analyze();
+    std::vector<Failure> analyze(const ManagedParent& managed);
     bool keep(const ManagedParent& managed, const std::vector<Failure>& failures);
     void end_phase(int sqlstate, const std::string& what, std::size_t failed, std::size_t all);
     template <typename Body>
@@ -99,6 +101,7 @@ class Run {
     bool is_first_phase_ = true;
     std::vector<std::string> performed_;
     std::map<TableName, History::Outcome> outcomes_;
+    std::map<Oid, ManagedParent> changed_;  // to be analyzed
     std::vector<Phase> failed_phases_;
     std::vector<Failure> failures_;
 };
