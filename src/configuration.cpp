@@ -121,7 +121,8 @@ void inspect(const TableName& name) {
 bool changes_removals(const TriggerData& trigger) {
     const TupleDesc descriptor = RelationGetDescr(trigger.tg_relation);
     const auto value = [&](HeapTuple row, const char* name) {
-        return ppm::call([=] { return SPI_getvalue(row, descriptor, SPI_fnumber(descriptor, name)); });
+        return ppm::call(
+            [=] { return SPI_getvalue(row, descriptor, SPI_fnumber(descriptor, name)); });
     };
     const auto differs = [&](const char* name) {
         const char* const before = value(trigger.tg_trigtuple, name);

@@ -76,8 +76,8 @@ void add(ppm::ResultSet& rows, std::int32_t step, const ppm::ManagedParent& mana
     rows.add({step, configuration.schema_name, configuration.table_name,
               std::string{name_of(action)}, partition_of(action),
               edge_or_null(bounds.civil, &ppm::Slot::lower),
-              edge_or_null(bounds.civil, &ppm::Slot::upper),
-              joined(statements_of(managed, action)), bounds.lower_value, bounds.upper_value});
+              edge_or_null(bounds.civil, &ppm::Slot::upper), joined(statements_of(managed, action)),
+              bounds.lower_value, bounds.upper_value});
 }
 
 // Without a number: it is not done now.
@@ -89,8 +89,8 @@ void add(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const ppm::Lat
               std::string{name_of(drop)}, later.partition.name,
               edge_or_null(bounds.civil, &ppm::Slot::lower),
               edge_or_null(bounds.civil, &ppm::Slot::upper),
-              "-- " + later.when + "\n" + joined(statements_for(managed, drop)),
-              bounds.lower_value, bounds.upper_value});
+              "-- " + later.when + "\n" + joined(statements_for(managed, drop)), bounds.lower_value,
+              bounds.upper_value});
 }
 
 }  // namespace

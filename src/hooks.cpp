@@ -1,11 +1,11 @@
 // BEFORE a row of ppm.hooks is written: its function gets the one spelling that every later call
 // understands, and whoever writes it must have the rights of the table's owner.
+#include "pg/records/hooks.hpp"
 #include "core/text.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/bridge/version.hpp"
 #include "pg/catalog/catalog.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/records/hooks.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_hook_written);
@@ -47,8 +47,8 @@ ppm::PpmError refused(int sqlstate, const std::string& function, const std::stri
 // As PostgreSQL writes it, with its schema; nothing if there is none.
 std::optional<std::string> spelled(const std::string& function) {
     try {
-        const ppm::Rows rows = ppm::query("SELECT to_regprocedure($1)::text",
-                                          {ppm::text_parameter(function)});
+        const ppm::Rows rows =
+            ppm::query("SELECT to_regprocedure($1)::text", {ppm::text_parameter(function)});
         return rows.is_null(0, 1) ? std::nullopt : std::optional{rows.string(0, 1)};
     } catch (const ppm::PostgresError&) {
         // What cannot be read as a function; the caller's statement fails.
@@ -99,8 +99,9 @@ void warn_if_not_configured(const TableName& name) {
         return;
     const std::string table = ppm::in_quotes(name.qualified());
     ppm::call([&] {
-        ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg("table %s is not configured", table.c_str()),
-                          errhint("Insert a row for it into ppm.config.")));
+        ereport(WARNING,
+                (errcode(ERRCODE_WARNING), errmsg("table %s is not configured", table.c_str()),
+                 errhint("Insert a row for it into ppm.config.")));
     });
 }
 

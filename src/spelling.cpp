@@ -145,7 +145,8 @@ bool is_our_trigger(FunctionCallInfo fcinfo) {
            ppm::is_configuration(trigger->tg_relation);
 }
 
-// Nothing where there is none, or it is as it was: a dump is to be restored also where it is missing.
+// Nothing where there is none, or it is as it was: a dump is to be restored also where it is
+// missing.
 std::optional<std::string> spell_template(const TriggerData& trigger, HeapTuple row) {
     const TupleDesc descriptor = RelationGetDescr(trigger.tg_relation);
     const auto name = text_of(row, descriptor, "template");

@@ -103,8 +103,8 @@ TEST_F(Archive, GivesBackWhatComesBack) {
 TEST_F(Archive, StopsNothingWhereANameIsTaken) {
     orders.add_slots("2026-08-01", "2026-10-01");
     orders.taken_in_archive = {"orders_2026_08"};
-    EXPECT_EQ(cleanup(), (Lines{"detach orders_2026_08", "detach orders_2026_09",
-                                "archive orders_2026_09"}));
+    EXPECT_EQ(cleanup(),
+              (Lines{"detach orders_2026_08", "detach orders_2026_09", "archive orders_2026_09"}));
     ASSERT_EQ(plan().not_archived.size(), 1U);
     EXPECT_EQ(plan().not_archived.front().code, AnomalyCode::name_taken);
 }
@@ -129,14 +129,13 @@ TEST_F(Life, CallsHooksInTheirOrder) {
     configuration().cleanup_policy = CleanupPolicy::drop;
     configuration().pre_provisioned = 3;
     orders.add_slots("2026-09-01", "2026-10-01");
-    EXPECT_EQ(actions_of(plan()), (Lines{"orders_2027_02: 2027-02-01 to 2027-03-01",
-                                         "after_create f orders_2027_02"}));
-    EXPECT_EQ(cleanup(),
-              (Lines{"before_detach f orders_2026_09", "before_detach g orders_2026_09",
-                     "detach orders_2026_09", "after_detach f orders_2026_09",
-                     "before_drop f orders_2026_09", "drop orders_2026_09"}));
-    EXPECT_EQ(anomalies(), (Lines{"missing_partition orders_2027_02",
-                                  "outdated_partition orders_2026_09"}));
+    EXPECT_EQ(actions_of(plan()),
+              (Lines{"orders_2027_02: 2027-02-01 to 2027-03-01", "after_create f orders_2027_02"}));
+    EXPECT_EQ(cleanup(), (Lines{"before_detach f orders_2026_09", "before_detach g orders_2026_09",
+                                "detach orders_2026_09", "after_detach f orders_2026_09",
+                                "before_drop f orders_2026_09", "drop orders_2026_09"}));
+    EXPECT_EQ(anomalies(),
+              (Lines{"missing_partition orders_2027_02", "outdated_partition orders_2026_09"}));
     expect_done_at_once();
 }
 
@@ -150,13 +149,11 @@ TEST_F(Life, CallsHooksOfAnInterruptedDetachAfterIt) {
 TEST_F(Life, CallsWhatWasNotCalledYet) {
     add_september(CleanupPolicy::drop);
     configuration().cleanup_policy = CleanupPolicy::drop;
-    orders.parent.pending_hooks = {
-        {HookEvent::after_create, "f", orders.parent.partitions.front()},
-        {HookEvent::after_detach, "g", detached().partition}};
+    orders.parent.pending_hooks = {{HookEvent::after_create, "f", orders.parent.partitions.front()},
+                                   {HookEvent::after_detach, "g", detached().partition}};
     EXPECT_EQ(actions_of(plan()), Lines{"after_create f orders_2026_10"});
     EXPECT_EQ(cleanup(), (Lines{"after_detach g orders_2026_09", "drop orders_2026_09"}));
-    EXPECT_EQ(anomalies(), (Lines{"pending_hook orders_2026_10",
-                                  "pending_hook orders_2026_09",
+    EXPECT_EQ(anomalies(), (Lines{"pending_hook orders_2026_10", "pending_hook orders_2026_09",
                                   "pending_drop orders_2026_09"}));
 }
 
@@ -184,8 +181,7 @@ TEST_F(Life, CreatesNothingLikeATemplateThatContradictsTheTable) {
 
 TEST_F(Life, LeavesRoomForTheNamesBelowAPartition) {
     configuration().pre_provisioned = 3;
-    const int room =
-        static_cast<int>(max_name_bytes - std::string{"orders_2027_02"}.size());
+    const int room = static_cast<int>(max_name_bytes - std::string{"orders_2027_02"}.size());
     orders.parent.template_suffix = room;
     EXPECT_EQ(obstacles_of(plan()), Lines{});
     orders.parent.template_suffix = room + 1;

@@ -6,11 +6,11 @@
 #include <utility>
 #include <variant>
 
+#include "core/check/life.hpp"
 #include "core/grid/coverage.hpp"
 #include "core/grid/interval.hpp"
 #include "core/grid/naming.hpp"
 #include "core/plan/state.hpp"
-#include "core/check/life.hpp"
 #include "core/text.hpp"
 
 namespace ppm {
@@ -390,7 +390,8 @@ class AnomalyFinder {
         const Action* const next = action_on(partition, plan_.cleanup);
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&
-                               detached.drop_after.empty() && parent_.configuration.cleanup_policy == CleanupPolicy::drop;
+                               detached.drop_after.empty() &&
+                               parent_.configuration.cleanup_policy == CleanupPolicy::drop;
         if (!comes_back &&
             (!was_to_go || !plan_.refusals.empty() || (next == nullptr && plan_.clock_jump)))
             return;

@@ -1,4 +1,5 @@
-// What is wrong with what goes along with the life of a partition: its archive, its hooks, its template.
+// What is wrong with what goes along with the life of a partition: its archive, its hooks, its
+// template.
 #pragma once
 
 #include "core/check/check.hpp"

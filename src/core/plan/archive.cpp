@@ -23,9 +23,9 @@ class ArchivePlanner {
         }
         std::vector<Action> actions;
         for (Action& action : std::exchange(plan_.cleanup, {})) {
-            const Partition* const partition =
-                is_detached_by(action) && !is_before_at_once(action) ? existing_partition(action)
-                                                                      : nullptr;
+            const Partition* const partition = is_detached_by(action) && !is_before_at_once(action)
+                                                   ? existing_partition(action)
+                                                   : nullptr;
             const auto moved = partition == nullptr ? std::nullopt : std::optional{*partition};
             actions.push_back(std::move(action));
             if (moved)
@@ -104,8 +104,8 @@ class ArchivePlanner {
         return {AnomalyCode::name_taken, partition.name,
                 "Table " + in_quotes(partition.qualified_name()) + " is not moved to schema " +
                     in_quotes(archive()) +
-                    ": a relation or type there bears its name, or that of a table below it.",
-                "Rename that one, or this table; cleanup then moves it."};
+                    ": a relation or type there bears its name, or that of what moves with it.",
+                "Rename that one, or what is to move; cleanup then moves it."};
     }
 
     const Parent& parent_;

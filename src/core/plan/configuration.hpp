@@ -51,7 +51,7 @@ struct Configuration {
     std::optional<KeyEncoding> key_encoding = {};
     std::optional<Instant> key_epoch = {};  // of a snowflake; none: the default
     std::optional<int> key_shift = {};
-    std::string drop_delay = {};  // an interval, for people to read; empty: none
+    std::string drop_delay = {};                     // an interval, for people to read; empty: none
     std::optional<std::string> archive_schema = {};  // where a detached partition moves
     bool analyze_parent = false;                     // after its partitions were changed
     std::optional<std::string> template_name = {};   // with its schema, as SQL writes it

@@ -264,8 +264,8 @@ inline constexpr bool foreign_keys_have_triggers = false;
 inline constexpr bool foreign_keys_have_triggers = true;
 #endif
 
-// What ANALYZE reads of a partitioned table: with ONLY, which 18 has, rows of all its partitions but
-// not each partition for itself.
+// What ANALYZE reads of a partitioned table: with ONLY, which 18 has, rows of all its partitions
+// but not each partition for itself.
 #if PG_VERSION_NUM >= 180000
 inline constexpr const char* analyze_statement = "ANALYZE ONLY ";
 #else

@@ -9,8 +9,8 @@ namespace {
 
 // A name with its schema. Anything else was written while triggers were off, and PostgreSQL would
 // raise an error over it.
-#define RELATION_NAMED(name)                                                      \
-    "CASE WHEN " name                                                             \
+#define RELATION_NAMED(name)                                                     \
+    "CASE WHEN " name                                                            \
     " ~ '^(\"([^\"]|\"\")+\"|[^.\"()]+)\\.(\"([^\"]|\"\")+\"|[^.\"()]+)$' THEN " \
     "to_regclass(" name ")::oid END"
 
@@ -71,9 +71,9 @@ struct Found {
 };
 
 Found find(const Parent& parent) {
-    const Rows rows = query(problem_query, {text_parameter(parent.configuration.template_name),
-                                            oid_parameter(parent.table->relation),
-                                            oid_parameter(parent.table->owner)});
+    const Rows rows = query(
+        problem_query, {text_parameter(parent.configuration.template_name),
+                        oid_parameter(parent.table->relation), oid_parameter(parent.table->owner)});
     return {rows.string(0, 1), rows.integer(0, 2),
             rows.is_null(0, 3) ? std::nullopt : std::optional{rows.oid(0, 3)}};
 }

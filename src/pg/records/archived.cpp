@@ -37,8 +37,8 @@ std::optional<std::string> home_of(RelationId relation) {
 
 bool is_as_detached(RelationId relation) {
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query("SELECT version FROM ppm.detached WHERE relation = $1",
-                            {oid_parameter(relation)});
+    const Rows rows =
+        query("SELECT version FROM ppm.detached WHERE relation = $1", {oid_parameter(relation)});
     return rows.count() == 1 && !rows.is_null(0, 1) &&
            is_fingerprint_of(relation, rows.string(0, 1));
 }

@@ -12,14 +12,14 @@ namespace {
 
 // The function of a hook: a name with its schema, and these arguments. Anything else was written
 // while triggers were off, and PostgreSQL would raise an error over it.
-#define FUNCTION_OF(function)                                                                  \
-    "CASE WHEN " function                                                                      \
-    " ~ '^(\"([^\"]|\"\")+\"|[^.\"()]+)\\.(\"([^\"]|\"\")+\"|[^.\"()]+)"                       \
+#define FUNCTION_OF(function)                                            \
+    "CASE WHEN " function                                                \
+    " ~ '^(\"([^\"]|\"\")+\"|[^.\"()]+)\\.(\"([^\"]|\"\")+\"|[^.\"()]+)" \
     "\\(regclass, ?regclass, ?text, ?text\\)$' THEN to_regprocedure(" function ") END"
 
 // Why it cannot be called for a table whose owner is `owner`. Whoever owns the function has its
 // code run as the table's owner.
-#define PROBLEM_OF(owner)                                                                       \
+#define PROBLEM_OF(owner) \
     "CASE WHEN p.oid IS NULL THEN 'does not exist' "                                            \
     "WHEN p.prokind <> 'f' THEN 'is no function' "                                              \
     "WHEN p.proretset OR p.prorettype <> 'void'::regtype THEN 'does not return void' "          \
@@ -96,8 +96,7 @@ void read_pending(const std::map<Oid, Parent*>& parents, const std::vector<Oid>&
         const KeyType type = *parent.table->key_type;
         parent.pending_hooks.push_back({event_named(rows.string(row, 2)),
                                         rows.string(row, 3),
-                                        {rows.oid(row, 4), rows.string(row, 5),
-                                         rows.string(row, 6),
+                                        {rows.oid(row, 4), rows.string(row, 5), rows.string(row, 6),
                                          BoundRange{bound_of_text(rows.string(row, 7), type),
                                                     bound_of_text(rows.string(row, 8), type)},
                                          false}});
@@ -165,12 +164,13 @@ bool has_pending_hook(RelationId relation, HookEvent event) {
     if (!knows_hooks())
         return false;
     const UserContext owner{owner_of_ppm()};
-    return query("SELECT FROM ppm.pending_hooks d JOIN pg_class t ON t.oid = d.parent "
-                 "JOIN pg_namespace s ON s.oid = t.relnamespace "
-                 "JOIN ppm.hooks h ON h.schema_name = s.nspname AND h.table_name = t.relname "
-                 "AND h.event = d.event AND h.function = d.function "
-                 "WHERE d.relation = $1 AND d.event = $2",
-                 {oid_parameter(relation), event_parameter(event)})
+    return query(
+               "SELECT FROM ppm.pending_hooks d JOIN pg_class t ON t.oid = d.parent "
+               "JOIN pg_namespace s ON s.oid = t.relnamespace "
+               "JOIN ppm.hooks h ON h.schema_name = s.nspname AND h.table_name = t.relname "
+               "AND h.event = d.event AND h.function = d.function "
+               "WHERE d.relation = $1 AND d.event = $2",
+               {oid_parameter(relation), event_parameter(event)})
                .count() > 0;
 }
 

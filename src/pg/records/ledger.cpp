@@ -195,7 +195,12 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
                            " was changed meanwhile",
                        {},
                        "Call the procedure again."};
-    if (to_drop && knows_delays())
+    if (!knows_delays())
+        return;
+    // What an entry that the catalog contradicts has left.
+    execute("UPDATE ppm.detached SET drop_after = NULL, archived_from = NULL WHERE relation = $1",
+            {oid_parameter(partition.relation)});
+    if (to_drop)
         execute(std::string{delay_statement} + "d.relation = $1",
                 {oid_parameter(partition.relation)});
 }
@@ -307,10 +312,10 @@ void follow_policy(const TableName& name) {
     if (!knows_delays())
         return;
     const UserContext owner{owner_of_ppm()};
-    execute(std::string{delay_statement} + "d.parent = $1 AND c.schema_name = $2 AND " +
-                "c.table_name = $3 AND d.drop_after IS DISTINCT FROM d.detached_at + c.drop_delay",
-            {oid_parameter(parent), text_parameter(name.schema_name),
-             text_parameter(name.table_name)});
+    execute(
+        std::string{delay_statement} + "d.parent = $1 AND c.schema_name = $2 AND " +
+            "c.table_name = $3 AND d.drop_after IS DISTINCT FROM d.detached_at + c.drop_delay",
+        {oid_parameter(parent), text_parameter(name.schema_name), text_parameter(name.table_name)});
 }
 
 void prune_detached(const Parent& parent) {

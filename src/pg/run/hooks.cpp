@@ -77,11 +77,11 @@ void call_hook(Session& session, History& history, const ManagedParent& managed,
         if (!relation)
             return;
         const std::string function = callable_function(managed, hook);
-        execute_as_owner(managed.parent,
-                         statement_for(managed, hook, function,
-                                       std::to_string(managed.parent.table->relation),
-                                       std::to_string(*relation)),
-                         hook_timeout());
+        execute_as_owner(
+            managed.parent,
+            statement_for(managed, hook, function, std::to_string(managed.parent.table->relation),
+                          std::to_string(*relation)),
+            hook_timeout());
         if (is_behind_its_step(hook.event))
             forget_pending_hook(*relation, hook.event, hook.function);
         history.record(called);

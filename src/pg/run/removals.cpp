@@ -38,10 +38,9 @@ std::string fate_of(const Configuration& configuration, const std::vector<Partit
     const std::string who = static_cast<std::size_t>(dropped) == removals.size()
                                 ? "They are"
                                 : "Of these, " + std::to_string(dropped) + " are";
-    return who + (configuration.drop_delay.empty()
-                      ? " dropped for ever."
-                      : " detached, and dropped for ever " + configuration.drop_delay +
-                            " after that.");
+    return who + (configuration.drop_delay.empty() ? " dropped for ever."
+                                                   : " detached, and dropped for ever " +
+                                                         configuration.drop_delay + " after that.");
 }
 
 // Nobody is to take what is not known for nothing.
@@ -65,8 +64,7 @@ void warn_of_removals(const ManagedParent& managed) {
     const std::string detail =
         "Partitions of " +
         range_text(managed, {removals.front().bounds.lower, removals.back().bounds.upper}) +
-        " are outdated now, with " + rows_in(removals) + ". " +
-        fate_of(configuration, removals);
+        " are outdated now, with " + rows_in(removals) + ". " + fate_of(configuration, removals);
     call([&] {
         tell(WARNING, ERRCODE_WARNING, message.c_str(), detail.c_str(),
              "If that is not meant, write the row again before. SELECT * FROM ppm.plan(); shows "
