@@ -71,16 +71,16 @@ class AnomalyFinder {
         const Partition* const detached = existing_partition(action);
         add({AnomalyCode::missing_partition, partition_of(action),
              not_covered(held(bounds_of(action))) +
-                 (detached == nullptr ? "."
-                                      : ", which table " + in_quotes(detached->name) +
-                                            " holds, that ppm detached."),
+                 (detached == nullptr
+                      ? "."
+                      : ". Table " + in_quotes(detached->name) + ", which ppm detached, holds it."),
              call_of("provision")});
     }
 
     void add_missing(const Obstacle& obstacle) {
         add({AnomalyCode::missing_partition, obstacle.wanted.name,
              not_covered(codec_.range_text(obstacle.wanted.slot)) + ".",
-             "Mend what stands in its way (" + std::string{name_of(obstacle.reason.code)} +
+             "Fix what stands in its way (" + std::string{name_of(obstacle.reason.code)} +
                  "), then " + call_of("provision")});
         if (!is_known(obstacle.reason))
             add(obstacle.reason);
@@ -133,7 +133,7 @@ class AnomalyFinder {
         switch (state_of(partition, codec_, windows_.work)) {
             case PartitionState::pending_detach:
                 return add({AnomalyCode::pending_detach, partition.name,
-                            "The detaching of partition " + in_quotes(partition.name) + ", of " +
+                            "Detaching partition " + in_quotes(partition.name) + ", of " +
                                 held(partition.bounds) + ", was interrupted." +
                                 last_failure(partition),
                             call_of("cleanup")});
@@ -218,7 +218,7 @@ class AnomalyFinder {
                 why = " Cleanup leaves it: by the real date it is not surplus.";
                 hint = "RESET ppm.work_date;";
             } else {
-                why = " Cleanup leaves it: it has rows, is locked, or is no plain table.";
+                why = " Cleanup leaves it: it has rows, is locked, or is not a plain table.";
                 hint = "Remove the rows, or raise pre_provisioned in ppm.config.";
             }
         }
@@ -251,7 +251,7 @@ class AnomalyFinder {
     Anomaly wrong_bounds(const Partition& partition, const Slot& named, const std::string& held,
                          std::string hint) const {
         return {AnomalyCode::wrong_bounds, partition.name,
-                "Partition " + in_quotes(partition.name) + " bears the name of " +
+                "Partition " + in_quotes(partition.name) + " has the name of " +
                     codec_.range_text(named) + " but holds " + held + ".",
                 std::move(hint)};
     }
@@ -286,7 +286,7 @@ class AnomalyFinder {
         add({is_taken ? AnomalyCode::name_taken : AnomalyCode::misnamed, partition.name,
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
                  ", whose name is " + in_quotes(proper) +
-                 (is_taken ? ", which another relation or type bears." : "."),
+                 (is_taken ? ", which another relation or type has." : "."),
              rename(partition, holds)});
     }
 
@@ -320,7 +320,8 @@ class AnomalyFinder {
             others_.push_back(
                 {AnomalyCode::unindexed_reference,
                  {},
-                 "Table " + in_quotes(each.qualified_name()) + " refers to it by foreign key " +
+                 "Table " + in_quotes(each.qualified_name()) + " refers to table " +
+                     in_quotes(parent_.configuration.qualified_name()) + " by foreign key " +
                      in_quotes(each.constraint) +
                      " and has no index for that: when a partition is removed, PostgreSQL reads "
                      "all of it, and its writers wait.",
@@ -340,7 +341,7 @@ class AnomalyFinder {
         const std::string alter = "ALTER TABLE " + sql_name(partition);
         switch (difference.code) {
             case AnomalyCode::tablespace_differs:
-                return "If it is not to stay there: " + alter + " SET TABLESPACE " +
+                return "If it should not stay there: " + alter + " SET TABLESPACE " +
                        inquiries_.identifier(difference.expected) +
                        "; which rewrites it, with readers and writers waiting.";
             case AnomalyCode::replica_identity_differs:
@@ -375,7 +376,8 @@ class AnomalyFinder {
             add({AnomalyCode::gap,
                  {},
                  not_covered(held(hole)) + ", outside the window.",
-                 "If rows of that time are to come, create a partition for them; else nothing has "
+                 "If rows of that time are to come, create a partition for them; otherwise nothing "
+                 "has "
                  "to be done."});
     }
 
@@ -422,10 +424,10 @@ class AnomalyFinder {
                        ? "got rows: cleanup attaches it again."
                        : "is to be dropped.";
         return detached.is_unconfirmed
-                   ? "was to be dropped. Cleanup leaves it: it was not ppm that finished detaching "
+                   ? "was to be dropped. Cleanup leaves it: somebody else finished detaching "
                      "it."
-                   : "was to be dropped. Cleanup leaves it: it has rows, or is not outdated any "
-                     "more.";
+                   : "was to be dropped. Cleanup leaves it: it has rows, or is no longer "
+                     "outdated.";
     }
 
     std::string keep_or_drop(const Partition& partition) const {

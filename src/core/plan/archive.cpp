@@ -105,7 +105,7 @@ class ArchivePlanner {
         return {AnomalyCode::name_taken, partition.name,
                 "Table " + in_quotes(partition.qualified_name()) + " is not moved to schema " +
                     in_quotes(archive()) +
-                    ": a relation or type there bears its name, or that of what moves with it.",
+                    ": a relation or type there has its name, or that of what moves with it.",
                 "Rename that one, or what is to move; cleanup then moves it."};
     }
 

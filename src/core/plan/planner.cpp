@@ -173,7 +173,7 @@ class ProvisionPlanner {
     Anomaly name_taken(const CreatePartition& wanted) const {
         const std::string& name = wanted.proper_name;
         return {AnomalyCode::name_taken, wanted.name,
-                bearer_of(name) + " bears the name of " + codec_.range_text(wanted.slot) +
+                bearer_of(name) + " has the name of " + codec_.range_text(wanted.slot) +
                     ", whose partition is named " + in_quotes(wanted.name) + ".",
                 "When the name is free: ALTER TABLE " +
                     lookups_.identifier(parent_.configuration.schema_name) + "." +

@@ -240,7 +240,8 @@ class CleanupPlanner {
             "All partitions of table " + in_quotes(parent_.configuration.qualified_name()) +
                 " that have rows lie outside of the window, " +
                 codec_.range_text({windows_.work.lower, windows_.work.upper}) +
-                ": its keys may not tell time as " + std::string{name_of(*codec_.key().encoding)} +
+                ": its keys might not tell time as " +
+                std::string{name_of(*codec_.key().encoding)} +
                 " do. Nothing of the table is removed.",
             "If key_encoding in ppm.config is wrong, correct it. If it is right, cleanup goes on "
             "as soon as there are rows of the window."};
@@ -283,8 +284,8 @@ class CleanupPlanner {
             AnomalyCode::encoding_suspect, partition.name,
             "Partition " + in_quotes(partition.name) + " of table " +
                 in_quotes(parent_.configuration.qualified_name()) + " " + what +
-                key_text(codec_, bound) + ", which is no " + key_noun(codec_) +
-                " and tells no time: nothing of the table is removed.",
+                key_text(codec_, bound) + ", which is not a " + key_noun(codec_) +
+                " and does not tell the time: nothing of the table is removed.",
             is_text(codec_.type())
                 ? "If the table holds other texts, delete its row from ppm.config. If this one "
                   "is a mistake, correct it, and call ppm.cleanup()."
@@ -343,12 +344,13 @@ void plan_removal(const Parent& parent, const KeyCodec& codec, const Windows& wi
 
 Anomaly detached_changed(const Parent& parent, const KeyCodec& codec, const Partition& detached,
                          const std::string& change) {
-    return {AnomalyCode::detached_changed, detached.name,
-            "Table " + in_quotes(detached.qualified_name()) + ", which ppm detached from table " +
-                in_quotes(parent.configuration.qualified_name()) + " and which holds " +
-                codec.range_text(detached.bounds) + ", " + change + ".",
-            "Look what became of it. Then attach it yourself; or rename it and delete its row from "
-            "ppm.detached, and a new partition takes its place."};
+    return {
+        AnomalyCode::detached_changed, detached.name,
+        "Table " + in_quotes(detached.qualified_name()) + ", which ppm detached from table " +
+            in_quotes(parent.configuration.qualified_name()) + " and which holds " +
+            codec.range_text(detached.bounds) + ", " + change + ".",
+        "Check what happened to it. Then attach it yourself; or rename it and delete its row from "
+        "ppm.detached, and a new partition takes its place."};
 }
 
 }  // namespace ppm

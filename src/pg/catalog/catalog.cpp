@@ -267,7 +267,7 @@ void require_same_configuration(const Parent& parent) {
         !validate(now->parent).empty())
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(before.qualified_name()) +
-                           " was changed meanwhile",
+                           " was changed concurrently",
                        {},
                        "Call the procedure again."};
 }
@@ -283,11 +283,11 @@ bool is_partition(RelationId relation, RelationId parent, KeyType type, const Bo
 void require_same_bounds(const ManagedParent& managed, const Partition& partition) {
     const Table& table = *managed.parent.table;
     if (!is_partition(partition.relation, table.relation, *table.key_type, partition.bounds))
-        throw PpmError{
-            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "partition " + in_quotes(partition.name) + " was detached or attached anew meanwhile",
-            {},
-            "Call the procedure again."};
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "partition " + in_quotes(partition.name) +
+                           " was detached or attached again concurrently",
+                       {},
+                       "Call the procedure again."};
 }
 
 void read_partitions(std::vector<ManagedParent>& parents, Look look) {

@@ -170,7 +170,7 @@ AnomalyCode code_named(const std::string& name) {
           AnomalyCode::storage_options_differ, AnomalyCode::triggers_differ})
         if (name_of(code) == name)
             return code;
-    throw PpmError{ERRCODE_INTERNAL_ERROR, "unknown difference: " + name};
+    throw PpmError{ERRCODE_INTERNAL_ERROR, "unrecognized difference: " + name};
 }
 
 // An expression of the parent's as the partition's: where a subquery refers to the table by name,

@@ -82,7 +82,7 @@ HookEvent event_named(const std::string& name) {
                                   HookEvent::after_detach, HookEvent::before_drop})
         if (name_of(event) == name)
             return event;
-    throw PpmError{ERRCODE_DATA_CORRUPTED, "unknown event in ppm.hooks: " + name};
+    throw PpmError{ERRCODE_DATA_CORRUPTED, "unrecognized event in ppm.hooks: " + name};
 }
 
 Parameter event_parameter(HookEvent event) {

@@ -123,7 +123,7 @@ constexpr char adopt_statement[] =
     "k.since " KEPT_BY_NAME "AND p.oid = $1 ON CONFLICT DO NOTHING";
 
 constexpr char look_first[] =
-    "Look what became of it, then drop it, or delete its row from ppm.detached to keep it.";
+    "Check what happened to it, then drop it, or delete its row from ppm.detached to keep it.";
 
 // What an entry says of its table. The snapshot is null where there is no column for it yet.
 constexpr char entry_query[] =
@@ -146,8 +146,8 @@ void forget(const Partition& partition, const char* statement) {
     const UserContext owner{owner_of_ppm()};
     if (execute(statement, {oid_parameter(partition.relation)}) != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       "ppm.detached and the catalog do not agree on table " +
-                           in_quotes(partition.qualified_name()) + " any more",
+                       "ppm.detached and the catalog no longer agree on table " +
+                           in_quotes(partition.qualified_name()),
                        {},
                        "Call the procedure again."};
 }
@@ -192,7 +192,7 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
              text_parameter(bounds.upper_value), text_parameter(to_drop ? "drop" : "detach")}) != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(configuration.qualified_name()) +
-                           " was changed meanwhile",
+                           " was changed concurrently",
                        {},
                        "Call the procedure again."};
     if (!knows_delays())
@@ -230,7 +230,7 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
         !is_fingerprint_of(partition.relation, rows.string(0, 1)))
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
-                           " was changed after ppm had detached it, and is not dropped",
+                           " was changed after ppm detached it, so it is not dropped",
                        {},
                        look_first};
     if (rows_since == RowsSince::not_possible)
@@ -242,7 +242,7 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
     if (has_rows_since(partition.relation, snapshot))
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
-                           " got rows after ppm had detached it, and is not dropped",
+                           " got rows after ppm detached it, so it is not dropped",
                        {},
                        look_first};
 }
@@ -264,7 +264,7 @@ std::string change_of(const Parent& parent, const Partition& partition) {
         return "belongs to role " + role(owner) + ", not to role " + role(parent.table->owner) +
                " as its parent";
     if (rows.is_null(0, 1))
-        return "may be another, because it was not ppm that finished detaching it";
+        return "might be another one, because somebody else finished detaching it";
     // After pg_upgrade there is nothing to compare with.
     const std::string then = rows.string(0, 1);
     return !is_of_this_cluster(then) || is_fingerprint_of(partition.relation, then)
@@ -276,9 +276,9 @@ void require_attachable(const Parent& parent, const Partition& partition) {
     if (const std::string change = change_of(parent, partition); !change.empty())
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) + " " + change +
-                           ", and is not attached again",
+                           ", so it is not attached again",
                        {},
-                       "Look what became of it, then attach it yourself."};
+                       "Check what happened to it, then attach it yourself."};
 }
 
 void forget_dropped(const Partition& partition) {

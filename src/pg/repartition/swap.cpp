@@ -78,10 +78,10 @@ class Swap {
         for (const Partition& each : now.front().parent.partitions)
             if (!is_source(each) && overlaps_target(each.bounds))
                 throw MustBeginAnew{"partition " + in_quotes(each.name) +
-                                    " was attached meanwhile"};
+                                    " was attached concurrently"};
         if (!job_.default_condition.empty() &&
             default_condition(now.front(), job_) != job_.default_condition)
-            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE, "partitions were attached meanwhile"};
+            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE, "partitions were attached concurrently"};
     }
 
     bool is_source(const Partition& partition) const {

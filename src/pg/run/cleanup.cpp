@@ -32,8 +32,8 @@ void require_keys_with_time(const ManagedParent& managed, const Partition& parti
             key_without_time(partition.relation, managed.parent.table->key_column, codec))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "partition " + in_quotes(partition.name) + " has a row with the key " +
-                           key_text(codec, *key) + ", which is no " + key_noun(codec),
-                       "It tells no time, so the partition is not removed.",
+                           key_text(codec, *key) + ", which is not a " + key_noun(codec),
+                       "It does not tell the time, so the partition is not removed.",
                        "Call the procedure again."};
 }
 

@@ -73,6 +73,25 @@ void copy_policies(const ManagedParent& managed, RelationId relation,
     }
 }
 
+// What else the template has: tables below the new one, which are made like it, and on all of
+// them its indexes, keys and triggers.
+void follow_template(const ManagedParent& managed, const std::string& name, RelationId relation,
+                     RelationId from_template) {
+    const Parent& parent = managed.parent;
+    const std::string& schema_name = parent.configuration.schema_name;
+    for (const SubPartition& each : sub_partitions(parent, from_template, name)) {
+        execute_as_owner(parent, each.statement);
+        const RelationId below = require_created(parent, each.name);
+        const std::string table = identifier(schema_name) + "." + identifier(each.name);
+        for (const std::string& statement : property_statements(parent, table))
+            execute_as_owner(parent, statement);
+        copy_policies(managed, below, schema_name, each.name);
+    }
+    for (const std::string& statement : template_statements(
+             parent, from_template, relation, identifier(schema_name) + "." + identifier(name)))
+        execute_as_owner(parent, statement);
+}
+
 class ProvisionExecutor final : public Executor {
   public:
     using Executor::Executor;
@@ -93,61 +112,8 @@ class ProvisionExecutor final : public Executor {
             lock_parent(managed.parent);
             require_room_in_default(managed, create.bounds);
             lock_names({NamedRelation{managed.parent}});
-            const Made made = make(managed, create);
-            // In the same transaction: no row can come in between.
-            if (const auto statement =
-                    replica_identity_statement(managed.parent, schema_name, create.name))
-                execute_as_owner(managed.parent, *statement);
-            require_attached(managed, made.relation, create.bounds);
-            queue_after_create(managed, made.relation, create.bounds);
-            return made.since;
+            return attach_created(managed, create, create_table(managed, create));
         });
-    }
-
-    // A new table, which is attached, and since when others may have to wait for that.
-    struct Made {
-        RelationId relation;
-        Since since;
-    };
-
-    // What else the template has: tables below the new one, which are made like it, and on all of
-    // them its indexes, keys and triggers.
-    static void follow_template(const ManagedParent& managed, const std::string& name,
-                                RelationId relation, RelationId from_template) {
-        const Parent& parent = managed.parent;
-        const std::string& schema_name = parent.configuration.schema_name;
-        for (const SubPartition& each : sub_partitions(parent, from_template, name)) {
-            execute_as_owner(parent, each.statement);
-            const RelationId below = require_created(parent, each.name);
-            const std::string table = identifier(schema_name) + "." + identifier(each.name);
-            for (const std::string& statement : property_statements(parent, table))
-                execute_as_owner(parent, statement);
-            copy_policies(managed, below, schema_name, each.name);
-        }
-        for (const std::string& statement : template_statements(
-                 parent, from_template, relation, identifier(schema_name) + "." + identifier(name)))
-            execute_as_owner(parent, statement);
-    }
-
-    static Made make(const ManagedParent& managed, const CreatePartition& create) {
-        const std::string& schema_name = managed.parent.configuration.schema_name;
-        const auto from_template = managed.parent.configuration.template_name
-                                       ? std::optional{lock_template(managed.parent)}
-                                       : std::nullopt;
-        const std::vector<std::string> statements = statements_for(managed, create);
-        execute_as_owner(managed.parent, statements.front());
-        Made made{require_created(managed.parent, create.name), {}};
-        for (const std::string& statement : std::span{statements}.subspan(1))
-            execute_as_owner(managed.parent, statement);
-        if (from_template)
-            follow_template(managed, create.name, made.relation, *from_template);
-        // Their expressions may name tables that somebody has locked: what they wait for, they wait
-        // for here, because only ATTACH locks what others use.
-        copy_policies(managed, made.relation, schema_name, create.name);
-        made.since = lock_to_attach(managed, Statement::attach_new);
-        execute_as_owner(managed.parent,
-                         attach_statement(managed, schema_name, create.name, create.bounds));
-        return made;
     }
 
     void run(const ManagedParent& managed, const AttachPartition& attach) {
@@ -157,10 +123,6 @@ class ProvisionExecutor final : public Executor {
         });
     }
 };
-
-}  // namespace
-
-namespace {
 
 // The detached table, moved back where it came from.
 Partition at_home(const ManagedParent& managed, const Partition& partition) {
@@ -173,6 +135,37 @@ Partition at_home(const ManagedParent& managed, const Partition& partition) {
 }
 
 }  // namespace
+
+RelationId create_table(const ManagedParent& managed, const CreatePartition& create) {
+    const auto from_template = managed.parent.configuration.template_name
+                                   ? std::optional{lock_template(managed.parent)}
+                                   : std::nullopt;
+    const std::vector<std::string> statements = statements_for(managed, create);
+    execute_as_owner(managed.parent, statements.front());
+    const RelationId relation = require_created(managed.parent, create.name);
+    for (const std::string& statement : std::span{statements}.subspan(1))
+        execute_as_owner(managed.parent, statement);
+    if (from_template)
+        follow_template(managed, create.name, relation, *from_template);
+    // Their expressions may name tables that somebody has locked: what they wait for, they wait
+    // for here, because only ATTACH locks what others use.
+    copy_policies(managed, relation, managed.parent.configuration.schema_name, create.name);
+    return relation;
+}
+
+Since attach_created(const ManagedParent& managed, const CreatePartition& create,
+                     RelationId relation) {
+    const std::string& schema_name = managed.parent.configuration.schema_name;
+    const Since since = lock_to_attach(managed, Statement::attach_new);
+    execute_as_owner(managed.parent,
+                     attach_statement(managed, schema_name, create.name, create.bounds));
+    // In the same transaction: no row can come in between.
+    if (const auto statement = replica_identity_statement(managed.parent, schema_name, create.name))
+        execute_as_owner(managed.parent, *statement);
+    require_attached(managed, relation, create.bounds);
+    queue_after_create(managed, relation, create.bounds);
+    return since;
+}
 
 Since attach_again(const ManagedParent& managed, const Partition& partition) {
     // A scan of the default partition, which is not to happen under all the locks.

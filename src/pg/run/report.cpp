@@ -75,7 +75,10 @@ std::string CompletedAction::message() const {
 }
 
 void announce(const CompletedAction& completed) {
-    const std::string message = completed.message();
+    announce(completed.message());
+}
+
+void announce(const std::string& message) {
     call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
 }
 
