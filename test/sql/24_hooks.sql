@@ -163,6 +163,22 @@ ALTER TABLE events RENAME TO happenings;
 UPDATE ppm.config SET table_name = 'happenings' WHERE table_name = 'events';
 SELECT table_name, function FROM ppm.hooks;
 
+-- Partitions that a move of rows makes were created, too.
+SET ROLE regress_hooks_owner;
+CREATE TABLE moved (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE moved_all PARTITION OF moved FOR VALUES FROM (0) TO (200);
+INSERT INTO moved VALUES (50), (150);
+CREATE FUNCTION created(parent regclass, partition regclass, lower_value text, upper_value text) RETURNS void LANGUAGE sql AS $$ INSERT INTO hooked.called (what, days) VALUES ('created', lower_value || ' to ' || upper_value) $$;
+RESET ROLE;
+TRUNCATE called;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('hooked', 'moved', '100', 1);
+INSERT INTO ppm.hooks VALUES ('hooked', 'moved', 'after_create', 'hooked.created(regclass,regclass,text,text)');
+CALL ppm.repartition('moved');
+SELECT event, lower_value, upper_value, relation::regclass FROM ppm.pending_hooks ORDER BY lower_value::int;
+CALL ppm.provision('moved');
+SELECT what, days FROM called ORDER BY days;
+SELECT count(*) FROM ppm.pending_hooks;
+
 DELETE FROM ppm.config WHERE schema_name = 'hooked';
 DELETE FROM ppm.hooks;
 REVOKE ALL ON ppm.hooks FROM regress_hooks_stranger;

@@ -16,9 +16,10 @@ class ArchivePlanner {
 
     void move() {
         if (auto problem = lookups_.archive_problem()) {
+            // Where nothing is to be moved now, it is said all the same.
             const bool is_refused = keep_attached();
-            if (is_refused || waits_outside())
-                plan_.refusals.push_back(*std::move(problem));
+            (is_refused || waits_outside() ? plan_.refusals : plan_.not_archived)
+                .push_back(*std::move(problem));
             return;
         }
         std::vector<Action> actions;

@@ -124,6 +124,16 @@ class ProvisionExecutor final : public Executor {
     }
 };
 
+// The detached table, moved back where it came from.
+Partition at_home(const ManagedParent& managed, const Partition& partition) {
+    if (!home_of(partition.relation))
+        return partition;
+    lock_partition(partition, true);
+    require_owner_of_tree(managed.parent.table->owner, partition.relation);
+    require_attachable(managed.parent, partition);
+    return bring_home(managed, partition);
+}
+
 }  // namespace
 
 RelationId create_table(const ManagedParent& managed, const CreatePartition& create) {
@@ -156,20 +166,6 @@ Since attach_created(const ManagedParent& managed, const CreatePartition& create
     queue_after_create(managed, relation, create.bounds);
     return since;
 }
-
-namespace {
-
-// The detached table, moved back where it came from.
-Partition at_home(const ManagedParent& managed, const Partition& partition) {
-    if (!home_of(partition.relation))
-        return partition;
-    lock_partition(partition, true);
-    require_owner_of_tree(managed.parent.table->owner, partition.relation);
-    require_attachable(managed.parent, partition);
-    return bring_home(managed, partition);
-}
-
-}  // namespace
 
 Since attach_again(const ManagedParent& managed, const Partition& partition) {
     // A scan of the default partition, which is not to happen under all the locks.
