@@ -195,7 +195,12 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
                            " was changed concurrently",
                        {},
                        "Call the procedure again."};
-    if (to_drop && knows_delays())
+    if (!knows_delays())
+        return;
+    // What an entry that the catalog contradicts has left.
+    execute("UPDATE ppm.detached SET drop_after = NULL, archived_from = NULL WHERE relation = $1",
+            {oid_parameter(partition.relation)});
+    if (to_drop)
         execute(std::string{delay_statement} + "d.relation = $1",
                 {oid_parameter(partition.relation)});
 }
