@@ -1,4 +1,6 @@
 -- ppm.config.drop_delay: how long a detached table waits before it is dropped. A removal takes the real date, so days count from today.
+-- Days are those of ppm.config, whatever the client's time zone.
+SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = error;

@@ -1,4 +1,6 @@
 -- ppm.hooks: functions that are called in the life of a partition. A removal takes the real date.
+-- Days are those of ppm.config, whatever the client's time zone.
+SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = error;
@@ -74,7 +76,7 @@ UPDATE ppm.config SET pre_provisioned = 2 WHERE table_name = 'events';
 SELECT step, action, regexp_replace(partition, '_20.*', '_next') AS partition, regexp_replace(regexp_replace(statement, ' FOR VALUES.*|\n.*', '', 'g'), '\d{4}.\d\d.\d\d', 'DAY', 'g') AS statement FROM ppm.plan('events');
 CALL ppm.run_all('events');
 SELECT * FROM log;
-SELECT action, regexp_replace(partition, '_20.*', '_next') AS partition, outcome, regexp_replace(message, ' for .*', '') AS message FROM ppm.history WHERE schema_name = 'hooked' ORDER BY at, partition, message;
+SELECT action, regexp_replace(partition, '_20.*', '_next') AS partition, outcome, regexp_replace(message, '_20\d\d_\d\d_\d\d| for .*', '', 'g') AS message FROM ppm.history WHERE schema_name = 'hooked' ORDER BY at, partition, message;
 SELECT * FROM ppm.pending_hooks;
 SELECT code FROM ppm.check('events') WHERE code <> 'misnamed';
 
