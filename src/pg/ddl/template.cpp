@@ -1,6 +1,7 @@
 #include "pg/ddl/template.hpp"
 
 #include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 
@@ -163,6 +164,7 @@ std::optional<RelationId> template_of(const Parent& parent) {
     const auto& name = parent.configuration.template_name;
     if (!name || !parent.template_problem.empty())
         return std::nullopt;
+    const UserContext ppm{owner_of_ppm()};
     const Rows rows = query("SELECT to_regclass($1)::oid", {text_parameter(*name)});
     return rows.is_null(0, 1) ? std::nullopt : std::optional{rows.oid(0, 1)};
 }
