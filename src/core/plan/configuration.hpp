@@ -174,6 +174,8 @@ struct Parent {
     bool forgets_what_was_kept = false;
     // Of some partition only its name tells that it was kept, as after a restore.
     bool is_kept_by_name = false;
+    bool refers_to_itself = false;                   // a foreign key of its own refers to it
+    std::vector<RelationId> referring_parents = {};  // others whose foreign keys do
     std::vector<UnindexedReference> unindexed_references = {};  // only where they were read
     std::optional<ClockReference> clock_reference = {};         // none: the clock is believed
     std::optional<GreatestKey> greatest_key = {};  // only where the key counts, and was asked for

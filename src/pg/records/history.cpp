@@ -48,7 +48,7 @@ constexpr char prune_last_run_statement[] =
 constexpr char last_failures_query[] =
     "SELECT partition, message FROM (SELECT DISTINCT ON (partition) partition, message, outcome "
     "FROM ppm.history WHERE schema_name = $1 AND table_name = $2 AND partition IS NOT NULL "
-    "AND action IN ('detach', 'finalize', 'drop', 'attach') ORDER BY partition, at DESC) AS h "
+    "AND action IN ('create', 'attach', 'detach', 'finalize', 'drop') ORDER BY partition, at DESC) AS h "
     "WHERE outcome = 'failed'";
 
 std::chrono::microseconds since(Deadline::Clock::time_point begun) {

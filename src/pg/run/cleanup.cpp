@@ -268,6 +268,7 @@ constinit const Task cleanup{
     .keeps_ledger = true,
     .reports_obstacles = false,
     .reports_refusals = true,
+    .referring_first = true,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<CleanupExecutor>(session, history);
     }};

@@ -151,6 +151,7 @@ constinit const Task provision{
     .keeps_ledger = false,
     .reports_obstacles = true,
     .reports_refusals = false,
+    .referring_first = false,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<ProvisionExecutor>(session, history);
     }};

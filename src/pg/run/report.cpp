@@ -194,12 +194,18 @@ bool is_lock_failure(const Error& error) {
            error.sqlstate() == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
+bool is_reference_failure(const Failure& failure) {
+    return failure.sqlstate == ERRCODE_FOREIGN_KEY_VIOLATION;
+}
+
 bool stops_the_table(const Error& error) {
-    const int category = ERRCODE_TO_CATEGORY(error.sqlstate());
-    return category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
-           category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) ||
-           error.sqlstate() == ERRCODE_CONNECTION_FAILURE ||
-           error.sqlstate() == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+    const auto* const raised = dynamic_cast<const PostgresError*>(&error);
+    return error.sqlstate() == ERRCODE_CONNECTION_FAILURE ||
+           // Exactly this: no worker is free.
+           error.sqlstate() == ERRCODE_INSUFFICIENT_RESOURCES ||
+           error.sqlstate() == ERRCODE_ADMIN_SHUTDOWN ||
+           error.sqlstate() == ERRCODE_CRASH_SHUTDOWN ||
+           (raised != nullptr && raised->is_cancel_elsewhere());
 }
 
 }  // namespace ppm

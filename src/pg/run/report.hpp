@@ -94,8 +94,11 @@ bool ends_the_call(const Error& error);
 // A lock that others held for too long: trying again may help.
 bool is_lock_failure(const Error& error);
 
-// A timeout, the end of the worker, a full lock table, a table that is no longer what it was: no
-// use in going on with the table's next partition.
+// The worker was cancelled, has ended or is not to be had: no use in going on with the table's next
+// partition. Whatever else fails is the partition's own affair.
 bool stops_the_table(const Error& error);
+
+// Rows of another partition, or of another table, refer to it: it may go once those have gone.
+bool is_reference_failure(const Failure& failure);
 
 }  // namespace ppm

@@ -54,6 +54,7 @@ struct Task {
     bool keeps_ledger;       // goes over ppm.detached even if nothing else is to be done
     bool reports_obstacles;  // what stands in the way of the plan is this task's failure
     bool reports_refusals;   // so is what it leaves as it is, where that should go
+    bool referring_first;    // tables whose foreign keys refer to others come before those
     std::unique_ptr<Executor> (*executor)(Session& session, History& history);
 };
 
@@ -81,9 +82,18 @@ class Run {
         std::string message;  // `could not provision 1 of 3 tables`
     };
 
+    // A parent that rows of others keep partitions of, and how much had moved when it was tried.
+    struct Referred {
+        const ManagedParent* managed;
+        std::vector<Failure> failures;
+        std::size_t moves;
+    };
+
     template <typename Read, typename DoOne>
     void for_each_parent(const char* action, int sqlstate, const std::string& what, Read read_all,
                          DoOne do_one);
+    template <typename DoOne>
+    bool try_again(std::vector<Referred>& referred, DoOne do_one);
     std::vector<Failure> perform(const Task& task, Executor& executor,
                                  const ManagedParent& managed);
     std::vector<Failure> check(const ManagedParent& managed);
@@ -97,6 +107,7 @@ class Run {
     std::optional<Oid> relation_;
     History history_;
     bool is_first_phase_ = true;
+    std::size_t moves_ = 0;  // how many times something was done to some parent
     std::vector<std::string> performed_;
     std::map<TableName, History::Outcome> outcomes_;
     std::vector<Phase> failed_phases_;

@@ -184,6 +184,7 @@ Worker::Message Worker::receive(const std::optional<Deadline>& deadline) {
 }
 
 std::chrono::microseconds Worker::receive_answer(const std::optional<Deadline>& deadline) {
+    bool is_cancel = false;
     while (true) {
         const Message message = call([&] { return receive(deadline); });
         const char type = *static_cast<const char*>(message.data);
@@ -194,8 +195,10 @@ std::chrono::microseconds Worker::receive_answer(const std::optional<Deadline>& 
             memcpy(&done, message.data, sizeof(done));
             return done.others_waited;
         }
+        is_cancel = is_cancel || type == cancelled_type;
         if (type == 'E' || type == 'N')
-            raise_received(static_cast<const char*>(message.data) + 1, message.size - 1);
+            raise_received(static_cast<const char*>(message.data) + 1, message.size - 1,
+                           is_cancel && type == 'E');
     }
 }
 

@@ -324,6 +324,8 @@ void serve(const Received& received, const WorkerSettings& settings, shm_mq_hand
             debug_query_string = nullptr;
             pgstat_report_activity(STATE_IDLE, nullptr);
         });
+        if (error.is_cancel())
+            call([&] { send(answers, sizeof(cancelled_type), &cancelled_type); });
         report(error);
     }
     current_request = nullptr;

@@ -52,6 +52,9 @@ inline uint64 worker_magic() {
            (sizeof(WorkerRequest) << 32 ^ sizeof(IndexRequest) << 16 ^ sizeof(WorkerSettings));
 }
 
+// Comes before an error: somebody cancelled the worker.
+inline constexpr char cancelled_type = 'X';
+
 // Says that a request was carried out; the types of other messages are those of the frontend
 // protocol.
 inline constexpr char done_type = 'C';
