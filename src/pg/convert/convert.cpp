@@ -115,8 +115,9 @@ class Converter {
             announce("building unique index " + in_quotes(index.built_name) + " with " +
                      in_quotes(conversion_->key()) + ", which takes its time");
             // The worker would wait for what this session has locked or sees.
-            session_.step([] {});
-            Worker worker{conversion_->managed.parent.table->owner};
+            int check_interval = 0;
+            session_.step([&] { check_interval = session_.check_interval(); });
+            Worker worker{conversion_->managed.parent.table->owner, check_interval};
             worker.build_index(relation_, index.index, conversion_->key(), index.built_name);
         }
         if (!indexes_.empty())

@@ -40,7 +40,9 @@ std::vector<std::string> statements_for(const ManagedParent& managed,
     const std::string partition = qualified_identifier(schema_name, create.name);
     std::vector<std::string> statements{
         "CREATE TABLE " + partition + " (LIKE " + parent_identifier(managed.parent) +
-        " INCLUDING ALL EXCLUDING IDENTITY)" + storage_clauses(managed.parent)};
+        " INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS)" + storage_clauses(managed.parent)};
+    std::ranges::move(statistics_statements(managed.parent, schema_name, create.name),
+                      std::back_inserter(statements));
     std::ranges::move(property_statements(managed.parent, partition),
                       std::back_inserter(statements));
     return statements;

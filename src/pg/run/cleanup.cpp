@@ -164,7 +164,7 @@ class CleanupExecutor final : public Executor {
             if (worker_ && !worker_->can_serve(table.owner))
                 worker_.reset();
             if (!worker_)
-                worker_.emplace(table.owner);
+                worker_.emplace(table.owner, session_.check_interval());
             return worker_->detach(table, partition, record);
         } catch (...) {
             // It may have died. Before the catalog is asked what came of it, and before another

@@ -5,6 +5,7 @@
 #include "pg/catalog/configured_relations.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/reference_failure.hpp"
 
 namespace ppm {
 
@@ -21,6 +22,10 @@ bool detaches_concurrently(const Action& action) {
 // What must be done before anything else of the parent can be detached.
 bool comes_first(const Action& action) {
     return std::holds_alternative<FinalizeDetach>(action);
+}
+
+bool waits_for_snapshots(const Action& action) {
+    return detaches_concurrently(action) || comes_first(action);
 }
 
 std::vector<Oid> relations_of(const ManagedParent& managed, const Action& action) {
@@ -41,6 +46,8 @@ void ParentRun::run(const ManagedParent& managed) {
 
     const Oid relation = managed.parent.table->relation;
     lock_.emplace(session_, relation);
+    // An attempt that found a deadlock was short.
+    const Deadline deadline{attempts * std::chrono::milliseconds{lock_timeout()}};
     // Looks at the parent afresh before every attempt: it may have changed meanwhile.
     for (int attempt = 1;; ++attempt) {
         const std::vector<ManagedParent> parents =
@@ -52,9 +59,10 @@ void ParentRun::run(const ManagedParent& managed) {
             failed_before_.insert(failure.partition);
         if (task_.reports_obstacles && !plan_.warnings.empty())
             warn_of(parents.front().parent.configuration, plan_.warnings);
-        if (outcome != Outcome::lock_failed || session_.atomic() || attempt == attempts)
+        if (outcome != Outcome::lock_failed || session_.atomic() ||
+            (attempt >= attempts && deadline.has_passed()))
             return;
-        session_.leave_room(history_.elapsed(), shortest_pause * attempt);
+        session_.leave_room(history_.elapsed(), shortest_pause * std::min(attempt, attempts));
     }
 }
 
@@ -190,8 +198,22 @@ ParentRun::Outcome ParentRun::execute(const ManagedParent& managed, const Action
         failures_.back().duration = history_.elapsed();
         if (ends_the_call(error))
             throw;
+        explain(action, error);
         return end_of(managed, action, error);
     }
+}
+
+// Which rows keep the partition.
+void ParentRun::explain(const Action& action, const Error& error) {
+    const Partition* const partition = existing_partition(action);
+    if (partition == nullptr)
+        return;
+    const auto reason =
+        session_.read([&] { return reference_failure(*partition, error); });
+    if (!reason)
+        return;
+    failures_.back().message += "; " + reason->rows;
+    failures_.back().hint = reason->hint;
 }
 
 // Whether the next one is worth trying, after this error.
@@ -199,8 +221,10 @@ ParentRun::Outcome ParentRun::end_of(const ManagedParent& managed, const Action&
                                      const Error& error) {
     const bool is_about_a_lock = is_lock_failure(error);
     if (is_about_a_lock || error.sqlstate() == ERRCODE_QUERY_CANCELED)
-        failures_.back().message +=
-            session_.read([&] { return lock_holders(relations_of(managed, action)); });
+        failures_.back().message += session_.read([&] {
+            return lock_holders(relations_of(managed, action), managed.parent.table->relation) +
+                   (waits_for_snapshots(action) ? snapshot_holders(failures_.back().duration) : "");
+        });
     if (is_about_a_lock)
         return Outcome::lock_failed;
     const bool is_about_the_table = error.sqlstate() == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE &&

@@ -38,6 +38,7 @@ class ParentRun {
     Outcome execute_all(const ManagedParent& managed);
     Outcome execute_each(const ManagedParent& managed, std::vector<const Action*>& left);
     Outcome execute(const ManagedParent& managed, const Action& action);
+    void explain(const Action& action, const Error& error);
     Outcome end_of(const ManagedParent& managed, const Action& action, const Error& error);
     void forget_failure_of(const std::string& partition);
     bool is_as_planned(const Parent& parent);

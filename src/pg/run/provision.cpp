@@ -1,7 +1,9 @@
 #include "pg/run/provision.hpp"
 
 #include "core/text.hpp"
+#include "pg/bridge/settings.hpp"
 #include "pg/bridge/sqlstate.hpp"
+#include "pg/catalog/default_rows.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/rows.hpp"
 #include "pg/ddl/ddl.hpp"
@@ -27,9 +29,22 @@ void require_room_in_default(const ManagedParent& managed, const BoundRange& bou
     require_owner_of_tree(table.owner, default_partition);
     // ATTACH PARTITION would find them too, but only under an ACCESS EXCLUSIVE lock on the default
     // partition.
-    if (!has_rows_within(default_partition, table.key_column, *table.key_type, bounds))
+    const InDefault found =
+        look_into_default(managed, default_partition, bounds,
+                          Deadline{std::chrono::milliseconds{statement_timeout()}});
+    if (found == InDefault::none || found == InDefault::ruled_out)
         return;
     const std::string name = in_quotes(call([=] { return get_rel_name(default_partition); }));
+    if (found == InDefault::unknown)
+        throw PpmError{ERRCODE_QUERY_CANCELED,
+                       "to look for rows of " + range_text(managed, bounds) +
+                           " in default partition " + name +
+                           " takes longer than ppm.statement_timeout",
+                       {},
+                       "Give default partition " + name + " an index on " +
+                           in_quotes(table.key_column) +
+                           ", by CREATE INDEX CONCURRENTLY, or move its rows to partitions of "
+                           "their own: CALL ppm.repartition()."};
     throw PpmError{ERRCODE_CHECK_VIOLATION,
                    "default partition " + name + " holds rows of " + range_text(managed, bounds),
                    {},

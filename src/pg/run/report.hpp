@@ -69,9 +69,14 @@ Failure failure_of(const ManagedParent& managed, const Action& action, const Err
 
 std::string sqlstate_text(int sqlstate);
 
-// `; locks are held by process 123, 456`: who may stand in the way of a lock on one of the
-// relations or on a table that a foreign key ties to them. Empty if nobody (any more).
-std::string lock_holders(const std::vector<Oid>& relations);
+// `; locks are held by process 123 (psql), prepared transaction "x"`: who may stand in the way of a
+// lock on one of the relations, on what they are partitioned into, or on a table that a foreign key
+// ties to them; of `parent`'s partitions, on the default one. Empty if nobody (any more).
+std::string lock_holders(const std::vector<Oid>& relations,
+                         std::optional<Oid> parent = std::nullopt);
+
+// The same for transactions that still see the database as it was before `waited`.
+std::string snapshot_holders(std::chrono::microseconds waited);
 
 // Says at once, as a WARNING, that the parent cannot be managed.
 void warn(const Configuration& configuration, const Anomaly& anomaly);

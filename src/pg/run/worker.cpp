@@ -39,17 +39,17 @@ void end_worker(dsm_segment*, Datum handle) {
 
 }  // namespace
 
-Worker::Worker(Oid owner) : owner_{owner} {
-    call([this, owner] {
+Worker::Worker(Oid owner, int check_interval) : owner_{owner} {
+    call([this, owner, check_interval] {
         const MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
-        start(owner);
+        start(owner, check_interval);
         MemoryContextSwitchTo(before);
     });
 }
 
 // In TopMemoryContext, and with a mapping that outlives the transaction: the session commits while
 // the worker lives. May ereport.
-void Worker::start(Oid owner) {
+void Worker::start(Oid owner, int check_interval) {
     shm_toc_estimator estimator;
     const Size size = shared_size(estimator);
     segment_ = dsm_create(size, 0);
@@ -62,6 +62,7 @@ void Worker::start(Oid owner) {
     settings->owner = owner;
     settings->lock_timeout = lock_timeout();
     settings->statement_timeout = statement_timeout();
+    settings->check_interval = check_interval;
     // Its commits hold locks that others need: the session waits for the standbys, at the end.
     settings->synchronous_commit =
         std::min<int>(synchronous_commit, SYNCHRONOUS_COMMIT_LOCAL_FLUSH);

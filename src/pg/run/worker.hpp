@@ -21,7 +21,8 @@ namespace ppm {
 class Worker : Scope {
   public:
     // Throws 53000 with a hint if no worker is free.
-    explicit Worker(Oid owner);
+    // `check_interval`: how often it looks for a deadlock, in milliseconds.
+    Worker(Oid owner, int check_interval);
     ~Worker();
 
     // Whether it is that owner's, and has not ended.
@@ -40,7 +41,7 @@ class Worker : Scope {
     void build_index(Oid table, Oid index, const std::string& key, const std::string& built_name);
 
   private:
-    void start(Oid owner);
+    void start(Oid owner, int check_interval);
     bool wait_for_end() const;
 
     struct Message {

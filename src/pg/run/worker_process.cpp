@@ -2,6 +2,8 @@
 // to.
 #include "core/deadline.hpp"
 #include "core/text.hpp"
+#include "pg/bridge/deadlock_watch.hpp"
+#include "pg/bridge/role_path.hpp"
 #include "pg/bridge/settings.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/catalog.hpp"
@@ -34,11 +36,16 @@ void enter_restriction() {
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 }
 
+constexpr char pinned_path[] = "pg_catalog, pg_temp";
+
 // Runs body(), which makes queries.
 template <typename Body>
 void with_queries(Body body) {
     call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
     {
+        // In the middle of the statement it is the owner's.
+        LocalSettings settings;
+        settings.set("search_path", pinned_path);
         const SpiConnection spi{false};
         body();
     }
@@ -52,6 +59,10 @@ object_access_hook_type next_hook = nullptr;
 
 // CREATE INDEX CONCURRENTLY waits for transactions as for a lock, and nobody waits behind it.
 bool builds_index = false;
+
+// What the owner's plain session would have for search_path: other people's code runs in the middle
+// of the statement.
+const char* owners_path = nullptr;
 
 // Since when others may have to wait for the second transaction, if any have to.
 std::optional<Deadline::Clock::time_point> locks_asked_for;
@@ -93,7 +104,7 @@ void set_milliseconds(const char* name, int value) {
 // in the next one ppm writes its own tables as their owner.
 void pin_settings(const WorkerSettings& settings) {
     ResetAllOptions();
-    set("search_path", "pg_catalog, pg_temp");
+    set("search_path", owners_path == nullptr ? pinned_path : owners_path);
     // Its messages go to a session of this server.
     set("client_encoding", GetDatabaseEncodingName());
     set_milliseconds("lock_timeout", builds_index ? 0 : settings.lock_timeout);
@@ -223,13 +234,20 @@ void carry_out(const WorkerRequest& request, const WorkerSettings& settings,
     call([&] { begin_transaction(settings); });
     lock_all(Statement::begin_detach);
     locks_asked_for.reset();
-    with_queries([&] { lock(request, settings.owner); });
+    std::string path;
+    with_queries([&] {
+        lock(request, settings.owner);
+        path = search_path_of(settings.owner);
+    });
+    owners_path = call([&] { return MemoryContextStrdup(context, path.c_str()); });
     // As in a session: the statement has the whole of its time.
     call([&] {
         disable_timeout(STATEMENT_TIMEOUT, false);
         enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
+        pin_settings(settings);
         execute_detach(request, context);
     });
+    owners_path = nullptr;
     // An event trigger may have changed some.
     call([&] { pin_settings(settings); });
     with_queries([&] {
@@ -266,6 +284,7 @@ void require_no_event_trigger(const std::string& statement) {
 const char* prepare_build(const IndexRequest& request, const WorkerSettings& settings,
                           MemoryContext context) {
     std::string statement;
+    std::string path;
     with_queries([&] {
         call([&] {
             LockRelationOid(request.table, ShareUpdateExclusiveLock);
@@ -279,7 +298,9 @@ const char* prepare_build(const IndexRequest& request, const WorkerSettings& set
         statement =
             build_statement(request.index, NameStr(request.key), NameStr(request.built_name));
         require_no_event_trigger(statement);
+        path = search_path_of(settings.owner);
     });
+    owners_path = call([&] { return MemoryContextStrdup(context, path.c_str()); });
     return call([&] { return MemoryContextStrdup(context, statement.c_str()); });
 }
 
@@ -289,6 +310,7 @@ void carry_out(const IndexRequest& request, const WorkerSettings& settings, Memo
     call([&] { begin_transaction(settings); });
     const char* const statement = prepare_build(request, settings, context);
     call([&] {
+        pin_settings(settings);
         disable_timeout(STATEMENT_TIMEOUT, false);
         MemoryContextSwitchTo(context);
         execute_top_level(statement, CMDTAG_CREATE_INDEX);
@@ -310,7 +332,10 @@ void serve(const Received& received, const WorkerSettings& settings, shm_mq_hand
     current_settings = &settings;
     try {
         // An error of ppm's becomes one of PostgreSQL's, too, to be sent.
-        call([&] { boundary([&] { carry_out(received, settings, context); }); });
+        {
+            const DeadlockWatch watch{settings.check_interval};
+            call([&] { boundary([&] { carry_out(received, settings, context); }); });
+        }
         call(end_transaction);
         DoneMessage done;
         if (locks_asked_for)
@@ -328,6 +353,7 @@ void serve(const Received& received, const WorkerSettings& settings, shm_mq_hand
             call([&] { send(answers, sizeof(cancelled_type), &cancelled_type); });
         report(error);
     }
+    owners_path = nullptr;
     current_request = nullptr;
     builds_index = false;
     MemoryContextReset(context);

@@ -20,6 +20,7 @@ struct WorkerSettings {
     Oid owner;
     int lock_timeout;
     int statement_timeout;
+    int check_interval;  // of the watch for deadlocks
     int synchronous_commit;
 };
 
