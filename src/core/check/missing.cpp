@@ -42,7 +42,19 @@ class Missing : Wording {
                                             " holds, that ppm detached.") +
                  (kept_out_.contains(name) ? "" : last_failure(name)),
              kept_out_.contains(name) ? mend(AnomalyCode::default_has_rows)
-                                      : again("provision", name)});
+             : detached == nullptr    ? again("provision", name)
+                                      : attach_again(*detached)});
+    }
+
+    // A table that is changed to be like its parent again is not one that ppm attaches.
+    std::string attach_again(const Partition& detached) const {
+        const LastFailure failure = inquiries_.last_failure(detached.name);
+        if (failure.message.empty() || failure.passes)
+            return call_of("provision");
+        return "Make it like its parent, and attach it yourself: ALTER TABLE " +
+               sql_name(parent_.configuration) + " ATTACH PARTITION " + sql_name(detached) +
+               ", with the bounds that ppm.detached has of it. Or rename it and delete its row "
+               "from ppm.detached, and a new partition takes its place.";
     }
 
     void add(const Obstacle& obstacle) {

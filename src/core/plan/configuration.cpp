@@ -127,9 +127,9 @@ std::string hint_at_name(const Configuration& configuration) {
     table = unquoted(table);
     if (table == configuration.table_name || table.empty())
         return {};
-    return "The schema has a column of its own, and neither name is written in quotes: if "
-           "table " + in_quotes(table) + " of schema " + in_quotes(schema) + " is meant: " +
-           update_to(configuration, {schema, table}) + " If not: ";
+    return "The schema's name has a column of its own, and names are not quoted there. If table " +
+           in_quotes(table) + " of schema " + in_quotes(schema) +
+           " is meant: " + update_to(configuration, {schema, table}) + " If not: ";
 }
 
 Anomaly table_missing(const Parent& parent) {

@@ -38,11 +38,13 @@ std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create) {
     const std::string& schema_name = managed.parent.configuration.schema_name;
     const std::string partition = qualified_identifier(schema_name, create.name);
+    const std::vector<std::string> statistics =
+        statistics_statements(managed.parent, schema_name, create.name);
     std::vector<std::string> statements{
         "CREATE TABLE " + partition + " (LIKE " + parent_identifier(managed.parent) +
-        " INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS)" + storage_clauses(managed.parent)};
-    std::ranges::move(statistics_statements(managed.parent, schema_name, create.name),
-                      std::back_inserter(statements));
+        " INCLUDING ALL EXCLUDING IDENTITY" +
+        (statistics.empty() ? ")" : " EXCLUDING STATISTICS)") + storage_clauses(managed.parent)};
+    std::ranges::copy(statistics, std::back_inserter(statements));
     std::ranges::move(property_statements(managed.parent, partition),
                       std::back_inserter(statements));
     return statements;

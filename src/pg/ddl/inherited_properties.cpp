@@ -33,8 +33,7 @@ constexpr char statistics_query[] = R"(
            pg_get_statisticsobjdef_columns(s.oid),
            concat_ws('_', (SELECT string_agg(a.attname, '_' ORDER BY a.attnum) FROM pg_attribute a
                            WHERE a.attrelid = s.stxrelid AND a.attnum = ANY (s.stxkeys::smallint[])),
-                     (SELECT string_agg('expr' || nullif(i, 1), '_' ORDER BY i)
-                      FROM generate_series(1, CASE WHEN s.stxexprs IS NULL THEN 0 ELSE array_length(pg_get_statisticsobjdef_expressions(s.oid), 1) END) AS i)),
+                     (SELECT string_agg('expr', '_') FROM unnest(pg_get_statisticsobjdef_expressions(s.oid)))),
            nullif(s.stxstattarget, -1)::text, quote_literal(obj_description(s.oid, 'pg_statistic_ext'))
     FROM pg_statistic_ext s WHERE s.stxrelid = $1 ORDER BY s.stxname)";
 

@@ -47,7 +47,7 @@ std::optional<ReferenceFailure> reference_failure(const Partition& partition, co
     ReferenceFailure failure;
     failure.rows = "these rows keep it: SELECT r.* FROM " + table + " AS r WHERE EXISTS (SELECT FROM " +
                    rows.string(0, 5) + " AS p WHERE (" + rows.string(0, 4) + ") = (" +
-                   rows.string(0, 3) + "));";
+                   rows.string(0, 3) + "))";
     failure.hint =
         rows.boolean(0, 7)
             ? "Table " + table + " was detached and is kept, and its rows refer to what is to go. "
