@@ -38,7 +38,7 @@ class CleanupExecutor final : public Executor {
   public:
     using Executor::Executor;
 
-    void begin(const ManagedParent& managed) override {
+    void begin(const ManagedParent& managed, const std::vector<Action>&) override {
         kept_.clear();
         just_detached_ = InvalidOid;
         if (managed.parent.ledger_is_stale)

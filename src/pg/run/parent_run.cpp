@@ -41,7 +41,7 @@ void ParentRun::run(const ManagedParent& managed) {
     history_.begin_action();
     assess(managed);
     adopt(managed.parent);
-    if (!has_work(managed.parent))
+    if (!has_work(managed.parent) && (!failures_.empty() || !executor_.has_work(managed)))
         return;
 
     const Oid relation = managed.parent.table->relation;
@@ -53,8 +53,7 @@ void ParentRun::run(const ManagedParent& managed) {
         const std::vector<ManagedParent> parents =
             session_.read([&] { return read_with_partitions(relation); });
         assess(parents.front());
-        executor_.begin(parents.front());
-        const Outcome outcome = execute_all(parents.front());
+        const Outcome outcome = attempt_all(parents.front());
         for (const Failure& failure : failures_)
             failed_before_.insert(failure.partition);
         if (task_.reports_obstacles && !plan_.warnings.empty())
@@ -63,6 +62,19 @@ void ParentRun::run(const ManagedParent& managed) {
             (attempt >= attempts && deadline.has_passed()))
             return;
         session_.leave_room(history_.elapsed(), shortest_pause * std::min(attempt, attempts));
+    }
+}
+
+ParentRun::Outcome ParentRun::attempt_all(const ManagedParent& managed) {
+    executor_.begin(managed, actions());
+    try {
+        const Outcome outcome = execute_all(managed);
+        executor_.end(managed);
+        return outcome;
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            executor_.end(managed);
+        throw;
     }
 }
 
@@ -120,20 +132,35 @@ void ParentRun::assess(const ManagedParent& managed) {
             failure_of(parent.configuration, task_.name, left_out.reason, task_.sqlstate));
 }
 
-// The plan's own, but for the partitions whose last attempt failed, in this call or before: those come last, so that one
-// that others have locked for days does not end every call before the rest is done.
+// The plan's own, but for tables whose last attempt failed, in this call or before: those come last,
+// so that one that others have locked for days does not end every call before the rest is done.
 std::vector<const Action*> ParentRun::actions_in_order(const ManagedParent& managed) {
     std::vector<const Action*> order;
     for (const Action& action : actions())
         order.push_back(&action);
-    if (order.size() < 2)
+    const auto is_about_a_table = [](const Action* action) {
+        return existing_partition(*action) != nullptr && !comes_first(*action);
+    };
+    if (order.size() < 2 || std::ranges::none_of(order, is_about_a_table))
         return order;
-    const auto failed = session_.read([&] { return last_failures(managed.parent.configuration); });
+    const auto failed = failures_of(managed.parent.configuration);
     std::ranges::stable_partition(order, [&](const Action* action) {
         const std::string& name = partition_of(*action);
-        return comes_first(*action) || !(failed.contains(name) || failed_before_.contains(name));
+        return !is_about_a_table(action) ||
+               !(failed.contains(name) || failed_before_.contains(name));
     });
     return order;
+}
+
+// Of the last attempts; none where somebody has ppm.history locked: they only help.
+std::map<std::string, LastFailure> ParentRun::failures_of(const Configuration& configuration) {
+    try {
+        return session_.read([&] { return last_failures(configuration); });
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            throw;
+        return {};
+    }
 }
 
 // Executes what the plan has, up to the first lock that is not to be had. What failed because rows

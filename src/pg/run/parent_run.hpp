@@ -35,6 +35,8 @@ class ParentRun {
     bool has_work(const Parent& parent) const;
     void assess(const ManagedParent& managed);
     std::vector<const Action*> actions_in_order(const ManagedParent& managed);
+    std::map<std::string, LastFailure> failures_of(const Configuration& configuration);
+    Outcome attempt_all(const ManagedParent& managed);
     Outcome execute_all(const ManagedParent& managed);
     Outcome execute_each(const ManagedParent& managed, std::vector<const Action*>& left);
     Outcome execute(const ManagedParent& managed, const Action& action);

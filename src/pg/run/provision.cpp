@@ -11,6 +11,7 @@
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/default_fence.hpp"
 #include "pg/run/report.hpp"
 
 namespace ppm {
@@ -85,6 +86,21 @@ void copy_policies(const ManagedParent& managed, RelationId relation,
 class ProvisionExecutor final : public Executor {
   public:
     using Executor::Executor;
+
+    bool has_work(const ManagedParent& managed) override { return has_fence(session_, managed); }
+
+    // Without, PostgreSQL reads the default partition itself; what keeps it from being had, the
+    // actions meet, too.
+    void begin(const ManagedParent& managed, const std::vector<Action>& actions) override {
+        try {
+            raise_fence(session_, managed, actions);
+        } catch (const Error& error) {
+            if (ends_the_call(error))
+                throw;
+        }
+    }
+
+    void end(const ManagedParent& managed) override { lower_fence(session_, managed); }
 
     void execute(const ManagedParent& managed, const Action& action) override {
         if (const auto* const create = std::get_if<CreatePartition>(&action))

@@ -16,9 +16,13 @@ class Executor {
     Executor(Session& session, History& history) : session_{session}, history_{history} {}
     virtual ~Executor() = default;
 
-    // Puts ppm's own records of the parent in order. Called before any action on it, with other
-    // calls kept off, and again before each attempt.
-    virtual void begin(const ManagedParent&) {}
+    // Whether an interrupted call has left something to put in order, whatever the plan is.
+    virtual bool has_work(const ManagedParent&) { return false; }
+
+    // Puts ppm's own records of the parent in order, and what the actions need. Called before any
+    // of them, with other calls kept off, and again before each attempt; end() after each.
+    virtual void begin(const ManagedParent&, const std::vector<Action>&) {}
+    virtual void end(const ManagedParent&) {}
 
     // Does it and says so in a NOTICE, or throws and leaves things as they were, or as a later call
     // can go on from.
