@@ -1,8 +1,7 @@
 # ppm: RANGE partitions managed from inside PostgreSQL.
 #
 #   make, make install, make installcheck   as with any PGXS extension, against any PG_CONFIG
-#   make unit                               the core's tests, without a server
-#   make demo, make test                    do everything themselves on Debian and Ubuntu (DEVELOPERS.md has more)
+#   make help                               what else there is
 
 EXTENSION = ppm
 MODULE_big = ppm
@@ -15,7 +14,8 @@ OBJS = $(PG) src/core/libppm_core.a
 SHLIB_LINK = -lstdc++
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test --outputdir=. --encoding=UTF8 --no-locale
+# With the extension loaded, each test works alone.
+REGRESS_OPTS = --inputdir=test --outputdir=. --encoding=UTF8 --no-locale --load-extension=ppm
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation
 TAP_TESTS = 1
@@ -28,7 +28,7 @@ EXTRA_CLEAN = $(CORE) $(SANITIZED) $(SANITIZED:.o=.d) $(OBJS:.o=.d) $(CORE:.o=.d
 override with_llvm = no
 
 # What needs no server installs one, where it can; all else needs the headers of one.
-STANDALONE = demo test test-assert test-valgrind coverage lint bench matrix fuzz format
+STANDALONE = help demo test test-assert test-valgrind coverage lint bench matrix fuzz format
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -117,26 +117,57 @@ warnings:
 		$(COMPILE_PG) -MF /dev/null -fsyntax-only $(source) &&) true
 
 #
-# Everything, from a fresh machine
+# Everything, from a fresh machine. `make help` shows what is behind the two number signs.
 #
 
-demo test test-assert test-valgrind coverage lint:
-	dev/$@
+help: ## lists these
+	@printf '  %-20s %s\n' make 'builds the extension for the server of PG_CONFIG' \
+		'make install' 'installs it there' \
+		'make installcheck' 'pg_regress, isolation tests and TAP on the server of PGHOST and PGPORT' \
+		'make unit' "the core's tests, without a server" \
+		'make clean' 'removes what was built'
+	@echo 'These install what they need on Debian and Ubuntu:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", "make " $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# make bench, make bench BENCH="a c"
-bench:
-	dev/bench $(BENCH)
+demo: ## tells a short story on a throwaway server; STAY=1 keeps the server
+	@dev/setup build
+	@dev/install
+	@dev/with-server psql -X -q -f dev/demo.sql
+	@echo 'Next: your own table, by "Quick start" in README.md. What ppm.check() may say: doc/anomalies.md.'
+	@[ -n "$(STAY)" ] || echo 'The server is gone. To keep one to play with, and the psql line for it: make demo STAY=1'
 
-matrix:
-	dev/matrix $(MATRIX)
+test: ## every test on one server, and what the second compiler has to say
+	dev/setup build test
+	PPM_WERROR=1 $(MAKE) -s -j2 warnings unit-sanitized CXX=clang++
+	dev/suite
 
-FUZZ_SECONDS = 600
-fuzz:
-	dev/fuzz $(FUZZ_SECONDS)
+lint: ## clang-tidy, cppcheck, clang-format, and our own rules
+	dev/lint
 
-format:
+format: ## has clang-format mend what lint complains of
 	clang-format-14 -i src/*.cpp src/*/*.[ch]pp src/*/*/*.[ch]pp test/unit/*.[ch]pp test/module/*.cpp test/fuzz/*.cpp
 
-.PHONY: test-modules unit unit-sanitized fuzz warnings demo bench test test-assert test-valgrind coverage matrix lint format
+matrix: ## every test on other versions of PostgreSQL, in chroots; MATRIX="17 18"
+	dev/matrix $(MATRIX)
+
+test-assert: ## every test on a PostgreSQL that is built with assertions
+	dev/test-assert
+
+test-valgrind: ## pg_regress on a server under valgrind
+	dev/test-valgrind
+
+FUZZ_SECONDS = 600
+fuzz: ## libFuzzer at the planner, under sanitizers, for FUZZ_SECONDS; what it finds stays in test/fuzz
+	dev/setup build test
+	$(MAKE) -s test/fuzz/planner_fuzz
+	test/fuzz/planner_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=512 -verbosity=0 -print_funcs=0 -print_final_stats=1 -artifact_prefix=test/fuzz/
+
+bench: ## what ppm takes beside plain SQL; BENCH="a c" for some cases of bench/Cases.pm
+	dev/bench $(BENCH)
+
+coverage: ## every test, and which lines of src none of them has run
+	dev/coverage
+
+.PHONY: help test-modules unit unit-sanitized fuzz warnings demo bench test test-assert test-valgrind coverage matrix lint format
 
 -include $(wildcard src/*.d src/*/*.d src/*/*/*.d test/*/*.d test/*/*/*.d)

@@ -1,174 +1,76 @@
 \set ON_ERROR_STOP 1
+\set QUIET 1
 \pset footer off
+\pset border 0
+\pset pager off
 SET client_min_messages = warning;
 CREATE EXTENSION ppm;
-SET client_min_messages = notice;
-
 \echo
-\echo '=== Four partitioned tables, as an application would create them: one for each type of key'
-\echo
+\echo '1. An application has a partitioned table. One row tells ppm how to manage it.'
 \set ECHO queries
-CREATE TABLE orders (
-    id bigint GENERATED ALWAYS AS IDENTITY,
-    placed_at timestamptz NOT NULL,
-    amount numeric(10, 2) NOT NULL CHECK (amount > 0),
-    PRIMARY KEY (id, placed_at)
-) PARTITION BY RANGE (placed_at);
-
-CREATE TABLE events (
-    id uuid PRIMARY KEY,
-    kind text NOT NULL
-) PARTITION BY RANGE (id);
-
-CREATE TABLE logs (
-    written_at timestamp NOT NULL,
-    line text
-) PARTITION BY RANGE (written_at);
-
-CREATE TABLE invoices (
-    issued_on date NOT NULL,
-    number integer NOT NULL
-) PARTITION BY RANGE (issued_on);
-
+CREATE TABLE orders (id bigint, placed_at timestamptz NOT NULL) PARTITION BY RANGE (placed_at);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention)
+VALUES ('orders', 'daily', 3, 14);
 \set ECHO none
 \echo
-\echo '=== One row of configuration each'
-\echo
+\echo '2. ppm.plan() says what it would do, with the SQL. It changes nothing.'
 \set ECHO queries
-INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, timezone)
-VALUES ('orders', 'daily', 3, 7, 'Europe/Berlin'),
-       ('events', 'weekly', 2, 4, 'UTC'),
-       ('logs', 'monthly', 1, 3, 'UTC'),
-       ('invoices', 'yearly', 1, NULL, 'UTC');
-
-SELECT * FROM ppm.validate();
-
+SELECT step, action, partition, lower_bound, upper_bound FROM ppm.plan() LIMIT 2;
 \set ECHO none
-\echo
-\echo '=== What ppm would do now'
-\echo
+\echo '3. ppm.run_all() does it. A scheduler calls it every hour; a second call has nothing to do.'
 \set ECHO queries
-SELECT step, action, partition, lower_bound, upper_bound FROM ppm.plan();
-
-SELECT statement FROM ppm.plan('orders') LIMIT 1;
-
+CALL ppm.run_all();
+\t on
+SELECT ppm.timeline('orders');
+\t off
 \set ECHO none
-\echo
-\echo '=== Doing it'
-\echo
+\echo '4. Rows find their partitions.'
 \set ECHO queries
-CALL ppm.provision();
-
-CALL ppm.provision();  -- a second call has nothing to do
-
+INSERT INTO orders SELECT n, now() - n * interval '2 minutes' FROM generate_series(1, 10000) AS n;
+SELECT tableoid::regclass AS partition, count(*) FROM orders GROUP BY 1 ORDER BY 1 DESC LIMIT 2;
 \set ECHO none
-\echo
-\echo '=== Rows find their partitions'
-\echo
+\echo '5. Less is to be kept: what is outdated is detached, and stays as a table of its own.'
 \set ECHO queries
-INSERT INTO orders (placed_at, amount)
-SELECT now() - random() * interval '7 days', 1 + random() * 100 FROM generate_series(1, 10000);
-
-INSERT INTO logs
-SELECT now() - random() * interval '80 days', 'line ' || n FROM generate_series(1, 5000) AS n;
-
-INSERT INTO events  -- PostgreSQL 18 has uuidv7(); a UUIDv7 of any time is made like this
-SELECT overlay(ppm.uuidv7_lower_bound(now() - random() * interval '28 days')::text
-               PLACING substr(gen_random_uuid()::text, 16) FROM 16)::uuid,
-       'click'
-FROM generate_series(1, 5000);
-
-INSERT INTO invoices SELECT current_date, n FROM generate_series(1, 1000) AS n;
-
-SELECT tableoid::regclass AS partition, count(*) FROM orders GROUP BY tableoid
-UNION ALL SELECT tableoid::regclass, count(*) FROM events GROUP BY tableoid
-UNION ALL SELECT tableoid::regclass, count(*) FROM logs GROUP BY tableoid
-UNION ALL SELECT tableoid::regclass, count(*) FROM invoices GROUP BY tableoid
-ORDER BY 1;
-
-\d+ orders
-
-\set ECHO none
-\echo '=== Outdated partitions go: the orders are kept for a week no longer, but for a day'
-\echo
-\set ECHO queries
-UPDATE ppm.config SET retention = 1, cleanup_policy = 'drop' WHERE table_name = 'orders';
-
-SELECT step, action, partition, statement FROM ppm.plan('orders') LIMIT 4;
-
+UPDATE ppm.config SET retention = 4 WHERE table_name = 'orders';
 CALL ppm.cleanup();
-
-SELECT tableoid::regclass AS partition, count(*) FROM orders GROUP BY tableoid ORDER BY 1;
-
-UPDATE ppm.config SET retention = 1, cleanup_policy = 'detach' WHERE table_name = 'logs';
-
-CALL ppm.cleanup('logs');  -- kept as tables of their own
-
-SELECT table_name, detached, lower_bound, upper_bound FROM ppm.detached;
-
-UPDATE ppm.config SET retention = 3 WHERE table_name = 'logs';
-
-CALL ppm.provision('logs');  -- and wanted back, with all their rows
-
+SELECT count(*), min(lower_bound), max(upper_bound) FROM ppm.detached;
 \set ECHO none
-\echo
-\echo '=== A query on a UUIDv7 key prunes by time'
-\echo
+\echo '6. That was a mistake. A larger retention brings them back, with all their rows.'
 \set ECHO queries
-EXPLAIN (COSTS OFF)
-SELECT count(*) FROM events
-WHERE id >= ppm.uuidv7_lower_bound(date_trunc('week', now(), 'UTC'))
-  AND id < ppm.uuidv7_lower_bound(date_trunc('week', now(), 'UTC') + interval '1 week');
-
+UPDATE ppm.config SET retention = 14 WHERE table_name = 'orders';
+CALL ppm.provision();
+SELECT count(*) FROM orders;
 \set ECHO none
-\echo '=== A plain table with a million rows becomes partitioned while somebody writes it'
-\echo
-CREATE TABLE payments (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, paid_at timestamptz NOT NULL DEFAULT now(), amount numeric NOT NULL);
+\echo '7. A plain table with 500,000 rows becomes partitioned, while somebody writes. No row is copied.'
+CREATE TABLE payments (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, paid_at timestamptz NOT NULL DEFAULT now());
+INSERT INTO payments (paid_at) SELECT now() - n * interval '1 second' FROM generate_series(1, 500000) AS n;
 CREATE INDEX ON payments (paid_at);
-INSERT INTO payments (paid_at, amount) SELECT now() - n * interval '1 second', n FROM generate_series(1, 1000000) AS n;
-SET client_min_messages = warning;
-\set ECHO queries
+SET client_min_messages = error;  -- it is not partitioned yet
 INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned) VALUES ('payments', 'paid_at', 'daily', 2);
-\set ECHO none
-SET client_min_messages = notice;
+SET client_min_messages = warning;
+\! yes "INSERT INTO payments DEFAULT VALUES;" 2>/dev/null | head -5000 | psql -X -q -v ON_ERROR_STOP=1 &
 \set ECHO queries
-
-SELECT step, action, lock FROM ppm.plan_conversion('payments') WHERE step IS NOT NULL;
-
-\! yes "INSERT INTO payments (amount) VALUES (1);" | head -20000 | psql -X -q -v ON_ERROR_STOP=1 &
-
 CALL ppm.convert('payments', extend_unique => true);
-
-DO $$ BEGIN WHILE (SELECT count(*) FROM payments) < 1020000 LOOP COMMIT; PERFORM pg_sleep(0.1); END LOOP; END $$;
-
-SELECT tableoid::regclass AS partition, count(*) FROM payments GROUP BY tableoid;  -- the million, and the writer's 20,000
-
-SELECT duration FROM ppm.history WHERE action = 'convert';
-
+\t on
+SELECT ppm.timeline('payments');
+\t off
 \set ECHO none
-\echo '=== What a scheduler calls, and what a monitor reads'
-\echo
+-- The writer ends, unless one of its statements has failed.
+DO $$ BEGIN WHILE (SELECT count(*) FROM payments) < 505000 LOOP COMMIT; PERFORM pg_sleep(0.1); END LOOP; END $$;
+\echo '8. Its rows, and the 5,000 that were written meanwhile, move to partitions of a day each.'
 \set ECHO queries
-CALL ppm.run_all();
-
-ANALYZE;
-SELECT table_name, interval, covered_until, runway, partitions, total_bytes, errors, last_outcome, healthy FROM ppm.status;
-
-SELECT partition, lower_bound, upper_bound, state, total_bytes, estimated_rows FROM ppm.partitions WHERE table_name = 'events';
-
-SELECT run_id, table_name, partition, action, outcome, duration, executed_by FROM ppm.history ORDER BY run_id DESC, at DESC LIMIT 5;
-
+CALL ppm.repartition('payments');
+\t on
+SELECT ppm.timeline('payments');
+\t off
 \set ECHO none
-\echo '=== What cannot be done is said, after everything else was done'
-\echo
-\set ON_ERROR_STOP 0
+\echo '9. Somebody is untidy. ppm.check() says what is wrong, and its hint is what mends it.'
+SELECT format('ALTER TABLE %I RENAME TO today', partition) FROM ppm.partitions WHERE table_name = 'orders' AND state = 'current' \gexec
 \set ECHO queries
-ALTER TABLE orders RENAME TO orders_v2;  -- a migration that forgot ppm
-
-SELECT format('ALTER TABLE %I RENAME TO invoices_of_this_year', partition)  -- and one that is untidy
-FROM ppm.partitions WHERE table_name = 'invoices' AND state = 'current' \gexec
-
+SELECT severity, code, hint FROM ppm.check('orders');
+SELECT hint FROM ppm.check('orders') \gexec
+\set ECHO none
 CALL ppm.run_all();
-
-\x on
-SELECT * FROM ppm.check();
+\echo '10. A monitor reads this.'
+\set ECHO queries
+SELECT table_name, partitions, slots_ahead, errors, last_outcome, healthy FROM ppm.status;

@@ -31,12 +31,19 @@ CREATE TABLE ppm.config (
     key_encoding ppm.key_encoding,
     key_epoch timestamptz,
     key_shift integer,
+    drop_delay interval NOT NULL DEFAULT '0',
+    archive_schema name,
+    analyze_parent boolean NOT NULL DEFAULT false,
+    template text,
     CONSTRAINT config_pkey PRIMARY KEY (schema_name, table_name),
     CONSTRAINT config_pre_provisioned_check CHECK (pre_provisioned BETWEEN 1 AND 1000),
     CONSTRAINT config_retention_check CHECK (retention BETWEEN 1 AND 10000),
     CONSTRAINT config_snowflake_check
         CHECK (key_encoding IS NOT DISTINCT FROM 'snowflake' OR (key_epoch IS NULL AND key_shift IS NULL)),
     CONSTRAINT config_key_shift_check CHECK (key_shift BETWEEN 0 AND 62),
+    CONSTRAINT config_drop_delay_check CHECK (drop_delay BETWEEN '0' AND '1000 years'),
+    CONSTRAINT config_archive_schema_check
+        CHECK (archive_schema <> schema_name AND archive_schema::text !~ '^pg_' AND archive_schema NOT IN ('information_schema', 'ppm', '')),
     CONSTRAINT config_partition_options_check
         CHECK (pg_catalog.array_position(partition_options, NULL) IS NULL AND pg_catalog.array_ndims(partition_options) = 1)
 );
@@ -46,28 +53,37 @@ COMMENT ON TABLE ppm.config IS 'the partitioned tables that ppm manages, one row
 COMMENT ON COLUMN ppm.config.schema_name IS 'the schema of the partitioned table';
 COMMENT ON COLUMN ppm.config.table_name IS 'the name of the partitioned table';
 COMMENT ON COLUMN ppm.config.partition_key IS
-    'the column that the table must be partitioned by; null: whichever it is';
+    'the column that the table must be partitioned by; null accepts any column';
 COMMENT ON COLUMN ppm.config.interval IS
-    'what one partition holds: hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, months or years; of a key that counts, how many keys';
+    'the length of a slot: hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, months or years; for a key that counts, a number of keys';
 COMMENT ON COLUMN ppm.config.pre_provisioned IS
     'how many partitions there must be after the current one, 1 to 1000';
 COMMENT ON COLUMN ppm.config.retention IS
     'how many partitions there must be before the current one, 1 to 10000; older ones are outdated; null: none is ever outdated';
 COMMENT ON COLUMN ppm.config.cleanup_policy IS 'what becomes of outdated partitions';
 COMMENT ON COLUMN ppm.config.timezone IS
-    'the time zone that the partitions'' edges are civil times of, where the key is a timestamptz or uuid, and whose date is today';
+    'the time zone in which slots begin and end, and which decides what date is today';
 COMMENT ON COLUMN ppm.config.partition_options IS
     'the storage parameters of new partitions, each name=value or toast.name=value';
 COMMENT ON COLUMN ppm.config.origin IS
-    'where a partition begins, from which the others are counted: a time in whole minutes, or a number; null: Monday 2000-01-03, for months and years 2000-01-01, for numbers 0';
+    'where slots are counted from: a time of whole minutes, or a number; null: Monday 2000-01-03, for months and years 2000-01-01, for numbers 0';
 COMMENT ON COLUMN ppm.config.key_encoding IS
     'how the key tells time where its type does not say it; null: a date, a timestamp or a UUIDv7 does, and a smallint, integer or bigint counts';
 COMMENT ON COLUMN ppm.config.key_epoch IS 'the time from which a Snowflake ID counts its milliseconds; null: 2010-11-04 01:42:54.657+00';
 COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID stand below its milliseconds, 0 to 62; null: 22';
+COMMENT ON COLUMN ppm.config.drop_delay IS
+    'under cleanup_policy drop, how long a detached table waits before it is dropped; until then a grown retention brings it back';
+COMMENT ON COLUMN ppm.config.archive_schema IS 'the schema that a detached table is moved to; null: it stays where it is';
+COMMENT ON COLUMN ppm.config.template IS
+    'a table, schema.table, that new partitions are also like: in indexes, keys, triggers, storage parameters, tablespace and UNLOGGED that the parent has not, and in partitions of their own';
+COMMENT ON COLUMN ppm.config.analyze_parent IS
+    'whether a call that has changed its partitions ends with an ANALYZE of the table, which autovacuum never does';
 COMMENT ON CONSTRAINT config_pkey ON ppm.config IS 'a table is configured once';
 COMMENT ON CONSTRAINT config_pre_provisioned_check ON ppm.config IS 'there is always a next partition';
 COMMENT ON CONSTRAINT config_snowflake_check ON ppm.config IS 'only a Snowflake ID has an epoch and a shift';
 COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'a bigint has no more bits';
+COMMENT ON CONSTRAINT config_drop_delay_check ON ppm.config IS 'to keep it for ever, cleanup_policy is detach';
+COMMENT ON CONSTRAINT config_archive_schema_check ON ppm.config IS 'an archive is another schema than the table''s, and none of PostgreSQL''s or of ppm';
 COMMENT ON CONSTRAINT config_partition_options_check ON ppm.config IS 'a list of options without a null';
 COMMENT ON CONSTRAINT config_retention_check ON ppm.config IS 'to keep everything, retention is null';
 
@@ -75,23 +91,23 @@ CREATE FUNCTION ppm.spell_configuration() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_spell_configuration'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.spell_configuration() IS
-    'writes interval and origin in their one spelling, and refuses what is none';
+    'writes interval and origin in their canonical spelling, and refuses invalid ones';
 
 CREATE TRIGGER canonical_spelling BEFORE INSERT OR UPDATE ON ppm.config
     FOR EACH ROW EXECUTE FUNCTION ppm.spell_configuration();
 COMMENT ON TRIGGER canonical_spelling ON ppm.config IS
-    'writes interval and origin in their one spelling, and refuses what is none';
+    'writes interval and origin in their canonical spelling, and refuses invalid ones';
 
 CREATE FUNCTION ppm.configuration_written() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_configuration_written'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.configuration_written() IS
-    'requires the rights of the configured table''s owner and warns of what the catalog contradicts';
+    'requires the rights of the configured table''s owner, and warns where the catalog contradicts the row';
 
 CREATE TRIGGER configuration_written AFTER INSERT OR UPDATE OR DELETE ON ppm.config
     FOR EACH ROW EXECUTE FUNCTION ppm.configuration_written();
 COMMENT ON TRIGGER configuration_written ON ppm.config IS
-    'requires the rights of the configured table''s owner and warns of what the catalog contradicts';
+    'requires the rights of the configured table''s owner, and warns where the catalog contradicts the row';
 
 -- Written by ppm as the owner of this table. Not dumped: a restore writes the rows of ppm.config, and tables have other OIDs there.
 CREATE TABLE ppm.configured_relations (
@@ -103,13 +119,13 @@ CREATE TABLE ppm.configured_relations (
     CONSTRAINT configured_relations_pkey PRIMARY KEY (schema_name, table_name)
 );
 COMMENT ON TABLE ppm.configured_relations IS
-    'which relation each row of ppm.config meant when it was written: a later one of the same name is not managed until the row is written again';
+    'which relation each row of ppm.config means: another one that takes its name is not managed until the row is written again';
 COMMENT ON COLUMN ppm.configured_relations.schema_name IS 'the schema_name of the row';
 COMMENT ON COLUMN ppm.configured_relations.table_name IS 'the table_name of the row';
 COMMENT ON COLUMN ppm.configured_relations.relation IS 'the OID of the relation of that name';
 COMMENT ON COLUMN ppm.configured_relations.confirmed_by IS
-    'the role that wrote the row, or that called ppm first for a row of which nothing was known';
-COMMENT ON COLUMN ppm.configured_relations.confirmed_at IS 'when it did';
+    'the role that wrote the row, or that called ppm first when no relation was known for the row';
+COMMENT ON COLUMN ppm.configured_relations.confirmed_at IS 'when that role did so';
 COMMENT ON CONSTRAINT configured_relations_pkey ON ppm.configured_relations IS 'a row means one relation';
 
 --
@@ -133,6 +149,8 @@ CREATE TABLE ppm.detached (
     version text,
     snapshot pg_catalog.pg_snapshot,
     kind text NOT NULL DEFAULT 'removed',
+    drop_after timestamptz,
+    archived_from name,
     CONSTRAINT detached_pkey PRIMARY KEY (relation),
     CONSTRAINT detached_kind_check CHECK (kind IN ('removed', 'repartitioned'))
 );
@@ -146,18 +164,20 @@ COMMENT ON COLUMN ppm.detached.lower_bound IS
 COMMENT ON COLUMN ppm.detached.upper_bound IS
     'its upper bound as civil time in the time zone of its parent; null where the key counts';
 COMMENT ON COLUMN ppm.detached.cleanup_policy IS
-    'what becomes of it: kept, and attached again if its parent''s window reaches it, or dropped';
-COMMENT ON COLUMN ppm.detached.detached_at IS 'when it was set out to be detached';
+    'detach: it is kept, and attached again if its parent''s window reaches it; drop: it is dropped';
+COMMENT ON COLUMN ppm.detached.detached_at IS 'when its removal began';
 COMMENT ON COLUMN ppm.detached.parent IS 'the OID of the table that it was a partition of';
 COMMENT ON COLUMN ppm.detached.detached_schema IS 'its schema';
 COMMENT ON COLUMN ppm.detached.lower_value IS 'its lower bound as the partition key has it, or MINVALUE';
 COMMENT ON COLUMN ppm.detached.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE';
 COMMENT ON COLUMN ppm.detached.version IS
-    'what ppm left behind: a hash of what the catalog says of the table and its partitions; it is dropped, or attached again, only while that is so; null: it is not known that ppm detached it';
+    'a hash of what the catalog said of the table and its partitions when ppm detached it; it is dropped, or attached again, only while that has not changed; null: it is not known that ppm detached it';
 COMMENT ON COLUMN ppm.detached.snapshot IS
-    'which transactions had ended when it was detached, those in progress with their subtransactions: it is dropped only if no other has put rows into it';
+    'the snapshot of the detach: it is dropped only if no later transaction has put rows into it';
 COMMENT ON COLUMN ppm.detached.kind IS
     'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
+COMMENT ON COLUMN ppm.detached.drop_after IS 'when a cleanup drops it: drop_delay after it was set out to be detached; null: it is kept, or waits for nothing';
+COMMENT ON COLUMN ppm.detached.archived_from IS 'the schema that it was moved from, and is moved back to when it is attached again; null: it was not moved';
 COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'there is no other kind';
 COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'a table is detached once';
 
@@ -179,9 +199,63 @@ COMMENT ON COLUMN ppm.kept.schema_name IS 'the schema of the table that it is a 
 COMMENT ON COLUMN ppm.kept.table_name IS 'the name of the table that it is a partition of';
 COMMENT ON COLUMN ppm.kept.partition_schema IS 'its schema';
 COMMENT ON COLUMN ppm.kept.partition IS 'its name';
-COMMENT ON COLUMN ppm.kept.since IS 'since when it is known';
+COMMENT ON COLUMN ppm.kept.since IS 'since when ppm knows that';
 COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS
     'it is kept once and for all; after a restore its OID may have come to mean another table';
+
+CREATE TABLE ppm.hooks (
+    schema_name name NOT NULL DEFAULT 'public',
+    table_name name NOT NULL,
+    event text NOT NULL,
+    function text NOT NULL,
+    position integer NOT NULL DEFAULT 1,
+    CONSTRAINT hooks_pkey PRIMARY KEY (schema_name, table_name, event, function),
+    CONSTRAINT hooks_event_check CHECK (event IN ('after_create', 'before_detach', 'after_detach', 'before_drop'))
+);
+SELECT pg_catalog.pg_extension_config_dump('ppm.hooks', '');
+COMMENT ON TABLE ppm.hooks IS
+    'functions (parent regclass, partition regclass, lower_value text, upper_value text) that are called in the life of a partition, as the owner of its table';
+COMMENT ON COLUMN ppm.hooks.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.hooks.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.hooks.event IS
+    'after_create, before_detach, after_detach or before_drop: one that fails before a step keeps the partition; one behind a step is called again until it has succeeded';
+COMMENT ON COLUMN ppm.hooks.function IS
+    'the function with its schema and the types of its arguments; its owner must have the rights of the table''s owner';
+COMMENT ON COLUMN ppm.hooks.position IS 'which of several comes first; where that is the same, in the order of their names';
+COMMENT ON CONSTRAINT hooks_pkey ON ppm.hooks IS 'a function is called once';
+COMMENT ON CONSTRAINT hooks_event_check ON ppm.hooks IS 'there is no other event';
+
+CREATE FUNCTION ppm.hook_written() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_hook_written'
+    SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION ppm.hook_written() IS
+    'requires the rights of the configured table''s owner, and writes the function in its one spelling';
+
+CREATE TRIGGER hook_written BEFORE INSERT OR UPDATE OR DELETE ON ppm.hooks
+    FOR EACH ROW EXECUTE FUNCTION ppm.hook_written();
+COMMENT ON TRIGGER hook_written ON ppm.hooks IS
+    'requires the rights of the configured table''s owner, and writes the function in its one spelling';
+
+-- Written by ppm as the owner of this table. Not dumped: it knows tables by their OIDs.
+CREATE TABLE ppm.pending_hooks (
+    parent oid NOT NULL,
+    relation oid NOT NULL,
+    event text NOT NULL,
+    function text NOT NULL,
+    lower_value text NOT NULL,
+    upper_value text NOT NULL,
+    queued_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    CONSTRAINT pending_hooks_pkey PRIMARY KEY (relation, event, function)
+);
+COMMENT ON TABLE ppm.pending_hooks IS 'what was created or detached, and which hooks are still to be called for it';
+COMMENT ON COLUMN ppm.pending_hooks.parent IS 'the OID of the configured table';
+COMMENT ON COLUMN ppm.pending_hooks.relation IS 'the OID of the partition';
+COMMENT ON COLUMN ppm.pending_hooks.event IS 'after_create or after_detach';
+COMMENT ON COLUMN ppm.pending_hooks.function IS 'the function, as ppm.hooks has it';
+COMMENT ON COLUMN ppm.pending_hooks.lower_value IS 'the partition''s lower bound as the partition key has it, or MINVALUE';
+COMMENT ON COLUMN ppm.pending_hooks.upper_value IS 'the partition''s upper bound as the partition key has it, or MAXVALUE';
+COMMENT ON COLUMN ppm.pending_hooks.queued_at IS 'when it was created or detached';
+COMMENT ON CONSTRAINT pending_hooks_pkey ON ppm.pending_hooks IS 'a function is called once';
 
 -- Written by ppm as the owner of this table, too. Not dumped: it knows tables by their OIDs.
 CREATE TABLE ppm.conversions (
@@ -201,8 +275,8 @@ COMMENT ON COLUMN ppm.conversions.relation IS 'the OID of the partitioned table'
 COMMENT ON COLUMN ppm.conversions.schema_name IS 'its schema';
 COMMENT ON COLUMN ppm.conversions.table_name IS 'its name';
 COMMENT ON COLUMN ppm.conversions.former IS 'the OID of the table that it was, and that is a partition now';
-COMMENT ON COLUMN ppm.conversions.key_was_nullable IS 'whether the partition key was not NOT NULL before';
-COMMENT ON COLUMN ppm.conversions.replaced IS 'the unique indexes that had not the partition key before, as SQL';
+COMMENT ON COLUMN ppm.conversions.key_was_nullable IS 'whether the partition key could be null before';
+COMMENT ON COLUMN ppm.conversions.replaced IS 'the unique indexes without the partition key that were replaced, as SQL';
 COMMENT ON COLUMN ppm.conversions.converted_by IS 'the role that called';
 COMMENT ON COLUMN ppm.conversions.converted_at IS 'when it was done';
 COMMENT ON CONSTRAINT conversions_pkey ON ppm.conversions IS 'a table is converted once';
@@ -247,7 +321,7 @@ COMMENT ON COLUMN ppm.history.schema_name IS 'the schema of the configured table
 COMMENT ON COLUMN ppm.history.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.history.partition IS 'the partition; null: it is about the table';
 COMMENT ON COLUMN ppm.history.action IS
-    'create, attach, finalize, detach, drop, repartition, convert or abandon; or for a failure of none of these, provision, cleanup or check';
+    'create, attach, finalize, detach, archive, drop, repartition, convert, abandon or analyze; after_create, before_detach, after_detach or before_drop for a hook; or for a failure of none of these, provision, cleanup, check or run_all';
 COMMENT ON COLUMN ppm.history.lower_bound IS
     'the partition''s lower bound as civil time in the time zone of its parent; null where the key counts';
 COMMENT ON COLUMN ppm.history.upper_bound IS
@@ -330,12 +404,12 @@ COMMENT ON COLUMN ppm.move.parent IS 'the OID of the partitioned table';
 COMMENT ON COLUMN ppm.move.schema_name IS 'its schema';
 COMMENT ON COLUMN ppm.move.table_name IS 'its name';
 COMMENT ON COLUMN ppm.move.phase IS
-    'preparing: the new tables are created; copying: rows are copied; indexing: the new tables get their other indexes; replaying: what was written meanwhile is brought up to date; waiting: both are written, and transactions older than that are waited for; abandoning: it is being taken back';
+    'preparing: the new tables are created; copying: rows are copied; indexing: the new tables get their other indexes; replaying: rows that changed since are copied again; waiting: writes go to both, and older transactions must end; abandoning: it is being taken back';
 COMMENT ON COLUMN ppm.move.from_value IS 'the key from which rows are moved; null: from the first';
 COMMENT ON COLUMN ppm.move.to_value IS 'the key before which rows are moved; null: to the last';
 COMMENT ON COLUMN ppm.move.key_columns IS 'the columns of the unique key by which rows are matched';
 COMMENT ON COLUMN ppm.move.version IS
-    'what the catalog said of the partitioned table when the new tables were made: when that has changed, the move begins anew';
+    'what the catalog said of the partitioned table when the new tables were made: if that changes, the move begins again';
 COMMENT ON COLUMN ppm.move.default_condition IS 'what holds for the rows of the new default partition; null: there is none';
 COMMENT ON COLUMN ppm.move.rows_done IS 'how many rows were copied';
 COMMENT ON COLUMN ppm.move.rows_estimated IS 'how many there are about';
@@ -366,7 +440,7 @@ COMMENT ON COLUMN ppm.move_source.name IS 'its name';
 COMMENT ON COLUMN ppm.move_source.lower_value IS 'its lower bound as the partition key has it, or MINVALUE; null: it is the default partition';
 COMMENT ON COLUMN ppm.move_source.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE; null: it is the default partition';
 COMMENT ON COLUMN ppm.move_source.version IS
-    'what the catalog said of its file, columns and triggers when the capture of changes began: when that has changed, the move begins anew';
+    'what the catalog said of its file, columns and triggers when the capture of changes began: if that changes, the move begins again';
 COMMENT ON COLUMN ppm.move_source.blocks IS 'how many blocks it had when the capture of changes began';
 COMMENT ON COLUMN ppm.move_source.next_block IS 'the block from which rows are still to be copied';
 COMMENT ON CONSTRAINT move_source_pkey ON ppm.move_source IS 'a partition is a source once';
@@ -384,7 +458,7 @@ CREATE TABLE ppm.move_target (
 );
 COMMENT ON TABLE ppm.move_target IS 'the tables that rows are being moved into, and that are to be partitions';
 COMMENT ON COLUMN ppm.move_target.parent IS 'the OID of the partitioned table';
-COMMENT ON COLUMN ppm.move_target.number IS 'which of them it is; until it is a partition, its name is ppm_move_, the OID, and this';
+COMMENT ON COLUMN ppm.move_target.number IS 'its number: until it is a partition, its name is ppm_move_, the OID of the parent, and this';
 COMMENT ON COLUMN ppm.move_target.name IS 'the name that it is to have';
 COMMENT ON COLUMN ppm.move_target.lower_value IS 'its lower bound as the partition key has it, or MINVALUE; null: it is the new default partition';
 COMMENT ON COLUMN ppm.move_target.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE; null: it is the new default partition';
@@ -399,7 +473,7 @@ CREATE TABLE ppm.move_broken (
 );
 -- Rows come from everybody's transactions: nothing here may make one wait for another.
 ALTER TABLE ppm.move_broken REPLICA IDENTITY FULL;
-COMMENT ON TABLE ppm.move_broken IS 'moves that must begin anew';
+COMMENT ON TABLE ppm.move_broken IS 'moves that must begin again';
 COMMENT ON COLUMN ppm.move_broken.parent IS 'the OID of the partitioned table';
 COMMENT ON COLUMN ppm.move_broken.reason IS 'why';
 
@@ -412,12 +486,12 @@ COMMENT ON COLUMN ppm.move_broken.reason IS 'why';
 CREATE FUNCTION ppm.skip_replicated() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_skip_replicated'
     SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION ppm.skip_replicated() IS 'leaves out what logical replication applies to a table of ppm''s';
+COMMENT ON FUNCTION ppm.skip_replicated() IS 'skips what logical replication applies to one of ppm''s tables';
 
 CREATE FUNCTION ppm.refuse_truncate() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_refuse_truncate'
     SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION ppm.refuse_truncate() IS 'refuses a TRUNCATE, which no trigger of the rows would see';
+COMMENT ON FUNCTION ppm.refuse_truncate() IS 'refuses TRUNCATE, which row triggers would not see';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.config
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
@@ -432,8 +506,8 @@ ALTER TABLE ppm.config
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back,
     ENABLE ALWAYS TRIGGER refuse_truncate;
-COMMENT ON TRIGGER skip_replicated ON ppm.config IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.config IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.config IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.config IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.config IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.config IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
@@ -450,8 +524,8 @@ ALTER TABLE ppm.configured_relations
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back,
     ENABLE ALWAYS TRIGGER refuse_truncate;
-COMMENT ON TRIGGER skip_replicated ON ppm.configured_relations IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.configured_relations IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.configured_relations IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.configured_relations IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.configured_relations IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.configured_relations IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
@@ -468,8 +542,8 @@ ALTER TABLE ppm.detached
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back,
     ENABLE ALWAYS TRIGGER refuse_truncate;
-COMMENT ON TRIGGER skip_replicated ON ppm.detached IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.detached IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.detached IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.detached IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.detached IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.detached IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
@@ -486,10 +560,46 @@ ALTER TABLE ppm.kept
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back,
     ENABLE ALWAYS TRIGGER refuse_truncate;
-COMMENT ON TRIGGER skip_replicated ON ppm.kept IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.kept IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.kept IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.kept IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.kept IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.kept IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.hooks
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.hooks
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.hooks IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.hooks IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.hooks IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.hooks IS 'refuses a TRUNCATE: DELETE is checked row by row';
+
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.pending_hooks
+    FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER keep_rows BEFORE TRUNCATE ON ppm.pending_hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER put_rows_back AFTER TRUNCATE ON ppm.pending_hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.skip_replicated();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ppm.pending_hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION ppm.refuse_truncate();
+ALTER TABLE ppm.pending_hooks
+    ENABLE ALWAYS TRIGGER skip_replicated,
+    ENABLE ALWAYS TRIGGER keep_rows,
+    ENABLE ALWAYS TRIGGER put_rows_back,
+    ENABLE ALWAYS TRIGGER refuse_truncate;
+COMMENT ON TRIGGER skip_replicated ON ppm.pending_hooks IS 'leaves out rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.pending_hooks IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER put_rows_back ON ppm.pending_hooks IS 'puts the rows back after a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER refuse_truncate ON ppm.pending_hooks IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.conversions
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
@@ -504,8 +614,8 @@ ALTER TABLE ppm.conversions
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back,
     ENABLE ALWAYS TRIGGER refuse_truncate;
-COMMENT ON TRIGGER skip_replicated ON ppm.conversions IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.conversions IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.conversions IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.conversions IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.conversions IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.conversions IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
@@ -519,8 +629,8 @@ ALTER TABLE ppm.history
     ENABLE ALWAYS TRIGGER skip_replicated,
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back;
-COMMENT ON TRIGGER skip_replicated ON ppm.history IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.history IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.history IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.history IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.history IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.last_run
@@ -533,8 +643,8 @@ ALTER TABLE ppm.last_run
     ENABLE ALWAYS TRIGGER skip_replicated,
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back;
-COMMENT ON TRIGGER skip_replicated ON ppm.last_run IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.last_run IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.last_run IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.last_run IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.last_run IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.move
@@ -547,8 +657,8 @@ ALTER TABLE ppm.move
     ENABLE ALWAYS TRIGGER skip_replicated,
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back;
-COMMENT ON TRIGGER skip_replicated ON ppm.move IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.move IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.move IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.move IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.move IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.move_source
@@ -561,8 +671,8 @@ ALTER TABLE ppm.move_source
     ENABLE ALWAYS TRIGGER skip_replicated,
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back;
-COMMENT ON TRIGGER skip_replicated ON ppm.move_source IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.move_source IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.move_source IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.move_source IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.move_source IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.move_target
@@ -575,8 +685,8 @@ ALTER TABLE ppm.move_target
     ENABLE ALWAYS TRIGGER skip_replicated,
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back;
-COMMENT ON TRIGGER skip_replicated ON ppm.move_target IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.move_target IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.move_target IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.move_target IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.move_target IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.move_broken
@@ -589,8 +699,8 @@ ALTER TABLE ppm.move_broken
     ENABLE ALWAYS TRIGGER skip_replicated,
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back;
-COMMENT ON TRIGGER skip_replicated ON ppm.move_broken IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.move_broken IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.move_broken IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.move_broken IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.move_broken IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.growth
@@ -603,8 +713,8 @@ ALTER TABLE ppm.growth
     ENABLE ALWAYS TRIGGER skip_replicated,
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back;
-COMMENT ON TRIGGER skip_replicated ON ppm.growth IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.growth IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.growth IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.growth IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.growth IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 --
@@ -616,14 +726,14 @@ CREATE FUNCTION ppm.validate(parent regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_validate'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.validate(regclass) IS
-    'what of the configuration the catalog contradicts, for one configured table or all of them; no row: nothing';
+    'where the catalog contradicts the configuration, for one configured table or all of them; no row: nowhere';
 
 CREATE FUNCTION ppm.check(parent regclass DEFAULT NULL)
     RETURNS TABLE (schema_name name, table_name name, partition name, severity text, code text, detail text, hint text)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_check'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.check(regclass) IS
-    'what of the configuration and of the partitions is not as it should be, for one configured table or all of them; no row: nothing';
+    'what is wrong with the configuration and the partitions, for one configured table or all of them; no row: nothing';
 
 CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
     RETURNS TABLE (step integer, schema_name name, table_name name, action text, partition name,
@@ -631,7 +741,7 @@ CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_plan'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.plan(regclass) IS
-    'what would be done now, in order, for one configured table or all of them; changes nothing';
+    'what would be done now, in order, and, without a number, what is to be dropped later, for one configured table or all of them; changes nothing';
 
 CREATE FUNCTION ppm.partition_states()
     RETURNS TABLE (schema_name name, table_name name, partition name, lower_bound timestamp, upper_bound timestamp,
@@ -681,6 +791,12 @@ COMMENT ON COLUMN ppm.partitions.lower_value IS
 COMMENT ON COLUMN ppm.partitions.upper_value IS
     'its upper bound as the partition key has it, or MAXVALUE; null for the default partition';
 
+-- Whoever may read ppm.status may call it.
+CREATE FUNCTION ppm.scheduled_at() RETURNS timestamptz
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_scheduled_at';
+COMMENT ON FUNCTION ppm.scheduled_at() IS
+    'when the server next looks whether run_all() is due in this database; null where ppm.schedule_databases does not have it, or ppm is not in shared_preload_libraries';
+
 CREATE VIEW ppm.status AS
     SELECT t.schema_name, t.table_name, t."interval", t.covered_until, t.runway,
            t.partitions, t.outdated,
@@ -694,7 +810,8 @@ CREATE VIEW ppm.status AS
            (SELECT pg_catalog.min(r.outcome) FROM ppm.last_run AS r
             WHERE r.schema_name = t.schema_name AND r.table_name = t.table_name) AS last_outcome,
            t.errors = 0 AS healthy,
-           t.covered_until_value, t.slots_ahead
+           t.covered_until_value, t.slots_ahead,
+           ppm.scheduled_at() AS scheduled_at
     FROM ppm.table_states() AS t;
 COMMENT ON VIEW ppm.status IS 'how each configured table is; made for monitoring';
 COMMENT ON COLUMN ppm.status.schema_name IS 'the schema of the configured table';
@@ -703,7 +820,7 @@ COMMENT ON COLUMN ppm.status."interval" IS 'what one partition holds';
 COMMENT ON COLUMN ppm.status.covered_until IS
     'until when there are partitions without a hole, from now on, as civil time in the time zone of the table; null: there is none for now';
 COMMENT ON COLUMN ppm.status.runway IS
-    'how long inserts go on finding a partition, the default partition aside: by the clock, or at the rate at which the key has grown over the last runs; null: for ever, or not known, or the configuration is not valid';
+    'how long inserts will find a partition other than the default one: by the clock, or at the rate at which the key grew over the last runs; null: for ever, or not known, or the configuration is not valid';
 COMMENT ON COLUMN ppm.status.partitions IS 'how many partitions there are, the default partition included';
 COMMENT ON COLUMN ppm.status.outdated IS 'how many of them are outdated';
 COMMENT ON COLUMN ppm.status.total_bytes IS 'their size with their indexes and their TOAST tables; null where somebody has one of them locked';
@@ -717,6 +834,144 @@ COMMENT ON COLUMN ppm.status.covered_until_value IS
     'until which key there are partitions without a hole, from the current one on, or MAXVALUE; null: there is none for now';
 COMMENT ON COLUMN ppm.status.slots_ahead IS
     'how many partitions above the current one are there without a hole, 10000 at most; null: for ever, or the configuration is not valid';
+COMMENT ON COLUMN ppm.status.scheduled_at IS
+    'when the server next looks whether run_all() is due; null where it does not call it by itself';
+
+-- Of what the routines and views above have: it can say nothing else than they do.
+CREATE FUNCTION ppm.timeline(parent regclass) RETURNS SETOF text
+    LANGUAGE sql STRICT
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+WITH configured AS (
+    SELECT c.*, n.nspname AS parent_schema, r.relname AS parent_name,
+           CASE c."interval" WHEN 'hourly' THEN interval '1 hour' WHEN 'daily' THEN '1 day' WHEN 'weekly' THEN '7 days'
+                             WHEN 'monthly' THEN '1 month' WHEN 'quarterly' THEN '3 months' WHEN 'yearly' THEN '1 year'
+                             ELSE CASE WHEN c."interval" !~ '^[0-9]+$' THEN c."interval"::interval END END AS slot
+    FROM pg_class AS r
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace
+    JOIN ppm.config AS c ON c.schema_name = n.nspname AND c.table_name = r.relname
+    WHERE r.oid = timeline.parent
+),
+-- What one line holds, and how its first column is written; of a key that counts, so many partitions.
+lines AS (
+    SELECT CASE WHEN slot < interval '10 minutes' THEN 'hour' WHEN slot < interval '1 day' THEN 'day'
+                WHEN slot < interval '7 days' THEN 'month' WHEN slot < interval '1 year' THEN 'year'
+                ELSE 'century' END AS unit,
+           CASE WHEN slot < interval '10 minutes' THEN 'YYYY-MM-DD HH24h' WHEN slot < interval '1 day' THEN 'YYYY-MM-DD'
+                WHEN slot < interval '7 days' THEN 'YYYY-MM' ELSE 'YYYY' END AS format,
+           slot IS NULL AS counts, 50 AS many
+    FROM configured
+),
+planned AS (
+    SELECT p.partition, p.lower_bound, p.lower_value FROM ppm.plan(timeline.parent) AS p WHERE p.action IN ('create', 'attach')
+),
+found AS (
+    SELECT a.severity, a.code, a.partition FROM ppm.check(timeline.parent) AS a
+),
+slots AS (
+    SELECT s.lower_bound, s.lower_value, s.state
+    FROM configured AS c
+    JOIN ppm.partition_states() AS s ON s.schema_name = c.schema_name AND s.table_name = c.table_name
+    WHERE s.state <> 'default'
+    UNION ALL
+    SELECT lower_bound, lower_value, 'missing' FROM planned
+),
+placed AS (
+    SELECT s.*, row_number() OVER by_bound AS place,
+           CASE WHEN l.counts THEN ((row_number() OVER by_bound - 1) / l.many)::text
+                ELSE date_trunc(l.unit, s.lower_bound)::text END AS line
+    FROM slots AS s, lines AS l
+    -- Numbers in the order of numbers, not of their digits.
+    WINDOW by_bound AS (ORDER BY s.lower_bound, CASE WHEN l.counts
+        THEN CASE s.lower_value WHEN 'MINVALUE' THEN '-Infinity' ELSE s.lower_value END::numeric END)
+),
+signs (state, sign, rank) AS (
+    VALUES ('outdated', 'x', 1), ('retained', '=', 2), ('current', '#', 3), ('upcoming', '+', 4), ('missing', '!', 5),
+           ('surplus', '>', 6), ('off_grid', '~', 7), ('pending_detach', '-', 8)
+),
+counted AS (
+    SELECT line, s.rank, count(*) || ' ' || p.state AS text
+    FROM placed AS p JOIN signs AS s USING (state) GROUP BY line, s.rank, p.state
+),
+drawn AS (
+    SELECT p.line, min(p.place) AS place,
+           (array_agg(p.lower_value ORDER BY p.place))[1] AS first_value, min(p.lower_bound) AS first_bound,
+           string_agg(s.sign, '' ORDER BY p.place) AS signs,
+           (SELECT string_agg(c.text, ', ' ORDER BY c.rank) FROM counted AS c WHERE c.line = p.line) AS text
+    FROM placed AS p JOIN signs AS s USING (state) GROUP BY p.line
+),
+labelled AS (
+    SELECT d.*, CASE WHEN l.counts THEN d.first_value WHEN isfinite(d.first_bound) THEN to_char(d.first_bound, l.format)
+                     ELSE 'MINVALUE' END AS label
+    FROM drawn AS d, lines AS l
+),
+widths AS (
+    SELECT greatest(max(length(label)), 7) AS label, max(length(signs)) AS signs FROM labelled
+),
+all_lines (part, place, text) AS (
+    SELECT 1, 0::bigint, quote_ident(parent_schema) || '.' || quote_ident(parent_name) || ': ' || "interval" || ', '
+                         || coalesce(retention::text, 'all') || ' before the current one, ' || pre_provisioned || ' after it'
+    FROM configured
+    UNION ALL
+    SELECT 2, place, rpad(l.label, w.label) || '  ' || rpad(l.signs, w.signs) || '  ' || l.text FROM labelled AS l, widths AS w
+    UNION ALL
+    SELECT 3, 0, rpad('default', coalesce(w.label, 7)) || '  ' || s.partition
+    FROM configured AS c
+    JOIN ppm.partition_states() AS s ON s.schema_name = c.schema_name AND s.table_name = c.table_name AND s.state = 'default', widths AS w
+    UNION ALL
+    -- What the plan cannot make, because something is in the way.
+    SELECT 4, row_number() OVER (ORDER BY f.partition), rpad('blocked', coalesce(w.label, 7)) || '  ' || f.partition
+    FROM found AS f, widths AS w
+    WHERE f.code = 'missing_partition' AND f.partition NOT IN (SELECT partition FROM planned)
+    UNION ALL
+    SELECT 5, 0, string_agg(s.sign || ' ' || s.state, '  ' ORDER BY s.rank)
+    FROM signs AS s WHERE EXISTS (SELECT FROM slots WHERE slots.state = s.state) HAVING count(*) > 0
+    UNION ALL
+    SELECT 6, 0, concat_ws(', ', CASE errors WHEN 0 THEN NULL WHEN 1 THEN '1 error' ELSE errors || ' errors' END,
+                           CASE warnings WHEN 0 THEN NULL WHEN 1 THEN '1 warning' ELSE warnings || ' warnings' END)
+                 || ': SELECT * FROM ppm.check(' || quote_literal(timeline.parent::text) || ');'
+    FROM (SELECT count(*) FILTER (WHERE severity = 'error') AS errors, count(*) FILTER (WHERE severity = 'warning') AS warnings FROM found) AS f
+    WHERE errors + warnings > 0
+)
+SELECT text FROM all_lines ORDER BY part, place
+$$;
+COMMENT ON FUNCTION ppm.timeline(regclass) IS
+    'the partitions of a configured table as lines of text, with what is missing; to be looked at in psql';
+
+CREATE VIEW ppm.forecast AS
+    SELECT c.schema_name, c.table_name, s.full_slots, s.bytes_per_slot, s.rows_per_slot,
+           s.bytes_per_slot * (c.retention + 1) AS window_bytes,
+           s.rows_per_slot * (c.retention + 1) AS window_rows,
+           CASE WHEN c.cleanup_policy = 'drop' AND c.drop_delay = '0' THEN s.outdated_bytes ELSE 0 END
+               + coalesce((SELECT pg_catalog.sum(ppm.total_bytes(d.relation)) FROM ppm.detached AS d
+                           WHERE c.cleanup_policy = 'drop' AND d.schema_name = c.schema_name AND d.table_name = c.table_name
+                             AND d.cleanup_policy = 'drop' AND NOT coalesce(d.drop_after > pg_catalog.now(), false)), 0)::bigint AS cleanup_frees_bytes,
+           NULL::timestamptz AS disk_full_at
+    FROM ppm.config AS c,
+         LATERAL (SELECT pg_catalog.count(*) FILTER (WHERE p.state = 'retained')::integer AS full_slots,
+                         pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.total_bytes) FILTER (WHERE p.state = 'retained')::bigint AS bytes_per_slot,
+                         pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.estimated_rows) FILTER (WHERE p.state = 'retained')::bigint AS rows_per_slot,
+                         coalesce(pg_catalog.sum(p.total_bytes) FILTER (WHERE p.state = 'outdated'), 0)::bigint AS outdated_bytes
+                  FROM (SELECT t.state, ppm.total_bytes(t.relation) AS total_bytes,
+                               CASE WHEN r.reltuples >= 0 THEN r.reltuples::bigint ELSE pg_catalog.pg_stat_get_live_tuples(r.oid) END AS estimated_rows,
+                               pg_catalog.row_number() OVER (PARTITION BY t.state ORDER BY t.number DESC) AS age
+                        FROM ppm.partition_states() WITH ORDINALITY AS t(schema_name, table_name, partition, lower_bound, upper_bound, state, relation, lower_value, upper_value, number)
+                        LEFT JOIN pg_catalog.pg_class AS r ON r.oid = t.relation
+                        WHERE t.schema_name = c.schema_name AND t.table_name = c.table_name) AS p
+                  WHERE p.state = 'outdated' OR p.state = 'retained' AND p.age <= 10) AS s;
+COMMENT ON VIEW ppm.forecast IS 'how each configured table grows, from what its last full partitions hold';
+COMMENT ON COLUMN ppm.forecast.schema_name IS 'the schema of the configured table';
+COMMENT ON COLUMN ppm.forecast.table_name IS 'the name of the configured table';
+COMMENT ON COLUMN ppm.forecast.full_slots IS 'how many partitions before the current one this is from, the last 10 at most';
+COMMENT ON COLUMN ppm.forecast.bytes_per_slot IS 'the median of their sizes, with indexes and TOAST tables; null: there is none, or they are locked';
+COMMENT ON COLUMN ppm.forecast.rows_per_slot IS 'the median of about how many rows they have';
+COMMENT ON COLUMN ppm.forecast.window_bytes IS
+    'the size of the table when all that retention keeps, and the current partition, are full; null: it grows for ever, or it is not known';
+COMMENT ON COLUMN ppm.forecast.window_rows IS 'about how many rows the table has then';
+COMMENT ON COLUMN ppm.forecast.cleanup_frees_bytes IS
+    'how much disk the next cleanup frees: what it drops, not what it only detaches';
+COMMENT ON COLUMN ppm.forecast.disk_full_at IS
+    'always null: no SQL tells how much of a tablespace''s disk is free; compare bytes_per_slot with what the monitoring of the machine says';
 
 --
 -- Doing
@@ -781,17 +1036,17 @@ CREATE FUNCTION ppm.plan_conversion(relation regclass)
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ppm_plan_conversion'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.plan_conversion(regclass) IS
-    'how ppm.convert() would make a plain table partitioned, step by step, and, without a number, what is in the way of that and what is to be known; changes nothing';
+    'how ppm.convert() would make a plain table partitioned, step by step; then, without a step number, obstacles and warnings; changes nothing';
 
 CREATE PROCEDURE ppm.convert(relation regclass, extend_unique boolean DEFAULT false)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_convert';
 COMMENT ON PROCEDURE ppm.convert(regclass, boolean) IS
-    'makes a plain table a partitioned one, with the old table as its first partition: no row is copied; extend_unique builds unique indexes anew with the partition key';
+    'makes a plain table partitioned, with the old table as its first partition: no row is copied; extend_unique adds the partition key to unique indexes';
 
 CREATE PROCEDURE ppm.abandon(relation regclass)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_abandon';
 COMMENT ON PROCEDURE ppm.abandon(regclass) IS
-    'takes back what an interrupted ppm.repartition() has begun; or else what ppm.convert() has done, as long as there are rows in the old table alone';
+    'takes back what an interrupted ppm.repartition() began; or else what ppm.convert() did, as long as only the old table has rows';
 
 --
 -- Keys that tell time
@@ -833,5 +1088,5 @@ COMMENT ON FUNCTION ppm.ulid_timestamp(text) IS 'the time in a ULID; null for an
 REVOKE ALL ON TYPE ppm.cleanup_policy, ppm.key_encoding FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA ppm FROM PUBLIC;
 GRANT USAGE ON SCHEMA ppm TO PUBLIC;
-GRANT EXECUTE ON FUNCTION ppm.uuidv7_lower_bound(timestamptz), ppm.uuidv7_timestamp(uuid), ppm.snowflake_lower_bound(timestamptz, timestamptz, integer),
+GRANT EXECUTE ON FUNCTION ppm.scheduled_at(), ppm.uuidv7_lower_bound(timestamptz), ppm.uuidv7_timestamp(uuid), ppm.snowflake_lower_bound(timestamptz, timestamptz, integer),
     ppm.snowflake_timestamp(bigint, timestamptz, integer), ppm.ulid_lower_bound(timestamptz), ppm.ulid_timestamp(text) TO PUBLIC;

@@ -6,9 +6,13 @@
 #include "pg/bridge/version.hpp"
 #include "pg/catalog/configured_relations.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/template.hpp"
 #include "pg/ddl/partition_options.hpp"
 #include "pg/records/clock_reference.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/archive.hpp"
+#include "pg/run/removals.hpp"
 #include "pg/run/report.hpp"
 
 extern "C" {
@@ -29,24 +33,6 @@ TableName table_name_in(HeapTuple row, TupleDesc descriptor) {
     return {column("schema_name"), column("table_name")};
 }
 
-// Writing a row needs the rights of the table's owner, because it has ppm change that table; where
-// there is no such table, nobody but a superuser may say what happens to one that is yet to come.
-// Returns the table whose owner's rights these were, if there is one.
-std::optional<Oid> require_rights_over(const TableName& name) {
-    const Oid relation = ppm::call([&] {
-        return get_relname_relid(name.table_name.c_str(),
-                                 get_namespace_oid(name.schema_name.c_str(), true));
-    });
-    if (OidIsValid(relation))
-        ppm::require_owner(relation, name.table_name);
-    else if (!superuser())
-        throw ppm::PpmError{ERRCODE_INSUFFICIENT_PRIVILEGE,
-                            "must be superuser to configure a table that does not exist",
-                            "There is no table " + ppm::in_quotes(name.qualified()) + ".",
-                            "Create the table first."};
-    return OidIsValid(relation) ? std::optional{relation} : std::nullopt;
-}
-
 // A row that is there already is also in the hands of whoever owns the table that it was written
 // for, if that bears another name now: he may have the row follow it, or delete it.
 void require_rights_over_row(const TableName& name) {
@@ -57,7 +43,7 @@ void require_rights_over_row(const TableName& name) {
                                     ppm::may_act_as(GetUserId(), ppm::owner_of(*meant));
                          });
     if (!is_mine)
-        require_rights_over(name);
+        ppm::require_rights_over(name);
 }
 
 // An UPDATE of many rows may do this to one that nobody thought of.
@@ -80,7 +66,7 @@ void warn_if_replaced(const TableName& name, Oid relation) {
 
 // From now on the row means the relation of its name, and none that comes to bear the name later.
 void remember(const TableName& name, const std::optional<TableName>& before) {
-    const auto relation = require_rights_over(name);
+    const auto relation = ppm::require_rights_over(name);
     if (before && *before != name)
         ppm::forget_configured_relation(*before);
     // What is known stays: a new table of the name will not be the one that was meant.
@@ -116,8 +102,35 @@ void inspect(const TableName& name) {
             "Use a name of pg_timezone_names."};
     if (check_function_bodies)
         ppm::require_valid_options(configuration.partition_options);
-    for (const ppm::Anomaly& anomaly : validate(managed->parent))
+    const std::vector<ppm::Anomaly> anomalies = validate(managed->parent);
+    for (const ppm::Anomaly& anomaly : anomalies)
         ppm::warn(configuration, anomaly);
+    if (!anomalies.empty())
+        return;
+    ppm::Parent parent = managed->parent;
+    ppm::read_template(parent);
+    if (!parent.template_problem.empty())
+        ppm::warn_of(configuration, {template_mismatch(parent)});
+    if (!configuration.archive_schema)
+        return;
+    if (const auto problem = ppm::archive_problem(managed->parent))
+        ppm::warn_of(configuration, {*problem});
+}
+
+// Whether what decides which partitions are outdated, or what becomes of them, is another now.
+bool changes_removals(const TriggerData& trigger) {
+    const TupleDesc descriptor = RelationGetDescr(trigger.tg_relation);
+    const auto value = [&](HeapTuple row, const char* name) {
+        return ppm::call(
+            [=] { return SPI_getvalue(row, descriptor, SPI_fnumber(descriptor, name)); });
+    };
+    const auto differs = [&](const char* name) {
+        const char* const before = value(trigger.tg_trigtuple, name);
+        const char* const now = value(trigger.tg_newtuple, name);
+        return before == nullptr || now == nullptr ? before != now
+                                                   : std::string_view{before} != now;
+    };
+    return differs("interval") || differs("retention") || differs("cleanup_policy");
 }
 
 }  // namespace
@@ -136,7 +149,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         const TableName old_or_only = table_name_in(trigger->tg_trigtuple, descriptor);
         if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
             remember(old_or_only, std::nullopt);
-            ppm::keep_detached_if_written(old_or_only);
+            ppm::follow_policy(old_or_only);
             inspect(old_or_only);
             ppm::confirm_clock(old_or_only);
             return Datum{};
@@ -148,9 +161,13 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         }
         const TableName name = table_name_in(trigger->tg_newtuple, descriptor);
         remember(name, old_or_only);
-        ppm::keep_detached_if_written(name);
+        if (name != old_or_only)
+            ppm::rename_hooks(old_or_only, name);
+        ppm::follow_policy(name);
         inspect(name);
         ppm::confirm_clock(name);
+        if (changes_removals(*trigger))
+            ppm::warn_of_removals(name);
         return Datum{};
     });
 }

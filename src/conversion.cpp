@@ -1,4 +1,5 @@
 // ppm.plan_conversion(), CALL ppm.convert() and CALL ppm.abandon().
+#include "core/text.hpp"
 #include "pg/bridge/call_context.hpp"
 #include "pg/bridge/result_set.hpp"
 #include "pg/bridge/version.hpp"
@@ -6,6 +7,7 @@
 #include "pg/convert/convert.hpp"
 #include "pg/repartition/move.hpp"
 #include "pg/run/provision.hpp"
+#include "pg/run/recorded.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_plan_conversion);
@@ -20,33 +22,13 @@ using ppm::RelationId;
 RelationId relation_argument(FunctionCallInfo fcinfo) {
     if (const auto relation = ppm::parent_argument(fcinfo))
         return *relation;
-    throw ppm::PpmError{ERRCODE_NULL_VALUE_NOT_ALLOWED, "the relation must not be null"};
+    throw ppm::PpmError{ERRCODE_NULL_VALUE_NOT_ALLOWED, "relation must not be null"};
 }
 
-void record_failure(ppm::Session& session, ppm::History& history, RelationId relation,
-                    const char* action, const ppm::Error& failed) {
-    try {
-        session.step([&] {
-            const ppm::Parent parent = std::move(ppm::read_parents(relation).front().parent);
-            if (ppm::may_manage(parent))
-                history.record({failure_of(parent.configuration, action, failed)});
-        });
-    } catch (const ppm::Error&) {
-        // What failed first is what is said.
-        return;
-    }
-}
-
-// Records what fails before it is said: the call ends with it.
-template <typename Body>
-auto recorded(ppm::Session& session, ppm::History& history, RelationId relation, const char* action,
-              Body body) {
-    try {
-        return body();
-    } catch (const ppm::Error& error) {
-        record_failure(session, history, relation, action, error);
-        throw;
-    }
+// It may have been dropped since it was named.
+std::string name_of(RelationId relation) {
+    const char* const name = ppm::call([=] { return get_rel_name(relation); });
+    return name == nullptr ? "with OID " + std::to_string(relation) : ppm::in_quotes(name);
 }
 
 ppm::Cell text_or_null(const std::string& text) {
@@ -103,7 +85,7 @@ Datum ppm_abandon(PG_FUNCTION_ARGS) {
         });
         if (!was_any)
             throw ppm::PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                                "there is nothing of the table to abandon"};
+                                "there is nothing to abandon for table " + name_of(relation)};
         session.wait_for_standbys();
         return Datum{};
     });

@@ -6,7 +6,9 @@
 #include "pg/bridge/version.hpp"
 #include "pg/catalog/rows.hpp"
 #include "pg/ddl/ddl.hpp"
+#include "pg/run/archive.hpp"
 #include "pg/run/check.hpp"
+#include "pg/run/hooks.hpp"
 #include "pg/run/plan.hpp"
 #include "pg/run/report.hpp"
 
@@ -31,25 +33,29 @@ void leave_out_default_rows(const ppm::ManagedParent& managed, ppm::Plan& plan) 
     if (!by_default || plan.provision.empty())
         return;
     std::vector<ppm::BoundRange> wanted;
+    std::vector<std::string> names;
     for (const ppm::Action& action : plan.provision)
-        wanted.push_back(bounds_of(action));
+        if (changes_partitions(action)) {
+            wanted.push_back(bounds_of(action));
+            names.push_back(partition_of(action));
+        }
     const ppm::Table& table = *managed.parent.table;
     const std::vector<bool> found = ppm::which_may_have_rows(
         by_default->relation, table.key_column, *table.key_type, wanted,
         ppm::Deadline{std::chrono::milliseconds{ppm::statement_timeout()}});
-    std::vector<ppm::Action> possible;
+    std::set<std::string> left_out;
     std::vector<ppm::Anomaly> anomalies;
     for (std::size_t i = 0; i < wanted.size(); ++i)
-        if (found[i])
+        if (found[i] && left_out.insert(names[i]).second)
             anomalies.push_back({ppm::AnomalyCode::default_has_rows, by_default->name,
                                  "Default partition " + ppm::in_quotes(by_default->name) +
                                      " has rows of " + range_text(managed, wanted[i]) +
                                      ", which keep partition " +
-                                     ppm::in_quotes(partition_of(plan.provision[i])) + " out.",
+                                     ppm::in_quotes(names[i]) + " out.",
                                  "ppm.check() says what to do."});
-        else
-            possible.push_back(std::move(plan.provision[i]));
-    plan.provision = std::move(possible);
+    std::erase_if(plan.provision, [&](const ppm::Action& action) {
+        return left_out.contains(partition_of(action));
+    });
     if (!anomalies.empty())
         ppm::warn_of(managed.parent.configuration, anomalies);
 }
@@ -79,6 +85,26 @@ void add(ppm::ResultSet& rows, const ppm::Configuration& configuration,
                   std::string{name_of(anomaly.code)}, anomaly.detail, anomaly.hint});
 }
 
+// For people to read.
+std::vector<std::string> statements_of(const ppm::ManagedParent& managed,
+                                       const ppm::Action& action) {
+    if (const auto* const hook = std::get_if<ppm::CallHook>(&action))
+        return {hook_statement(managed, *hook)};
+    if (const auto* const archive = std::get_if<ppm::ArchiveTable>(&action))
+        return move_statements(archive->partition, archive->schema_name);
+    std::vector<std::string> statements;
+    const auto* const attach = std::get_if<ppm::AttachPartition>(&action);
+    if (attach == nullptr || attach->home_schema.empty() ||
+        is_taken_in(attach->home_schema, attach->partition))
+        return statements_for(managed, action);
+    statements = move_statements(attach->partition, attach->home_schema);
+    ppm::AttachPartition at_home = *attach;
+    at_home.partition.schema_name = attach->home_schema;
+    std::ranges::move(statements_for(managed, ppm::Action{at_home}),
+                      std::back_inserter(statements));
+    return statements;
+}
+
 void add(ppm::ResultSet& rows, std::int32_t step, const ppm::ManagedParent& managed,
          const ppm::Action& action) {
     const ppm::Configuration& configuration = managed.parent.configuration;
@@ -86,8 +112,21 @@ void add(ppm::ResultSet& rows, std::int32_t step, const ppm::ManagedParent& mana
     rows.add({step, configuration.schema_name, configuration.table_name,
               std::string{name_of(action)}, partition_of(action),
               edge_or_null(bounds.civil, &ppm::Slot::lower),
+              edge_or_null(bounds.civil, &ppm::Slot::upper), joined(statements_of(managed, action)),
+              bounds.lower_value, bounds.upper_value});
+}
+
+// Without a number: it is not done now.
+void add(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const ppm::LaterDrop& later) {
+    const ppm::Configuration& configuration = managed.parent.configuration;
+    const ppm::Action drop = ppm::DropPartition{later.partition, false};
+    const ppm::ShownBounds bounds = shown_bounds(managed, later.partition.bounds);
+    rows.add({std::nullopt, configuration.schema_name, configuration.table_name,
+              std::string{name_of(drop)}, later.partition.name,
+              edge_or_null(bounds.civil, &ppm::Slot::lower),
               edge_or_null(bounds.civil, &ppm::Slot::upper),
-              joined(statements_for(managed, action)), bounds.lower_value, bounds.upper_value});
+              "-- " + later.when + "\n" + joined(statements_for(managed, drop)), bounds.lower_value,
+              bounds.upper_value});
 }
 
 }  // namespace
@@ -131,6 +170,9 @@ Datum ppm_plan(PG_FUNCTION_ARGS) {
             for (std::size_t i = 0; i < parents.size(); ++i)
                 for (const ppm::Action& action : plans[i].*half)
                     add(rows, ++step, parents[i], action);
+        for (std::size_t i = 0; i < parents.size(); ++i)
+            for (const ppm::LaterDrop& later : plans[i].later)
+                add(rows, parents[i], later);
         return Datum{};
     });
 }

@@ -1,8 +1,10 @@
 // CALL ppm.provision(), CALL ppm.cleanup() and CALL ppm.run_all().
 #include "pg/bridge/call_context.hpp"
 #include "pg/bridge/version.hpp"
+#include "pg/repartition/abandon.hpp"
 #include "pg/run/cleanup.hpp"
 #include "pg/run/provision.hpp"
+#include "pg/run/run_lock.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_provision);
@@ -46,11 +48,16 @@ Datum ppm_run_all(PG_FUNCTION_ARGS) {
         ppm::refuse_if_restricted("ppm.run_all()");
         ppm::refuse_if_atomic(fcinfo, "ppm.run_all()");
         ppm::Session session{false};
-        ppm::Run run{session, ppm::parent_argument(fcinfo)};
+        const auto parent = ppm::parent_argument(fcinfo);
+        std::optional<ppm::RunAllMark> mark;
+        if (!parent)
+            mark.emplace();
+        ppm::Run run{session, parent};
         run.perform(ppm::provision);
         run.perform(ppm::cleanup);
         run.check();
         run.prune();
+        ppm::take_back_orphans(session);
         run.finish();
         return Datum{};
     });

@@ -3,6 +3,7 @@
 #include "pg/bridge/version.hpp"
 #include "pg/repartition/move.hpp"
 #include "pg/repartition/triggers.hpp"
+#include "pg/run/recorded.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_repartition);
@@ -36,7 +37,9 @@ Datum ppm_repartition(PG_FUNCTION_ARGS) {
         const auto from = text_argument(fcinfo, 1);
         const auto to = text_argument(fcinfo, 2);
         ppm::Session session{false};
-        ppm::repartition(session, parent, from, to);
+        ppm::History history;
+        ppm::recorded(session, history, parent, "repartition",
+                      [&] { ppm::repartition(session, history, parent, from, to); });
         session.wait_for_standbys();
         return Datum{};
     });

@@ -2,8 +2,10 @@
 // reads.
 #include "core/grid/interval.hpp"
 #include "core/text.hpp"
+#include "pg/bridge/spi.hpp"
 #include "pg/bridge/version.hpp"
 #include "pg/catalog/catalog.hpp"
+#include "pg/catalog/template.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_spell_configuration);
@@ -143,6 +145,37 @@ bool is_our_trigger(FunctionCallInfo fcinfo) {
            ppm::is_configuration(trigger->tg_relation);
 }
 
+// Nothing where there is none, or it is as it was: a dump is to be restored also where it is
+// missing.
+std::optional<std::string> spell_template(const TriggerData& trigger, HeapTuple row) {
+    const TupleDesc descriptor = RelationGetDescr(trigger.tg_relation);
+    const auto name = text_of(row, descriptor, "template");
+    if (!name || (TRIGGER_FIRED_BY_UPDATE(trigger.tg_event) &&
+                  text_of(trigger.tg_trigtuple, descriptor, "template") == name))
+        return std::nullopt;
+    const ppm::SpiConnection spi{false};
+    try {
+        if (auto spelled = ppm::spelled_template(*name))
+            return spelled;
+    } catch (const ppm::PostgresError&) {
+        // What cannot be read as a name; the caller's statement fails.
+        throw invalid("template", *name, "Write it as schema.table.");
+    }
+    if (check_function_bodies)
+        throw invalid("template", *name, "There is no such table. Write it as schema.table.");
+    return std::nullopt;
+}
+
+HeapTuple with_template(HeapTuple row, TupleDesc descriptor, const std::string& name) {
+    const char* const text = name.c_str();
+    return ppm::call([=] {
+        int column = SPI_fnumber(descriptor, "template");
+        Datum value = CStringGetTextDatum(text);
+        bool is_null = false;
+        return heap_modify_tuple_by_cols(row, descriptor, 1, &column, &value, &is_null);
+    });
+}
+
 }  // namespace
 
 // BEFORE INSERT OR UPDATE, FOR EACH ROW.
@@ -161,7 +194,9 @@ Datum ppm_spell_configuration(PG_FUNCTION_ARGS) {
         if (!interval)
             return PointerGetDatum(row);
         require_whole_milliseconds(row, descriptor);
-        return PointerGetDatum(with_spelling(
-            row, descriptor, spelling_of(*interval, text_of(row, descriptor, "origin"))));
+        HeapTuple const spelled = with_spelling(
+            row, descriptor, spelling_of(*interval, text_of(row, descriptor, "origin")));
+        const auto name = spell_template(*trigger, row);
+        return PointerGetDatum(name ? with_template(spelled, descriptor, *name) : spelled);
     });
 }

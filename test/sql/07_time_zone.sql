@@ -40,20 +40,22 @@ SELECT min(lower_bound) = (now() AT TIME ZONE 'Etc/GMT+12')::date FROM ppm.plan(
 DELETE FROM ppm.config;
 DROP TABLE clock, day_of;
 
--- Names that AT TIME ZONE takes for abbreviations have no summer time.
+-- Names that AT TIME ZONE takes for abbreviations have no summer time. (Some systems have them in a package of their own.)
 SET ppm.work_date = '2026-07-15';
 CREATE TABLE summer (at timestamptz) PARTITION BY RANGE (at);
-INSERT INTO ppm.config (table_name, interval, pre_provisioned, timezone) VALUES ('summer', 'daily', 1, 'CET');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, timezone) VALUES ('summer', 'daily', 1, 'Europe/Paris');
 CREATE TEMP TABLE edges (zone text, lower_value text);
 DO $$
 DECLARE
     zone text;
 BEGIN
     FOREACH zone IN ARRAY '{CET,MET,EET,WET,Europe/Paris,EST,America/New_York}'::text[] LOOP
+        CONTINUE WHEN NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = zone);
         UPDATE ppm.config SET timezone = zone WHERE table_name = 'summer';
         INSERT INTO edges SELECT zone, lower_value FROM ppm.plan('summer') LIMIT 1;
     END LOOP;
 END $$;
-SELECT zone, lower_value, lower_value::timestamptz = timestamp '2026-07-15' AT TIME ZONE zone AS as_at_time_zone FROM edges;
+SELECT zone, lower_value FROM edges WHERE lower_value::timestamptz <> timestamp '2026-07-15' AT TIME ZONE zone;
+SELECT zone, lower_value FROM edges WHERE zone LIKE '%/%';
 DELETE FROM ppm.config WHERE table_name = 'summer';
 DROP TABLE summer, edges;

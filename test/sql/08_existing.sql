@@ -91,7 +91,9 @@ CALL ppm.provision('changing');
 UPDATE ppm.config SET interval = 'yearly' WHERE table_name = 'changing';
 SELECT * FROM pg_temp.plan('changing');
 CALL ppm.provision('changing');
+SET client_min_messages = error;
 UPDATE ppm.config SET interval = 'daily', pre_provisioned = 1000 WHERE table_name = 'changing';
+SET client_min_messages = warning;
 SELECT * FROM pg_temp.plan('changing') LIMIT 2;
 
 -- A change of the time zone, likewise.

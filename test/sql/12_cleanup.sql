@@ -52,7 +52,9 @@ SELECT detached FROM ppm.detached;
 
 -- A later change of the policy drops nothing that was detached before, nor what came back.
 SELECT table_name, partition, relation = to_regclass(partition_schema || '.' || partition) AS relation FROM ppm.kept ORDER BY relation;
+SET client_min_messages = error;
 UPDATE ppm.config SET cleanup_policy = 'drop', retention = 2 WHERE table_name = 'kept';
+SET client_min_messages = warning;
 SELECT step, action, partition FROM ppm.plan('kept');
 CALL ppm.cleanup('kept');
 SELECT * FROM tables();
@@ -177,7 +179,9 @@ INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, rete
 SET ppm.work_date = '2024-01-10';
 CALL ppm.run_all('past');
 INSERT INTO past VALUES ('2024-01-07');
+SET client_min_messages = error;
 UPDATE ppm.config SET retention = 1 WHERE table_name = 'past';
+SET client_min_messages = warning;
 CALL ppm.run_all('past');
 SELECT count(*) FROM past;
 UPDATE ppm.config SET retention = 3 WHERE table_name = 'past';

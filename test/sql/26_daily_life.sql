@@ -95,7 +95,9 @@ SET search_path = nightly;
 UPDATE ppm.config SET schema_name = 'nightly';
 ALTER TABLE "moved-9" RENAME TO mine;
 SELECT partition, code FROM said('moved');
+\set VERBOSITY terse
 CALL ppm.run_all('moved');
+\set VERBOSITY default
 SELECT table_name, schema_name, detached_schema, detached FROM ppm.detached;
 SELECT to_regclass('"moved-10"'), to_regclass('mine');
 ALTER SCHEMA nightly RENAME TO daily;

@@ -96,7 +96,7 @@ wait_until_waits($node, 'caller', 'relation');
 is($result, 0, 'a schema is renamed while ppm reads the default partition');
 $holder->query_safe('COMMIT');
 ($result, $output, $messages) = finish_sql($call);
-like($messages, qr/table "app\.t" or its schema was renamed meanwhile \(SQLSTATE 55000\)/, 'which the call notices');
+like($messages, qr/table "app\.t" or its schema was renamed concurrently \(SQLSTATE 55000\)/, 'which the call notices');
 is(strangers(), 't, t_old attached', 'and makes nothing in the other schema');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relnamespace = 'before'::regnamespace AND relname ~ '^t_2')), '0', 'nor in its own');
 
@@ -165,7 +165,7 @@ EOF
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.provision()');
 $node->safe_psql('postgres', 'DROP EVENT TRIGGER rename_role');
 is($result, 0, 'policies that would come to mean something else do not keep the partition from being made');
-like($messages, qr/policy "by_role" names a role or an object that was renamed meanwhile/, 'the call says which');
+like($messages, qr/policy "by_role" names a role or an object that was renamed concurrently/, 'the call says which');
 is($node->safe_psql('postgres', <<'EOF'), 'by_itself', 'and that partition has only the others');
 SELECT string_agg(polname, ' ') FROM pg_policy WHERE polrelid = (SELECT min(inhrelid) FROM pg_inherits WHERE inhparent = 'app.t'::regclass)
 EOF

@@ -425,7 +425,7 @@ EOF
 	is($node->safe_psql($database, q(SELECT partition, severity, code, detail FROM ppm.check('moved'))),
 		"moved_2026_03_15|warning|tablespace_differs|Partition \"moved_2026_03_15\" is in tablespace row_space, not $own as its parent.",
 		"another tablespace is told, where $own is the database's");
-	my ($move) = $node->safe_psql($database, q(SELECT hint FROM ppm.check('moved'))) =~ /^If it is not to stay there: (ALTER TABLE .*;) which rewrites it/;
+	my ($move) = $node->safe_psql($database, q(SELECT hint FROM ppm.check('moved'))) =~ /^If it should not stay there: (ALTER TABLE .*;) which rewrites it/;
 	$node->safe_psql($database, $move);
 	is($node->safe_psql($database, q(SELECT * FROM ppm.check('moved'))), '', "and $move is what mends it");
 }

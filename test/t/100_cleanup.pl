@@ -99,18 +99,6 @@ EOF
 	return;
 }
 
-# Waits until a worker waits for a lock of that type, or any.
-sub wait_until_worker_waits
-{
-	my ($type) = @_;
-	my $condition = $type ? "AND locktype = '$type'" : '';
-	$node->poll_query_until('postgres', <<"EOF") or die 'no worker waits';
-SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
-			   WHERE backend_type = 'ppm worker' AND NOT granted $condition)
-EOF
-	return;
-}
-
 sub call_cleanup
 {
 	my ($table, $settings) = @_;
@@ -163,7 +151,7 @@ is(state_of('owned'), '5 6 now; rows 5 6 now', 'and has not');
 # A superuser calls, the owner, who cannot log in, works.
 $holder->query_safe('SELECT pg_advisory_lock(1)');
 my $call = start_sql($node, 'caller', "$patience CALL ppm.cleanup('owned')");
-wait_until_worker_waits('advisory');
+wait_until_worker_waits($node, 'advisory');
 is( $node->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'ppm worker' AND datname = 'postgres')),
 	1, 'there is a worker');
 is( $node->safe_psql('postgres', q(SELECT state || ' ' || query FROM pg_stat_activity WHERE backend_type = 'ppm worker')),
@@ -208,7 +196,7 @@ $holder->query_safe('SELECT pg_advisory_unlock(3)');
 (undef, undef, $messages) = finish_sql($call);
 like(
 	$messages,
-	qr/^DETAIL:  table "public\.given", partition "given_5": table "public\.given" was renamed, replaced or given to another owner meanwhile \(SQLSTATE 55000\)/m,
+	qr/^DETAIL:  table "public\.given", partition "given_5": table "public\.given" was renamed, replaced or given to another owner concurrently \(SQLSTATE 55000\)/m,
 	'a new owner amidst a call is noticed');
 is(state_of('given'), '5 now; rows 5 now', 'before the next partition');
 is(notices(call_cleanup('given')), 'detached given_5, dropped given_5', 'and the next call goes on as the new one');
@@ -223,7 +211,7 @@ $node->safe_psql('postgres', table_of('a', 'drop', 5) . table_of('b', 'drop', 5)
 	. 'CREATE TABLE d_rest PARTITION OF d DEFAULT; UPDATE ppm.config SET pre_provisioned = 11');
 $holder->query_safe('SELECT pg_advisory_lock(1)');
 $call = start_sql($node, 'first', "$patience CALL ppm.cleanup('a')");
-wait_until_worker_waits('advisory');
+wait_until_worker_waits($node, 'advisory');
 ($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '50ms'; CALL ppm.cleanup()");
 like($messages, qr/ERROR:  PM006: could not clean up 2 of 4 tables$/m, 'without a worker some tables fail');
 like($messages, qr/^DETAIL:  table "public\.a": another call of ppm is at work on the table \(SQLSTATE 55P03\)$/m, 'one is being cleaned up');
@@ -371,7 +359,7 @@ foreach my $policy ('detach', 'drop')
 		{
 			$holder->query_safe("BEGIN; $insert");
 			$call = start_sql($node, 'caller', "$patience CALL ppm.cleanup()");
-			wait_until_worker_waits('virtualxid');
+			wait_until_worker_waits($node, 'virtualxid');
 			is($node->safe_psql('postgres', 'SELECT string_agg(note, $$ $$) FROM late'), 'now', 'it is on its way out');
 			$holder->query_safe('COMMIT');
 		}
@@ -379,7 +367,7 @@ foreach my $policy ('detach', 'drop')
 		{
 			$holder->query_safe('SELECT pg_advisory_lock(1)');
 			$call = start_sql($node, 'caller', "$patience CALL ppm.cleanup()");
-			wait_until_worker_waits('advisory');
+			wait_until_worker_waits($node, 'advisory');
 			$node->safe_psql('postgres', $insert);
 			$holder->query_safe('SELECT pg_advisory_unlock(1)');
 		}
@@ -512,7 +500,7 @@ drop_table('read');
 $node->safe_psql('postgres', table_of('two', 'drop', 5, 6) . table_of('zoo', 'drop') . 'UPDATE ppm.config SET pre_provisioned = 11;');
 $holder->query_safe('SELECT pg_advisory_lock(1)');
 $call = start_sql($node, 'first', "$patience CALL ppm.cleanup()");
-wait_until_worker_waits('advisory');
+wait_until_worker_waits($node, 'advisory');
 my $busy = qr/^DETAIL:  table "public\.two": another call of ppm is at work on the table \(SQLSTATE 55P03\)$/m;
 $node->safe_psql('postgres', partition_of('zoo', 5) . 'CREATE TABLE zoo_rest PARTITION OF zoo DEFAULT');
 ($result, $output, $messages) = call_cleanup(undef, "SET ppm.lock_timeout = '50ms';");

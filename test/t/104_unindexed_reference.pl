@@ -22,7 +22,7 @@ sub warnings_of
 sub warning_of
 {
 	my ($table, $constraint, $columns) = @_;
-	return qq(Table "public.$table" refers to it by foreign key "$constraint" and has no index for that: when a partition is removed, )
+	return qq(Table "public.$table" refers to table "public.orders" by foreign key "$constraint" and has no index for that: when a partition is removed, )
 	  . "PostgreSQL reads all of it, and its writers wait. CREATE INDEX CONCURRENTLY ON public.$table ($columns);";
 }
 

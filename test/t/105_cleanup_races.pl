@@ -125,7 +125,7 @@ CREATE TABLE again_3 PARTITION OF again FOR VALUES FROM ('2000-01-05') TO ('2000
 EOF
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.cleanup();');
 is(rows_of('again_1'), '2', 'what a user attached, filled and detached meanwhile is not dropped');
-like($messages, qr/PM006.*partition "again_1": table "public\.again_1" was changed after ppm had detached it, and is not dropped \(SQLSTATE 55006\)/s,
+like($messages, qr/PM006.*partition "again_1": table "public\.again_1" was changed after ppm detached it, so it is not dropped \(SQLSTATE 55006\)/s,
 	'and the call says so');
 is($node->safe_psql('postgres', "SELECT to_regclass('again_2') IS NULL AND to_regclass('again_3') IS NULL"), 't', 'and cleans up the rest');
 

@@ -126,7 +126,7 @@ my $call = start("$patience CALL ppm.cleanup()");
 wait_until_waits($node, 'caller', 'transactionid');
 $reader->query_safe('COMMIT');
 ($result, $output, $messages) = finish($call);
-like($messages, qr/the configuration of table "public\.t" was changed meanwhile/, 'a call that planned to drop waits for whoever changes the policy, and refuses');
+like($messages, qr/the configuration of table "public\.t" was changed concurrently/, 'a call that planned to drop waits for whoever changes the policy, and refuses');
 is(state(), '16 17 18 19 20 21 22 23 24 25 26 27; ; ', 'and nothing is gone');
 
 #
@@ -218,7 +218,7 @@ foreach my $way (
 	[ 'given away and back, with a trigger', 'ALTER TABLE t_2016 OWNER TO bob; CREATE TRIGGER tr BEFORE INSERT ON t_2016 FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(); ALTER TABLE t_2016 OWNER TO alice', 'was changed since' ],
 	[ 'with a policy', 'CREATE POLICY p ON t_2016 USING (true)', 'was changed since' ],
 	[ 'readable for others', 'GRANT SELECT (note) ON t_2016 TO bob', 'was changed since' ],
-	[ 'not known to be detached by ppm', 'UPDATE ppm.detached SET version = NULL', 'may be another, because it was not ppm that finished detaching it' ])
+	[ 'not known to be detached by ppm', 'UPDATE ppm.detached SET version = NULL', 'might be another one, because somebody else finished detaching it' ])
 {
 	my ($name, $sql, $reason) = @$way;
 	make('detach', ';ALTER TABLE t OWNER TO alice;' . join ';', map { "ALTER TABLE t_$_ OWNER TO alice" } 2016 .. 2027);
@@ -241,7 +241,7 @@ $call = start("$patience UPDATE ppm.config SET retention = 10; CALL ppm.provisio
 wait_until_waits($node, 'caller', 'relation');
 $reader->query_safe(shifted('GRANT SELECT ON t_2016 TO bob; COMMIT', $later));
 ($result, $output, $messages) = finish($call);
-like($messages, qr/table "public\.t_2016" was changed since, and is not attached again/, 'what is changed at the last moment is not attached either');
+like($messages, qr/table "public\.t_2016" was changed since, so it is not attached again/, 'what is changed at the last moment is not attached either');
 
 # Surplus with rows, and changed.
 make('detach', q(; CREATE TABLE t_2999 PARTITION OF t FOR VALUES FROM ('2999-01-01') TO ('3000-01-01')));

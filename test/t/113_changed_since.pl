@@ -73,7 +73,7 @@ sub try_all
 	{
 		my $is_there = $node->safe_psql('postgres', "SELECT to_regclass('${kind}_$i') IS NOT NULL");
 		is($is_there, $is_left ? 't' : 'f', ($is_left ? 'kept: ' : 'dropped: ') . $statements->[ $i - 1 ]);
-		like($error, qr/table "public\.${kind}_$i" (?:was changed|got rows) after ppm had detached it, and is not dropped \(SQLSTATE 55006\)/, 'and it is said') if $is_left;
+		like($error, qr/table "public\.${kind}_$i" (?:was changed|got rows) after ppm detached it, so it is not dropped \(SQLSTATE 55006\)/, 'and it is said') if $is_left;
 	}
 	return;
 }
@@ -138,7 +138,7 @@ foreach my $way (
 	$session->quit;
 	$node->safe_psql('postgres', 'DROP VIEW v_1');
 	my (undef, undef, $error) = run_sql($node, 'CALL ppm.cleanup()');
-	like($error, qr/table "public\.old_1" got rows after ppm had detached it, and is not dropped/, 'and got a row of a transaction that was there before: ' . substr($before, 0, 80));
+	like($error, qr/table "public\.old_1" got rows after ppm detached it, so it is not dropped/, 'and got a row of a transaction that was there before: ' . substr($before, 0, 80));
 }
 
 # Rows of just before are no obstacle, also those of subtransactions, while others are at work.

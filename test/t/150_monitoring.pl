@@ -60,10 +60,10 @@ sub sql_exporter_queries
 
 my %queries = postgres_exporter_queries();
 my %sql_queries = sql_exporter_queries();
-is(join(' ', sort keys %queries), 'ppm ppm_configured ppm_table', 'postgres_exporter.yml has three queries');
+is(join(' ', sort keys %queries), 'ppm ppm_configured ppm_forecast ppm_table', 'postgres_exporter.yml has four queries');
 foreach my $file ('postgres_exporter.yml', 'sql_exporter.yml')
 {
-	is(scalar(() = file_text($file) =~ /^\s*query:/mg), 3, "$file: all of them are tested here");
+	is(scalar(() = file_text($file) =~ /^\s*query:/mg), 4, "$file: all of them are tested here");
 }
 is_deeply(\%sql_queries, \%queries, 'both exporters have the same queries, labels and values');
 
@@ -278,6 +278,11 @@ is(scraped_by_table('ppm', q(concat_ws(' ', severity, code, anomalies))), join('
 		'forever warning off_grid 1', 'healthy none none 0', 'invalid error table_missing 1', 'last_one error missing_partition 1', 'locked none none 0',
 		'new error missing_partition 2', 'new_monthly error missing_partition 2'),
 	'anomalies are counted by code');
+is(scraped_by_table('ppm_forecast', q(concat_ws(' ', bytes_per_slot, window_bytes, cleanup_frees_bytes))),
+	'broken NaN NaN 0, counting NaN NaN 0, filled NaN NaN 0, forever NaN NaN 0, healthy NaN NaN 0, invalid NaN NaN 0, last_one NaN NaN 0, locked NaN NaN 0, new NaN NaN 0, new_monthly NaN NaN 0',
+	'without a full partition there is no forecast');
+$node->safe_psql('postgres', q(UPDATE ppm.config SET retention = 3 WHERE table_name = 'healthy'; CREATE TABLE healthy_2026_03_14 PARTITION OF healthy FOR VALUES FROM ('2026-03-14') TO ('2026-03-15'); INSERT INTO healthy VALUES ('2026-03-14')));
+is(scraped('ppm_forecast', q(max(window_bytes / bytes_per_slot) FILTER (WHERE table_name = 'healthy' AND bytes_per_slot > 0))), '4', 'with one there is');
 is(scraped('ppm', 'bool_and(checked_timestamp_seconds = extract(epoch FROM now())::float8)'), 't', 'as of now');
 
 $holder->query_safe('COMMIT');
@@ -294,8 +299,8 @@ my $all = join ";\n", map { $queries{$_}{sql} } sort keys %queries;
 (undef, $output) = run_sql($node, 'SHOW default_transaction_read_only; SHOW lock_timeout; SHOW statement_timeout', user => 'ppm_exporter');
 is($output, "on\n1s\n10s", 'a session of the role writes nothing and does not wait long');
 my %rights = (
-	'SELECT ON' => [ 'ppm.status', 'ppm.config' ],
-	'EXECUTE ON FUNCTION' => [ 'ppm.table_states()', 'ppm.total_bytes(oid)', 'ppm.check(regclass)' ]);
+	'SELECT ON' => [ 'ppm.status', 'ppm.forecast', 'ppm.config' ],
+	'EXECUTE ON FUNCTION' => [ 'ppm.table_states()', 'ppm.partition_states()', 'ppm.total_bytes(oid)', 'ppm.check(regclass)' ]);
 foreach my $right (sort keys %rights)
 {
 	foreach my $object (@{ $rights{$right} })
@@ -307,7 +312,7 @@ foreach my $right (sort keys %rights)
 		$node->safe_psql('postgres', "GRANT $right $object TO ppm_exporter");
 	}
 }
-is( $node->safe_psql('postgres', <<'EOF'), 'check config status table_states total_bytes', 'and has no other');
+is( $node->safe_psql('postgres', <<'EOF'), 'check config forecast partition_states status table_states total_bytes', 'and has no other');
 SELECT string_agg(name, ' ' ORDER BY name)
 FROM (SELECT relname, relacl FROM pg_class UNION ALL SELECT proname, proacl FROM pg_proc
       UNION ALL SELECT nspname, nspacl FROM pg_namespace UNION ALL SELECT typname, typacl FROM pg_type) AS objects(name, acl)

@@ -151,6 +151,6 @@ is($node->safe_psql('postgres', q(SELECT string_agg(partition, ' ' ORDER BY step
 	'kinds_other_empty kinds_heap', 'what is planned for removal is heap, under whatever name, and empty');
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()');
 is(tables('kinds_[fhot]'), 'kinds_foreign kinds_hiding kinds_other_full kinds_tree kinds_tree_first kinds_tree_foreign', 'and that is what goes');
-like($messages, qr/"kinds_$_", [^\n]* Cleanup leaves it: it has rows, is locked, or is no plain table\./, "$_ stays, and why is said") for qw(foreign tree hiding other_full);
+like($messages, qr/"kinds_$_", [^\n]* Cleanup leaves it: it has rows, is locked, or is not a plain table\./, "$_ stays, and why is said") for qw(foreign tree hiding other_full);
 
 done_testing;

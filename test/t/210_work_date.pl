@@ -30,7 +30,7 @@ sub said
 sub is_said
 {
 	my ($where, $hint, $name) = @_;
-	my $detail = "ppm takes 2026-01-15 for today: ppm.work_date was set $where, not by this session. Partitions of the real today may be missing.";
+	my $detail = "ppm takes 2026-01-15 for today: ppm.work_date was set $where, not by this session. Partitions of the real today might be missing.";
 	is(said(), join("\n", map { "$_|warning|work_date_set|$detail|$hint" } qw(items orders)), $name);
 	($result, $output) = run_sql($node, 'SELECT DISTINCT errors, warnings, healthy FROM ppm.status', user => 'alice');
 	is($output, '0|1|t', 'status counts it');

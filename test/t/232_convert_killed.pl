@@ -71,12 +71,14 @@ sub is_killed_in
 	my ($step, $how, $sql, $what) = @_;
 	my $holder = hold($node, "SELECT pg_advisory_xact_lock($step)");
 	my $call = start_sql($node, 'dying', "$patience $sql");
-	wait_until_waits($node, 'dying', 'advisory');
+	# The worker waits in its place while it validates.
+	$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)") or die 'nobody waits';
 	isnt(kill_call($how, 'dying', $call), 0, "$what, $how: the call has ended");
 	if ($how eq 'terminated') { $holder->quit; }
 	else { $holder->{run}->finish; }
 	$node->start if $how eq 'crashed';
 	$node->poll_query_until('postgres', 'SELECT true');
+	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'ppm worker')") or die 'the worker has not ended';
 	is_as_it_was("$what, $how");
 	return;
 }
@@ -93,7 +95,8 @@ foreach my $how ('terminated', 'killed', 'crashed')
 	$node->start if $how eq 'crashed';
 	$node->poll_query_until('postgres', 'SELECT true');
 	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'ppm worker')") or die 'the worker has not ended';
-	is(asked("SELECT indisvalid FROM pg_index WHERE indexrelid = 'orders_pkey_ppm'::regclass"), 'f', 'there is half an index');
+	# Mostly half an index: whoever held the worker up may have died before it.
+	isnt(asked("SELECT to_regclass('orders_pkey_ppm')"), '', 'there is what was built of the index');
 	is_as_it_was("building the index, $how");
 	# Else the next call begins with this, and waits for the writer.
 	asked('DROP INDEX orders_pkey_ppm') unless $how eq 'crashed';
@@ -169,7 +172,7 @@ is_killed_in(2, 'terminated', "CALL ppm.convert('orders')", 'validating again');
 asked("CALL ppm.abandon('orders')");
 is(asked("SELECT count(*) FROM pg_constraint WHERE conname = 'ppm_conversion_check'"), 0, 'what was begun is taken back');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('orders')");
-like($messages, qr/ERROR:  55000: there is nothing of the table to abandon/, 'once');
+like($messages, qr/ERROR:  55000: there is nothing to abandon for table/, 'once');
 asked('DROP EVENT TRIGGER wait_in_the_middle');
 is($node->psql('postgres', 'DROP EXTENSION ppm'), 0, 'and ppm can be dropped');
 

@@ -13,7 +13,7 @@ use Test::More;
 
 our @EXPORT = qw(
   new_node daily_table partitions_of half_made advisory_locks
-  start_sql finish_sql run_sql wait_until_waits hold $patience leaves_check
+  start_sql finish_sql run_sql wait_until_waits wait_until_worker_waits hold start_waiting_move forget $patience leaves_check
 );
 
 # For a session that waits until the test lets it go on.
@@ -122,6 +122,37 @@ sub wait_until_waits
 SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
                WHERE application_name = '$name' AND NOT granted $condition)
 EOF
+	return;
+}
+
+# Waits until the worker waits for a lock: of `$type`, or any.
+sub wait_until_worker_waits
+{
+	my ($node, $type) = @_;
+	my $condition = $type ? "AND locktype = '$type'" : '';
+	$node->poll_query_until('postgres', <<"EOF") or die 'no worker waits';
+SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+               WHERE backend_type = 'ppm worker' AND NOT granted $condition)
+EOF
+	return;
+}
+
+# Starts a move of rows, and has it wait for an older transaction. Returns both sessions.
+sub start_waiting_move
+{
+	my ($node, $call) = @_;
+	my $older = hold($node, 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	my $mover = start_sql($node, 'mover', $call);
+	$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.progress WHERE phase = 'waiting')") or die 'the move does not wait';
+	return ($older, $mover);
+}
+
+# Drops the tables, and whatever is configured or detached.
+sub forget
+{
+	my ($node, @tables) = @_;
+	$node->safe_psql('postgres', 'SET client_min_messages = error; DELETE FROM ppm.config; DELETE FROM ppm.detached; DROP TABLE IF EXISTS '
+		  . join(', ', @tables) . ' CASCADE');
 	return;
 }
 

@@ -36,10 +36,15 @@ constexpr Code errors[] = {
     {AnomalyCode::pending_detach, "pending_detach"},
     {AnomalyCode::pending_drop, "pending_drop"},
     {AnomalyCode::detached_changed, "detached_changed"},
+    {AnomalyCode::archive_mismatch, "archive_mismatch"},
+    {AnomalyCode::hook_mismatch, "hook_mismatch"},
+    {AnomalyCode::template_mismatch, "template_mismatch"},
 };
 
 constexpr Code warnings[] = {
     {AnomalyCode::gap, "gap"},
+    {AnomalyCode::pending_hook, "pending_hook"},
+    {AnomalyCode::pending_archive, "pending_archive"},
     {AnomalyCode::off_grid, "off_grid"},
     {AnomalyCode::misnamed, "misnamed"},
     {AnomalyCode::name_taken, "name_taken"},
@@ -48,6 +53,7 @@ constexpr Code warnings[] = {
     {AnomalyCode::invalid_index, "invalid_index"},
     {AnomalyCode::storage_options_differ, "storage_options_differ"},
     {AnomalyCode::triggers_differ, "triggers_differ"},
+    {AnomalyCode::template_differs, "template_differs"},
     {AnomalyCode::work_date_set, "work_date_set"},
 };
 

@@ -68,7 +68,7 @@ TEST_F(CheckDetached, SaysWhyTheLastAttemptFailed) {
     EXPECT_EQ(pending.detail,
               "Table \"public.orders_2026_09\", of 2026-09-01 to 2026-10-01, was detached and is "
               "to be dropped. The last attempt failed: a view depends on it.");
-    EXPECT_EQ(pending.hint, "When that is mended: CALL ppm.cleanup('public.orders'); tries again. " +
+    EXPECT_EQ(pending.hint, "When that is fixed: CALL ppm.cleanup('public.orders'); tries again. " +
                                 keep_or_drop());
 }
 
@@ -87,8 +87,7 @@ TEST_F(CheckDetached, FindsWhatPpmMayNotHaveDetached) {
     EXPECT_EQ(line_of(pending), "pending_drop orders_2026_09");
     EXPECT_EQ(pending.detail,
               "Table \"public.orders_2026_09\", of 2026-09-01 to 2026-10-01, was detached and was "
-              "to be dropped. Cleanup leaves it: it was not ppm that finished "
-              "detaching it.");
+              "to be dropped. Cleanup leaves it: somebody else finished detaching it.");
     EXPECT_EQ(pending.hint, keep_or_drop());
 }
 
@@ -117,7 +116,7 @@ TEST_F(CheckDetached, FindsWhatCanNeitherBeDroppedNorAttached) {
     const Anomaly pending = only_anomaly();
     EXPECT_EQ(pending.detail,
               "Table \"public.november\", of 2026-11-01 to 2026-12-01, was detached and was to be "
-              "dropped. Cleanup leaves it: it has rows, or is not outdated any more.");
+              "dropped. Cleanup leaves it: it has rows, or is no longer outdated.");
     EXPECT_EQ(pending.hint, keep_or_drop());
 }
 
@@ -127,8 +126,8 @@ TEST_F(CheckDetached, FindsOnlyThatThePartitionIsMissingWhereItIsWantedBack) {
     const Anomaly missing = only_anomaly();
     EXPECT_EQ(line_of(missing), "missing_partition november");
     EXPECT_EQ(missing.detail,
-              "No partition of table \"public.orders\" covers 2026-11-01 to 2026-12-01, which "
-              "table \"november\" holds, that ppm detached.");
+              "No partition of table \"public.orders\" covers 2026-11-01 to 2026-12-01. "
+              "Table \"november\", which ppm detached, holds it.");
     EXPECT_EQ(missing.hint, "CALL ppm.provision('public.orders');");
 }
 

@@ -84,7 +84,7 @@ Names partitions_of(const std::vector<Anomaly>& anomalies, AnomalyCode code) {
 
 // What the hints of what is missing ask for before provision can do something.
 std::string reason_in(const std::string& hint) {
-    const std::string before = "Mend what stands in its way (";
+    const std::string before = "Fix what stands in its way (";
     return hint.starts_with(before) ? hint.substr(before.size(), hint.find(')') - before.size())
                                     : "";
 }

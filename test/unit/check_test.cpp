@@ -75,7 +75,7 @@ TEST_F(Check, SaysWhyWhatIsMissingCouldNotBeCreated) {
     EXPECT_EQ(missing.detail,
               "No partition of table \"public.orders\" covers 2026-11-01 to 2026-12-01. The last "
               "attempt failed: type \"t\" does not exist.");
-    EXPECT_EQ(missing.hint, "When that is mended: " + std::string{call_provision});
+    EXPECT_EQ(missing.hint, "When that is fixed: " + std::string{call_provision});
 }
 
 TEST_F(Check, FindsThatNewPartitionsWouldGetNoPrimaryKey) {
@@ -107,7 +107,7 @@ TEST_F(Check, FindsWhatIsMissingAndWhatStandsInItsWay) {
     orders.add_pending("november", "2026-11-01", "2026-12-01");
     EXPECT_EQ(found(), (Lines{"missing_partition orders_2026_11", "pending_detach november"}));
     EXPECT_EQ(found_as("missing_partition orders_2026_11").hint,
-              "Mend what stands in its way (pending_detach), then " + std::string{call_provision});
+              "Fix what stands in its way (pending_detach), then " + std::string{call_provision});
 }
 
 TEST_F(Check, FindsThatTheNameOfWhatIsMissingIsTaken) {
@@ -171,7 +171,7 @@ TEST_F(CheckPending, FindsADetachThatIsPendingBesideTheWindow) {
     EXPECT_EQ(found(), Lines{"pending_detach orders_2026_09"});
     const Anomaly pending = found_as("pending_detach orders_2026_09");
     EXPECT_EQ(pending.detail,
-              "The detaching of partition \"orders_2026_09\", of 2026-09-01 to 2026-10-01, was "
+              "Detaching partition \"orders_2026_09\", of 2026-09-01 to 2026-10-01, was "
               "interrupted.");
     EXPECT_EQ(pending.hint, call_cleanup);
 }
@@ -188,7 +188,7 @@ TEST_F(CheckPending, SaysWhyTheLastAttemptFailed) {
     orders.add_pending("past", "2026-09-01", "2026-10-01");
     answers.failures = {{"past", {"canceling statement due to lock timeout"}}};
     EXPECT_EQ(found_as("pending_detach past").detail,
-              "The detaching of partition \"past\", of 2026-09-01 to 2026-10-01, was interrupted. "
+              "Detaching partition \"past\", of 2026-09-01 to 2026-10-01, was interrupted. "
               "The last attempt failed: canceling statement due to lock timeout.");
 }
 
@@ -270,7 +270,7 @@ TEST_F(CheckSurplus, SaysThatCleanupLeavesRows) {
     orders.with_rows = {"orders_2027_05"};
     const Anomaly surplus = found_as("surplus_partition orders_2027_05");
     EXPECT_EQ(surplus.detail,
-              may_detail(" Cleanup leaves it: it has rows, is locked, or is no plain table."));
+              may_detail(" Cleanup leaves it: it has rows, is locked, or is not a plain table."));
     EXPECT_EQ(surplus.hint, "Remove the rows, or raise pre_provisioned in ppm.config.");
 }
 
@@ -322,7 +322,7 @@ TEST_F(CheckBounds, FindsTheNameOfAnotherSlot) {
     EXPECT_EQ(found(), Lines{"wrong_bounds orders_2020_01"});
     const Anomaly wrong = found_as("wrong_bounds orders_2020_01");
     EXPECT_EQ(wrong.detail,
-              "Partition \"orders_2020_01\" bears the name of 2020-01-01 to 2020-02-01 but holds "
+              "Partition \"orders_2020_01\" has the name of 2020-01-01 to 2020-02-01 but holds "
               "2026-11-01 to 2026-12-01.");
     EXPECT_EQ(wrong.hint, "ALTER TABLE public.orders_2020_01 RENAME TO orders_2026_11;");
 }
@@ -448,7 +448,7 @@ TEST(CheckTimezone, FindsTheDaysOfAnotherTimezoneUnderTheNamesOfItsOwn) {
               (Lines{"missing_partition orders_20261122_202611220100",
                      "wrong_bounds orders_2026_11_22", "wrong_bounds orders_2026_11_23"}));
     EXPECT_EQ(anomalies[1].detail,
-              "Partition \"orders_2026_11_22\" bears the name of 2026-11-22 to 2026-11-23 but "
+              "Partition \"orders_2026_11_22\" has the name of 2026-11-22 to 2026-11-23 but "
               "holds 2026-11-22 01:00:00 to 2026-11-23 01:00:00.");
 }
 
@@ -465,9 +465,10 @@ TEST_F(CheckGaps, FindsAHoleBesideTheWindowOnEitherSide) {
     EXPECT_EQ(anomalies[3].detail,
               "No partition of table \"public.orders\" covers 2026-03-01 to 2026-04-01, outside "
               "the window.");
-    EXPECT_EQ(anomalies[3].hint,
-              "If rows of that time are to come, create a partition for them; else nothing has to "
-              "be done.");
+    EXPECT_EQ(
+        anomalies[3].hint,
+        "If rows of that time are to come, create a partition for them; otherwise nothing has to "
+        "be done.");
     EXPECT_EQ(anomalies[4].detail,
               "No partition of table \"public.orders\" covers 2027-02-01 to 2027-03-01, outside "
               "the window.");

@@ -25,6 +25,7 @@ class Execution {
     }
 
     Lines refused;
+    Lines called;  // hooks
 
   private:
     void execute(const CreatePartition& create) {
@@ -68,6 +69,17 @@ class Execution {
         if (!drop.only_if_empty || !has_rows(drop.partition))
             ledger().erase(entry);
     }
+
+    void execute(const ArchiveTable& archive) {
+        const auto entry = detached(archive.partition);
+        if (entry == ledger().end() || !entry->is_detached ||
+            entry->partition.schema_name == archive.schema_name)
+            return refuse(archive);
+        entry->home_schema = entry->partition.schema_name;
+        entry->partition.schema_name = archive.schema_name;
+    }
+
+    void execute(const CallHook& hook) { called.push_back(line_of(hook)); }
 
     void detach(std::vector<Partition>::iterator partition, CleanupPolicy policy) {
         partition->detach_pending = false;

@@ -146,7 +146,12 @@ class Orders {
                  const auto found = keys_without_time.find(partition.name);
                  return found == keys_without_time.end() ? std::nullopt
                                                          : std::optional{found->second};
-             }});
+             },
+             .archive_problem = [&]() { return archive_problem; },
+             .is_taken_in_archive =
+                 [&](const Partition& partition) {
+                     return taken_in_archive.count(partition.name) > 0;
+                 }});
     }
     Window window_on(const std::string& now) const {
         const Configuration& table = parent.configuration;
@@ -183,6 +188,8 @@ class Orders {
     Parent parent;
     std::set<std::string> other_relations;  // in the schema public
     std::set<std::string> with_rows;
+    std::set<std::string> taken_in_archive;
+    std::optional<Anomaly> archive_problem;
     std::set<std::string> changed;                   // of what was detached, since then
     std::map<std::string, Bound> keys_without_time;  // by the partition's name
     mutable std::set<std::string> asked_for_rows;    // by all plans
@@ -210,6 +217,14 @@ inline std::string line_of(const DetachPartition& detach) {
 
 inline std::string line_of(const DropPartition& drop) {
     return "drop " + drop.partition.name + (drop.only_if_empty ? " if empty" : "");
+}
+
+inline std::string line_of(const ArchiveTable& archive) {
+    return "archive " + archive.partition.name;
+}
+
+inline std::string line_of(const CallHook& hook) {
+    return std::string{name_of(hook.event)} + " " + hook.function + " " + hook.partition.name;
 }
 
 inline Lines lines_of(const std::vector<Action>& actions) {

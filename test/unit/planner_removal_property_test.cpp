@@ -294,9 +294,10 @@ TEST_P(EveryCleanup, AttachesAgainTheRowsThatAreNotOutdatedWhereNothingElseIs) {
     for_each_case_by_type([](const Case& each) {
         const auto taken_before = bounds_of_all(each.before.parent.partitions);
         const auto taken_after = bounds_of_all(each.after.parent.partitions);
-        for (const auto& [partition, policy, is_detached, is_unconfirmed, is_repartitioned] :
-             each.before.parent.detached)
-            if (is_detached && each.before.changed.count(partition.name) == 0 &&
+        for (const DetachedPartition& detached : each.before.parent.detached) {
+            const Partition& partition = detached.partition;
+            const CleanupPolicy policy = detached.policy;
+            if (detached.is_detached && each.before.changed.count(partition.name) == 0 &&
                 !would_be_forgotten(each, policy) &&
                 !each.is_outdated(each.windows.today, partition) &&
                 (each.reaches_into(each.windows.work, partition) ||
@@ -306,6 +307,7 @@ TEST_P(EveryCleanup, AttachesAgainTheRowsThatAreNotOutdatedWhereNothingElseIs) {
                             overlaps_any(taken_after, partition.bounds))
                     << partition.name;
             }
+        }
     });
 }
 

@@ -98,10 +98,10 @@ class UuidTelling : public UuidPlanner {
         const Anomaly refusal = plan().refusals.front();
         EXPECT_EQ(refusal.code, AnomalyCode::encoding_suspect);
         EXPECT_EQ(refusal.partition, partition);
-        EXPECT_EQ(refusal.detail, "Partition \"" + partition + "\" of table \"public.orders\" " +
-                                      why +
-                                      ", which is no UUID of version 7 and tells no time: nothing "
-                                      "of the table is removed.");
+        EXPECT_EQ(refusal.detail,
+                  "Partition \"" + partition + "\" of table \"public.orders\" " + why +
+                      ", which is not a UUID of version 7 and does not tell the time: nothing "
+                      "of the table is removed.");
     }
     static Bound random(std::uint8_t first) {
         return Bound::of_bytes({first, 0x3c, 1, 2, 3, 4, 0x4d, 0xef, 0x91, 6, 7, 8, 9, 10, 11, 12});

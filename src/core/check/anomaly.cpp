@@ -39,8 +39,13 @@ constexpr std::array kinds{
     Kind{AnomalyCode::pending_detach, "pending_detach", Severity::error},
     Kind{AnomalyCode::pending_drop, "pending_drop", Severity::error},
     Kind{AnomalyCode::detached_changed, "detached_changed", Severity::error},
+    Kind{AnomalyCode::archive_mismatch, "archive_mismatch", Severity::error},
+    Kind{AnomalyCode::hook_mismatch, "hook_mismatch", Severity::error},
+    Kind{AnomalyCode::template_mismatch, "template_mismatch", Severity::error},
     Kind{AnomalyCode::clock_jump, "clock_jump", Severity::error},
     Kind{AnomalyCode::gap, "gap", Severity::warning},
+    Kind{AnomalyCode::pending_hook, "pending_hook", Severity::warning},
+    Kind{AnomalyCode::pending_archive, "pending_archive", Severity::warning},
     Kind{AnomalyCode::off_grid, "off_grid", Severity::warning},
     Kind{AnomalyCode::misnamed, "misnamed", Severity::warning},
     Kind{AnomalyCode::missing_index, "missing_index", Severity::error},
@@ -53,6 +58,7 @@ constexpr std::array kinds{
     Kind{AnomalyCode::invalid_index, "invalid_index", Severity::error},
     Kind{AnomalyCode::storage_options_differ, "storage_options_differ", Severity::warning},
     Kind{AnomalyCode::triggers_differ, "triggers_differ", Severity::warning},
+    Kind{AnomalyCode::template_differs, "template_differs", Severity::warning},
     Kind{AnomalyCode::work_date_set, "work_date_set", Severity::warning},
 };
 

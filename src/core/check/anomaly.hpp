@@ -35,8 +35,13 @@ enum class AnomalyCode {
     pending_detach,
     pending_drop,
     detached_changed,
+    archive_mismatch,
+    hook_mismatch,
+    template_mismatch,
     clock_jump,
     gap,
+    pending_hook,
+    pending_archive,
     off_grid,
     misnamed,
     missing_index,
@@ -49,6 +54,7 @@ enum class AnomalyCode {
     invalid_index,
     storage_options_differ,
     triggers_differ,
+    template_differs,
     work_date_set,
 };
 

@@ -8,6 +8,7 @@
 
 #include "core/check/missing.hpp"
 #include "core/check/wording.hpp"
+#include "core/check/life.hpp"
 #include "core/grid/coverage.hpp"
 #include "core/grid/interval.hpp"
 #include "core/grid/naming.hpp"
@@ -33,6 +34,8 @@ class AnomalyFinder : Wording {
             add(refusal);
         for (const Anomaly& warning : plan_.warnings)
             add(warning);
+        for (Anomaly& anomaly : check_archive_and_hooks(parent_, plan_, inquiries_))
+            add(std::move(anomaly));
         for (const Partition& partition : parent_.partitions)
             check(partition);
         check_gaps();
@@ -65,7 +68,7 @@ class AnomalyFinder : Wording {
         switch (state_of(partition, codec_, windows_.work)) {
             case PartitionState::pending_detach:
                 return add({AnomalyCode::pending_detach, partition.name,
-                            "The detaching of partition " + in_quotes(partition.name) + ", of " +
+                            "Detaching partition " + in_quotes(partition.name) + ", of " +
                                 held(partition.bounds) + ", was interrupted." +
                                 last_failure(partition.name),
                             again("cleanup", partition.name)});
@@ -150,7 +153,7 @@ class AnomalyFinder : Wording {
                 why = " Cleanup leaves it: by the real date it is not surplus.";
                 hint = "RESET ppm.work_date;";
             } else {
-                why = " Cleanup leaves it: it has rows, is locked, or is no plain table.";
+                why = " Cleanup leaves it: it has rows, is locked, or is not a plain table.";
                 hint = "Remove the rows, or raise pre_provisioned in ppm.config.";
             }
         }
@@ -183,7 +186,7 @@ class AnomalyFinder : Wording {
     Anomaly wrong_bounds(const Partition& partition, const Slot& named, const std::string& held,
                          std::string hint) const {
         return {AnomalyCode::wrong_bounds, partition.name,
-                "Partition " + in_quotes(partition.name) + " bears the name of " +
+                "Partition " + in_quotes(partition.name) + " has the name of " +
                     codec_.range_text(named) + " but holds " + held + ".",
                 std::move(hint)};
     }
@@ -218,7 +221,7 @@ class AnomalyFinder : Wording {
         add({is_taken ? AnomalyCode::name_taken : AnomalyCode::misnamed, partition.name,
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
                  ", whose name is " + in_quotes(proper) +
-                 (is_taken ? ", which another relation or type bears." : "."),
+                 (is_taken ? ", which another relation or type has." : "."),
              rename(partition, holds)});
     }
 
@@ -246,7 +249,8 @@ class AnomalyFinder : Wording {
 
     // As after a restore during which partitions were made, before it came to the keys.
     void check_primary_key() {
-        if (parent_.lacks_primary_key)
+        // With a template it is that which new ones get theirs from.
+        if (parent_.lacks_primary_key && !parent_.configuration.template_name)
             add({AnomalyCode::missing_index,
                  {},
                  "Table " + in_quotes(parent_.configuration.qualified_name()) +
@@ -264,7 +268,8 @@ class AnomalyFinder : Wording {
             others_.push_back(
                 {AnomalyCode::unindexed_reference,
                  {},
-                 "Table " + in_quotes(each.qualified_name()) + " refers to it by foreign key " +
+                 "Table " + in_quotes(each.qualified_name()) + " refers to table " +
+                     in_quotes(parent_.configuration.qualified_name()) + " by foreign key " +
                      in_quotes(each.constraint) +
                      " and has no index for that: when a partition is removed, PostgreSQL reads "
                      "all of it, and its writers wait.",
@@ -284,7 +289,7 @@ class AnomalyFinder : Wording {
         const std::string alter = "ALTER TABLE " + sql_name(partition);
         switch (difference.code) {
             case AnomalyCode::tablespace_differs:
-                return "If it is not to stay there: " + alter + " SET TABLESPACE " +
+                return "If it should not stay there: " + alter + " SET TABLESPACE " +
                        inquiries_.identifier(difference.expected) +
                        "; which rewrites it, with readers and writers waiting.";
             case AnomalyCode::replica_identity_differs:
@@ -319,7 +324,8 @@ class AnomalyFinder : Wording {
             add({AnomalyCode::gap,
                  {},
                  not_covered(held(hole)) + ", outside the window.",
-                 "If rows of that time are to come, create a partition for them; else nothing has "
+                 "If rows of that time are to come, create a partition for them; otherwise nothing "
+                 "has "
                  "to be done."});
     }
 
@@ -334,6 +340,7 @@ class AnomalyFinder : Wording {
         const Action* const next = action_on(partition, plan_.cleanup);
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&
+                               detached.drop_after.empty() &&
                                parent_.configuration.cleanup_policy == CleanupPolicy::drop;
         if (!comes_back &&
             (!was_to_go || !plan_.refusals.empty() || (next == nullptr && plan_.clock_jump)))
@@ -366,10 +373,10 @@ class AnomalyFinder : Wording {
                        ? "got rows: cleanup attaches it again."
                        : "is to be dropped.";
         return detached.is_unconfirmed
-                   ? "was to be dropped. Cleanup leaves it: it was not ppm that finished detaching "
+                   ? "was to be dropped. Cleanup leaves it: somebody else finished detaching "
                      "it."
-                   : "was to be dropped. Cleanup leaves it: it has rows, or is not outdated any "
-                     "more.";
+                   : "was to be dropped. Cleanup leaves it: it has rows, or is no longer "
+                     "outdated.";
     }
 
     std::string keep_or_drop(const Partition& partition) const {
@@ -381,7 +388,8 @@ class AnomalyFinder : Wording {
     static const Action* action_on(const Partition& partition, const std::vector<Action>& actions) {
         const auto found = std::ranges::find_if(actions, [&](const Action& action) {
             const Partition* const existing = existing_partition(action);
-            return existing != nullptr && existing->relation == partition.relation;
+            return existing != nullptr && existing->relation == partition.relation &&
+                   changes_partitions(action);
         });
         return found == actions.end() ? nullptr : &*found;
     }
@@ -389,7 +397,6 @@ class AnomalyFinder : Wording {
     void add(Anomaly anomaly) { anomalies_.push_back(std::move(anomaly)); }
 
     const char* at() const { return codec_.counts() ? "at " : "on "; }
-
     const Grid& grid() const { return parent_.configuration.grid(); }
     const std::string& table() const { return parent_.configuration.table_name; }
 

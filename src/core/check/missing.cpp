@@ -22,7 +22,8 @@ class Missing : Wording {
         look_into_default();
         std::multimap<Bound, std::variant<const Action*, const Obstacle*>> missing;
         for (const Action& action : plan_.provision)
-            missing.emplace(bounds_of(action).lower, &action);
+            if (changes_partitions(action))
+                missing.emplace(bounds_of(action).lower, &action);
         for (const Obstacle& obstacle : plan_.obstacles)
             missing.emplace(obstacle.wanted.bounds.lower, &obstacle);
         for (const auto& [lower, what] : missing)
@@ -37,9 +38,9 @@ class Missing : Wording {
         const std::string& name = partition_of(action);
         add({AnomalyCode::missing_partition, name,
              not_covered(held(bounds_of(action))) +
-                 (detached == nullptr ? "."
-                                      : ", which table " + in_quotes(detached->name) +
-                                            " holds, that ppm detached.") +
+                 (detached == nullptr
+                      ? "."
+                      : ". Table " + in_quotes(detached->name) + ", which ppm detached, holds it.") +
                  (kept_out_.contains(name) ? "" : last_failure(name)),
              kept_out_.contains(name) ? mend(AnomalyCode::default_has_rows)
              : detached == nullptr    ? again("provision", name)
@@ -66,7 +67,7 @@ class Missing : Wording {
     }
 
     std::string mend(AnomalyCode obstacle) const {
-        return "Mend what stands in its way (" + std::string{name_of(obstacle)} + "), then " +
+        return "Fix what stands in its way (" + std::string{name_of(obstacle)} + "), then " +
                call_of("provision");
     }
 
@@ -86,6 +87,8 @@ class Missing : Wording {
         std::vector<BoundRange> wanted;
         std::vector<std::string> names;
         for (const Action& action : plan_.provision) {
+            if (!changes_partitions(action))
+                continue;
             wanted.push_back(bounds_of(action));
             names.push_back(partition_of(action));
         }

@@ -1,5 +1,6 @@
 #include "core/check/wording.hpp"
 
+#include "core/check/life.hpp"
 #include "core/text.hpp"
 
 namespace ppm {
@@ -10,8 +11,7 @@ std::string Wording::not_covered(const std::string& range) const {
 }
 
 std::string Wording::last_failure(const std::string& name) const {
-    const LastFailure failure = inquiries_.last_failure(name);
-    return failure.message.empty() ? "" : " The last attempt failed: " + failure.message + ".";
+    return ppm::last_failure(name, inquiries_);
 }
 
 std::string Wording::sql_name(const Configuration& configuration) const {
@@ -25,15 +25,14 @@ std::string Wording::sql_name(const Partition& partition) const {
 }
 
 std::string Wording::call_of(const char* procedure) const {
-    return "CALL ppm." + std::string{procedure} + "(" +
-           in_single_quotes(sql_name(parent_.configuration)) + ");";
+    return ppm::call_of(procedure, parent_.configuration, inquiries_);
 }
 
 std::string Wording::again(const char* procedure, const std::string& name) const {
     const LastFailure failure = inquiries_.last_failure(name);
     return failure.message.empty() || failure.passes
                ? call_of(procedure)
-               : "When that is mended: " + call_of(procedure);
+               : "When that is fixed: " + call_of(procedure);
 }
 
 }  // namespace ppm

@@ -145,7 +145,7 @@ Anomaly table_missing(const Parent& parent) {
     const TableName& name = *parent.configured->present_name;
     return {AnomalyCode::table_missing,
             {},
-            detail + " any more: it was renamed to " + in_quotes(name.qualified()) + ".",
+            detail + ": it was renamed to " + in_quotes(name.qualified()) + ".",
             "If that table is to be managed: " + update_to(configuration, name) +
                 " If not, delete the row from ppm.config."};
 }
@@ -215,19 +215,19 @@ std::optional<Anomaly> interval_anomaly(const Configuration& configuration, cons
     const bool counts = Key{*table.key_type, configuration.key_encoding}.counts();
     if (counts && (grid == nullptr || !std::holds_alternative<Numbers>(*grid)))
         return interval_mismatch(
-            configuration, "is no whole number, which " + of_key + ", needs",
+            configuration, "is not a whole number, but " + of_key + ", counts",
             "Set interval in ppm.config to a positive whole number such as 1000000. If the key "
             "tells time, set key_encoding to how it does.");
     const auto* const interval = grid == nullptr ? nullptr : std::get_if<Interval>(grid);
     if (!counts && interval == nullptr)
         return interval_mismatch(
-            configuration, "is no length of time, which " + of_key + ", needs",
+            configuration, "is not a length of time, but " + of_key + ", tells time",
             "Set interval in ppm.config to " + std::string{intervals_there_are} + ".");
     if (table.key_type == KeyType::date && has_part_of_day(*interval))
         return Anomaly{AnomalyCode::interval_mismatch,
                        {},
                        "The interval " + in_quotes(interval_text(configuration)) +
-                           " has a part of a day, which " + of_key + ", does not tell.",
+                           " has a part of a day, but " + of_key + ", has none.",
                        "Set interval in ppm.config to whole days, weeks, months or years, and "
                        "origin to a date without a time of day or to null."};
     return std::nullopt;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -50,6 +51,10 @@ struct Configuration {
     std::optional<KeyEncoding> key_encoding = {};
     std::optional<Instant> key_epoch = {};  // of a snowflake; none: the default
     std::optional<int> key_shift = {};
+    std::string drop_delay = {};                     // an interval, for people to read; empty: none
+    std::optional<std::string> archive_schema = {};  // where a detached partition moves
+    bool analyze_parent = false;                     // after its partitions were changed
+    std::optional<std::string> template_name = {};   // with its schema, as SQL writes it
 
     bool operator==(const Configuration&) const = default;
 
@@ -59,6 +64,18 @@ struct Configuration {
 
     // Only where validate() found nothing.
     const Grid& grid() const { return std::get<Grid>(interval); }
+};
+
+// When a hook is called: `before_...` in front of the step, `after_...` behind it.
+enum class HookEvent { after_create, before_detach, after_detach, before_drop };
+
+std::string_view name_of(HookEvent event);
+
+// A row of ppm.hooks.
+struct Hook {
+    HookEvent event;
+    std::string function;      // with the types of its arguments, as SQL writes it
+    std::string problem = {};  // why it cannot be called, as a predicate; empty: it can be
 };
 
 enum class Strategy { none, range, other };
@@ -134,6 +151,16 @@ struct DetachedPartition {
     bool is_detached;      // or else it is still a partition: the intent was recorded, no more
     bool is_unconfirmed = false;    // detached, but maybe not by ppm: never dropped
     bool is_repartitioned = false;  // other partitions have its rows: never attached again
+    std::string drop_after = {};    // until then it is not dropped; empty: the time has come
+    std::string home_schema = {};   // from where it was moved into an archive; empty: it was not
+};
+
+// A hook that is to be called for what was done already: the call that did it may have ended before
+// that.
+struct PendingHook {
+    HookEvent event;
+    std::string function;
+    Partition partition;  // of a created one, or one that was detached
 };
 
 // A table whose foreign key refers to the parent, and that has no index by which PostgreSQL could
@@ -182,6 +209,10 @@ struct Parent {
     std::vector<UnindexedReference> unindexed_references = {};  // only where they were read
     std::optional<ClockReference> clock_reference = {};         // none: the clock is believed
     std::optional<GreatestKey> greatest_key = {};  // only where the key counts, and was asked for
+    std::vector<Hook> hooks = {};                  // in the order of their calls
+    std::vector<PendingHook> pending_hooks = {};   // likewise
+    std::string template_problem = {};  // why nothing can be made like it; empty: it can be
+    int template_suffix = 0;            // how many bytes it adds to the names of sub-partitions
 };
 
 // The partition key. Only where validate() found nothing.

@@ -7,6 +7,8 @@
 
 #include "core/grid/coverage.hpp"
 #include "core/grid/naming.hpp"
+#include "core/plan/archive.hpp"
+#include "core/plan/hooks.hpp"
 #include "core/plan/removal.hpp"
 #include "core/plan/state.hpp"
 #include "core/text.hpp"
@@ -62,7 +64,7 @@ class ProvisionPlanner {
                         {bounds, detached_changed(parent_, codec_, detached.partition, change)});
                     continue;
                 }
-                attach(detached.partition);
+                attach(detached);
                 names_.insert(detached.partition.name);
             }
             // What lies behind the window may come back later: the last slot leaves out its start.
@@ -75,7 +77,8 @@ class ProvisionPlanner {
         }
     }
 
-    void attach(const Partition& partition) {
+    void attach(const DetachedPartition& detached) {
+        const Partition& partition = detached.partition;
         const BoundRange& bounds = partition.bounds;
         if (auto reason = obstacle_in_default())
             plan_.obstacles.push_back({{partition.name,
@@ -83,7 +86,7 @@ class ProvisionPlanner {
                                         {codec_.decode(bounds.lower), codec_.decode(bounds.upper)}},
                                        *std::move(reason)});
         else
-            plan_.provision.emplace_back(AttachPartition{partition});
+            plan_.provision.emplace_back(AttachPartition{partition, detached.home_schema});
     }
 
     // Whatever is attached, PostgreSQL looks at the constraints of the default partition.
@@ -149,11 +152,15 @@ class ProvisionPlanner {
     }
 
     std::optional<Anomaly> name_anomaly(const CreatePartition& wanted) const {
-        if (wanted.name.size() <= max_name_bytes)
+        const std::size_t size =
+            wanted.name.size() + static_cast<std::size_t>(parent_.template_suffix);
+        if (size <= max_name_bytes)
             return std::nullopt;
         return Anomaly{AnomalyCode::name_too_long, wanted.name,
-                       "The partition for " + codec_.range_text(wanted.slot) + " needs a name of " +
-                           std::to_string(wanted.name.size()) + " bytes, and PostgreSQL allows " +
+                       (parent_.template_suffix == 0 ? "The partition for "
+                                                     : "A partition below the one for ") +
+                           codec_.range_text(wanted.slot) + " needs a name of " +
+                           std::to_string(size) + " bytes, and PostgreSQL allows " +
                            std::to_string(max_name_bytes) + ".",
                        "Rename the table to a shorter name."};
     }
@@ -166,7 +173,7 @@ class ProvisionPlanner {
     Anomaly name_taken(const CreatePartition& wanted) const {
         const std::string& name = wanted.proper_name;
         return {AnomalyCode::name_taken, wanted.name,
-                bearer_of(name) + " bears the name of " + codec_.range_text(wanted.slot) +
+                bearer_of(name) + " has the name of " + codec_.range_text(wanted.slot) +
                     ", whose partition is named " + in_quotes(wanted.name) + ".",
                 "When the name is free: ALTER TABLE " +
                     lookups_.identifier(parent_.configuration.schema_name) + "." +
@@ -195,6 +202,8 @@ class ProvisionPlanner {
                            "Finish it with CALL ppm.cleanup()."};
         if (auto reason = obstacle_in_default())
             return reason;
+        if (!parent_.template_problem.empty())
+            return template_mismatch(parent_);
         if (const Anomaly* const changed = changed_over(bounds))
             return *changed;
         return std::nullopt;
@@ -292,6 +301,8 @@ std::string_view name_of(const Action& action) {
         std::string_view operator()(const FinalizeDetach&) const { return "finalize"; }
         std::string_view operator()(const DetachPartition&) const { return "detach"; }
         std::string_view operator()(const DropPartition&) const { return "drop"; }
+        std::string_view operator()(const ArchiveTable&) const { return "archive"; }
+        std::string_view operator()(const CallHook& hook) const { return name_of(hook.event); }
     };
     return std::visit(Name{}, action);
 }
@@ -319,6 +330,20 @@ const Partition* existing_partition(const Action& action) {
         action);
 }
 
+bool changes_partitions(const Action& action) {
+    return !std::holds_alternative<ArchiveTable>(action) &&
+           !std::holds_alternative<CallHook>(action);
+}
+
+Anomaly template_mismatch(const Parent& parent) {
+    return {AnomalyCode::template_mismatch,
+            {},
+            "Template " + *parent.configuration.template_name + " of table " +
+                in_quotes(parent.configuration.qualified_name()) + " " + parent.template_problem +
+                ": no partition is created.",
+            "Mend the template, or set template in ppm.config to another one, or to null."};
+}
+
 Anomaly owner_differs(const Partition& partition) {
     const Stranger& stranger = *partition.stranger;
     const std::string table = stranger.table == partition.qualified_name()
@@ -339,6 +364,8 @@ Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& window
         return plan;
     ProvisionPlanner{parent, codec, lookups, plan}.fill(windows);
     plan_removal(parent, codec, windows, lookups, plan);
+    plan_archive(parent, lookups, plan);
+    plan_hooks(parent, plan);
     return plan;
 }
 

@@ -28,6 +28,7 @@ struct CreatePartition {
 // A table that ppm detached from this parent and that the window wants back.
 struct AttachPartition {
     Partition partition;
+    std::string home_schema = {};  // where it goes first, from an archive; empty: it is there
 };
 
 // A DETACH CONCURRENTLY, of anyone's making, that was interrupted.
@@ -48,13 +49,30 @@ struct DropPartition {
     bool only_if_empty;
 };
 
-using Action =
-    std::variant<CreatePartition, AttachPartition, FinalizeDetach, DetachPartition, DropPartition>;
+// Moves a table that is detached into the archive.
+struct ArchiveTable {
+    Partition partition;
+    std::string schema_name;
+};
+
+// Calls somebody's function before or after another step. A partition that is yet to be created has
+// no relation.
+struct CallHook {
+    HookEvent event;
+    std::string function;
+    Partition partition;
+};
+
+using Action = std::variant<CreatePartition, AttachPartition, FinalizeDetach, DetachPartition,
+                            DropPartition, ArchiveTable, CallHook>;
 
 // What ppm.plan() calls the action, the name of the partition that it is about, and its bounds.
 std::string_view name_of(const Action& action);
 const std::string& partition_of(const Action& action);
 const BoundRange& bounds_of(const Action& action);
+
+// Whether it adds a partition to the table, or takes one away: not what goes along with that.
+bool changes_partitions(const Action& action);
 
 // The partition itself, unless it is yet to be created.
 const Partition* existing_partition(const Action& action);
@@ -71,16 +89,24 @@ struct LeftOut {
     Anomaly reason;
 };
 
+// What is dropped by a later cleanup, because of drop_delay. When, for people to read.
+struct LaterDrop {
+    Partition partition;
+    std::string when;
+};
+
 struct Plan {
     std::optional<Anomaly> blocked;  // why nothing at all is planned
     std::vector<Action> provision;   // in the order of execution
     std::vector<Obstacle> obstacles;
     std::vector<Action> cleanup;  // in the order of execution, after provision
     std::vector<LeftOut> left_out;
+    std::vector<LaterDrop> later;
     // Why nothing outdated is removed: the clock may be wrong.
     std::optional<Anomaly> clock_jump;
     std::vector<Anomaly> refusals;  // why cleanup removes nothing of what lies outside the window
     std::vector<Anomaly> warnings;  // what bears the name of a slot that gets another one
+    std::vector<Anomaly> not_archived;  // what stays where it is, because its name is taken
 };
 
 // The window of the work date, and that of the real today: the same unless ppm.work_date is set.
@@ -108,6 +134,10 @@ struct Lookups {
     std::function<std::optional<Bound>(const Partition& partition)> key_without_time;
     // Whether is_empty() looks into partitions, or takes none for empty.
     bool looks_into_partitions = true;
+    // Why nothing can be moved into archive_schema; nothing: it can be. Asked only if there is one.
+    std::function<std::optional<Anomaly>()> archive_problem = {};
+    // Whether a relation or a type there bears the name of the partition, or of one below it.
+    std::function<bool(const Partition& partition)> is_taken_in_archive = {};
 };
 
 // What the default partition holds, for messages.
@@ -116,6 +146,9 @@ inline constexpr const char* held_by_default = "the rows of no other partition (
 // A partition, or a table below it, that belongs to another role than its parent: it has a
 // stranger.
 Anomaly owner_differs(const Partition& partition);
+
+// A template that contradicts its table: it has a template_problem.
+Anomaly template_mismatch(const Parent& parent);
 
 // `parent` is valid (see validate()) and `codec` is that of its key.
 Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,

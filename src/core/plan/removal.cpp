@@ -26,6 +26,7 @@ class CleanupPlanner {
                 remove(*partition);
         if (auto reason = doubt()) {
             std::erase_if(plan_.cleanup, is_removal);
+            plan_.later.clear();
             plan_.refusals.push_back(*std::move(reason));
         }
     }
@@ -89,7 +90,7 @@ class CleanupPlanner {
         const Partition& partition = detached.partition;
         if (detached.is_repartitioned) {
             if (is_to_be_dropped(detached))
-                plan_.cleanup.emplace_back(DropPartition{partition, false});
+                drop(detached, false);
             return;
         }
         const bool surplus = is_surplus(partition.bounds);
@@ -99,7 +100,15 @@ class CleanupPlanner {
                 !is_taken(partition.bounds))
                 attach_again(detached);
         } else if (is_to_be_dropped(detached) && (surplus || goes_as_outdated(partition.bounds)))
-            plan_.cleanup.emplace_back(DropPartition{partition, surplus});
+            drop(detached, surplus);
+    }
+
+    void drop(const DetachedPartition& detached, bool only_if_empty) {
+        const Partition& partition = detached.partition;
+        if (detached.drop_after.empty())
+            plan_.cleanup.emplace_back(DropPartition{partition, only_if_empty});
+        else
+            plan_.later.push_back({partition, "after " + detached.drop_after});
     }
 
     void attach_again(const DetachedPartition& detached) {
@@ -111,7 +120,7 @@ class CleanupPlanner {
             plan_.left_out.push_back(
                 {partition.relation, detached_changed(parent_, codec_, partition, change)});
         else
-            plan_.cleanup.emplace_back(AttachPartition{partition});
+            plan_.cleanup.emplace_back(AttachPartition{partition, detached.home_schema});
     }
 
     bool is_to_be_dropped(const DetachedPartition& detached) const {
@@ -126,7 +135,7 @@ class CleanupPlanner {
                                    }) ||
                std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
                    return is_to_be_dropped(each) && !each.is_repartitioned &&
-                          is_outdated(each.partition.bounds);
+                          each.drop_after.empty() && is_outdated(each.partition.bounds);
                });
     }
 
@@ -242,7 +251,8 @@ class CleanupPlanner {
             "All partitions of table " + in_quotes(parent_.configuration.qualified_name()) +
                 " that have rows lie outside of the window, " +
                 codec_.range_text({windows_.work.lower, windows_.work.upper}) +
-                ": its keys may not tell time as " + std::string{name_of(*codec_.key().encoding)} +
+                ": its keys might not tell time as " +
+                std::string{name_of(*codec_.key().encoding)} +
                 " do. Nothing of the table is removed.",
             "If key_encoding in ppm.config is wrong, correct it. If it is right, cleanup goes on "
             "as soon as there are rows of the window."};
@@ -285,8 +295,8 @@ class CleanupPlanner {
             AnomalyCode::encoding_suspect, partition.name,
             "Partition " + in_quotes(partition.name) + " of table " +
                 in_quotes(parent_.configuration.qualified_name()) + " " + what +
-                key_text(codec_, bound) + ", which is no " + key_noun(codec_) +
-                " and tells no time: nothing of the table is removed.",
+                key_text(codec_, bound) + ", which is not a " + key_noun(codec_) +
+                " and does not tell the time: nothing of the table is removed.",
             is_text(codec_.type())
                 ? "If the table holds other texts, delete its row from ppm.config. If this one "
                   "is a mistake, correct it, and call ppm.cleanup()."
@@ -313,8 +323,12 @@ class CleanupPlanner {
         const bool only_if_empty = !is_outdated(partition.bounds);
         plan_.cleanup.emplace_back(
             DetachPartition{partition, !parent_.default_partition.has_value(), only_if_empty});
-        if (policy_for(parent_.configuration, partition) == CleanupPolicy::drop)
+        if (policy_for(parent_.configuration, partition) != CleanupPolicy::drop)
+            return;
+        if (const std::string& delay = parent_.configuration.drop_delay; delay.empty())
             plan_.cleanup.emplace_back(DropPartition{partition, only_if_empty});
+        else
+            plan_.later.push_back({partition, delay + " after it was detached"});
     }
 
     const Parent& parent_;
@@ -341,12 +355,13 @@ void plan_removal(const Parent& parent, const KeyCodec& codec, const Windows& wi
 
 Anomaly detached_changed(const Parent& parent, const KeyCodec& codec, const Partition& detached,
                          const std::string& change) {
-    return {AnomalyCode::detached_changed, detached.name,
-            "Table " + in_quotes(detached.qualified_name()) + ", which ppm detached from table " +
-                in_quotes(parent.configuration.qualified_name()) + " and which holds " +
-                codec.range_text(detached.bounds) + ", " + change + ".",
-            "Look what became of it. Then attach it yourself; or rename it and delete its row from "
-            "ppm.detached, and a new partition takes its place."};
+    return {
+        AnomalyCode::detached_changed, detached.name,
+        "Table " + in_quotes(detached.qualified_name()) + ", which ppm detached from table " +
+            in_quotes(parent.configuration.qualified_name()) + " and which holds " +
+            codec.range_text(detached.bounds) + ", " + change + ".",
+        "Check what happened to it. Then attach it yourself; or rename it and delete its row from "
+        "ppm.detached, and a new partition takes its place."};
 }
 
 }  // namespace ppm

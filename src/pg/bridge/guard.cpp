@@ -173,6 +173,27 @@ void raise_received(const char* message, std::size_t size, bool is_cancel) {
     }
 }
 
+namespace {
+
+bool (*is_wanted_in_log)(const LogEntry& entry) = nullptr;
+emit_log_hook_type next_log_hook = nullptr;
+
+void on_log_entry(ErrorData* data) {
+    if (!is_wanted_in_log(
+            {data->elevel, data->sqlerrcode, data->message, data->detail, data->hint}))
+        data->output_to_server = false;
+    else if (next_log_hook != nullptr)
+        next_log_hook(data);
+}
+
+}  // namespace
+
+void filter_log(bool (*is_wanted)(const LogEntry& entry)) {
+    is_wanted_in_log = is_wanted;
+    next_log_hook = emit_log_hook;
+    emit_log_hook = on_log_entry;
+}
+
 namespace detail {
 
 void run(void (*body)(void*), void* argument) {
@@ -194,7 +215,7 @@ Caught Caught::current_exception() noexcept {
         } catch (const std::exception& error) {
             caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, error.what()};
         } catch (...) {
-            caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, "unknown C++ exception"};
+            caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, "unrecognized C++ exception"};
         }
     } catch (...) {
         // Out of memory while keeping it.

@@ -112,6 +112,18 @@ void report(const PostgresError& error);
 // the other process, which the error alone does not tell.
 void raise_received(const char* message, std::size_t size, bool is_cancel = false);
 
+// What is about to be written to the server's log.
+struct LogEntry {
+    int level;
+    int sqlstate;
+    const char* message;
+    const char* detail;  // null where there is none, as the hint
+    const char* hint;
+};
+
+// From now on writes to the log what this returns true for, in this process. It must not ereport.
+void filter_log(bool (*is_wanted)(const LogEntry& entry));
+
 namespace detail {
 
 // Runs body(argument); throws PostgresError if it raises an error, std::bad_alloc if not even that

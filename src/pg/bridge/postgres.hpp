@@ -59,6 +59,7 @@ extern "C" {
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
@@ -85,6 +86,7 @@ extern "C" {
 #include "pgstat.h"
 #include "pgtime.h"
 #include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
 #include "replication/logicalworker.h"
 #include "replication/origin.h"
 #include "replication/syncrep.h"
@@ -98,6 +100,7 @@ extern "C" {
 #include "storage/procarray.h"
 #include "storage/shm_mq.h"
 #include "storage/shm_toc.h"
+#include "storage/shmem.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
@@ -121,6 +124,7 @@ extern "C" {
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 #include "utils/uuid.h"
+#include "utils/varlena.h"
 #include "utils/wait_event.h"
 }
 
@@ -277,10 +281,66 @@ inline constexpr bool foreign_keys_have_triggers = false;
 inline constexpr bool foreign_keys_have_triggers = true;
 #endif
 
+// What ANALYZE reads of a partitioned table: with ONLY, which 18 has, rows of all its partitions
+// but not each partition for itself.
+#if PG_VERSION_NUM >= 180000
+inline constexpr const char* analyze_statement = "ANALYZE ONLY ";
+#else
+inline constexpr const char* analyze_statement = "ANALYZE ";
+#endif
+
 // In a worker: no limit to a transaction as a whole but ppm's own.
 inline void set_no_transaction_timeout() {
 #if PG_VERSION_NUM >= 170000
     SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_SESSION);
+#endif
+}
+
+// Has the server set so much of its shared memory aside. Only from _PG_init(), while it starts. May
+// ereport.
+template <Size bytes>
+void reserve_shared_memory() {
+#if PG_VERSION_NUM >= 150000
+    static shmem_request_hook_type next = nullptr;
+    next = shmem_request_hook;
+    shmem_request_hook = [] {
+        if (next != nullptr)
+            next();
+        RequestAddinShmemSpace(bytes);
+    };
+#else
+    RequestAddinShmemSpace(bytes);
+#endif
+}
+
+// Connects a worker to a database as a role. Up to 16 the role must have LOGIN. May ereport.
+inline void connect_worker(Oid database, Oid role) {
+#if PG_VERSION_NUM >= 170000
+    BackgroundWorkerInitializeConnectionByOid(database, role, BGWORKER_BYPASS_ROLELOGINCHECK);
+#else
+    BackgroundWorkerInitializeConnectionByOid(database, role, 0);
+#endif
+}
+
+#if PG_VERSION_NUM >= 170000
+inline constexpr bool workers_need_login = false;
+#else
+inline constexpr bool workers_need_login = true;
+#endif
+
+// Of a worker that DROP DATABASE may end, where there is such a thing.
+#if PG_VERSION_NUM >= 190000
+inline constexpr int interruptible_worker = BGWORKER_INTERRUPTIBLE;
+#else
+inline constexpr int interruptible_worker = 0;
+#endif
+
+// Only in the process of a background worker.
+inline void ignore_signal(int signal) {
+#if PG_VERSION_NUM >= 190000
+    pqsignal(signal, PG_SIG_IGN);
+#else
+    pqsignal(signal, SIG_IGN);
 #endif
 }
 

@@ -16,7 +16,11 @@ int history_retention_minutes = 90 * 24 * 60;
 int batch_rows_count = 10000;
 int batch_pause_milliseconds = 0;
 int swap_limit_milliseconds = 1000;
+int hook_timeout_milliseconds = 5 * 60 * 1000;
 char* work_date = nullptr;
+char* schedule_databases_list = nullptr;
+int schedule_interval_minutes = 60;
+char* schedule_role_name = nullptr;
 
 // Where the work date was set, and what takes it back; no row if it is the session's own: set by
 // it, or by the options of its connection.
@@ -41,6 +45,41 @@ void define_timeout(const char* name, const char* what, int* variable) {
                             GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }
 
+// The names of a list, in memory of PostgreSQL's; nothing if it is not one. Names are as they are
+// in pg_database, in double quotes where they have commas or blanks. May ereport.
+std::optional<List*> names_of(const char* list) {
+    List* names = NIL;
+    if (!SplitGUCList(pstrdup(list), ',', &names))
+        return std::nullopt;
+    return names;
+}
+
+bool is_list(char** value, void**, GucSource) {
+    if (names_of(*value))
+        return true;
+    GUC_check_errdetail(
+        "The list has databases' names, separated by commas. Names with commas or "
+        "blanks are in double quotes.");
+    return false;
+}
+
+// The server's, not a session's: what the launcher does is nobody's alone.
+void define_schedule() {
+    DefineCustomStringVariable("ppm.schedule_databases",
+                               "The databases in which the server calls ppm.run_all() by itself; "
+                               "* for all that have ppm, empty for none.",
+                               "It does if ppm is in shared_preload_libraries.",
+                               &schedule_databases_list, "", PGC_SIGHUP, GUC_LIST_INPUT, is_list,
+                               nullptr, nullptr);
+    DefineCustomIntVariable("ppm.schedule_interval",
+                            "How often the server calls ppm.run_all() in each of these databases.",
+                            nullptr, &schedule_interval_minutes, schedule_interval_minutes, 1,
+                            INT_MAX / 60, PGC_SIGHUP, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable(
+        "ppm.schedule_role", "The role that calls it; empty for the owner of the extension.",
+        nullptr, &schedule_role_name, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+}
+
 }  // namespace
 
 void define_settings() {
@@ -56,12 +95,15 @@ void define_settings() {
                             nullptr, &batch_pause_milliseconds, batch_pause_milliseconds, 0,
                             INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     define_timeout("ppm.swap_limit",
-                   "For how long partitions may be locked to take the place of others.",
+                   "How long partitions may be locked when others take their place.",
                    &swap_limit_milliseconds);
+
+    define_timeout("ppm.hook_timeout", "How long a function of ppm.hooks may take.",
+                   &hook_timeout_milliseconds);
 
     // Not for everybody: who calls ppm cannot make it forget what it did for him.
     DefineCustomIntVariable("ppm.history_retention",
-                            "How long ppm.history remembers; -1 is for ever.", nullptr,
+                            "How long ppm.history remembers; -1 means for ever.", nullptr,
                             &history_retention_minutes, history_retention_minutes, -1, INT_MAX,
                             PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
 
@@ -72,6 +114,7 @@ void define_settings() {
                                "today; empty for the real one.",
                                nullptr, &work_date, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
 
+    define_schedule();
     reserve_setting_prefix("ppm");
 }
 
@@ -95,8 +138,29 @@ int swap_limit() {
     return swap_limit_milliseconds;
 }
 
+int hook_timeout() {
+    return hook_timeout_milliseconds;
+}
+
 int history_retention() {
     return history_retention_minutes;
+}
+
+std::vector<std::string> schedule_databases() {
+    std::vector<std::string> databases;
+    const WorkMemory memory{"ppm schedule"};
+    const std::optional<List*> names = call([] { return names_of(schedule_databases_list); });
+    for (int i = 0; i < list_length(names.value_or(NIL)); ++i)
+        databases.emplace_back(static_cast<const char*>(list_nth(*names, i)));
+    return databases;
+}
+
+std::chrono::minutes schedule_interval() {
+    return std::chrono::minutes{schedule_interval_minutes};
+}
+
+const char* schedule_role() {
+    return schedule_role_name;
 }
 
 int deadlock_timeout_for(int wait) {
@@ -110,7 +174,8 @@ Clock::Clock() : now_{to_instant(GetCurrentTimestamp())} {
     work_date_ = parse_minute(text);
     if (!work_date_)
         throw PpmError{
-            errcode_invalid_work_date, "invalid value for ppm.work_date: " + in_quotes(text),
+            errcode_invalid_work_date,
+            "invalid value for parameter \"ppm.work_date\": " + in_quotes(text),
             "The work date is a date from 0001-01-01 to 9999-12-31, written YYYY-MM-DD, or a "
             "minute of it, written YYYY-MM-DD HH:MM.",
             "Correct it, or RESET ppm.work_date to work with today's date."};
@@ -128,7 +193,7 @@ const std::optional<Anomaly>& Clock::left_behind() const {
                                 {},
                                 "ppm takes " + minute_text(*work_date_) +
                                     " for today: ppm.work_date was set " + rows.string(0, 1) +
-                                    ", not by this session. Partitions of the real today may be "
+                                    ", not by this session. Partitions of the real today might be "
                                     "missing.",
                                 rows.string(0, 2)};
     return *left_behind_;

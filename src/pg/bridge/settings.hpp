@@ -23,8 +23,21 @@ int batch_pause();
 // For how many milliseconds it may keep everybody off a table, at its end.
 int swap_limit();
 
+// For how many milliseconds a function of ppm.hooks may run.
+int hook_timeout();
+
 // ppm.history_retention, in minutes; negative keeps everything.
 int history_retention();
+
+// ppm.schedule_databases, as names: those that the server is to call run_all() in by itself. `*`
+// stands for all. Empty where there is none.
+std::vector<std::string> schedule_databases();
+
+// ppm.schedule_interval.
+std::chrono::minutes schedule_interval();
+
+// ppm.schedule_role, or an empty text for the extension's owner.
+const char* schedule_role();
 
 // The deadlock_timeout, in milliseconds, for waits of `wait` at most: no longer than half of it. A
 // lock that an autovacuum holds is given up after deadlock_timeout to whoever waits for it

@@ -191,8 +191,8 @@ Rows query(const std::string& sql, std::initializer_list<Parameter> parameters) 
     return Rows{SPI_tuptable, SPI_processed};
 }
 
-Rows query_to_change(const std::string& sql) {
-    Arguments arguments{{}};
+Rows query_to_change(const std::string& sql, std::initializer_list<Parameter> parameters) {
+    Arguments arguments{parameters};
     SPIPlanPtr const plan = plan_of(sql, arguments);
     call([&] {
         const int result = arguments.execute(plan, false);

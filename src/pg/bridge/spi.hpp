@@ -69,7 +69,7 @@ class Rows : Scope {
 Rows query(const std::string& sql, std::initializer_list<Parameter> parameters = {});
 
 // Runs a query that changes something. Its plan is kept. Throws PostgresError.
-Rows query_to_change(const std::string& sql);
+Rows query_to_change(const std::string& sql, std::initializer_list<Parameter> parameters = {});
 
 // Runs a statement that changes something; returns how many rows it changed. Its plan is kept.
 // Throws PostgresError.

@@ -2,6 +2,8 @@
 
 #include "pg/bridge/version.hpp"
 
+#include "pg/schedule/shared.hpp"
+
 namespace ppm {
 
 namespace {
@@ -39,11 +41,14 @@ void require_version() {
         return;
     const std::string version{found};
     const std::string library{library_version};
+    const bool is_preloaded = shared_schedule() != nullptr;
     throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                    "extension \"ppm\" is newer than its library",
                    "The extension in this database is of version " + version +
                        ", the library that this session has loaded of version " + library + ".",
-                   "Install version " + version + " or newer, and open a new session."};
+                   "Install version " + version + " or newer, and " +
+                       (is_preloaded ? "restart the server: ppm is in shared_preload_libraries."
+                                     : "open a new session.")};
 }
 
 // FNV-1a.

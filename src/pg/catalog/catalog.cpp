@@ -10,7 +10,9 @@
 #include "pg/catalog/greatest_key.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/referring_parents.hpp"
+#include "pg/catalog/template.hpp"
 #include "pg/records/clock_reference.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 
 namespace ppm {
@@ -19,7 +21,7 @@ namespace {
 
 // A key's attribute number is 0 where the key is an expression; an operator class of another type's
 // is one that the key is only binary-compatible with.
-// Before 1.1.0 the interval was an enumeration, and there was no origin and no encoding.
+// Before 1.1.0 the interval was an enumeration, and there was no origin, no encoding and no delay.
 constexpr char parents_query[] = R"(
     SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, j.config ->> 'origin',
            j.config ->> 'key_encoding', (j.config ->> 'key_epoch')::timestamptz, (j.config ->> 'key_shift')::integer,
@@ -28,7 +30,10 @@ constexpr char parents_query[] = R"(
            t.partnatts = 1 AND k.attnum IS NOT NULL, k.attname, k.atttypid, format_type(k.atttypid, NULL),
            o.opcdefault AND (o.opcintype = k.atttypid OR k.atttypid = 'varchar'::regtype AND o.opcintype = 'text'::regtype),
            -- "C" and "POSIX"
-           t.partcollation[0] IN (0, 950, 951), r.relpersistence = 't', r.relkind = 'r' AND NOT r.relispartition
+           t.partcollation[0] IN (0, 950, 951), r.relpersistence = 't', r.relkind = 'r' AND NOT r.relispartition,
+           CASE WHEN (j.config ->> 'drop_delay')::interval <> interval '0' THEN j.config ->> 'drop_delay' END,
+           j.config ->> 'archive_schema', coalesce((j.config ->> 'analyze_parent')::boolean, false),
+           j.config ->> 'template'
     FROM ppm.config c
     CROSS JOIN LATERAL (SELECT to_jsonb(c) AS config) j
     LEFT JOIN (pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid)
@@ -67,6 +72,10 @@ enum ParentColumn {
     has_byte_order,
     is_temporary,
     is_plain,
+    drop_delay,
+    archive_schema,
+    analyze_parent,
+    template_name,
 };
 
 // Each relation of $1 with all that it is a partition of, also where it is being detached.
@@ -124,6 +133,13 @@ Configuration configuration_in(const Rows& rows, std::size_t row) {
         rows.string(row, cleanup_policy) == "drop" ? CleanupPolicy::drop : CleanupPolicy::detach;
     result.timezone = rows.string(row, timezone_name);
     result.partition_options = rows.strings(row, partition_options);
+    if (!rows.is_null(row, drop_delay))
+        result.drop_delay = rows.string(row, drop_delay);
+    if (!rows.is_null(row, archive_schema))
+        result.archive_schema = rows.string(row, archive_schema);
+    result.analyze_parent = rows.boolean(row, analyze_parent);
+    if (!rows.is_null(row, template_name))
+        result.template_name = rows.string(row, template_name);
     return result;
 }
 
@@ -252,7 +268,7 @@ void require_same_configuration(const Parent& parent) {
         !validate(now->parent).empty())
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(before.qualified_name()) +
-                           " was changed meanwhile",
+                           " was changed concurrently",
                        {},
                        "Call the procedure again."};
 }
@@ -268,11 +284,11 @@ bool is_partition(RelationId relation, RelationId parent, KeyType type, const Bo
 void require_same_bounds(const ManagedParent& managed, const Partition& partition) {
     const Table& table = *managed.parent.table;
     if (!is_partition(partition.relation, table.relation, *table.key_type, partition.bounds))
-        throw PpmError{
-            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "partition " + in_quotes(partition.name) + " was detached or attached anew meanwhile",
-            {},
-            "Call the procedure again."};
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "partition " + in_quotes(partition.name) +
+                           " was detached or attached again concurrently",
+                       {},
+                       "Call the procedure again."};
 }
 
 void read_partitions(std::vector<ManagedParent>& parents, Look look) {
@@ -294,6 +310,9 @@ void read_partitions(std::vector<ManagedParent>& parents, Look look) {
     }
     read_detached(by_relation, relations);
     read_kept(by_relation);
+    read_hooks(by_relation, relations);
+    for (const auto& [relation, parent] : by_relation)
+        read_template(*parent);
     read_clock_references(parents);
     for (const auto& [relation, parent] : by_relation)
         std::ranges::sort(parent->partitions, {},

@@ -157,7 +157,7 @@ class Search {
     bool is_known_ = true;
 };
 
-std::map<Oid, std::int64_t> starts_of(const std::vector<Parent*>& parents) {
+std::map<Oid, std::int64_t> starts_of(const std::vector<const Parent*>& parents) {
     std::vector<Oid> relations;
     std::vector<std::string> columns;
     for (const Parent* parent : parents) {
@@ -172,7 +172,17 @@ std::map<Oid, std::int64_t> starts_of(const std::vector<Parent*>& parents) {
     return starts;
 }
 
+Position start_of(const Parent& parent, const std::map<Oid, std::int64_t>& starts) {
+    const auto start = starts.find(parent.table->relation);
+    return start == starts.end() ? Position{std::get<Numbers>(parent.configuration.grid()).origin}
+                                 : Position{start->second};
+}
+
 }  // namespace
+
+Position start_of_keys(const Parent& parent) {
+    return start_of(parent, starts_of({&parent}));
+}
 
 void read_greatest_keys(const std::map<Oid, Parent*>& parents, Look look) {
     std::vector<Parent*> counting;
@@ -181,13 +191,9 @@ void read_greatest_keys(const std::map<Oid, Parent*>& parents, Look look) {
             counting.push_back(parent);
     if (counting.empty())
         return;
-    const std::map<Oid, std::int64_t> starts = starts_of(counting);
-    for (Parent* parent : counting) {
-        const auto start = starts.find(parent->table->relation);
-        parent->greatest_key = Search{*parent, look}.find(
-            start == starts.end() ? Position{std::get<Numbers>(parent->configuration.grid()).origin}
-                                  : Position{start->second});
-    }
+    const auto starts = starts_of({counting.begin(), counting.end()});
+    for (Parent* parent : counting)
+        parent->greatest_key = Search{*parent, look}.find(start_of(*parent, starts));
 }
 
 }  // namespace ppm

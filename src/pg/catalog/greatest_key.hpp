@@ -11,4 +11,8 @@ namespace ppm {
 // PostgresError.
 void read_greatest_keys(const std::map<Oid, Parent*>& parents, Look look);
 
+// Where the keys of a table begin that count: with their sequence, or else at the grid's origin.
+// Needs what read_greatest_keys() needs.
+Position start_of_keys(const Parent& parent);
+
 }  // namespace ppm

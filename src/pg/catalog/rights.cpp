@@ -18,6 +18,21 @@ void require_owner(Oid relation, const std::string& name) {
     });
 }
 
+std::optional<Oid> require_rights_over(const TableName& name) {
+    const Oid relation = call([&] {
+        return get_relname_relid(name.table_name.c_str(),
+                                 get_namespace_oid(name.schema_name.c_str(), true));
+    });
+    if (OidIsValid(relation))
+        require_owner(relation, name.table_name);
+    else if (!superuser())
+        throw PpmError{ERRCODE_INSUFFICIENT_PRIVILEGE,
+                       "must be superuser to configure a table that does not exist",
+                       "There is no table " + in_quotes(name.qualified()) + ".",
+                       "Create the table first."};
+    return OidIsValid(relation) ? std::optional{relation} : std::nullopt;
+}
+
 bool may_manage(const Parent& parent) {
     return call([&] {
         return parent.table && get_rel_relkind(parent.table->relation) != '\0'

@@ -10,6 +10,11 @@ namespace ppm {
 // owner, or must not act as that role (42501).
 void require_owner(Oid relation, const std::string& name);
 
+// The same for the table of that name; where there is none, nobody but a superuser may say what
+// happens to one that is yet to come. Returns the table whose owner's rights these were, if there
+// is one.
+std::optional<Oid> require_rights_over(const TableName& name);
+
 // Whether the current user has them; where there is no table, whether it is a superuser. May throw
 // PostgresError.
 bool may_manage(const Parent& parent);

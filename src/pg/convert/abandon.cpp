@@ -158,7 +158,7 @@ ManagedParent read_valid(RelationId relation) {
 const Partition& former_of(const Parent& parent, const ConversionRecord& record) {
     const auto found = std::ranges::find(parent.partitions, record.former, &Partition::relation);
     if (found == parent.partitions.end())
-        raise_not_possible(parent.configuration, "The old table is no partition any more.", {});
+        raise_not_possible(parent.configuration, "The old table is no longer a partition.", {});
     return *found;
 }
 

@@ -1,7 +1,9 @@
 #include "pg/convert/conversion.hpp"
 
 #include "core/grid/naming.hpp"
+#include "core/text.hpp"
 #include "pg/bridge/spi.hpp"
+#include "pg/catalog/greatest_key.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/run/plan.hpp"
@@ -69,6 +71,32 @@ Position greatest_key(const Conversion& conversion, const Keys& keys) {
     return keys.greatest ? codec_of(conversion.managed).decode(*keys.greatest) : minus_infinity;
 }
 
+// The same number of slots above the greatest key as time has above now. Twice the growth that was
+// seen, because it may become faster.
+Position end_of_numbers(const Conversion& conversion, const KeyCourse& course,
+                        std::chrono::seconds lead) {
+    const Parent& parent = conversion.managed.parent;
+    const Grid& grid = parent.configuration.grid();
+    Position reached = greatest_key(conversion, course.keys);
+    if (reached == minus_infinity)
+        reached = start_of_keys(parent);
+    std::int64_t grown = 0;
+    if (__builtin_add_overflow(reached.number(), course.growth.in(2 * lead), &grown))
+        return plus_infinity;
+    return slots_after(grid, slot_at(grid, Position{grown}).lower,
+                       parent.configuration.pre_provisioned + 1);
+}
+
+std::chrono::seconds time_to_grow(const KeyGrowth& growth, Position from, Position to) {
+    constexpr std::chrono::seconds longest = std::chrono::hours{24 * 365};
+    if (from >= to)
+        return std::chrono::seconds{0};
+    const double numbers = static_cast<double>(to.number()) - static_cast<double>(from.number());
+    return growth.rate() * static_cast<double>(longest.count()) <= numbers
+               ? longest
+               : std::chrono::seconds{static_cast<std::int64_t>(numbers / growth.rate())};
+}
+
 }  // namespace
 
 std::string Conversion::sql_name() const {
@@ -82,7 +110,8 @@ Conversion read_conversion(RelationId relation) {
     const std::string key = parent.configuration.partition_key.value_or("");
     const Rows rows = query(table_query, {oid_parameter(relation), text_parameter(key)});
     if (rows.count() == 0)
-        throw PpmError{ERRCODE_UNDEFINED_TABLE, "the table was dropped meanwhile"};
+        throw PpmError{ERRCODE_UNDEFINED_TABLE,
+                       "table " + in_quotes(result.qualified_name()) + " was dropped concurrently"};
     const char kind = rows.character(0, 1);
     result.is_plain_table = kind == RELKIND_RELATION;
     result.is_partitioned = kind == RELKIND_PARTITIONED_TABLE;
@@ -105,8 +134,11 @@ std::chrono::seconds time_to_validate(const Keys& keys) {
     return std::chrono::seconds{60 + static_cast<std::int64_t>(keys.blocks / blocks_in_a_second)};
 }
 
-Position end_after(const Conversion& conversion, const Keys& keys, const Clock& clock,
+Position end_after(const Conversion& conversion, const KeyCourse& course, const Clock& clock,
                    std::chrono::seconds lead) {
+    if (key_of(conversion.managed.parent).counts())
+        return end_of_numbers(conversion, course, lead);
+    const Keys& keys = course.keys;
     const ManagedParent& managed = conversion.managed;
     const Configuration& configuration = managed.parent.configuration;
     const Grid& grid = configuration.grid();
@@ -122,12 +154,15 @@ Position end_after(const Conversion& conversion, const Keys& keys, const Clock& 
     return std::max(by_time, slots_after(grid, slot, configuration.pre_provisioned + 1));
 }
 
-std::chrono::seconds time_until_near(const Conversion& conversion, const Keys& keys,
+std::chrono::seconds time_until_near(const Conversion& conversion, const KeyCourse& course,
                                      const Clock& clock, Position end) {
     const ManagedParent& managed = conversion.managed;
-    const Position now{managed.zone->civil(clock.now(*managed.zone))};
-    const Position reached = std::max(now, greatest_key(conversion, keys));
     const Position near = slots_after(managed.parent.configuration.grid(), end, -1);
+    const Position greatest = greatest_key(conversion, course.keys);
+    if (key_of(managed.parent).counts())
+        return time_to_grow(course.growth, greatest, near);
+    const Position now{managed.zone->civil(clock.now(*managed.zone))};
+    const Position reached = std::max(now, greatest);
     return reached >= near ? std::chrono::seconds{0}
                            : std::chrono::floor<std::chrono::seconds>(near.time() - reached.time());
 }
@@ -144,11 +179,12 @@ std::string old_name(const Conversion& conversion, Position end) {
 
 std::string check_clause(const Conversion& conversion, Position end) {
     const ManagedParent& managed = conversion.managed;
+    const KeyType type = *managed.parent.table->key_type;
     const std::string key = identifier(conversion.key());
+    const std::string value = bound_literal(codec_of(managed).encode(end), type, *managed.zone);
+    // A number in quotes is of the column's type, whatever its size.
     return "CHECK (" + key + " IS NOT NULL AND " + key + " < " +
-           bound_literal(codec_of(managed).encode(end), *managed.parent.table->key_type,
-                         *managed.zone) +
-           ")";
+           (is_integer(type) ? "'" + value + "'" : value) + ")";
 }
 
 }  // namespace ppm

@@ -32,6 +32,7 @@ struct Conversion {
     RelationId relation() const { return managed.parent.table->relation; }
     const std::string& schema_name() const { return managed.parent.configuration.schema_name; }
     const std::string& name() const { return managed.parent.configuration.table_name; }
+    std::string qualified_name() const { return managed.parent.configuration.qualified_name(); }
     const std::string& key() const { return managed.parent.table->key_column; }
     std::string sql_name() const;
 };
@@ -43,14 +44,20 @@ Conversion read_conversion(RelationId relation);
 // When all the rows will have been read, going by the size of the table, in the worst case.
 std::chrono::seconds time_to_validate(const Keys& keys);
 
+// What is known of the keys, and of how they go on: those that tell time as the clock does, those
+// that count as they have grown.
+struct KeyCourse {
+    Keys keys;
+    KeyGrowth growth;
+};
+
 // Where the old table is to end: at the end of the window, or so many slots after the greatest key
 // as there are to be in advance, both as they will be in so much time.
-Position end_after(const Conversion& conversion, const Keys& keys, const Clock& clock,
+Position end_after(const Conversion& conversion, const KeyCourse& course, const Clock& clock,
                    std::chrono::seconds lead);
 
-// How long it takes the keys until one is in the slot before the end: they go on from the greatest,
-// or from now, as time does.
-std::chrono::seconds time_until_near(const Conversion& conversion, const Keys& keys,
+// How long it takes the keys until one is in the slot before the end.
+std::chrono::seconds time_until_near(const Conversion& conversion, const KeyCourse& course,
                                      const Clock& clock, Position end);
 
 // What the old table is called as a partition, `orders_until_20261201`, and the ending of that.

@@ -34,6 +34,7 @@ class Converter {
 
     RelationId run() {
         refresh();
+        measure_growth();
         build_indexes();
         for (int beginning = 1;; ++beginning) {
             try {
@@ -43,7 +44,8 @@ class Converter {
             } catch (const EndIsNear&) {
                 if (beginning == most_beginnings)
                     throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                                   "the keys grow faster than the table is read",
+                                   "the keys of table " + in_quotes(conversion_->qualified_name()) +
+                                       " grow faster than the table is read",
                                    {},
                                    "Raise pre_provisioned in ppm.config for the time of the "
                                    "conversion, then call the procedure again."};
@@ -64,7 +66,7 @@ class Converter {
             auto obstacles = obstacles_to(*conversion_, indexes_, extend_unique_);
             if (obstacles.empty()) {
                 look_at_keys();
-                obstacles = obstacles_in_keys(*conversion_, keys_, end_);
+                obstacles = obstacles_in_keys(*conversion_, course_.keys, end_);
             }
             if (!obstacles.empty())
                 raise(obstacles);
@@ -90,19 +92,36 @@ class Converter {
                        failures, "Then call the procedure again.");
     }
 
+    bool counts() const { return key_of(conversion_->managed.parent).counts(); }
+
+    void read_keys(std::chrono::milliseconds limit) {
+        Keys keys = keys_of(relation_, conversion_->key(), codec_of(conversion_->managed), limit);
+        if (counts())
+            course_.growth.observe(keys);
+        course_.keys = std::move(keys);
+    }
+
     void look_at_keys() {
-        keys_ = keys_of(relation_, conversion_->key(), codec_of(conversion_->managed),
-                        std::chrono::milliseconds{statement_timeout()});
-        lead_ = std::max(lead_, time_to_validate(keys_));
+        read_keys(std::chrono::milliseconds{statement_timeout()});
+        lead_ = std::max(lead_, time_to_validate(course_.keys));
         const auto& check = conversion_->check;
         end_ = check && check->end ? codec_of(conversion_->managed).decode(*check->end)
-                                   : end_after(*conversion_, keys_, Clock{}, lead_);
+                                   : end_after(*conversion_, course_, Clock{}, lead_);
+    }
+
+    // By two looks at the greatest key.
+    void measure_growth() {
+        if (!counts())
+            return;
+        constexpr std::chrono::seconds between_looks{1};
+        session_.pause(between_looks);
+        refresh();
     }
 
     std::string end_text() const { return codec_of(conversion_->managed).text(end_); }
 
     std::chrono::seconds time_left() const {
-        return time_until_near(*conversion_, keys_, Clock{}, end_);
+        return time_until_near(*conversion_, course_, Clock{}, end_);
     }
 
     void build_indexes() {
@@ -114,10 +133,7 @@ class Converter {
                       [&] { session_.step([&] { alter(drop_built_statement(index)); }); });
             announce("building unique index " + in_quotes(index.built_name) + " with " +
                      in_quotes(conversion_->key()) + ", which takes its time");
-            // The worker would wait for what this session has locked or sees.
-            int check_interval = 0;
-            session_.step([&] { check_interval = session_.check_interval(); });
-            Worker worker{conversion_->managed.parent.table->owner, check_interval};
+            Worker worker{conversion_->managed.parent.table->owner, check_interval()};
             worker.build_index(relation_, index.index, conversion_->key(), index.built_name);
         }
         if (!indexes_.empty())
@@ -156,7 +172,9 @@ class Converter {
                 if (!conversion_->check ||
                     conversion_->check->end != codec_of(conversion_->managed).encode(end_))
                     throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                                   "the constraint of the conversion is not there as planned",
+                                   "table " + in_quotes(conversion_->qualified_name()) +
+                                       " was changed concurrently: it has not the constraint of "
+                                       "the conversion",
                                    {},
                                    "Call the procedure again."};
                 comment_on_check();
@@ -187,6 +205,14 @@ class Converter {
         });
     }
 
+    // For a worker; ends the transaction, because it would wait for what this session has locked or
+    // sees.
+    int check_interval() {
+        int interval = 0;
+        session_.step([&] { interval = session_.check_interval(); });
+        return interval;
+    }
+
     void unbind() {
         retry(session_, history_, {relation_},
               [&] { session_.step([&] { alter(drop_check()); }); });
@@ -206,18 +232,12 @@ class Converter {
     void validate_check() {
         if (conversion_->check->is_valid)
             return;
-        const auto limit =
-            std::clamp<std::int64_t>(std::chrono::milliseconds{time_left()}.count(), 1000, INT_MAX);
         try {
             retry(session_, history_, {relation_}, [&] {
-                session_.step([&] {
-                    alter(alter_table() + " VALIDATE CONSTRAINT " + conversion_check,
-                          static_cast<int>(limit), ShareUpdateExclusiveLock);
-                });
+                Worker worker{conversion_->managed.parent.table->owner, check_interval()};
+                worker.validate_constraint(relation_, conversion_check, [&] { watch_keys(); });
             });
         } catch (const Error& error) {
-            if (error.sqlstate() == ERRCODE_QUERY_CANCELED && !ends_the_call(error))
-                throw EndIsNear{};
             if (error.sqlstate() == ERRCODE_CHECK_VIOLATION)
                 raise_keys_beyond();
             throw;
@@ -225,6 +245,22 @@ class Converter {
         announce("no row has a key from " + end_text() + " on");
         refresh();
         bind();
+    }
+
+    // Where no index leads with the key, a look is not worth its time: the clock tells as much.
+    void watch_keys() {
+        if (course_.keys.has_index) {
+            session_.read([&] {
+                const Keys before = course_.keys;
+                read_keys(std::chrono::milliseconds::zero());
+                if (!course_.keys.are_known)
+                    course_.keys = before;
+                return true;
+            });
+            session_.step([] {});
+        }
+        if (time_left() == std::chrono::seconds::zero())
+            throw EndIsNear{};
     }
 
     // Those who write are not to be bound by what cannot come true.
@@ -262,10 +298,9 @@ class Converter {
     }
 
     void announce(const std::string& what) const {
-        const std::string message =
-            "table " + in_quotes(conversion_->managed.parent.configuration.qualified_name()) +
-            ": " + what;
-        call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
+        ppm::announce("table " +
+                      in_quotes(conversion_->managed.parent.configuration.qualified_name()) + ": " +
+                      what);
     }
 
     Session& session_;
@@ -275,7 +310,7 @@ class Converter {
     RunLock others_;
     std::optional<Conversion> conversion_;
     std::vector<NarrowIndex> indexes_;
-    Keys keys_;
+    KeyCourse course_;
     std::chrono::seconds lead_{0};
     Position end_{};
 };

@@ -80,17 +80,39 @@ void read_keys(Relation table, const char* column, KeyType type, const Deadline&
     const Relation index = open_leading_index(table, attribute);
     if (index == nullptr)
         return read_rows(table, attribute, type, deadline, keys);
+    keys.has_index = true;
     read_ends(table, index, attribute, type, keys);
     index_close(index, AccessShareLock);
 }
 
 }  // namespace
 
+void KeyGrowth::observe(const Keys& keys, Deadline::Clock::time_point now) {
+    // What comes in a shorter time may be a burst.
+    constexpr std::chrono::milliseconds shortest{500};
+    if (!keys.greatest || keys.greatest->kind() != Bound::Kind::value || now - at_ < shortest)
+        return;
+    if (first_) {
+        const std::chrono::duration<double> passed = now - at_;
+        const auto grown =
+            static_cast<double>(keys.greatest->integer()) - static_cast<double>(first_->integer());
+        rate_ = std::max(rate_, grown / passed.count());
+    }
+    first_ = keys.greatest;
+    at_ = now;
+}
+
+std::int64_t KeyGrowth::in(std::chrono::seconds duration) const {
+    constexpr double most = 9e18;  // less than the greatest bigint
+    return static_cast<std::int64_t>(std::min(most, rate_ * static_cast<double>(duration.count())));
+}
+
 Keys keys_of(Oid relation, const std::string& column, const KeyCodec& codec,
              std::chrono::milliseconds limit) {
     Keys keys;
     call([&] {
-        if (!ConditionalLockRelationOid(relation, AccessShareLock))
+        keys.is_locked = !ConditionalLockRelationOid(relation, AccessShareLock);
+        if (keys.is_locked)
             return;
         if (const Relation table = try_relation_open(relation, NoLock); table != nullptr) {
             read_keys(table, column.c_str(), codec.type(), Deadline{limit}, keys);

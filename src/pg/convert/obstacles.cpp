@@ -194,12 +194,10 @@ std::vector<Finding> obstacles_in_configuration(const Conversion& conversion) {
     std::vector<Finding> findings;
     for (const Anomaly& anomaly : validate(conversion.managed.parent))
         findings.push_back({anomaly.detail, anomaly.hint});
-    // How fast keys grow that do not tell time is not known, so neither is a safe end.
-    if (findings.empty() && (key_of(conversion.managed.parent).counts() ||
-                             is_text(*conversion.managed.parent.table->key_type)))
+    if (findings.empty() && is_text(*conversion.managed.parent.table->key_type))
         findings.push_back({"The key " + in_quotes(conversion.key()) +
-                                " counts, or is a text: such tables are not converted yet.",
-                            "Convert it by a column that tells time, and is no text."});
+                                " is a text: such tables are not converted yet.",
+                            "Convert it by a column that tells time and is not a text."});
     if (conversion.key_is_generated)
         findings.push_back({"The column " + in_quotes(conversion.key()) +
                                 " is generated, so it cannot be a partition key.",
@@ -215,15 +213,14 @@ void add(std::vector<Finding>& findings, const Conversion& conversion, const Nar
          bool extend_unique) {
     const std::string name = in_quotes(index.schema_name + "." + index.name);
     if (index.is_taken)
-        findings.push_back({"Index " + name + " would be built anew as " +
-                                in_quotes(index.built_name) +
-                                ", and something else bears that name.",
+        findings.push_back({"Index " + name + " would be built again as " +
+                                in_quotes(index.built_name) + ", and something else has that name.",
                             "Rename that."});
     else if (!extend_unique)
         findings.push_back(
             {"Unique index " + name +
                  " lacks the partition key: a partitioned table cannot keep what it promises.",
-             "If it may be unique over (" + index.columns + ", " + identifier(conversion.key()) +
+             "If it can be unique over (" + index.columns + ", " + identifier(conversion.key()) +
                  ") instead: " + call_with_extension(conversion)});
 }
 
@@ -255,10 +252,20 @@ std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys&
         findings.push_back({"There are rows whose key is NULL.",
                             "DELETE FROM " + conversion.sql_name() + " WHERE " + key +
                                 " IS NULL; or give them a key."});
-    if (keys.without_time)
+    if (key_of(managed.parent).counts() && keys.is_locked)
+        findings.push_back({"Another session has locked the table, so its keys cannot be read.",
+                            "Call this again when that session has ended its transaction."});
+    else if (key_of(managed.parent).counts() && !keys.has_index)
+        findings.push_back(
+            {"No index leads with the key " + in_quotes(conversion.key()) +
+                 ", so ppm cannot see how fast its values grow.",
+             "CREATE INDEX CONCURRENTLY ON " + conversion.sql_name() + " (" + key + ");"});
+    else if (keys.without_time)
         findings.push_back({"There is key " + text(*keys.without_time) + ", which tells no time.",
                             "Only UUIDs of version 7 tell a time."});
-    else if (end >= Position{calendar_end})
+    else if (key_of(managed.parent).counts()
+                 ? codec_of(managed).encode(end).kind() != Bound::Kind::value
+                 : end >= Position{calendar_end})
         findings.push_back({"The greatest key is " + text(*keys.greatest) +
                                 ": the old table would have to hold everything until then.",
                             "Delete such rows from " + conversion.sql_name() +
@@ -286,7 +293,7 @@ std::vector<Finding> warnings_of(const Conversion& conversion,
         findings.push_back({"With extend_unique, unique index " +
                                 in_quotes(index.schema_name + "." + index.name) +
                                 " gets the partition key: ON CONFLICT (" + index.columns +
-                                ") does not match it any more, and nothing keeps " + index.columns +
+                                ") no longer matches it, and nothing keeps " + index.columns +
                                 " unique by itself.",
                             "Change such statements to ON CONFLICT (" + index.columns + ", " +
                                 identifier(conversion.key()) + ") in the same moment."});

@@ -30,12 +30,13 @@ class ConversionPlanner {
     void plan_steps(std::vector<Finding>& obstacles) {
         const KeyCodec codec = codec_of(conversion_.managed);
         const Clock clock;
-        keys_ = keys_of(conversion_.relation(), conversion_.key(), codec,
-                        std::chrono::milliseconds{statement_timeout()});
+        Keys& keys = course_.keys;
+        keys = keys_of(conversion_.relation(), conversion_.key(), codec,
+                       std::chrono::milliseconds{statement_timeout()});
         end_ = conversion_.check && conversion_.check->end
                    ? codec.decode(*conversion_.check->end)
-                   : end_after(conversion_, keys_, clock, time_to_validate(keys_));
-        if (auto found = obstacles_in_keys(conversion_, keys_, end_); !found.empty()) {
+                   : end_after(conversion_, course_, clock, time_to_validate(keys));
+        if (auto found = obstacles_in_keys(conversion_, keys, end_); !found.empty()) {
             std::ranges::move(found, std::back_inserter(obstacles));
             return;
         }
@@ -44,7 +45,7 @@ class ConversionPlanner {
         plan_swap();
         for (const auto& [what, mend] : warnings_of(conversion_, indexes_))
             steps_.push_back({std::nullopt, "warning", {}, {}, what, mend});
-        if (!keys_.are_known)
+        if (!keys.are_known)
             steps_.push_back(
                 {std::nullopt,
                  "warning",
@@ -83,12 +84,15 @@ class ConversionPlanner {
                 "ACCESS EXCLUSIVE, for a moment",
                 "From here to the end of the conversion an INSERT or UPDATE fails whose key is "
                 "NULL, or from " +
-                    bound + " on.");
+                    bound + " on." +
+                    (key_of(conversion_.managed.parent).counts()
+                         ? " Where keys grow fast, ppm.convert() takes a later end."
+                         : ""));
         if (!conversion_.check || !conversion_.check->is_valid)
             add("validate", alter + " VALIDATE CONSTRAINT " + conversion_check + ";",
                 "SHARE UPDATE EXCLUSIVE",
                 "It reads all the rows once, about " +
-                    std::to_string(keys_.blocks * BLCKSZ / 1024 / 1024) +
+                    std::to_string(course_.keys.blocks * BLCKSZ / 1024 / 1024) +
                     " MB; readers and writers go on.");
     }
 
@@ -116,7 +120,7 @@ class ConversionPlanner {
 
     Conversion conversion_;
     std::vector<NarrowIndex> indexes_;
-    Keys keys_;
+    KeyCourse course_;
     Position end_{};
     int number_ = 0;
     std::vector<PlannedStep> steps_;

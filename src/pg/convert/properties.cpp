@@ -122,7 +122,7 @@ SequenceState state_of(Oid sequence) {
     return call([=] {
         const Relation relation = relation_open(sequence, AccessShareLock);
         if (relation->rd_rel->relkind != RELKIND_SEQUENCE)
-            elog(ERROR, "relation with OID %u is no sequence", sequence);
+            elog(ERROR, "relation with OID %u is not a sequence", sequence);
         SequenceState state;
         any_row(relation, [&](TupleTableSlot* slot) {
             bool is_null = false;

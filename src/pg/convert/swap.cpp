@@ -57,15 +57,15 @@ class TableSwap {
         require_partition(created);
         require_adopted(created, existing);
         if (fingerprint_of_companions(created, old()) != companions)
-            raise_changed("a trigger or a view was not made as planned");
+            raise_changed(conversion_, "a trigger or a view was not created as planned");
         return created;
     }
 
-    [[noreturn]] static void raise_changed(const std::string& what) {
+    [[noreturn]] static void raise_changed(const Conversion& conversion, const char* what) {
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       what,
-                       {},
-                       "Nothing was changed by that. Call the procedure again."};
+                       "table " + in_quotes(conversion.qualified_name()) +
+                           " was changed concurrently: " + what,
+                       "Nothing was converted.", "Call the procedure again."};
     }
 
   private:
@@ -102,7 +102,7 @@ class TableSwap {
     void require_partition(RelationId created) const {
         const BoundRange bounds{Bound::min_value(), codec_of(conversion_.managed).encode(end_)};
         if (!is_partition(old(), created, *parent_.table->key_type, bounds))
-            raise_changed("the old table was not attached as planned");
+            raise_changed(conversion_, "it was not attached as planned");
     }
 
     void require_adopted(RelationId created, const std::vector<Oid>& existing) const {
@@ -112,7 +112,7 @@ class TableSwap {
             throw PpmError{
                 ERRCODE_FEATURE_NOT_SUPPORTED,
                 in_quotes(rows.string(0, 1)) + " cannot be taken over from the old table",
-                "PostgreSQL makes of its definition something else than it is.",
+                "PostgreSQL reads its definition differently for the new table.",
                 "Drop it, and create it again after the conversion."};
     }
 
@@ -133,12 +133,13 @@ void require_unchanged(const Conversion& now, Position end, const std::vector<Na
                        bool extend_unique) {
     if (const auto obstacles = obstacles_to(now, indexes, extend_unique); !obstacles.empty())
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       "the table was changed meanwhile, so that it cannot be converted",
+                       "table " + in_quotes(now.qualified_name()) +
+                           " was changed concurrently and cannot be converted",
                        what_all(obstacles), obstacles.front().mend};
     if (!now.check || !now.check->is_valid || now.check->end != codec_of(now.managed).encode(end) ||
         std::ranges::any_of(indexes, [](const NarrowIndex& each) { return !each.is_ready; }))
-        TableSwap::raise_changed(
-            "the constraint or an index of the conversion was changed meanwhile");
+        TableSwap::raise_changed(now,
+                                 "its constraint or an index of the conversion is another one");
 }
 
 }  // namespace

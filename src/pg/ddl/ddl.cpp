@@ -3,6 +3,7 @@
 #include "pg/bridge/guard.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/ddl/inherited_properties.hpp"
+#include "pg/ddl/template.hpp"
 
 namespace ppm {
 
@@ -38,12 +39,18 @@ std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create) {
     const std::string& schema_name = managed.parent.configuration.schema_name;
     const std::string partition = qualified_identifier(schema_name, create.name);
+    const auto from_template = template_of(managed.parent);
+    const TemplateClauses clauses =
+        from_template ? template_clauses(*from_template) : TemplateClauses{};
     const std::vector<std::string> statistics =
         statistics_statements(managed.parent, schema_name, create.name);
     std::vector<std::string> statements{
-        "CREATE TABLE " + partition + " (LIKE " + parent_identifier(managed.parent) +
-        " INCLUDING ALL EXCLUDING IDENTITY" +
-        (statistics.empty() ? ")" : " EXCLUDING STATISTICS)") + storage_clauses(managed.parent)};
+        std::string{"CREATE "} + (clauses.is_unlogged ? "UNLOGGED " : "") + "TABLE " + partition +
+        " (LIKE " + parent_identifier(managed.parent) + " INCLUDING ALL EXCLUDING IDENTITY" +
+        (statistics.empty() ? ")" : " EXCLUDING STATISTICS)") +
+        (clauses.is_partitioned()
+             ? clauses.partition_by + clauses.tablespace
+             : storage_clauses(managed.parent, clauses.storage_options, clauses.tablespace))};
     std::ranges::copy(statistics, std::back_inserter(statements));
     std::ranges::move(property_statements(managed.parent, partition),
                       std::back_inserter(statements));
@@ -86,6 +93,14 @@ std::vector<std::string> statements_for(const ManagedParent& managed, const Acti
     if (const auto* const create = std::get_if<CreatePartition>(&action)) {
         const std::string& schema_name = managed.parent.configuration.schema_name;
         std::vector<std::string> statements = statements_for(managed, *create);
+        if (const auto from_template = template_of(managed.parent)) {
+            for (const SubPartition& each :
+                 sub_partitions(managed.parent, *from_template, create->name))
+                statements.push_back(each.statement);
+            std::ranges::move(template_statements(managed.parent, *from_template, std::nullopt,
+                                                  qualified_identifier(schema_name, create->name)),
+                              std::back_inserter(statements));
+        }
         std::ranges::move(policy_statements(managed.parent, schema_name, create->name),
                           std::back_inserter(statements));
         statements.push_back(attach_statement(managed, schema_name, create->name, create->bounds));
@@ -107,7 +122,9 @@ std::vector<std::string> statements_for(const ManagedParent& managed, const Acti
         statements.push_back(detach_statement(managed.parent, detach->partition, Detach::plain));
         return statements;
     }
-    return {drop_statement(std::get<DropPartition>(action).partition)};
+    if (const auto* const drop = std::get_if<DropPartition>(&action))
+        return {drop_statement(drop->partition)};
+    return {};
 }
 
 }  // namespace ppm

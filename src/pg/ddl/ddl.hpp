@@ -29,7 +29,7 @@ std::string detach_statement(const Parent& parent, const Partition& partition, D
 
 std::string drop_statement(const Partition& partition);
 
-// What any action executes, for people to read.
+// What an action that changes partitions executes, for people to read.
 std::vector<std::string> statements_for(const ManagedParent& managed, const Action& action);
 
 }  // namespace ppm

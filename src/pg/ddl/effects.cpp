@@ -83,7 +83,7 @@ void require_same_policies(const Parent& parent, RelationId partition) {
     if (rows.count() != 0)
         throw PpmError{ERRCODE_INSUFFICIENT_PRIVILEGE,
                        "policy " + in_quotes(rows.string(0, 1)) +
-                           " names a role or an object that was renamed meanwhile"};
+                           " names a role or an object that was renamed concurrently"};
 }
 
 }  // namespace ppm

@@ -3,6 +3,7 @@
 #include "pg/bridge/spi.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/partition_options.hpp"
+#include "pg/ddl/template.hpp"
 
 namespace ppm {
 
@@ -188,7 +189,7 @@ AnomalyCode code_named(const std::string& name) {
           AnomalyCode::storage_options_differ, AnomalyCode::triggers_differ})
         if (name_of(code) == name)
             return code;
-    throw PpmError{ERRCODE_INTERNAL_ERROR, "unknown difference: " + name};
+    throw PpmError{ERRCODE_INTERNAL_ERROR, "unrecognized difference: " + name};
 }
 
 // An expression of the parent's as the partition's: where a subquery refers to the table by name,
@@ -238,11 +239,25 @@ std::string statistics_name(const std::string& table, const std::string& columns
 }  // namespace
 
 std::string storage_clauses(const Parent& parent) {
+    return storage_clauses(parent, {}, {});
+}
+
+std::string storage_clauses(const Parent& parent, const std::vector<std::string>& options,
+                            const std::string& tablespace) {
     const Rows rows = query(storage_query, {oid_parameter(parent.table->relation)});
     if (rows.count() == 0)
         return {};
-    return rows.string(0, 1) + with_clause(parent.configuration.partition_options) +
-           rows.string(0, 2);
+    const auto name_of = [](const std::string& option) {
+        return option.substr(0, option.find('='));
+    };
+    std::vector<std::string> all = parent.configuration.partition_options;
+    for (const std::string& option : options)
+        if (std::ranges::none_of(parent.configuration.partition_options, [&](const auto& each) {
+                return name_of(each) == name_of(option);
+            }))
+            all.push_back(option);
+    const std::string own = rows.string(0, 2);
+    return rows.string(0, 1) + with_clause(all) + (own.empty() ? tablespace : own);
 }
 
 std::vector<std::string> property_statements(const Parent& parent, const std::string& partition) {
@@ -359,6 +374,9 @@ void read_differences(std::vector<ManagedParent>& parents) {
                 {code, actual, rows.string(row, 5),
                  code == AnomalyCode::missing_index && actual.empty()});
     }
+    for (ManagedParent& managed : parents)
+        if (validate(managed.parent).empty())
+            read_template_differences(managed.parent);
 }
 
 }  // namespace ppm

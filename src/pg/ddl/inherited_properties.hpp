@@ -9,6 +9,11 @@ namespace ppm {
 // one.
 std::string storage_clauses(const Parent& parent);
 
+// The same, with what a template has: its storage parameters where partition_options has none of
+// the name, and its tablespace, ` TABLESPACE ...`, where the parent has none.
+std::string storage_clauses(const Parent& parent, const std::vector<std::string>& options,
+                            const std::string& tablespace);
+
 // `ALTER TABLE ...` and `COMMENT ON TABLE ...`, for the partition before it is attached;
 // `partition` is its name as SQL writes it.
 std::vector<std::string> property_statements(const Parent& parent, const std::string& partition);

@@ -48,7 +48,7 @@ void lock_names(const std::vector<NamedRelation>& relations) {
             }))
             throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                            "table " + in_quotes(each.schema_name + "." + each.name) +
-                               " or its schema was renamed meanwhile",
+                               " or its schema was renamed concurrently",
                            {},
                            "Call the procedure again."};
 }

@@ -42,6 +42,12 @@ constexpr char record_run_statement[] =
     "at = CASE WHEN excluded.at = pg_postmaster_start_time() THEN last_run.at "
     "ELSE excluded.at END, outcome = excluded.outcome";
 
+constexpr char record_not_called_statement[] =
+    "INSERT INTO ppm.last_run (schema_name, table_name, run_id, at, procedure, outcome) "
+    "SELECT schema_name, table_name, $1, clock_timestamp(), 'provision', 'failed' FROM ppm.config "
+    "ORDER BY 1, 2 ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET "
+    "run_id = excluded.run_id, outcome = excluded.outcome";
+
 // As many as a short statement can do, and none that another call is at.
 constexpr std::size_t prune_batch = 10000;
 constexpr char prune_history_statement[] =
@@ -58,7 +64,8 @@ constexpr char last_failures_query[] =
     "SELECT partition, message, coalesce(sqlstate ~ '^(55P03|55000|40|57|08|53)', false) "
     "FROM (SELECT DISTINCT ON (partition) partition, message, outcome, sqlstate "
     "FROM ppm.history WHERE schema_name = $1 AND table_name = $2 AND partition IS NOT NULL "
-    "AND action IN ('create', 'attach', 'detach', 'finalize', 'drop') ORDER BY partition, at DESC) AS h "
+    "AND action IN ('create', 'detach', 'finalize', 'drop', 'attach', 'archive', 'after_create', "
+    "'before_detach', 'after_detach', 'before_drop') ORDER BY partition, at DESC) AS h "
     "WHERE outcome = 'failed'";
 
 std::chrono::microseconds since(Deadline::Clock::time_point begun) {
@@ -177,6 +184,15 @@ void History::record_run(const std::vector<std::string>& procedures,
     execute(record_run_statement, {bigint_parameter(id), text_array_parameter(procedures),
                                    text_array_parameter(schemas), text_array_parameter(tables),
                                    text_array_parameter(results), text_array_parameter(kept)});
+}
+
+void History::record_not_called(const Error& error) {
+    Failure failure = failure_of(Configuration{}, "run_all", error);
+    failure.table = {"ppm", "config"};
+    record({std::move(failure)});
+    const std::int64_t id = run_id();
+    const UserContext owner{owner_of_ppm()};
+    execute(record_not_called_statement, {bigint_parameter(id)});
 }
 
 bool History::prune() {

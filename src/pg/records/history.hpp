@@ -56,6 +56,10 @@ class History {
     void record_run(const std::vector<std::string>& procedures,
                     const std::map<TableName, Outcome>& outcomes);
 
+    // Of a call that could not even be made: a failure, and of each configured table that its last
+    // call failed. When that was stays as it is: nothing was done.
+    void record_not_called(const Error& error);
+
     // Forgets some of what is older than ppm.history_retention; whether there may be more.
     bool prune();
 

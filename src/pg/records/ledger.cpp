@@ -8,6 +8,7 @@
 #include "pg/catalog/rows.hpp"
 #include "pg/catalog/shown_bounds.hpp"
 #include "pg/records/fingerprint.hpp"
+#include "pg/records/hooks.hpp"
 
 namespace ppm {
 
@@ -30,6 +31,9 @@ constexpr char read_query[] =
     "SELECT d.parent, d.relation, n.nspname, r.relname, d.lower_value, d.upper_value, "
     "d.cleanup_policy = 'drop', NOT r.relispartition, d.version IS NULL, "
     "coalesce(to_jsonb(d) ->> 'kind' = 'repartitioned', false), "
+    "CASE WHEN (to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp() "
+    "THEN (to_jsonb(d) ->> 'drop_after')::timestamptz::text END, "
+    "to_jsonb(d) ->> 'archived_from', "
     "(d.detached_schema, d.detached) IS DISTINCT FROM (n.nspname, r.relname) "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
     " WHERE d.parent = ANY ($1)";
@@ -65,7 +69,9 @@ constexpr char forget_statement[] =
 
 constexpr char forget_dropped_statement[] =
     "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n "
-    "WHERE d.relation = $1 AND d.cleanup_policy = 'drop' AND " AGREES;
+    "WHERE d.relation = $1 AND d.cleanup_policy = 'drop' "
+    "AND NOT coalesce((to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp(), false) "
+    "AND " AGREES;
 
 constexpr char remember_statement[] =
     "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition) "
@@ -92,6 +98,13 @@ constexpr char already_recorded[] =
     "lower_bound = excluded.lower_bound, upper_bound = excluded.upper_bound, "
     "lower_value = excluded.lower_value, upper_value = excluded.upper_value, "
     "cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
+
+// When what is to be dropped may be. Of what 1.0.0 recorded the row's xmin is all that tells which
+// rows came after: it stays.
+constexpr char delay_statement[] =
+    "UPDATE ppm.detached d SET drop_after = d.detached_at + c.drop_delay FROM ppm.config c "
+    "WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
+    "AND d.cleanup_policy = 'drop' AND (d.version IS NULL OR d.snapshot IS NOT NULL) AND ";
 
 // The partitions that were kept once, by name: a dump and restore changes OIDs. It also creates the
 // table before the row, while one of that name that somebody created later is another: the row of a
@@ -138,7 +151,7 @@ constexpr char adopt_statement[] =
     "k.since " KEPT_BY_NAME "AND p.oid = $1 ON CONFLICT DO NOTHING";
 
 constexpr char look_first[] =
-    "Look what became of it, then drop it, or delete its row from ppm.detached to keep it.";
+    "Check what happened to it, then drop it, or delete its row from ppm.detached to keep it.";
 
 // What an entry says of its table. The snapshot is null where there is no column for it yet.
 constexpr char entry_query[] =
@@ -149,6 +162,10 @@ bool is_recorded(const char* column) {
     return has_own_column("detached", column);
 }
 
+bool knows_delays() {
+    return is_recorded("drop_after");
+}
+
 bool remembers_what_was_kept() {
     return has_own_table("kept");
 }
@@ -157,8 +174,8 @@ void forget(const Partition& partition, const char* statement) {
     const UserContext owner{owner_of_ppm()};
     if (execute(statement, {oid_parameter(partition.relation)}) != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       "ppm.detached and the catalog do not agree on table " +
-                           in_quotes(partition.qualified_name()) + " any more",
+                       "ppm.detached and the catalog no longer agree on table " +
+                           in_quotes(partition.qualified_name()),
                        {},
                        "Call the procedure again."};
 }
@@ -203,9 +220,12 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
              text_parameter(bounds.upper_value), text_parameter(to_drop ? "drop" : "detach")}) != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(configuration.qualified_name()) +
-                           " was changed meanwhile",
+                           " was changed concurrently",
                        {},
                        "Call the procedure again."};
+    if (to_drop && knows_delays())
+        execute(std::string{delay_statement} + "d.relation = $1",
+                {oid_parameter(partition.relation)});
 }
 
 void record_repartitioned(const ManagedParent& managed, const Partition& partition) {
@@ -223,6 +243,7 @@ void confirm_detached(RelationId relation) {
                 "AND " AGREES,
             {oid_parameter(relation), text_parameter(fingerprint_of(relation)),
              text_parameter(snapshot_of_now())});
+    queue_after_detach(relation);
 }
 
 void require_unchanged(const Partition& partition, RowsSince rows_since) {
@@ -232,7 +253,7 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
         !is_fingerprint_of(partition.relation, rows.string(0, 1)))
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
-                           " was changed after ppm had detached it, and is not dropped",
+                           " was changed after ppm detached it, so it is not dropped",
                        {},
                        look_first};
     if (rows_since == RowsSince::not_possible)
@@ -244,7 +265,7 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
     if (has_rows_since(partition.relation, snapshot))
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
-                           " got rows after ppm had detached it, and is not dropped",
+                           " got rows after ppm detached it, so it is not dropped",
                        {},
                        look_first};
 }
@@ -266,7 +287,7 @@ std::string change_of(const Parent& parent, const Partition& partition) {
         return "belongs to role " + role(owner) + ", not to role " + role(parent.table->owner) +
                " as its parent";
     if (rows.is_null(0, 1))
-        return "may be another, because it was not ppm that finished detaching it";
+        return "might be another one, because somebody else finished detaching it";
     // After pg_upgrade there is nothing to compare with.
     const std::string then = rows.string(0, 1);
     return !is_of_this_cluster(then) || is_fingerprint_of(partition.relation, then)
@@ -278,9 +299,9 @@ void require_attachable(const Parent& parent, const Partition& partition) {
     if (const std::string change = change_of(parent, partition); !change.empty())
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) + " " + change +
-                           ", and is not attached again",
+                           ", so it is not attached again",
                        {},
-                       "Look what became of it, then attach it yourself."};
+                       "Check what happened to it, then attach it yourself."};
 }
 
 void forget_dropped(const Partition& partition) {
@@ -298,17 +319,26 @@ void forget_attached(const Partition& partition) {
 
 void keep_detached(RelationId parent) {
     const UserContext owner{owner_of_ppm()};
-    execute(
-        "UPDATE ppm.detached SET cleanup_policy = 'detach' "
-        "WHERE parent = $1 AND cleanup_policy = 'drop'",
-        {oid_parameter(parent)});
+    execute(std::string{"UPDATE ppm.detached SET cleanup_policy = 'detach'"} +
+                (knows_delays() ? ", drop_after = NULL" : "") +
+                " WHERE parent = $1 AND cleanup_policy = 'drop'",
+            {oid_parameter(parent)});
 }
 
-void keep_detached_if_written(const TableName& name) {
+void follow_policy(const TableName& name) {
     const auto managed = read_parent(name);
-    if (managed && managed->parent.table &&
-        managed->parent.configuration.cleanup_policy == CleanupPolicy::detach)
-        keep_detached(managed->parent.table->relation);
+    if (!managed || !managed->parent.table)
+        return;
+    const RelationId parent = managed->parent.table->relation;
+    if (managed->parent.configuration.cleanup_policy == CleanupPolicy::detach)
+        return keep_detached(parent);
+    if (!knows_delays())
+        return;
+    const UserContext owner{owner_of_ppm()};
+    execute(
+        std::string{delay_statement} + "d.parent = $1 AND c.schema_name = $2 AND " +
+            "c.table_name = $3 AND d.drop_after IS DISTINCT FROM d.detached_at + c.drop_delay",
+        {oid_parameter(parent), text_parameter(name.schema_name), text_parameter(name.table_name)});
 }
 
 void prune_detached(const Parent& parent) {
@@ -379,7 +409,7 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
             parent.ledger_is_stale = true;
             continue;
         }
-        parent.ledger_is_stale = parent.ledger_is_stale || rows.boolean(row, 11);
+        parent.ledger_is_stale = parent.ledger_is_stale || rows.boolean(row, 13);
         const bool to_drop = rows.boolean(row, 7);
         const bool kept_now =
             to_drop && parent.configuration.cleanup_policy == CleanupPolicy::detach;
@@ -389,7 +419,9 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
              to_drop && !kept_now ? CleanupPolicy::drop : CleanupPolicy::detach,
              rows.boolean(row, 8),
              rows.boolean(row, 8) && rows.boolean(row, 9),
-             rows.boolean(row, 10)});
+             rows.boolean(row, 10),
+             rows.is_null(row, 11) ? "" : rows.string(row, 11),
+             rows.is_null(row, 12) ? "" : rows.string(row, 12)});
     }
     for (const auto& [relation, parent] : parents)
         std::ranges::sort(parent->detached, {}, [](const DetachedPartition& each) {

@@ -51,8 +51,9 @@ void forget_attached(const Partition& partition);
 // Has what waits to be dropped kept for good.
 void keep_detached(RelationId parent);
 
-// The same if the configuration of that name says so. For the trigger that sees it written.
-void keep_detached_if_written(const TableName& name);
+// The same if the configuration of that name says so; or else has it wait as long as that says. For
+// the trigger that sees it written.
+void follow_policy(const TableName& name);
 
 // Forgets what the catalog contradicts: relations that are gone, or partitions again. Of others it
 // has the names follow.

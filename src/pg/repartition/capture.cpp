@@ -122,9 +122,9 @@ std::string change_of(const ManagedParent& managed, const JobSource& source) {
             ? call([&] { return get_default_partition_oid(table.relation); }) == partition.relation
             : is_partition(partition.relation, table.relation, *table.key_type, partition.bounds);
     if (!is_there)
-        return "was detached, or attached anew, meanwhile";
+        return "was detached, or attached again, concurrently";
     if (!source.version.empty() && source.version != version_of_source(partition.relation))
-        return "was rewritten or altered meanwhile, or its triggers were";
+        return "was rewritten or altered concurrently, or its triggers were";
     return "";
 }
 

@@ -80,7 +80,7 @@ std::vector<const JobTarget*> targets_of_rows(const ManagedParent& managed, cons
         return true;
     });
     if (found.contains(nullptr))
-        throw MustBeginAnew{"rows came that no new partition is to have"};
+        throw MustBeginAnew{"rows came that belong in no new partition"};
     return {found.begin(), found.end()};
 }
 
@@ -115,7 +115,7 @@ void require_trustworthy(const ManagedParent& managed, const Job& job) {
         if (const std::string change = change_of(managed, each); !change.empty())
             throw MustBeginAnew{"partition " + in_quotes(each.partition.name) + " " + change};
     if (job.version != version_of_parent(job.parent))
-        throw MustBeginAnew{"the table was altered meanwhile"};
+        throw MustBeginAnew{"the table was altered concurrently"};
 }
 
 std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource& source,

@@ -35,7 +35,7 @@ Parameter int4_parameter(int value) {
 MovePhase phase_named(const std::string& name) {
     const auto* const found = std::ranges::find(phase_names, name);
     if (found == phase_names.end())
-        throw PpmError{ERRCODE_DATA_CORRUPTED, "unknown phase of a move: " + name};
+        throw PpmError{ERRCODE_DATA_CORRUPTED, "unrecognized phase of a move: " + name};
     return static_cast<MovePhase>(found - phase_names.begin());
 }
 

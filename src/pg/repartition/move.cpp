@@ -9,12 +9,15 @@
 #include "pg/ddl/effects.hpp"
 #include "pg/records/history.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/repartition/abandon.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/copy.hpp"
+#include "pg/repartition/patience.hpp"
 #include "pg/repartition/refusals.hpp"
 #include "pg/repartition/swap.hpp"
 #include "pg/repartition/targets.hpp"
 #include "pg/repartition/wait.hpp"
+#include "pg/repartition/without_key.hpp"
 #include "pg/run/report.hpp"
 #include "pg/run/run_lock.hpp"
 
@@ -22,10 +25,8 @@ namespace ppm {
 
 namespace {
 
-// A lock that was not to be had is asked for again, so often.
-constexpr int attempts = 3;
+// The locks of the swap are asked for so often.
 constexpr int swap_attempts = 20;
-constexpr std::chrono::milliseconds shortest_pause{100};
 
 // A move that has to begin anew does, so often.
 constexpr int beginnings = 3;
@@ -33,25 +34,6 @@ constexpr int beginnings = 3;
 // Keys that one replay may leave to the last one, under a lock, whatever it takes.
 constexpr std::size_t few_keys = 1000;
 constexpr int max_replays = 50;
-
-void announce(const std::string& message) {
-    call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
-}
-
-// Runs body() as a step, again if others held a lock for too long.
-template <typename Body>
-void step_with_patience(Session& session, Body body, int most = attempts) {
-    for (int attempt = 1;; ++attempt) {
-        try {
-            return session.step(body);
-        } catch (const Error& error) {
-            if (!is_lock_failure(error) || attempt == most)
-                throw;
-        }
-        session.leave_room(std::chrono::milliseconds{lock_timeout()},
-                           shortest_pause * std::min(attempt, 10));
-    }
-}
 
 class Move {
   public:
@@ -66,18 +48,24 @@ class Move {
     // Throws MustBeginAnew.
     void run() {
         auto job = session_.read([&] { return read_job(parent(), key_type()); });
-        if (!job) {
-            job = begin();
-            if (!job)
-                return announce("no row of table " + name() + " has to be moved");
-        } else
+        if (job) {
             require_same_range(*job);
+        } else {
+            const MoveRange range = session_.read([&] { return range_of_arguments(); });
+            const MovePlan plan =
+                session_.read([&] { return plan_move(managed_, Clock{}, range); });
+            if (plan.empty())
+                return announce("no row of table " + name() + " has to be moved");
+            if (!session_.read([&] { return matching_key(parent()).has_value(); }))
+                return move_without_key(session_, history_, managed_, plan);
+            job = begin(plan, range);
+        }
         job_ = *std::move(job);
         session_.read([&] {
             require_movable(managed_, sources());
             key_ = require_matching_key(managed_);
             if (key_.columns != job_.key_columns)
-                throw MustBeginAnew{"the key of the table was altered meanwhile"};
+                throw MustBeginAnew{"the key of the table was altered concurrently"};
             return true;
         });
         go_on();
@@ -110,20 +98,17 @@ class Move {
                        "ppm.abandon() takes it back."};
     }
 
-    std::optional<Job> begin() {
-        MovePlan plan;
+    MoveRange range_of_arguments() const {
         MoveRange range;
+        if (from_)
+            range.from = bound_of_text(*from_, key_type());
+        if (to_)
+            range.to = bound_of_text(*to_, key_type());
+        return range;
+    }
+
+    Job begin(const MovePlan& plan, const MoveRange& range) {
         Job job{};
-        session_.read([&] {
-            if (from_)
-                range.from = bound_of_text(*from_, key_type());
-            if (to_)
-                range.to = bound_of_text(*to_, key_type());
-            plan = plan_move(managed_, Clock{}, range);
-            return true;
-        });
-        if (plan.empty())
-            return std::nullopt;
         session_.step([&] {
             job = job_of(plan, range);
             std::vector<Partition> all;
@@ -362,101 +347,14 @@ ManagedParent read_parent_to_move(Session& session, Oid parent) {
     });
 }
 
-// Also of a table that is not configured any more.
-ManagedParent parent_as_it_is(Oid parent) {
-    ManagedParent managed{};
-    Table table{};
-    table.relation = parent;
-    table.owner = call([=] { return owner_of(parent); });
-    const char* const name = call([=] { return get_rel_name(parent); });
-    if (name == nullptr)
-        throw PpmError{ERRCODE_UNDEFINED_TABLE,
-                       "relation with OID " + std::to_string(parent) + " does not exist"};
-    managed.parent.configuration.table_name = name;
-    managed.parent.configuration.schema_name =
-        call([=] { return get_namespace_name(get_rel_namespace(parent)); });
-    managed.parent.table = table;
-    return managed;
-}
-
-void release_source(Oid source) {
-    if (call([=] { return get_rel_relkind(source); }) == '\0')
-        return;
-    lock_all({source}, AccessExclusiveLock, lock_timeout());
-    drop_capture(source);
-}
-
-// It is nobody's partition, or else it is not what the move has made.
-void drop_target(const ManagedParent& managed, const Job& job, const JobTarget& target) {
-    const Partition table{target.relation, managed.parent.configuration.schema_name,
-                          job.temporary_name(target),
-                          BoundRange{Bound::min_value(), Bound::max_value()}, false};
-    if (call([&] { return get_rel_relkind(target.relation); }) == '\0')
-        return;
-    lock_to_drop(table);
-    lock_partition(table, true);
-    require_owner_of_tree(managed.parent.table->owner, target.relation);
-    execute_as_owner(managed.parent, drop_statement(table));
-    require_dropped(table);
-}
-
-void take_back(Session& session, const ManagedParent& managed, const Job& job) {
-    session.step([&] { set_phase(job, MovePhase::abandoning); });
-    for (const JobSource& each : job.sources)
-        step_with_patience(session, [&] { release_source(each.partition.relation); });
-    for (const JobTarget& each : job.targets)
-        if (OidIsValid(each.relation))
-            step_with_patience(session, [&] { drop_target(managed, job, each); });
-    session.step([&] {
-        drop_log(job);
-        forget_job(job.parent);
-    });
-}
-
-constexpr char captured_query[] =
-    "SELECT DISTINCT i.inhrelid FROM pg_inherits i JOIN pg_trigger t ON t.tgrelid = i.inhrelid "
-    "JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace "
-    "WHERE i.inhparent = $1 AND n.nspname = 'ppm' AND p.proname IN ('log_change', "
-    "'write_through')";
-
-// Partitions whose changes are captured although there is no move: after a restore of a dump that
-// was made in the middle of one.
-std::vector<Oid> captured_partitions(Session& session, Oid parent) {
-    return session.read([&] {
-        const Rows rows = query(captured_query, {oid_parameter(parent)});
-        std::vector<Oid> found;
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            found.push_back(rows.oid(row, 1));
-        return found;
-    });
-}
-
-bool take_back(Session& session, Oid parent) {
-    const auto job = session.read([&] { return read_job(parent, std::nullopt); });
-    if (job) {
-        take_back(session, session.read([&] { return parent_as_it_is(parent); }), *job);
-        return true;
-    }
-    const std::vector<Oid> captured = captured_partitions(session, parent);
-    for (const Oid each : captured)
-        step_with_patience(session, [&] { release_source(each); });
-    return !captured.empty();
-}
-
-bool is_being_abandoned(Session& session, Oid parent) {
-    const auto job = session.read([&] { return read_job(parent, std::nullopt); });
-    return job && job->phase == MovePhase::abandoning;
-}
-
 }  // namespace
 
-void repartition(Session& session, Oid parent, const std::optional<std::string>& from,
-                 const std::optional<std::string>& to) {
-    History history;
+void repartition(Session& session, History& history, Oid parent,
+                 const std::optional<std::string>& from, const std::optional<std::string>& to) {
     read_parent_to_move(session, parent);
     const RunLock lock{session, parent, AdvisoryLock::Of::move};
     if (is_being_abandoned(session, parent))
-        take_back(session, parent);
+        take_back_move(session, parent);
     for (int beginning = 1;; ++beginning) {
         std::string reason;
         try {
@@ -468,25 +366,12 @@ void repartition(Session& session, Oid parent, const std::optional<std::string>&
         session.step([] {});
         if (beginning == beginnings)
             throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                           "the move of rows had to begin anew too often: " + reason,
+                           "the move of rows had to begin again too often: " + reason,
                            {},
                            "Call the procedure again when that is over, or CALL ppm.abandon()."};
-        announce("the move of rows begins anew: " + reason);
-        take_back(session, parent);
+        announce("the move of rows begins again: " + reason);
+        take_back_move(session, parent);
     }
-}
-
-bool abandon_move(Session& session, History&, Oid parent) {
-    const std::string name = session.read([&] {
-        const ManagedParent managed = parent_as_it_is(parent);
-        require_owner(parent, managed.parent.configuration.table_name);
-        return managed.parent.configuration.qualified_name();
-    });
-    const RunLock lock{session, parent, AdvisoryLock::Of::move};
-    if (!take_back(session, parent))
-        return false;
-    announce("took back the move of rows of table " + in_quotes(name));
-    return true;
 }
 
 }  // namespace ppm

@@ -9,8 +9,8 @@ namespace ppm {
 
 // Moves the rows of the parent that lie in the range, given as SQL has its key's values, or goes on
 // with the move that it has.
-void repartition(Session& session, Oid parent, const std::optional<std::string>& from,
-                 const std::optional<std::string>& to);
+void repartition(Session& session, History& history, Oid parent,
+                 const std::optional<std::string>& from, const std::optional<std::string>& to);
 
 // Takes back what a move has begun. Returns whether there was one.
 bool abandon_move(Session& session, History& history, Oid parent);

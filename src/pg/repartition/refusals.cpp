@@ -22,12 +22,13 @@ constexpr char references_query[] =
 constexpr char publications_query[] =
     "SELECT format('publication \"%s\" is FOR ALL TABLES', pubname), "
     "'Its subscribers would get every copied row. Name the tables that it publishes, or drop it "
-    "meanwhile.' FROM pg_publication WHERE puballtables LIMIT 1";
+    "until the move is done.' FROM pg_publication WHERE puballtables LIMIT 1";
 
 constexpr char schema_publications_query[] =
     "SELECT format('publication \"%s\" is FOR TABLES IN SCHEMA', p.pubname), "
     "'Its subscribers would get every copied row. Name the tables that it publishes, or drop it "
-    "meanwhile.' FROM pg_publication p JOIN pg_publication_namespace n ON n.pnpubid = p.oid "
+    "until the move is done.' FROM pg_publication p JOIN pg_publication_namespace n ON n.pnpubid = "
+    "p.oid "
     "JOIN pg_class c ON c.relnamespace = n.pnnspid WHERE c.oid = $2 LIMIT 1";
 
 constexpr char subscriptions_query[] =

@@ -7,6 +7,7 @@
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/copy.hpp"
@@ -77,10 +78,10 @@ class Swap {
         for (const Partition& each : now.front().parent.partitions)
             if (!is_source(each) && overlaps_target(each.bounds))
                 throw MustBeginAnew{"partition " + in_quotes(each.name) +
-                                    " was attached meanwhile"};
+                                    " was attached concurrently"};
         if (!job_.default_condition.empty() &&
             default_condition(now.front(), job_) != job_.default_condition)
-            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE, "partitions were attached meanwhile"};
+            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE, "partitions were attached concurrently"};
     }
 
     bool is_source(const Partition& partition) const {
@@ -133,6 +134,8 @@ class Swap {
         execute("ALTER TABLE " + table + " DROP CONSTRAINT " + condition_name);
         if (const auto statement = replica_identity_statement(managed_.parent, schema, target.name))
             execute(*statement);
+        if (!target.is_default)
+            queue_after_create(managed_, target.relation, target.bounds);
     }
 
     void require_is_partition(const JobTarget& target) const {

@@ -193,7 +193,7 @@ void require_names(const ManagedParent& managed, const MovePlan& plan) {
             throw PpmError{ERRCODE_DUPLICATE_TABLE,
                            "relation " + in_quotes(target.name) + " already exists",
                            "A new partition for " + codec_of(managed).range_text(target.bounds) +
-                               " is to bear its name.",
+                               " must have its name.",
                            "Rename it, or move it to another schema."};
     }
 }

@@ -1,6 +1,6 @@
 #include "pg/repartition/wait.hpp"
 
-#include "pg/bridge/messages.hpp"
+#include "pg/run/report.hpp"
 
 namespace ppm {
 
@@ -49,10 +49,8 @@ Holders left_of(const Holders& first, const Holders& now) {
 
 void announce_who_is_waited_for(TransactionId xmin) {
     const Rows rows = query(waited_for_query, {text_parameter(std::to_string(xmin))});
-    const std::string message =
-        "waiting for older transactions to end, of processes " +
-        (rows.is_null(0, 1) ? std::string{"that have ended by now"} : rows.string(0, 1));
-    call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
+    announce("waiting for older transactions to end, of processes " +
+             (rows.is_null(0, 1) ? std::string{"that have ended by now"} : rows.string(0, 1)));
 }
 
 }  // namespace

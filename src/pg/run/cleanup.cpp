@@ -11,7 +11,10 @@
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/names.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/archive.hpp"
+#include "pg/run/hooks.hpp"
 #include "pg/run/provision.hpp"
 #include "pg/run/report.hpp"
 #include "pg/run/worker.hpp"
@@ -29,8 +32,8 @@ void require_keys_with_time(const ManagedParent& managed, const Partition& parti
             key_without_time(partition.relation, managed.parent.table->key_column, codec))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "partition " + in_quotes(partition.name) + " has a row with the key " +
-                           key_text(codec, *key) + ", which is no " + key_noun(codec),
-                       "It tells no time, so the partition is not removed.",
+                           key_text(codec, *key) + ", which is not a " + key_noun(codec),
+                       "It does not tell the time, so the partition is not removed.",
                        "Call the procedure again."};
 }
 
@@ -55,6 +58,10 @@ class CleanupExecutor final : public Executor {
             detach(managed, *detach_partition);
         else if (const auto* const drop_partition = std::get_if<DropPartition>(&action))
             drop(managed, *drop_partition);
+        else if (const auto* const archive_table = std::get_if<ArchiveTable>(&action))
+            archive(managed, *archive_table);
+        else if (const auto* const hook = std::get_if<CallHook>(&action))
+            call(managed, *hook);
         else
             attach(managed, std::get<AttachPartition>(action).partition);
     }
@@ -221,6 +228,37 @@ class CleanupExecutor final : public Executor {
         });
     }
 
+    void archive(const ManagedParent& managed, const ArchiveTable& action) {
+        const Partition& partition = action.partition;
+        if (kept_.contains(partition.relation))
+            return;
+        perform({Done::archived, managed, partition}, [&]() -> Since {
+            lock_entry(partition.relation);
+            lock_partition(partition, true);
+            require_same_configuration(managed.parent);
+            move_to_archive(managed, partition, action.schema_name);
+            return std::nullopt;
+        });
+    }
+
+    // A function may take as long as ppm.hook_timeout: rows may come meanwhile.
+    void call(const ManagedParent& managed, const CallHook& hook) {
+        if (kept_.contains(hook.partition.relation))
+            return;
+        just_detached_ = InvalidOid;
+        call_hook(session_, history_, managed, hook);
+    }
+
+    // A function that was not called yet is to find the table.
+    static void require_called(const Partition& partition) {
+        if (has_pending_hook(partition.relation, HookEvent::after_detach))
+            throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                           "table " + in_quotes(partition.qualified_name()) +
+                               " is not dropped before its after_detach hooks were called",
+                           {},
+                           "Mend the function, or delete its row from ppm.hooks."};
+    }
+
     void drop(const ManagedParent& managed, const DropPartition& action) {
         const Partition& partition = action.partition;
         if (kept_.contains(partition.relation))
@@ -237,6 +275,7 @@ class CleanupExecutor final : public Executor {
             const Since since = lock_to_drop(partition);
             lock_partition(partition, true);
             require_same_configuration(managed.parent);
+            require_called(partition);
             if (action.only_if_empty && has_rows(partition.relation))
                 throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                                "surplus partition " + in_quotes(partition.name) +

@@ -63,7 +63,7 @@ std::optional<BoundRange> range_beyond(Bound soon, const std::vector<Action>& ac
     std::optional<BoundRange> range;
     for (const Action& action : actions) {
         const BoundRange& bounds = bounds_of(action);
-        if (bounds.lower < soon)
+        if (!changes_partitions(action) || bounds.lower < soon)
             continue;
         range = range ? BoundRange{std::min(range->lower, bounds.lower),
                                    std::max(range->upper, bounds.upper)}

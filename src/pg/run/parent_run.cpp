@@ -40,6 +40,8 @@ std::vector<Oid> relations_of(const ManagedParent& managed, const Action& action
 void ParentRun::run(const ManagedParent& managed) {
     history_.begin_action();
     assess(managed);
+    if (task_.reports_refusals && !plan_.not_archived.empty())
+        warn_of(managed.parent.configuration, plan_.not_archived);
     adopt(managed.parent);
     if (!has_work(managed.parent) && (!failures_.empty() || !executor_.has_work(managed)))
         return;
@@ -219,6 +221,7 @@ ParentRun::Outcome ParentRun::execute(const ManagedParent& managed, const Action
     try {
         executor_.execute(managed, action);
         has_moved_ = true;
+        has_changed_ = has_changed_ || changes_partitions(action);
         return Outcome::done;
     } catch (const Error& error) {
         failures_.push_back(failure_of(managed, action, error));
@@ -246,6 +249,9 @@ void ParentRun::explain(const Action& action, const Error& error) {
 // Whether the next one is worth trying, after this error.
 ParentRun::Outcome ParentRun::end_of(const ManagedParent& managed, const Action& action,
                                      const Error& error) {
+    // What somebody's function waited for in vain is in nobody else's way.
+    if (std::holds_alternative<CallHook>(action))
+        return Outcome::failed;
     const bool is_about_a_lock = is_lock_failure(error);
     if (is_about_a_lock || error.sqlstate() == ERRCODE_QUERY_CANCELED)
         failures_.back().message += session_.read([&] {

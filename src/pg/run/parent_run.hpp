@@ -20,6 +20,7 @@ class ParentRun {
 
     // Whether anything was done.
     bool has_moved() const { return has_moved_; }
+    bool has_changed_partitions() const { return has_changed_; }
 
   private:
     enum class Outcome {
@@ -56,6 +57,7 @@ class ParentRun {
     std::vector<Failure> failures_;
     std::set<std::string> failed_before_;  // partitions, in earlier attempts
     bool has_moved_ = false;
+    bool has_changed_ = false;
     // PostgreSQL detaches no other partition CONCURRENTLY while the detaching of one is pending.
     bool is_detaching_blocked_ = false;
 };

@@ -4,6 +4,7 @@
 #include "pg/catalog/rows.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/archive.hpp"
 
 namespace ppm {
 
@@ -59,7 +60,12 @@ Plan plan_for(const ManagedParent& managed, const Clock& clock, Look look) {
             return key_without_time_at_a_glance(partition.relation,
                                                 managed.parent.table->key_column, codec);
         },
-        .looks_into_partitions = look == Look::into_tables};
+        .looks_into_partitions = look == Look::into_tables,
+        .archive_problem = [&] { return archive_problem(managed.parent); },
+        .is_taken_in_archive =
+            [&](const Partition& partition) {
+                return is_taken_in(*managed.parent.configuration.archive_schema, partition);
+            }};
     return plan_for(managed.parent, codec, windows_of(managed, clock), lookups);
 }
 

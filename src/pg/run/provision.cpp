@@ -6,11 +6,16 @@
 #include "pg/catalog/default_rows.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/rows.hpp"
+#include "pg/catalog/template.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
+#include "pg/ddl/template.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/archive.hpp"
+#include "pg/run/hooks.hpp"
 #include "pg/run/default_fence.hpp"
 #include "pg/run/report.hpp"
 
@@ -83,6 +88,25 @@ void copy_policies(const ManagedParent& managed, RelationId relation,
     }
 }
 
+// What else the template has: tables below the new one, which are made like it, and on all of
+// them its indexes, keys and triggers.
+void follow_template(const ManagedParent& managed, const std::string& name, RelationId relation,
+                     RelationId from_template) {
+    const Parent& parent = managed.parent;
+    const std::string& schema_name = parent.configuration.schema_name;
+    for (const SubPartition& each : sub_partitions(parent, from_template, name)) {
+        execute_as_owner(parent, each.statement);
+        const RelationId below = require_created(parent, each.name);
+        const std::string table = identifier(schema_name) + "." + identifier(each.name);
+        for (const std::string& statement : property_statements(parent, table))
+            execute_as_owner(parent, statement);
+        copy_policies(managed, below, schema_name, each.name);
+    }
+    for (const std::string& statement : template_statements(
+             parent, from_template, relation, identifier(schema_name) + "." + identifier(name)))
+        execute_as_owner(parent, statement);
+}
+
 class ProvisionExecutor final : public Executor {
   public:
     using Executor::Executor;
@@ -105,6 +129,8 @@ class ProvisionExecutor final : public Executor {
     void execute(const ManagedParent& managed, const Action& action) override {
         if (const auto* const create = std::get_if<CreatePartition>(&action))
             run(managed, *create);
+        else if (const auto* const hook = std::get_if<CallHook>(&action))
+            call_hook(session_, history_, managed, *hook);
         else
             run(managed, std::get<AttachPartition>(action));
     }
@@ -116,36 +142,8 @@ class ProvisionExecutor final : public Executor {
             lock_parent(managed.parent);
             require_room_in_default(managed, create.bounds);
             lock_names({NamedRelation{managed.parent}});
-            const Made made = make(managed, create);
-            // In the same transaction: no row can come in between.
-            if (const auto statement =
-                    replica_identity_statement(managed.parent, schema_name, create.name))
-                execute_as_owner(managed.parent, *statement);
-            require_attached(managed, made.relation, create.bounds);
-            return made.since;
+            return attach_created(managed, create, create_table(managed, create));
         });
-    }
-
-    // A new table, which is attached, and since when others may have to wait for that.
-    struct Made {
-        RelationId relation;
-        Since since;
-    };
-
-    static Made make(const ManagedParent& managed, const CreatePartition& create) {
-        const std::string& schema_name = managed.parent.configuration.schema_name;
-        const std::vector<std::string> statements = statements_for(managed, create);
-        execute_as_owner(managed.parent, statements.front());
-        Made made{require_created(managed.parent, create.name), {}};
-        for (const std::string& statement : std::span{statements}.subspan(1))
-            execute_as_owner(managed.parent, statement);
-        // Their expressions may name tables that somebody has locked: what they wait for, they wait
-        // for here, because only ATTACH locks what others use.
-        copy_policies(managed, made.relation, schema_name, create.name);
-        made.since = lock_to_attach(managed, Statement::attach_new);
-        execute_as_owner(managed.parent,
-                         attach_statement(managed, schema_name, create.name, create.bounds));
-        return made;
     }
 
     void run(const ManagedParent& managed, const AttachPartition& attach) {
@@ -158,6 +156,37 @@ class ProvisionExecutor final : public Executor {
 
 }  // namespace
 
+RelationId create_table(const ManagedParent& managed, const CreatePartition& create) {
+    const auto from_template = managed.parent.configuration.template_name
+                                   ? std::optional{lock_template(managed.parent)}
+                                   : std::nullopt;
+    const std::vector<std::string> statements = statements_for(managed, create);
+    execute_as_owner(managed.parent, statements.front());
+    const RelationId relation = require_created(managed.parent, create.name);
+    for (const std::string& statement : std::span{statements}.subspan(1))
+        execute_as_owner(managed.parent, statement);
+    if (from_template)
+        follow_template(managed, create.name, relation, *from_template);
+    // Their expressions may name tables that somebody has locked: what they wait for, they wait
+    // for here, because only ATTACH locks what others use.
+    copy_policies(managed, relation, managed.parent.configuration.schema_name, create.name);
+    return relation;
+}
+
+Since attach_created(const ManagedParent& managed, const CreatePartition& create,
+                     RelationId relation) {
+    const std::string& schema_name = managed.parent.configuration.schema_name;
+    const Since since = lock_to_attach(managed, Statement::attach_new);
+    execute_as_owner(managed.parent,
+                     attach_statement(managed, schema_name, create.name, create.bounds));
+    // In the same transaction: no row can come in between.
+    if (const auto statement = replica_identity_statement(managed.parent, schema_name, create.name))
+        execute_as_owner(managed.parent, *statement);
+    require_attached(managed, relation, create.bounds);
+    queue_after_create(managed, relation, create.bounds);
+    return since;
+}
+
 Since attach_again(const ManagedParent& managed, const Partition& partition) {
     // A scan of the default partition, which is not to happen under all the locks.
     require_room_in_default(managed, partition.bounds);
@@ -166,10 +195,12 @@ Since attach_again(const ManagedParent& managed, const Partition& partition) {
     lock_partition(partition, true);
     require_owner_of_tree(managed.parent.table->owner, partition.relation);
     require_attachable(managed.parent, partition);
-    forget_attached(partition);
-    lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
-    execute_as_owner(managed.parent, attach_statement(managed, partition.schema_name,
-                                                      partition.name, partition.bounds));
+    const Partition home = bring_home(managed, partition);
+    forget_attached(home);
+    forget_after_detach(home.relation);
+    lock_names({NamedRelation{managed.parent}, NamedRelation{home}});
+    execute_as_owner(managed.parent,
+                     attach_statement(managed, home.schema_name, home.name, home.bounds));
     require_attached(managed, partition.relation, partition.bounds);
     return since;
 }

@@ -25,6 +25,8 @@ constexpr std::array done_names{
     DoneNames{Done::repartitioned, "repartition", "repartitioned"},
     DoneNames{Done::converted, "convert", "converted the table into"},
     DoneNames{Done::taken_back, "abandon", "made a table again of"},
+    DoneNames{Done::archived, "archive", "archived"},
+    DoneNames{Done::called, "", "called a hook for"},
 };
 
 // Nobody's message is to fill the log, the history, or the memory.
@@ -94,7 +96,10 @@ std::string CompletedAction::message() const {
 }
 
 void announce(const CompletedAction& completed) {
-    const std::string message = completed.message();
+    announce(completed.message());
+}
+
+void announce(const std::string& message) {
     call([&] { tell(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, message.c_str()); });
 }
 

@@ -21,6 +21,8 @@ enum class Done {
     repartitioned,
     converted,   // from a plain table
     taken_back,  // to be a plain table again
+    archived,
+    called,  // a hook, which has its own words
 };
 
 struct CompletedAction {
@@ -42,6 +44,7 @@ struct CompletedAction {
 
 // Says so in a NOTICE.
 void announce(const CompletedAction& completed);
+void announce(const std::string& message);
 
 // `2026-11-22 to 2026-11-23`
 std::string range_text(const ManagedParent& managed, const BoundRange& bounds);

@@ -5,7 +5,10 @@
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/referring_parents.hpp"
 #include "pg/convert/record.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/names.hpp"
 #include "pg/records/growth.hpp"
+#include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/records/replication.hpp"
 #include "pg/run/check.hpp"
@@ -118,6 +121,8 @@ std::vector<Failure> Run::perform(const Task& task, Executor& executor,
         failures.back().duration = history_.elapsed();
     }
     moves_ += parent_run.has_moved() ? 1 : 0;
+    if (parent_run.has_changed_partitions() && managed.parent.configuration.analyze_parent)
+        changed_.emplace(managed.parent.table->relation, managed);
     return std::move(failures);
 }
 
@@ -195,6 +200,36 @@ bool Run::record(Body body) {
     }
 }
 
+// Autovacuum never does it. Not in a transaction block, which would keep its locks.
+void Run::analyze() {
+    if (session_.atomic() || changed_.empty())
+        return;
+    std::size_t failed = 0;
+    for (const auto& [relation, managed] : changed_)
+        failed += keep(managed, analyze(managed)) ? 1 : 0;
+    end_phase(errcode_provisioning_failed, "could not analyze", failed, changed_.size());
+}
+
+std::vector<Failure> Run::analyze(const ManagedParent& managed) {
+    const Parent& parent = managed.parent;
+    history_.begin_action();
+    try {
+        session_.step([&] {
+            lock_names({NamedRelation{parent}});
+            execute_as_owner(parent, analyze_statement +
+                                         identifier(parent.configuration.schema_name) + "." +
+                                         identifier(parent.configuration.table_name));
+        });
+        return {};
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            throw;
+        std::vector<Failure> failures{failure_of(parent.configuration, "analyze", error)};
+        failures.back().duration = history_.elapsed();
+        return failures;
+    }
+}
+
 void Run::prune() {
     record([&] { history_.prune_last_run(); });
     record([] { prune_detached(); });
@@ -202,6 +237,7 @@ void Run::prune() {
     record([] { prune_growth(); });
     record([] { keep_replication_out(); });
     record([] { prune_kept(); });
+    record([] { prune_pending_hooks(); });
     record([] { prune_conversions(); });
     bool more = false;
     const auto prune_some = [&] {
@@ -213,6 +249,7 @@ void Run::prune() {
 }
 
 void Run::finish() {
+    analyze();
     // Also if there was nothing to do: who watches wants to see that somebody called.
     record([&] { history_.record_run(performed_, outcomes_); });
     session_.wait_for_standbys();

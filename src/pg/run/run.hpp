@@ -101,6 +101,8 @@ class Run {
     std::vector<Failure> perform(const Task& task, Executor& executor,
                                  const ManagedParent& managed);
     std::vector<Failure> check(const ManagedParent& managed);
+    void analyze();
+    std::vector<Failure> analyze(const ManagedParent& managed);
     bool keep(const ManagedParent& managed, const std::vector<Failure>& failures);
     void end_phase(int sqlstate, const std::string& what, std::size_t failed, std::size_t all);
     template <typename Body>
@@ -114,6 +116,7 @@ class Run {
     std::size_t moves_ = 0;  // how many times something was done to some parent
     std::vector<std::string> performed_;
     std::map<TableName, History::Outcome> outcomes_;
+    std::map<Oid, ManagedParent> changed_;  // to be analyzed
     std::vector<Phase> failed_phases_;
     std::vector<Failure> failures_;
 };

@@ -2,6 +2,16 @@
 
 namespace ppm {
 
+namespace {
+
+LOCKTAG run_all_tag() {
+    LOCKTAG tag{};
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0x70706d, 0, 5);
+    return tag;
+}
+
+}  // namespace
+
 RunLock::RunLock(Session& session, Oid relation, AdvisoryLock::Of of) {
     const auto lifetime =
         session.atomic() ? AdvisoryLock::Lifetime::transaction : AdvisoryLock::Lifetime::scope;
@@ -17,6 +27,25 @@ RunLock::RunLock(Session& session, Oid relation, AdvisoryLock::Of of) {
                            ? "another call of ppm is moving rows of the table"
                            : "another call of ppm is at work on the table"};
     }
+}
+
+RunAllMark::RunAllMark()
+    : is_held_{call([] {
+          const LOCKTAG tag = run_all_tag();
+          return LockAcquire(&tag, ShareLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+      })} {}
+
+RunAllMark::~RunAllMark() {
+    if (is_held_)
+        call_in_destructor([] {
+            const LOCKTAG tag = run_all_tag();
+            LockRelease(&tag, ShareLock, true);
+        });
+}
+
+bool RunAllMark::is_elsewhere() {
+    const LOCKTAG tag = run_all_tag();
+    return LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL;
 }
 
 }  // namespace ppm

@@ -16,4 +16,19 @@ class RunLock {
     std::optional<AdvisoryLock> lock_;
 };
 
+// Says that all tables of the database are being worked on, for as long as it lives. Keeps nobody
+// off: whoever calls by hand is to be served.
+class RunAllMark : Scope {
+  public:
+    RunAllMark();
+    ~RunAllMark();
+
+    // Whether another session has one. For the rest of the transaction no new one can be had, which
+    // is nothing to those who do without. May ereport.
+    static bool is_elsewhere();
+
+  private:
+    bool is_held_;
+};
+
 }  // namespace ppm

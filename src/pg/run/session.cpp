@@ -117,7 +117,7 @@ void lock_parent(const Parent& parent, LOCKMODE mode) {
     if (!is_still(parent))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "table " + in_quotes(parent.configuration.qualified_name()) +
-                           " was renamed, replaced or given to another owner meanwhile",
+                           " was renamed, replaced or given to another owner concurrently",
                        {},
                        "Call the procedure again."};
 }
@@ -138,7 +138,7 @@ void lock_partition(const Partition& partition, bool detached) {
     if (!is_still)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "table " + in_quotes(partition.qualified_name()) +
-                           " was renamed, replaced, attached or detached meanwhile",
+                           " was renamed, replaced, attached or detached concurrently",
                        {},
                        "Call the procedure again."};
 }

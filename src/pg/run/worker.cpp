@@ -33,8 +33,16 @@ void end_worker(dsm_segment*, Datum handle) {
 [[noreturn]] void raise_end_of_worker() {
     ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
                     errmsg("the background worker of ppm has ended unexpectedly"),
-                    errhint("The server's log may say why. If ppm was updated since this session "
+                    errhint("The server's log might say why. If ppm was updated since this session "
                             "first called it, open a new session.")));
+}
+
+[[noreturn]] void raise_unheeded_timeout() {
+    ereport(ERROR,
+            (errcode(ERRCODE_QUERY_CANCELED),
+             errmsg("the background worker of ppm ignored ppm.statement_timeout and was "
+                    "terminated"),
+             errhint("A function in a constraint of the partition might catch the cancel.")));
 }
 
 }  // namespace
@@ -152,6 +160,14 @@ void Worker::build_index(Oid table, Oid index, const std::string& key,
     receive_answer(std::nullopt);
 }
 
+void Worker::validate_constraint(Oid table, const char* constraint,
+                                 const std::function<void()>& watch) {
+    ValidateRequest request{table, {}};
+    namestrcpy(&request.constraint, constraint);
+    this->request(sizeof(request), &request);
+    receive_answer(std::nullopt, watch);
+}
+
 void Worker::request(Size size, const void* data) {
     busy_ = true;
     call([&] {
@@ -160,8 +176,9 @@ void Worker::request(Size size, const void* data) {
     });
 }
 
-// The worker's next message, which stays where it is until the next call. May ereport.
-Worker::Message Worker::receive(const std::optional<Deadline>& deadline) {
+// The worker's next message, which stays where it is until the next call; none by the deadline. May
+// ereport.
+std::optional<Worker::Message> Worker::receive(const std::optional<Deadline>& deadline) {
     Message message{};
     while (true) {
         const shm_mq_result result = shm_mq_receive(answers_, &message.size, &message.data, true);
@@ -172,11 +189,7 @@ Worker::Message Worker::receive(const std::optional<Deadline>& deadline) {
         // One without a deadline is only looked at from time to time.
         const long left = deadline ? deadline->left() : 10000;
         if (left == 0)
-            ereport(ERROR,
-                    (errcode(ERRCODE_QUERY_CANCELED),
-                     errmsg("the background worker of ppm did not heed ppm.statement_timeout and "
-                            "is terminated"),
-                     errhint("A function in a constraint of the partition may catch the cancel.")));
+            return std::nullopt;
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left,
                   PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
@@ -184,10 +197,20 @@ Worker::Message Worker::receive(const std::optional<Deadline>& deadline) {
     }
 }
 
-std::chrono::microseconds Worker::receive_answer(const std::optional<Deadline>& deadline) {
+std::chrono::microseconds Worker::receive_answer(const std::optional<Deadline>& deadline,
+                                                 const std::function<void()>& watch) {
+    constexpr std::chrono::seconds between_looks{1};
     bool is_cancel = false;
     while (true) {
-        const Message message = call([&] { return receive(deadline); });
+        const auto received =
+            call([&] { return receive(watch ? Deadline{between_looks} : deadline); });
+        if (!received && watch) {
+            watch();
+            continue;
+        }
+        if (!received)
+            call(raise_unheeded_timeout);
+        const Message& message = *received;
         const char type = *static_cast<const char*>(message.data);
         if (type == done_type || type == 'E')
             busy_ = false;

@@ -40,6 +40,11 @@ class Worker : Scope {
     // that is not valid.
     void build_index(Oid table, Oid index, const std::string& key, const std::string& built_name);
 
+    // Validates a constraint of the owner's table. Reads all the rows, for as long as that takes,
+    // while others read and write them. Calls watch() about once a second: what that throws ends
+    // the worker and its statement.
+    void validate_constraint(Oid table, const char* constraint, const std::function<void()>& watch);
+
   private:
     void start(Oid owner, int check_interval);
     bool wait_for_end() const;
@@ -48,9 +53,10 @@ class Worker : Scope {
         Size size;
         void* data;
     };
-    Message receive(const std::optional<Deadline>& deadline);
+    std::optional<Message> receive(const std::optional<Deadline>& deadline);
     void request(Size size, const void* data);
-    std::chrono::microseconds receive_answer(const std::optional<Deadline>& deadline);
+    std::chrono::microseconds receive_answer(const std::optional<Deadline>& deadline,
+                                             const std::function<void()>& watch = {});
 
     Oid owner_;
     bool busy_ = false;

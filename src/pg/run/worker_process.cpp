@@ -14,6 +14,7 @@
 #include "pg/ddl/locks.hpp"
 #include "pg/ddl/names.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/top_level.hpp"
 #include "pg/run/worker_protocol.hpp"
 
 extern "C" {
@@ -38,18 +39,14 @@ void enter_restriction() {
 
 constexpr char pinned_path[] = "pg_catalog, pg_temp";
 
-// Runs body(), which makes queries.
+// Runs body(), which makes queries. In the middle of the statement the path is the owner's.
 template <typename Body>
-void with_queries(Body body) {
-    call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
-    {
-        // In the middle of the statement it is the owner's.
+void with_pinned_queries(Body body) {
+    with_queries([&] {
         LocalSettings settings;
         settings.set("search_path", pinned_path);
-        const SpiConnection spi{false};
         body();
-    }
-    call(PopActiveSnapshot);
+    });
 }
 
 // What the hook below is to know.
@@ -69,7 +66,7 @@ std::optional<Deadline::Clock::time_point> locks_asked_for;
 
 void lock_all(Statement statement) {
     const auto now = Deadline::Clock::now();
-    with_queries([&] {
+    with_pinned_queries([&] {
         if (statement == Statement::finish_detach)
             lock_entry(current_request->partition);
         if (lock_together(statement, current_request->parent, current_request->partition,
@@ -177,7 +174,7 @@ void lock(const WorkerRequest& request, Oid owner) {
     if (!is_up_to_date(request))
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "partition " + in_quotes(NameStr(request.partition_name)) +
-                           " was renamed, dropped, detached or attached anew meanwhile",
+                           " was renamed, dropped, detached or attached again concurrently",
                        {},
                        "Call the procedure again."};
 }
@@ -190,26 +187,6 @@ const char* detach_statement(const WorkerRequest& request) {
                                    get_rel_name(request.parent)),
         quote_qualified_identifier(NameStr(request.partition_schema),
                                    NameStr(request.partition_name)));
-}
-
-// As exec_simple_query() in postgres.c runs a statement that ends its transaction: in a portal, and
-// with everything that is to survive the transaction in a context of its own. Leaves the last
-// transaction, the one that ends the work, open. May ereport.
-void execute_top_level(const char* statement, CommandTag tag) {
-    debug_query_string = statement;
-    pgstat_report_activity(STATE_RUNNING, statement);
-
-    PushActiveSnapshot(GetTransactionSnapshot());
-    RawStmt* const raw = linitial_node(RawStmt, pg_parse_query(statement));
-    List* const planned = pg_plan_queries(analyze(raw, statement), statement, 0, nullptr);
-    PopActiveSnapshot();
-
-    Portal portal = CreatePortal("", true, true);
-    portal->visible = false;
-    PortalDefineQuery(portal, nullptr, statement, tag, planned, nullptr);
-    PortalStart(portal, nullptr, 0, InvalidSnapshot);
-    run_portal(portal);
-    PortalDrop(portal, false);
 }
 
 // May ereport.
@@ -235,7 +212,7 @@ void carry_out(const WorkerRequest& request, const WorkerSettings& settings,
     lock_all(Statement::begin_detach);
     locks_asked_for.reset();
     std::string path;
-    with_queries([&] {
+    with_pinned_queries([&] {
         lock(request, settings.owner);
         path = search_path_of(settings.owner);
     });
@@ -250,7 +227,7 @@ void carry_out(const WorkerRequest& request, const WorkerSettings& settings,
     owners_path = nullptr;
     // An event trigger may have changed some.
     call([&] { pin_settings(settings); });
-    with_queries([&] {
+    with_pinned_queries([&] {
         require_detached(request.partition);
         confirm_detached(request.partition);
         write(request.record);
@@ -279,20 +256,30 @@ void require_no_event_trigger(const std::string& statement) {
             "Build the index yourself, then call the procedure again: " + statement + ";"};
 }
 
+[[noreturn]] void raise_table_changed(Oid table) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("table \"%s\" was changed concurrently", get_rel_name(table)),
+                    errhint("Call the procedure again.")));
+}
+
+// May ereport.
+void require_owner(Oid table, Oid owner) {
+    if (owner_of(table) != owner)
+        raise_table_changed(table);
+}
+
 // What is to be executed, in memory of the context's; under the locks that keep the table and its
 // name as they are until the end of the first transaction.
 const char* prepare_build(const IndexRequest& request, const WorkerSettings& settings,
                           MemoryContext context) {
     std::string statement;
     std::string path;
-    with_queries([&] {
+    with_pinned_queries([&] {
         call([&] {
             LockRelationOid(request.table, ShareUpdateExclusiveLock);
-            if (owner_of(request.table) != settings.owner ||
-                IndexGetRelation(request.index, true) != request.table)
-                ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                                errmsg("the table was changed meanwhile"),
-                                errhint("Call the procedure again.")));
+            require_owner(request.table, settings.owner);
+            if (IndexGetRelation(request.index, true) != request.table)
+                raise_table_changed(request.table);
         });
         lock_schema_names({request.table});
         statement =
@@ -317,7 +304,29 @@ void carry_out(const IndexRequest& request, const WorkerSettings& settings, Memo
     });
 }
 
+void carry_out(const ValidateRequest& request, const WorkerSettings& settings) {
+    call([&] { begin_transaction(settings); });
+    with_pinned_queries([&] {
+        call([&] {
+            LockRelationOid(request.table, ShareUpdateExclusiveLock);
+            require_owner(request.table, settings.owner);
+        });
+        lock_schema_names({request.table});
+        const std::string statement = call([&] {
+            return psprintf(
+                "ALTER TABLE %s VALIDATE CONSTRAINT %s",
+                quote_qualified_identifier(get_namespace_name(get_rel_namespace(request.table)),
+                                           get_rel_name(request.table)),
+                quote_identifier(NameStr(request.constraint)));
+        });
+        call([] { disable_timeout(STATEMENT_TIMEOUT, false); });
+        execute_once(statement);
+    });
+}
+
 void carry_out(const Received& received, const WorkerSettings& settings, MemoryContext context) {
+    if (received.size == sizeof(ValidateRequest))
+        return carry_out(*static_cast<const ValidateRequest*>(received.data), settings);
     if (received.size == sizeof(IndexRequest)) {
         builds_index = true;
         return carry_out(*static_cast<const IndexRequest*>(received.data), settings, context);
@@ -405,7 +414,8 @@ void work(Datum argument) {
             return result;
         });
         if (received.result != SHM_MQ_SUCCESS ||
-            (received.size != sizeof(WorkerRequest) && received.size != sizeof(IndexRequest)))
+            (received.size != sizeof(WorkerRequest) && received.size != sizeof(IndexRequest) &&
+             received.size != sizeof(ValidateRequest)))
             return;
         serve(received, settings, answers, context);
     }

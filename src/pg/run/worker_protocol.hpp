@@ -44,13 +44,21 @@ struct IndexRequest {
     NameData built_name;
 };
 
-// Which of the two a message is.
+// One constraint to validate. Nothing bounds how long that takes, either.
+struct ValidateRequest {
+    Oid table;
+    NameData constraint;
+};
+
+// Which of them a message is.
 static_assert(sizeof(IndexRequest) != sizeof(WorkerRequest));
+static_assert(sizeof(ValidateRequest) != sizeof(WorkerRequest));
+static_assert(sizeof(ValidateRequest) != sizeof(IndexRequest));
 
 // Another version of the library, or another build of this one, may have other requests.
 inline uint64 worker_magic() {
-    return library_fingerprint() ^
-           (sizeof(WorkerRequest) << 32 ^ sizeof(IndexRequest) << 16 ^ sizeof(WorkerSettings));
+    return library_fingerprint() ^ (sizeof(WorkerRequest) << 32 ^ sizeof(IndexRequest) << 16 ^
+                                    sizeof(ValidateRequest) << 8 ^ sizeof(WorkerSettings));
 }
 
 // Comes before an error: somebody cancelled the worker.

@@ -62,14 +62,6 @@ sub failed
 	return;
 }
 
-sub wait_until_worker_waits
-{
-	$node->poll_query_until('postgres',
-		q(SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE backend_type = 'ppm worker' AND NOT granted)))
-	  or die 'the worker does not wait';
-	return;
-}
-
 sub wait_until_worker_is_gone
 {
 	$node->poll_query_until('postgres', q(SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'ppm worker')))
@@ -84,7 +76,7 @@ sub detached_while
 	my ($sql) = @_;
 	$holder->query_safe('SELECT pg_advisory_lock(7), pg_advisory_lock(8)');
 	my $call = call('CALL ppm.cleanup();');
-	wait_until_worker_waits();
+	wait_until_worker_waits($node);
 	my $user = start_sql($node, 'user', "BEGIN; $sql; SELECT pg_advisory_lock(7); COMMIT;");
 	wait_until_waits($node, 'user', 'relation');
 	$holder->query_safe('SELECT pg_advisory_unlock(8)');
@@ -133,11 +125,11 @@ my $far = q(CREATE TABLE orders_far PARTITION OF orders FOR VALUES FROM ('2999-0
 # A table that is to be attached again
 #
 
-my $changed = 'table "public\.orders_2026_03_14" was renamed, replaced, attached or detached meanwhile \(SQLSTATE 55000\)';
+my $changed = 'table "public\.orders_2026_03_14" was renamed, replaced, attached or detached concurrently \(SQLSTATE 55000\)';
 my %changes = (
 	'renamed' => [ 'ALTER TABLE orders_2026_03_14 RENAME TO orders_old', $changed ],
 	'dropped' => [ 'DROP TABLE orders_2026_03_14', $changed ],
-	'forgotten' => [ 'DELETE FROM ppm.detached', 'ppm\.detached and the catalog do not agree on table "public\.orders_2026_03_14" any more \(SQLSTATE 55000\)' ]);
+	'forgotten' => [ 'DELETE FROM ppm.detached', 'ppm\.detached and the catalog no longer agree on table "public\.orders_2026_03_14" \(SQLSTATE 55000\)' ]);
 foreach my $change (sort keys %changes)
 {
 	my ($sql, $reason) = @{ $changes{$change} };
@@ -170,11 +162,11 @@ foreach my $change (sort keys %changes)
 	my $user = start_sql($node, 'user', "BEGIN; LOCK TABLE ONLY orders; $sql; SELECT pg_advisory_lock(7); COMMIT;");
 	wait_until_waits($node, 'user', 'relation');
 	$holder->query_safe('COMMIT');
-	wait_until_worker_waits();
+	wait_until_worker_waits($node);
 	$holder->query_safe('SELECT pg_advisory_unlock(7)');
 	finish_sql($user);
 	finish($call);
-	failed('PM006', 'partition "orders_old" was renamed, dropped, detached or attached anew meanwhile \(SQLSTATE 55000\)[^\n]*',
+	failed('PM006', 'partition "orders_old" was renamed, dropped, detached or attached again concurrently \(SQLSTATE 55000\)[^\n]*',
 		"a partition is $change before the worker has its lock");
 	like(tables(), qr/\|$/, 'and no removal of it is on record');
 	cleans_up($then, 'the next call does what there is to do by then');
@@ -197,7 +189,7 @@ is("$result " . tables(), "0 $days||", 'a worker that has ended between two part
 make('detach', $old);
 $holder->query_safe('SELECT pg_advisory_lock(8)');
 $call = call('CALL ppm.cleanup();');
-wait_until_worker_waits();
+wait_until_worker_waits($node);
 end_call();
 finish($call);
 $holder->query_safe('SELECT pg_advisory_unlock(8)');
@@ -235,7 +227,7 @@ is(scalar @lost, 1, 'a call shares memory with its worker');
 unlink @lost;
 kill 'CONT', $postmaster;
 $session->{run}->pump until $session->{stdout} =~ /the end/;
-like($session->{stderr}, qr/could not clean up 1 of 1 table\nDETAIL:  .*the background worker of ppm has ended unexpectedly \(SQLSTATE 08006\)[^\n]*\nHINT:  The server's log may say why\./,
+like($session->{stderr}, qr/could not clean up 1 of 1 table\nDETAIL:  .*the background worker of ppm has ended unexpectedly \(SQLSTATE 08006\)[^\n]*\nHINT:  The server's log might say why\./,
 	'a worker that does not find that memory');
 $session->quit;
 is(tables(), "$days orders_old||", 'nothing is half done');
@@ -245,11 +237,11 @@ cleans_up("$days||", 'the next call does it');
 make('drop', $old);
 $holder->query_safe('BEGIN; SELECT count(*) FROM orders');
 $call = call(q(SET ppm.lock_timeout = '1min'; SET ppm.statement_timeout = '2s'; CALL ppm.cleanup();));
-wait_until_worker_waits();
+wait_until_worker_waits($node);
 my $worker = $node->safe_psql('postgres', q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'ppm worker'));
 kill 'STOP', $worker;
 finish($call);
-failed('PM006', 'the background worker of ppm did not heed ppm\.statement_timeout and is terminated \(SQLSTATE 57014\)[^\n]*', 'a worker at a standstill');
+failed('PM006', 'the background worker of ppm ignored ppm\.statement_timeout and was terminated \(SQLSTATE 57014\)[^\n]*', 'a worker at a standstill');
 kill 'CONT', $worker;
 wait_until_worker_is_gone();
 $holder->query_safe('COMMIT');

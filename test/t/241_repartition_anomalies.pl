@@ -44,16 +44,6 @@ sub phase
 	return $node->safe_psql('postgres', "SELECT coalesce((SELECT phase FROM ppm.progress), 'none')");
 }
 
-# A call that waits in `waiting` for a snapshot, and the session that holds it: COMMIT lets it go on.
-sub waiting_move
-{
-	my $older = $node->background_psql('postgres');
-	$older->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
-	my $mover = start_sql($node, 'mover', $call);
-	$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.progress WHERE phase = 'waiting')") or die 'it does not wait';
-	return ($older, $mover);
-}
-
 sub let_go
 {
 	my ($session) = @_;
@@ -92,7 +82,7 @@ CREATE TRIGGER before_ours AFTER INSERT OR UPDATE OF note ON t FOR EACH ROW EXEC
 CREATE TRIGGER before_ours_too AFTER DELETE ON t FOR EACH ROW WHEN (OLD.id = 101) EXECUTE FUNCTION delete_next();
 ALTER TABLE t DROP CONSTRAINT t_customer_fkey;
 EOF
-my ($snapshot, $nested) = waiting_move();
+my ($snapshot, $nested) = start_waiting_move($node, $call);
 $node->safe_psql('postgres', <<'EOF');
 UPDATE t SET note = 'changed' WHERE id IN (1, 11, 21);
 INSERT INTO t VALUES (5001, '2026-03-09', 'new', 1), (5011, '2026-03-09', 'new', 1);
@@ -188,7 +178,7 @@ is(rows('id <= 3'), '1 2026-03-09 late, 2 2026-03-10 later, 3 2026-03-11 early',
 #
 
 table();
-(my $older, $mover) = waiting_move();
+(my $older, $mover) = start_waiting_move($node, $call);
 # A snapshot from between the copy and these changes, and the swap.
 my $reader = $node->background_psql('postgres');
 $reader->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
@@ -262,7 +252,7 @@ foreach my $change (
 	foreach my $when ('copying', 'waiting')
 	{
 		table();
-		($older, $mover) = $when eq 'copying' ? (undef, copying_move()) : waiting_move();
+		($older, $mover) = $when eq 'copying' ? (undef, copying_move()) : start_waiting_move($node, $call);
 		$node->safe_psql('postgres', $sql =~ /;/ ? "BEGIN; $sql; COMMIT" : $sql);
 		let_go($older) if $older;
 		($result, $output, $messages) = finish_sql($mover);

@@ -1,0 +1,142 @@
+// BEFORE a row of ppm.hooks is written: its function gets the one spelling that every later call
+// understands, and whoever writes it must have the rights of the table's owner.
+#include "pg/records/hooks.hpp"
+#include "core/text.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/bridge/version.hpp"
+#include "pg/catalog/catalog.hpp"
+#include "pg/catalog/rights.hpp"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(ppm_hook_written);
+}
+
+namespace {
+
+using ppm::TableName;
+
+constexpr const char* what_a_hook_is =
+    "A hook is a function, written with its schema, as in archive.export(regclass, regclass, text, "
+    "text), that returns void.";
+
+bool is_our_trigger(FunctionCallInfo fcinfo) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        return false;
+    const auto* const trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    return TRIGGER_FIRED_BEFORE(trigger->tg_event) && TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
+           RelationGetRelid(trigger->tg_relation) == ppm::call([] {
+               return get_relname_relid("hooks", get_namespace_oid("ppm", false));
+           });
+}
+
+std::string value_of(HeapTuple row, TupleDesc descriptor, const char* column) {
+    return ppm::call([=] {
+        const char* const value = SPI_getvalue(row, descriptor, SPI_fnumber(descriptor, column));
+        return value == nullptr ? "" : value;
+    });
+}
+
+TableName table_of(HeapTuple row, TupleDesc descriptor) {
+    return {value_of(row, descriptor, "schema_name"), value_of(row, descriptor, "table_name")};
+}
+
+ppm::PpmError refused(int sqlstate, const std::string& function, const std::string& problem) {
+    return {sqlstate, "hook function " + function + " " + problem, {}, what_a_hook_is};
+}
+
+// As PostgreSQL writes it, with its schema; nothing if there is none.
+std::optional<std::string> spelled(const std::string& function) {
+    try {
+        const ppm::Rows rows =
+            ppm::query("SELECT to_regprocedure($1)::text", {ppm::text_parameter(function)});
+        return rows.is_null(0, 1) ? std::nullopt : std::optional{rows.string(0, 1)};
+    } catch (const ppm::PostgresError&) {
+        // What cannot be read as a function; the caller's statement fails.
+        throw refused(ERRCODE_UNDEFINED_FUNCTION, function, "does not exist");
+    }
+}
+
+int sqlstate_of(const std::string& problem) {
+    if (problem.starts_with("belongs") || problem.starts_with("may not"))
+        return ERRCODE_INSUFFICIENT_PRIVILEGE;
+    return problem == "does not exist" ? ERRCODE_UNDEFINED_FUNCTION
+                                       : ERRCODE_INVALID_FUNCTION_DEFINITION;
+}
+
+// pg_dump switches this setting off: what is restored may be true only where the dump came from.
+// What does not hold there is an anomaly later.
+std::string checked(const std::string& function, std::optional<Oid> relation) {
+    const auto name = spelled(function);
+    if (!check_function_bodies)
+        return name.value_or(function);
+    if (!name)
+        throw refused(ERRCODE_UNDEFINED_FUNCTION, function, "does not exist");
+    if (!name->ends_with("(regclass,regclass,text,text)"))
+        throw refused(ERRCODE_INVALID_FUNCTION_DEFINITION, function, "has other arguments");
+    if (!relation)
+        return *name;
+    const Oid owner = ppm::call([=] { return ppm::owner_of(*relation); });
+    if (const std::string problem = ppm::hook_function(*name, owner).problem; !problem.empty())
+        throw refused(sqlstate_of(problem), function, problem);
+    return *name;
+}
+
+HeapTuple with_function(HeapTuple row, TupleDesc descriptor, const std::string& function) {
+    const char* const text = function.c_str();
+    return ppm::call([=] {
+        int column = SPI_fnumber(descriptor, "function");
+        Datum value = CStringGetTextDatum(text);
+        bool is_null = false;
+        // It outlives this connection.
+        HeapTuple const changed =
+            heap_modify_tuple_by_cols(row, descriptor, 1, &column, &value, &is_null);
+        return SPI_copytuple(changed);
+    });
+}
+
+void warn_if_not_configured(const TableName& name) {
+    if (ppm::read_parent(name))
+        return;
+    const std::string table = ppm::in_quotes(name.qualified());
+    ppm::call([&] {
+        ereport(WARNING,
+                (errcode(ERRCODE_WARNING), errmsg("table %s is not configured", table.c_str()),
+                 errhint("Insert a row for it into ppm.config.")));
+    });
+}
+
+HeapTuple written(HeapTuple row, TupleDesc descriptor, HeapTuple before) {
+    const TableName name = table_of(row, descriptor);
+    const auto relation = ppm::require_rights_over(name);
+    const std::string function = value_of(row, descriptor, "function");
+    // NOT NULL has to say something about one that is null. What is as it was has only followed its
+    // table to another name.
+    if (function.empty() ||
+        (before != nullptr && function == value_of(before, descriptor, "function")))
+        return row;
+    const std::string spelling = checked(function, relation);
+    if (check_function_bodies)
+        warn_if_not_configured(name);
+    return with_function(row, descriptor, spelling);
+}
+
+}  // namespace
+
+// BEFORE INSERT OR UPDATE OR DELETE, FOR EACH ROW.
+Datum ppm_hook_written(PG_FUNCTION_ARGS) {
+    return ppm::entry([fcinfo]() -> Datum {
+        if (!is_our_trigger(fcinfo))
+            throw ppm::PpmError{ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                                "ppm.hook_written() is only for its own trigger on ppm.hooks"};
+        const auto* const trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+        const TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
+        const ppm::SpiConnection spi{false};
+        HeapTuple const row = trigger->tg_trigtuple;
+        if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+            return PointerGetDatum(written(row, descriptor, nullptr));
+        ppm::require_rights_over(table_of(row, descriptor));
+        if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+            return PointerGetDatum(row);
+        return PointerGetDatum(written(trigger->tg_newtuple, descriptor, row));
+    });
+}

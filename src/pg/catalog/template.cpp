@@ -1,0 +1,115 @@
+#include "pg/catalog/template.hpp"
+
+#include "pg/bridge/guard.hpp"
+#include "pg/bridge/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+// A name with its schema. Anything else was written while triggers were off, and PostgreSQL would
+// raise an error over it.
+#define RELATION_NAMED(name)                                                     \
+    "CASE WHEN " name                                                            \
+    " ~ '^(\"([^\"]|\"\")+\"|[^.\"()]+)\\.(\"([^\"]|\"\")+\"|[^.\"()]+)$' THEN " \
+    "to_regclass(" name ")::oid END"
+
+// $1 is the template's name, $2 the parent, $3 its owner. Whoever owns the template, or a function
+// of its triggers, has his code run as the parent's owner.
+constexpr char problem_query[] =
+    "WITH RECURSIVE named AS (SELECT " RELATION_NAMED("$1") R"( AS oid),
+    tree AS (
+        SELECT r.oid, r.relname, r.relkind, r.relowner, r.relpersistence, 0 AS level, r.relname AS root
+        FROM named JOIN pg_class r ON r.oid = named.oid
+        UNION ALL
+        SELECT r.oid, r.relname, r.relkind, r.relowner, r.relpersistence, t.level + 1, t.root
+        FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid JOIN pg_class r ON r.oid = i.inhrelid
+        WHERE t.relkind = 'p'),
+    problems (number, problem) AS (
+        SELECT 1, 'does not exist' FROM named WHERE NOT EXISTS (SELECT FROM tree)
+        UNION ALL
+        SELECT 2, 'is the table itself' FROM named WHERE named.oid = $2
+        UNION ALL
+        SELECT 3, 'has the table itself below it' FROM tree WHERE oid = $2 AND level > 0
+        UNION ALL
+        SELECT 4, CASE WHEN level = 0 THEN 'is no table' ELSE format('has partition "%s", which is no table', relname) END
+        FROM tree WHERE relkind NOT IN ('r', 'p')
+        UNION ALL
+        SELECT 5, 'is temporary' FROM tree WHERE relpersistence = 't'
+        UNION ALL
+        SELECT 6, 'is a partition itself' FROM named JOIN pg_class r ON r.oid = named.oid WHERE r.relispartition
+        UNION ALL
+        SELECT 7, format('has an owner, role "%s", who has not the rights of role "%s", the owner of the table', pg_get_userbyid(relowner), pg_get_userbyid($3))
+        FROM tree WHERE NOT )" PPM_IS_AS_GOOD_AS("relowner", "$3") R"(
+        UNION ALL
+        SELECT 8, format('has trigger "%s", whose function belongs to role "%s", who has not the rights of role "%s", the owner of the table',
+                         g.tgname, pg_get_userbyid(p.proowner), pg_get_userbyid($3))
+        FROM tree JOIN pg_trigger g ON g.tgrelid = tree.oid AND NOT g.tgisinternal JOIN pg_proc p ON p.oid = g.tgfoid
+        WHERE NOT )" PPM_IS_AS_GOOD_AS("p.proowner", "$3") R"(
+        UNION ALL
+        SELECT 9, format(CASE WHEN b.attname IS NULL THEN 'has column "%s", which the table has not' ELSE 'has another column "%s" than the table' END, a.attname)
+        FROM named JOIN pg_attribute a ON a.attrelid = named.oid AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN pg_attribute b ON b.attrelid = $2 AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped
+        WHERE b.attname IS NULL OR a.atttypid <> b.atttypid OR a.atttypmod <> b.atttypmod OR a.attcollation <> b.attcollation
+        UNION ALL
+        SELECT 10, CASE WHEN level = 0 THEN 'is partitioned and has no partitions' ELSE format('has partition "%s", which is partitioned and has none itself', relname) END
+        FROM tree WHERE relkind = 'p' AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = tree.oid)
+        UNION ALL
+        SELECT 11, format('is partitioned by HASH and has no partition for some rows, below "%s"', tree.relname)
+        FROM tree JOIN pg_partitioned_table d ON d.partrelid = tree.oid AND d.partstrat = 'h'
+        WHERE (SELECT abs(sum(1 / substring(pg_get_expr(r.relpartbound, r.oid) FROM 'modulus (\d+)')::float8) - 1) > 1e-6
+               FROM pg_inherits i JOIN pg_class r ON r.oid = i.inhrelid WHERE i.inhparent = tree.oid))
+    SELECT coalesce((SELECT problem FROM problems ORDER BY number, problem LIMIT 1), ''),
+           coalesce((SELECT max(octet_length(CASE WHEN starts_with(relname, concat(root, '_')) THEN substr(relname, length(root) + 1) ELSE concat('_', relname) END))
+                     FROM tree WHERE level > 0), 0),
+           (SELECT oid FROM named))";
+
+struct Found {
+    std::string problem;
+    int suffix;
+    std::optional<RelationId> relation;
+};
+
+Found find(const Parent& parent) {
+    const Rows rows = query(
+        problem_query, {text_parameter(parent.configuration.template_name),
+                        oid_parameter(parent.table->relation), oid_parameter(parent.table->owner)});
+    return {rows.string(0, 1), rows.integer(0, 2),
+            rows.is_null(0, 3) ? std::nullopt : std::optional{rows.oid(0, 3)}};
+}
+
+}  // namespace
+
+void read_template(Parent& parent) {
+    if (!parent.configuration.template_name)
+        return;
+    const Found found = find(parent);
+    parent.template_problem = found.problem;
+    parent.template_suffix = found.suffix;
+}
+
+RelationId lock_template(const Parent& parent) {
+    if (const auto relation = find(parent).relation)
+        call([&] {
+            LockRelationOid(*relation, AccessShareLock);
+            if (get_rel_relkind(*relation) != '\0')
+                find_all_inheritors(*relation, AccessShareLock, nullptr);
+        });
+    const Found found = find(parent);
+    if (!found.problem.empty())
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "template " + *parent.configuration.template_name + " " + found.problem,
+                       {},
+                       "Mend the template, or set template in ppm.config to another one."};
+    return *found.relation;
+}
+
+std::optional<std::string> spelled_template(const std::string& name) {
+    const Rows rows = query(
+        "SELECT format('%I.%I', n.nspname, r.relname) FROM pg_class r "
+        "JOIN pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = to_regclass($1)",
+        {text_parameter(name)});
+    return rows.count() == 0 ? std::nullopt : std::optional{rows.string(0, 1)};
+}
+
+}  // namespace ppm

@@ -1,0 +1,21 @@
+// ppm.config.template: the table that new partitions are also like.
+#pragma once
+
+#include "core/plan/configuration.hpp"
+#include "pg/bridge/postgres.hpp"
+
+namespace ppm {
+
+// Finds out why nothing can be made like the parent's template, if so. Looked up anew each time:
+// it may have been replaced, changed, or given to somebody else. Throws PostgresError.
+void read_template(Parent& parent);
+
+// The template's OID. Throws 55000 if it contradicts the parent. Keeps a lock on it, and on all
+// below it, so that it stays what it is. Inside a step.
+RelationId lock_template(const Parent& parent);
+
+// The name of a table as PostgreSQL writes it, with its schema; nothing if there is none, or it is
+// written otherwise.
+std::optional<std::string> spelled_template(const std::string& name);
+
+}  // namespace ppm

@@ -1,0 +1,190 @@
+#include "pg/ddl/template.hpp"
+
+#include "pg/bridge/spi.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/inherited_properties.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr char clauses_query[] = R"(
+    SELECT r.relpersistence = 'u' AND r.relkind = 'r',
+           CASE WHEN r.relkind = 'p' THEN ' PARTITION BY ' || pg_get_partkeydef(r.oid) ELSE '' END,
+           r.reloptions || ARRAY (SELECT 'toast.' || o FROM pg_class t, unnest(t.reloptions) o WHERE t.oid = r.reltoastrelid),
+           concat(' TABLESPACE ' || quote_ident(s.spcname))
+    FROM pg_class r LEFT JOIN pg_tablespace s ON s.oid = r.reltablespace WHERE r.oid = $1)";
+
+// Each with the table above it, and the name without that of the template.
+constexpr char below_query[] = R"(
+    WITH RECURSIVE tree AS (
+        SELECT r.oid, r.relname AS root, '' COLLATE "C" AS suffix, '' COLLATE "C" AS above, ARRAY[0::bigint] AS place, r.relpartbound, r.relkind
+        FROM pg_class r WHERE r.oid = $1
+        UNION ALL
+        SELECT r.oid, t.root,
+               CASE WHEN starts_with(r.relname, concat(t.root, '_')) THEN substr(r.relname, length(t.root) + 1) ELSE concat('_', r.relname) END COLLATE "C",
+               t.suffix, t.place || r.oid::bigint, r.relpartbound, r.relkind
+        FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid JOIN pg_class r ON r.oid = i.inhrelid)
+    SELECT oid, suffix, above, pg_get_expr(relpartbound, oid), relkind = 'p'
+    FROM tree WHERE oid <> $1 ORDER BY place)";
+
+// What the template has and neither the parent nor the partition ($3, or 0) has: two indexes are
+// alike if all that follows the table's name is. $4 is the partition's name for statements.
+constexpr char additions_query[] = R"(
+    WITH index AS (
+        SELECT x.indrelid, x.indexrelid, x.indisvalid, x.indisunique, i.relname, c.contype, c.oid AS con_oid,
+               CASE WHEN starts_with(d.def, d.prefix) THEN substr(d.def, length(d.prefix) + 1) ELSE d.def END AS tail
+        FROM pg_index x
+        JOIN pg_class i ON i.oid = x.indexrelid
+        JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+        LEFT JOIN pg_constraint c ON c.conindid = x.indexrelid AND c.conrelid = x.indrelid AND c.contype IN ('p', 'u', 'x'),
+        LATERAL (SELECT pg_get_indexdef(x.indexrelid) AS def,
+                        concat('CREATE ', CASE WHEN x.indisunique THEN 'UNIQUE ' END, 'INDEX ', quote_ident(i.relname), ' ON ',
+                               CASE WHEN i.relkind = 'I' THEN 'ONLY ' END, format('%I.%I ', n.nspname, t.relname)) AS prefix OFFSET 0) AS d
+        WHERE x.indrelid IN ($1, $2, $3)),
+    trigger AS (
+        SELECT g.tgname, g.tgenabled, pg_get_triggerdef(g.oid) AS def, format(' ON %I.%I ', n.nspname, t.relname) AS place
+        FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+        WHERE g.tgrelid = $1 AND NOT g.tgisinternal AND g.tgparentid = 0
+          AND NOT EXISTS (SELECT FROM pg_trigger o WHERE o.tgrelid IN ($2, $3) AND o.tgname = g.tgname))
+    SELECT what, statement, mend FROM (
+        SELECT 1 AS number, a.relname AS name,
+               format(CASE a.contype WHEN 'p' THEN 'has no primary key like "%s" of its template' WHEN 'u' THEN 'has no unique key like "%s" of its template'
+                                     ELSE 'has no index like "%s" of its template' END, a.relname) AS what,
+               CASE WHEN a.contype IS NULL THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ON ', $4, ' ', a.tail)
+                    ELSE concat('ALTER TABLE ', $4, ' ADD ', pg_get_constraintdef(a.con_oid)) END AS statement,
+               CASE WHEN a.contype IS NULL THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ',
+                         CASE WHEN NOT EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = $3) THEN 'CONCURRENTLY ' END, 'ON ', $4, ' ', a.tail, ';')
+                    ELSE concat('ALTER TABLE ', $4, ' ADD ', pg_get_constraintdef(a.con_oid), '; which reads all of it, with readers and writers waiting.') END AS mend
+        FROM index a
+        WHERE a.indrelid = $1 AND a.indisvalid
+          AND NOT EXISTS (SELECT FROM index b WHERE b.indrelid <> $1 AND (a.contype = 'p' AND b.contype = 'p'
+                          OR b.indisunique = a.indisunique AND b.tail = a.tail AND b.contype IS NOT DISTINCT FROM a.contype))
+        UNION ALL
+        SELECT 2, tgname, format('has no trigger "%s" of its template', tgname), s.statement, s.statement || ';'
+        FROM trigger, LATERAL (SELECT overlay(def PLACING format(' ON %s ', $4) FROM strpos(def, place) FOR length(place))) AS s(statement)
+        UNION ALL
+        SELECT 3, tgname, NULL, format('ALTER TABLE %s %s TRIGGER %I', $4,
+               CASE tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, tgname), NULL
+        FROM trigger WHERE tgenabled <> 'O') AS additions
+    ORDER BY number, name)";
+
+// $1 is the template, $2 the parent, $3 the names of its partition_options.
+constexpr char differences_query[] = R"(
+    WITH template AS (
+        SELECT r.relkind, r.relpersistence, r.reltablespace,
+               r.reloptions || ARRAY (SELECT 'toast.' || o FROM pg_class t, unnest(t.reloptions) o WHERE t.oid = r.reltoastrelid) AS options
+        FROM pg_class r WHERE r.oid = $1)
+    SELECT r.oid, d.what, format(d.mend, r.oid::regclass)
+    FROM pg_inherits i JOIN pg_class r ON r.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent CROSS JOIN template m
+    LEFT JOIN pg_class t ON t.oid = r.reltoastrelid, LATERAL (
+        SELECT 'is not partitioned like its template', 'New partitions are. This one stays as it is: %s.'
+        WHERE m.relkind = 'p' AND r.relkind = 'r'
+        UNION ALL
+        SELECT 'is not UNLOGGED like its template', 'ALTER TABLE %s SET UNLOGGED; which rewrites it, with readers and writers waiting.'
+        WHERE m.relkind = 'r' AND m.relpersistence = 'u' AND r.relkind = 'r' AND r.relpersistence = 'p'
+        UNION ALL
+        SELECT format('is not in tablespace "%s" like its template', s.spcname),
+               format('ALTER TABLE %%s SET TABLESPACE %s; which rewrites it, with readers and writers waiting.', replace(quote_ident(s.spcname), '%', '%%'))
+        FROM pg_tablespace s
+        WHERE s.oid = m.reltablespace AND m.relkind = 'r' AND r.relkind = 'r' AND p.reltablespace = 0 AND r.reltablespace <> m.reltablespace
+        UNION ALL
+        SELECT format('does not have %s, as its template has', o), format('ALTER TABLE %%s SET (%s = %L);', split_part(o, '=', 1), replace(substr(o, strpos(o, '=') + 1), '%', '%%'))
+        FROM unnest(m.options) AS o
+        WHERE m.relkind = 'r' AND r.relkind = 'r' AND split_part(o, '=', 1) <> ALL ($3)
+          AND NOT coalesce(CASE WHEN o LIKE 'toast.%' THEN t.oid IS NULL OR substr(o, 7) = ANY (t.reloptions) ELSE o = ANY (r.reloptions) END, false)) AS d(what, mend)
+    WHERE i.inhparent = $2)";
+
+std::string option_name(const std::string& option) {
+    return option.substr(0, option.find('='));
+}
+
+std::string qualified(const Parent& parent, const std::string& name) {
+    return identifier(parent.configuration.schema_name) + "." + identifier(name);
+}
+
+// The parent's clauses for a table that is none of a partitioned one's.
+std::string leaf_clauses(const Parent& parent, const TemplateClauses& clauses) {
+    return storage_clauses(parent, clauses.storage_options, clauses.tablespace);
+}
+
+}  // namespace
+
+TemplateClauses template_clauses(RelationId relation) {
+    const Rows rows = query(clauses_query, {oid_parameter(relation)});
+    if (rows.count() == 0)
+        return {};
+    return {rows.boolean(0, 1), rows.string(0, 2), rows.strings(0, 3), rows.string(0, 4)};
+}
+
+std::vector<SubPartition> sub_partitions(const Parent& parent, RelationId from_template,
+                                         const std::string& partition) {
+    const Rows rows = query(below_query, {oid_parameter(from_template)});
+    std::vector<SubPartition> result;
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        const TemplateClauses clauses = template_clauses(rows.oid(row, 1));
+        const std::string name = partition + rows.string(row, 2);
+        std::string statement = std::string{"CREATE "} + (clauses.is_unlogged ? "UNLOGGED " : "") +
+                                "TABLE " + qualified(parent, name) + " PARTITION OF " +
+                                qualified(parent, partition + rows.string(row, 3)) + " " +
+                                rows.string(row, 4);
+        statement += clauses.is_partitioned() ? clauses.partition_by + clauses.tablespace
+                                              : leaf_clauses(parent, clauses);
+        result.push_back({name, std::move(statement), clauses.is_partitioned()});
+    }
+    return result;
+}
+
+std::vector<std::string> template_statements(const Parent& parent, RelationId from_template,
+                                             std::optional<RelationId> partition,
+                                             const std::string& name) {
+    const Rows rows = query(additions_query,
+                            {oid_parameter(from_template), oid_parameter(parent.table->relation),
+                             oid_parameter(partition.value_or(InvalidOid)), text_parameter(name)});
+    std::vector<std::string> statements;
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        statements.push_back(rows.string(row, 2));
+    return statements;
+}
+
+std::optional<RelationId> template_of(const Parent& parent) {
+    const auto& name = parent.configuration.template_name;
+    if (!name || !parent.template_problem.empty())
+        return std::nullopt;
+    const Rows rows = query("SELECT to_regclass($1)::oid", {text_parameter(*name)});
+    return rows.is_null(0, 1) ? std::nullopt : std::optional{rows.oid(0, 1)};
+}
+
+void read_template_differences(Parent& parent) {
+    const auto from_template = template_of(parent);
+    if (!from_template)
+        return;
+    const Oid relation = parent.table->relation;
+    std::vector<std::string> options = parent.configuration.partition_options;
+    std::ranges::transform(options, options.begin(), option_name);
+    const Rows rows = query(
+        differences_query,
+        {oid_parameter(*from_template), oid_parameter(relation), text_array_parameter(options)});
+    const bool is_unlogged = template_clauses(*from_template).is_unlogged;
+    for (Partition& partition : parent.partitions) {
+        // What the template asks for is none of the parent's.
+        std::erase_if(partition.differences, [&](const Difference& each) {
+            return (each.code == AnomalyCode::persistence_differs && is_unlogged);
+        });
+        for (std::size_t row = 0; row < rows.count(); ++row)
+            if (rows.oid(row, 1) == partition.relation)
+                partition.differences.push_back(
+                    {AnomalyCode::template_differs, rows.string(row, 2), rows.string(row, 3)});
+        const Rows missing = query(
+            additions_query,
+            {oid_parameter(*from_template), oid_parameter(relation),
+             oid_parameter(partition.relation),
+             text_parameter(identifier(partition.schema_name) + "." + identifier(partition.name))});
+        for (std::size_t row = 0; row < missing.count(); ++row)
+            if (!missing.is_null(row, 1))
+                partition.differences.push_back({AnomalyCode::template_differs,
+                                                 missing.string(row, 1), missing.string(row, 3)});
+    }
+}
+
+}  // namespace ppm

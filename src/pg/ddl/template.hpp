@@ -1,0 +1,44 @@
+// What a partition has from the template of its parent, and its parent has not.
+#pragma once
+
+#include "pg/catalog/catalog.hpp"
+
+namespace ppm {
+
+// How the table itself is created.
+struct TemplateClauses {
+    bool is_unlogged = false;
+    std::string partition_by;                  // ` PARTITION BY ...`, where it is partitioned
+    std::vector<std::string> storage_options;  // as partition_options are
+    std::string tablespace;                    // ` TABLESPACE ...`, or empty
+
+    bool is_partitioned() const { return !partition_by.empty(); }
+};
+
+// `relation` is the template, or a table below it.
+TemplateClauses template_clauses(RelationId relation);
+
+// A partition below the one that is created.
+struct SubPartition {
+    std::string name;
+    std::string statement;
+    bool is_partitioned;
+};
+
+// All below the partition of that name, in the order of their creation.
+std::vector<SubPartition> sub_partitions(const Parent& parent, RelationId from_template,
+                                         const std::string& partition);
+
+// The statements that give the partition what else the template has: indexes, keys and triggers.
+// `name` is the partition's as SQL writes it. Without a relation it is about to be created.
+std::vector<std::string> template_statements(const Parent& parent, RelationId from_template,
+                                             std::optional<RelationId> partition,
+                                             const std::string& name);
+
+// Finds in what the parent's partitions differ from its template.
+void read_template_differences(Parent& parent);
+
+// The template, where there is one that nothing is wrong with.
+std::optional<RelationId> template_of(const Parent& parent);
+
+}  // namespace ppm

@@ -1,0 +1,59 @@
+#include "pg/records/archived.hpp"
+
+#include "pg/bridge/own_objects.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/records/fingerprint.hpp"
+#include "pg/records/xid_snapshot.hpp"
+
+namespace ppm {
+
+namespace {
+
+// What 1.0.0 recorded has no snapshot, but the row's xmin, which is lost when the row is written.
+std::optional<std::string> snapshot_of_row(RelationId relation) {
+    const Rows rows = query(
+        "SELECT xmin::text::bigint FROM ppm.detached "
+        "WHERE relation = $1 AND version IS NOT NULL AND snapshot IS NULL",
+        {oid_parameter(relation)});
+    if (rows.count() == 0)
+        return std::nullopt;
+    const XidSnapshot before = snapshot_before(static_cast<TransactionId>(rows.bigint(0, 1)));
+    return std::to_string(before.xmin) + ":" + std::to_string(before.xmax) + ":";
+}
+
+}  // namespace
+
+std::optional<std::string> home_of(RelationId relation) {
+    if (!has_own_column("detached", "archived_from"))
+        return std::nullopt;
+    const UserContext owner{owner_of_ppm()};
+    const Rows rows = query("SELECT archived_from FROM ppm.detached WHERE relation = $1",
+                            {oid_parameter(relation)});
+    if (rows.count() == 0 || rows.is_null(0, 1))
+        return std::nullopt;
+    return rows.string(0, 1);
+}
+
+bool is_as_detached(RelationId relation) {
+    const UserContext owner{owner_of_ppm()};
+    const Rows rows =
+        query("SELECT version FROM ppm.detached WHERE relation = $1", {oid_parameter(relation)});
+    return rows.count() == 1 && !rows.is_null(0, 1) &&
+           is_fingerprint_of(relation, rows.string(0, 1));
+}
+
+void record_move(RelationId relation, const std::string& schema_name,
+                 const std::optional<std::string>& home, bool was_as_detached) {
+    const UserContext owner{owner_of_ppm()};
+    const auto version =
+        was_as_detached ? std::optional{fingerprint_of(relation)} : std::optional<std::string>{};
+    execute(
+        "UPDATE ppm.detached SET detached_schema = $2, archived_from = $3, "
+        "version = coalesce($4, version), snapshot = coalesce($5::pg_snapshot, snapshot) "
+        "WHERE relation = $1",
+        {oid_parameter(relation), text_parameter(schema_name), text_parameter(home),
+         text_parameter(version), text_parameter(snapshot_of_row(relation))});
+}
+
+}  // namespace ppm

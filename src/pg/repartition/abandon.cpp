@@ -1,0 +1,181 @@
+#include "pg/repartition/abandon.hpp"
+
+#include "core/text.hpp"
+#include "pg/bridge/messages.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/effects.hpp"
+#include "pg/repartition/capture.hpp"
+#include "pg/repartition/move.hpp"
+#include "pg/repartition/patience.hpp"
+#include "pg/run/run_lock.hpp"
+
+namespace ppm {
+
+namespace {
+
+// Also of a table that is not configured any more.
+ManagedParent parent_as_it_is(Oid parent) {
+    ManagedParent managed{};
+    Table table{};
+    table.relation = parent;
+    table.owner = call([=] { return owner_of(parent); });
+    const char* const name = call([=] { return get_rel_name(parent); });
+    if (name == nullptr)
+        throw PpmError{ERRCODE_UNDEFINED_TABLE,
+                       "relation with OID " + std::to_string(parent) + " does not exist"};
+    managed.parent.configuration.table_name = name;
+    managed.parent.configuration.schema_name =
+        call([=] { return get_namespace_name(get_rel_namespace(parent)); });
+    managed.parent.table = table;
+    return managed;
+}
+
+void release_source(Oid source) {
+    if (call([=] { return get_rel_relkind(source); }) == '\0')
+        return;
+    lock_all({source}, AccessExclusiveLock, lock_timeout());
+    drop_capture(source);
+}
+
+// It is nobody's partition, or else it is not what the move has made.
+void drop_target(const ManagedParent& managed, const Job& job, const JobTarget& target) {
+    if (call([&] { return get_rel_relkind(target.relation); }) == '\0')
+        return;
+    const char* const schema =
+        call([&] { return get_namespace_name(get_rel_namespace(target.relation)); });
+    const Partition table{target.relation, schema, job.temporary_name(target),
+                          BoundRange{Bound::min_value(), Bound::max_value()}, false};
+    lock_to_drop(table);
+    lock_partition(table, true);
+    require_owner_of_tree(managed.parent.table->owner, target.relation);
+    execute_as_owner(managed.parent, drop_statement(table));
+    require_dropped(table);
+}
+
+void take_back(Session& session, const ManagedParent& managed, const Job& job) {
+    session.step([&] { set_phase(job, MovePhase::abandoning); });
+    for (const JobSource& each : job.sources)
+        step_with_patience(session, [&] { release_source(each.partition.relation); });
+    for (const JobTarget& each : job.targets)
+        if (OidIsValid(each.relation))
+            step_with_patience(session, [&] { drop_target(managed, job, each); });
+    session.step([&] {
+        drop_log(job);
+        forget_job(job.parent);
+    });
+}
+
+constexpr char captured_query[] =
+    "SELECT DISTINCT i.inhrelid FROM pg_inherits i JOIN pg_trigger t ON t.tgrelid = i.inhrelid "
+    "JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace "
+    "WHERE i.inhparent = $1 AND n.nspname = 'ppm' AND p.proname IN ('log_change', "
+    "'write_through')";
+
+// Partitions whose changes are captured although there is no move: after a restore of a dump that
+// was made in the middle of one.
+std::vector<Oid> captured_partitions(Session& session, Oid parent) {
+    return session.read([&] {
+        const Rows rows = query(captured_query, {oid_parameter(parent)});
+        std::vector<Oid> found;
+        for (std::size_t row = 0; row < rows.count(); ++row)
+            found.push_back(rows.oid(row, 1));
+        return found;
+    });
+}
+
+// A move whose table is gone.
+struct Orphan {
+    Oid parent;
+    TableName name;
+};
+
+std::vector<Orphan> read_orphans() {
+    if (!call([] { return OidIsValid(get_relname_relid("move", get_namespace_oid("ppm", true))); }))
+        return {};
+    const UserContext owner{owner_of_ppm()};
+    const Rows rows = query(
+        "SELECT parent, schema_name, table_name FROM ppm.move m "
+        "WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = m.parent)");
+    std::vector<Orphan> orphans;
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        orphans.push_back({rows.oid(row, 1), {rows.string(row, 2), rows.string(row, 3)}});
+    return orphans;
+}
+
+// Whose the tables are that the move has made; none of them is left: nobody's.
+Oid owner_of_targets(const Job& job) {
+    for (const JobTarget& each : job.targets)
+        if (OidIsValid(each.relation) &&
+            call([&] { return get_rel_relkind(each.relation); }) != '\0')
+            return call([&] { return owner_of(each.relation); });
+    return InvalidOid;
+}
+
+void take_back(Session& session, const Orphan& orphan) {
+    const auto job = session.read([&] { return read_job(orphan.parent, std::nullopt); });
+    if (!job)
+        return;
+    ManagedParent managed{};
+    managed.parent.configuration.schema_name = orphan.name.schema_name;
+    managed.parent.configuration.table_name = orphan.name.table_name;
+    managed.parent.table = Table{};
+    managed.parent.table->owner = session.read([&] { return owner_of_targets(*job); });
+    if (const Oid owner = managed.parent.table->owner;
+        OidIsValid(owner) && !call([=] { return has_privs_of_role(GetUserId(), owner); }))
+        return;
+    const RunLock lock{session, orphan.parent, AdvisoryLock::Of::move};
+    take_back(session, managed, *job);
+    announce("took back the move of rows of table " + in_quotes(orphan.name.qualified()) +
+             ", which was dropped");
+}
+
+}  // namespace
+
+bool take_back_move(Session& session, Oid parent) {
+    const auto job = session.read([&] { return read_job(parent, std::nullopt); });
+    if (job) {
+        take_back(session, session.read([&] { return parent_as_it_is(parent); }), *job);
+        return true;
+    }
+    const std::vector<Oid> captured = captured_partitions(session, parent);
+    for (const Oid each : captured)
+        step_with_patience(session, [&] { release_source(each); });
+    return !captured.empty();
+}
+
+bool is_being_abandoned(Session& session, Oid parent) {
+    const auto job = session.read([&] { return read_job(parent, std::nullopt); });
+    return job && job->phase == MovePhase::abandoning;
+}
+
+void take_back_orphans(Session& session) {
+    for (const Orphan& each : session.read(read_orphans)) {
+        try {
+            take_back(session, each);
+        } catch (const Error& error) {
+            if (ends_the_call(error))
+                throw;
+            const std::string message = "could not take back the move of rows of table " +
+                                        in_quotes(each.name.qualified()) +
+                                        ", which was dropped: " + error.message();
+            call([&] { tell(WARNING, error.sqlstate(), message.c_str()); });
+        }
+    }
+}
+
+bool abandon_move(Session& session, History&, Oid parent) {
+    const std::string name = session.read([&] {
+        const ManagedParent managed = parent_as_it_is(parent);
+        require_owner(parent, managed.parent.configuration.table_name);
+        return managed.parent.configuration.qualified_name();
+    });
+    const RunLock lock{session, parent, AdvisoryLock::Of::move};
+    if (!take_back_move(session, parent))
+        return false;
+    announce("took back the move of rows of table " + in_quotes(name));
+    return true;
+}
+
+}  // namespace ppm

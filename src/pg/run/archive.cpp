@@ -1,0 +1,119 @@
+#include "pg/run/archive.hpp"
+
+#include "core/text.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/records/archived.hpp"
+
+namespace ppm {
+
+namespace {
+
+// The table, and those below it, that are not in the schema.
+constexpr char outside_query[] =
+    "WITH RECURSIVE tree AS (SELECT $1::oid AS oid, 0 AS level UNION ALL "
+    "SELECT i.inhrelid, t.level + 1 FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid) "
+    "SELECT n.nspname, r.relname FROM tree t JOIN pg_class r ON r.oid = t.oid "
+    "JOIN pg_namespace n ON n.oid = r.relnamespace WHERE n.nspname <> $2 "
+    "ORDER BY t.level, r.relname";
+
+constexpr char may_create_query[] =
+    "SELECT has_schema_privilege($2, n.oid, 'CREATE') FROM pg_namespace n WHERE n.nspname = $1";
+
+enum class Access { missing, refused, granted };
+
+Access access_to(const std::string& schema_name, Oid role) {
+    const Rows rows = query(may_create_query, {text_parameter(schema_name), oid_parameter(role)});
+    if (rows.count() == 0)
+        return Access::missing;
+    return rows.boolean(0, 1) ? Access::granted : Access::refused;
+}
+
+std::vector<TableName> tables_outside(const Partition& partition, const std::string& schema_name) {
+    const Rows rows =
+        query(outside_query, {oid_parameter(partition.relation), text_parameter(schema_name)});
+    std::vector<TableName> tables;
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        tables.push_back({rows.string(row, 1), rows.string(row, 2)});
+    return tables;
+}
+
+void move(const ManagedParent& managed, const Partition& partition, const std::string& schema_name,
+          const std::optional<std::string>& home) {
+    const bool was_as_detached = is_as_detached(partition.relation);
+    lock_names({NamedRelation{partition}});
+    for (const std::string& statement : move_statements(partition, schema_name))
+        execute_as_owner(managed.parent, statement);
+    const bool is_moved = call(
+        [&] { return is_named(partition.relation, schema_name.c_str(), partition.name.c_str()); });
+    if (!is_moved || !tables_outside(partition, schema_name).empty())
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "table " + in_quotes(partition.qualified_name()) +
+                           " was not moved to schema " + in_quotes(schema_name) + " as planned",
+                       {},
+                       "Call the procedure again."};
+    record_move(partition.relation, schema_name, home, was_as_detached);
+}
+
+}  // namespace
+
+std::optional<Anomaly> archive_problem(const Parent& parent) {
+    const std::string& archive = *parent.configuration.archive_schema;
+    const Oid owner = parent.table->owner;
+    const Access access = access_to(archive, owner);
+    if (access == Access::granted)
+        return std::nullopt;
+    const std::string role = call([=]() -> const char* { return GetUserNameFromId(owner, false); });
+    const std::string says = "archive_schema of table " +
+                             in_quotes(parent.configuration.qualified_name()) + " is " +
+                             in_quotes(archive);
+    if (access == Access::missing)
+        return Anomaly{
+            AnomalyCode::archive_mismatch,
+            {},
+            says +
+                ", and there is no such schema: nothing that would move there is "
+                "detached.",
+            "CREATE SCHEMA " + identifier(archive) + " AUTHORIZATION " + identifier(role) + ";"};
+    return Anomaly{
+        AnomalyCode::archive_mismatch,
+        {},
+        says + ", where the owner of the table, " + role +
+            ", may not create anything: nothing that would move there is detached.",
+        "GRANT USAGE, CREATE ON SCHEMA " + identifier(archive) + " TO " + identifier(role) + ";"};
+}
+
+bool is_taken_in(const std::string& schema_name, const Partition& partition) {
+    return std::ranges::any_of(tables_outside(partition, schema_name), [&](const TableName& each) {
+        return relation_exists(schema_name, each.table_name);
+    });
+}
+
+std::vector<std::string> move_statements(const Partition& partition,
+                                         const std::string& schema_name) {
+    std::vector<std::string> statements;
+    for (const auto& [schema, name] : tables_outside(partition, schema_name))
+        statements.push_back("ALTER TABLE " + identifier(schema) + "." + identifier(name) +
+                             " SET SCHEMA " + identifier(schema_name));
+    return statements;
+}
+
+void move_to_archive(const ManagedParent& managed, const Partition& partition,
+                     const std::string& schema_name) {
+    move(managed, partition, schema_name,
+         home_of(partition.relation).value_or(partition.schema_name));
+}
+
+Partition bring_home(const ManagedParent& managed, const Partition& partition) {
+    const auto home = home_of(partition.relation);
+    if (!home || *home == partition.schema_name || is_taken_in(*home, partition) ||
+        access_to(*home, managed.parent.table->owner) != Access::granted)
+        return partition;
+    move(managed, partition, *home, std::nullopt);
+    Partition moved = partition;
+    moved.schema_name = *home;
+    return moved;
+}
+
+}  // namespace ppm

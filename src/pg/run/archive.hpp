@@ -1,0 +1,30 @@
+// Where detached tables move, and from where they come back.
+#pragma once
+
+#include "pg/run/plan.hpp"
+#include "pg/run/session.hpp"
+
+namespace ppm {
+
+// Why nothing of the parent can be moved into its archive_schema, if so. Throws PostgresError.
+std::optional<Anomaly> archive_problem(const Parent& parent);
+
+// Whether a relation or a type of the schema bears the name of the table, or of one below it that
+// is not there yet. Throws PostgresError.
+bool is_taken_in(const std::string& schema_name, const Partition& partition);
+
+// The statements that move the table, and all below it, for people to read.
+std::vector<std::string> move_statements(const Partition& partition,
+                                         const std::string& schema_name);
+
+// Both run inside a step that has locked the table, and its entry in ppm.detached.
+
+// Moves the table, and all below it. Throws 55000 if that is not what came of it.
+void move_to_archive(const ManagedParent& managed, const Partition& partition,
+                     const std::string& schema_name);
+
+// Moves the table back if it was moved, its name is free, and its owner may. Returns what it is
+// called now.
+Partition bring_home(const ManagedParent& managed, const Partition& partition);
+
+}  // namespace ppm

@@ -1,0 +1,312 @@
+#include "pg/schedule/launcher.hpp"
+
+#include "core/schedule/schedule.hpp"
+#include "pg/bridge/settings.hpp"
+#include "pg/bridge/sqlstate.hpp"
+#include "pg/catalog/time_zone.hpp"
+#include "pg/run/report.hpp"
+#include "pg/schedule/databases.hpp"
+#include "pg/schedule/visit.hpp"
+
+extern "C" {
+PGDLLEXPORT void ppm_launcher_main(Datum argument);
+}
+
+namespace ppm {
+
+namespace {
+
+// How long databases may come and go unnoticed.
+constexpr std::chrono::minutes longest_sleep{1};
+
+// Looking and recording take milliseconds, and some timeouts at most.
+constexpr std::chrono::minutes expected_of_look{5};
+
+// ppm's own failures, which run_all() has recorded itself; a wrong work date ends it before that.
+bool is_recorded(int sqlstate) {
+    return sqlstate != errcode_invalid_work_date && sqlstate_text(sqlstate).starts_with("PM");
+}
+
+void say_late_look(Oid database) {
+    ereport(LOG, (errmsg("a look into database %u takes unusually long", database),
+                  errhint("No other database is called until it ends.")));
+}
+
+void say_late_call(Oid database) {
+    ereport(LOG, (errmsg("a scheduled run takes longer than ppm.schedule_interval"),
+                  errdetail("It is at work in database %u.", database),
+                  errhint("No other database is called until it ends. pg_stat_activity shows it as "
+                          "\"ppm scheduled run\".")));
+}
+
+// What was said last about each thing that goes wrong, so that it is said once.
+class Complaints {
+  public:
+    // Writes it to the log, if it is not what was said about it last; returns whether.
+    bool say(const std::string& about, const std::string& prefix, const Complaint& complaint) {
+        const std::string text =
+            prefix + complaint.message + "\n" + complaint.detail + "\n" + complaint.hint;
+        std::string& said = said_[about];
+        if (said == text)
+            return false;
+        said = text;
+        try {
+            call([&] {
+                ereport(ERROR,
+                        (errcode(complaint.sqlstate),
+                         errmsg_internal("%s%s", prefix.c_str(), complaint.message),
+                         *complaint.detail != '\0' ? errdetail_internal("%s", complaint.detail) : 0,
+                         *complaint.hint != '\0' ? errhint("%s", complaint.hint) : 0));
+            });
+        } catch (const PostgresError& error) {
+            report(error);
+        }
+        return true;
+    }
+
+    bool say(const std::string& about, int sqlstate, const std::string& message,
+             const std::string& hint) {
+        Complaint complaint{};
+        set_text(complaint, sqlstate, message.c_str(), "", hint.c_str());
+        return say(about, "", complaint);
+    }
+
+    // It goes well now; returns whether it did not before.
+    bool end(const std::string& about) { return said_.erase(about) > 0; }
+
+    template <typename IsOver>
+    void forget(IsOver is_over) {
+        std::erase_if(said_, [&](const auto& entry) { return is_over(entry.first); });
+    }
+
+  private:
+    std::map<std::string, std::string> said_;
+};
+
+class Launcher {
+  public:
+    // Until the process is ended.
+    [[noreturn]] void run() {
+        while (true) {
+            call([&] { attend(); });
+            read_databases();
+            publish_times();
+            if (const auto database = schedule_.due(Deadline::Clock::now()))
+                visit(*database);
+            else
+                sleep();
+        }
+    }
+
+  private:
+    // May ereport.
+    void attend() {
+        attend_to_signals();
+        if (!ConfigReloadPending)
+            return;
+        ConfigReloadPending = false;
+        ProcessConfigFile(PGC_SIGHUP);
+        is_reloaded_ = true;
+    }
+
+    // May ereport.
+    static void wait(long milliseconds) {
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (milliseconds < 0 ? 0 : WL_TIMEOUT),
+                  milliseconds, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+    }
+
+    void sleep() {
+        const auto until = schedule_.next();
+        const auto left = until ? *until - Deadline::Clock::now() : longest_sleep;
+        // Whoever wants nothing of us is not to pay for it.
+        const int longest = schedule_databases().empty()
+                                ? -1
+                                : Deadline{std::chrono::milliseconds{longest_sleep}}.left();
+        const int milliseconds =
+            longest < 0
+                ? -1
+                : std::min(longest,
+                           Deadline{std::chrono::ceil<std::chrono::milliseconds>(left)}.left());
+        call([=] { wait(milliseconds); });
+    }
+
+    void read_databases() {
+        const std::vector<std::string> wanted = schedule_databases();
+        databases_.clear();
+        std::set<std::string> known;
+        if (!wanted.empty())
+            for (Database& database : all_databases()) {
+                known.insert(database.name);
+                if (is_scheduled(database, wanted))
+                    databases_.emplace(database.oid, std::move(database));
+            }
+        for (const std::string& name : wanted)
+            if (name != "*" && !known.contains(name))
+                complaints_.say(
+                    name, ERRCODE_UNDEFINED_DATABASE,
+                    "database \"" + name + "\" of ppm.schedule_databases does not exist",
+                    "Names are as they are in pg_database.");
+        complaints_.forget([&](const std::string& name) {
+            return !name.empty() && std::ranges::find(wanted, name) == wanted.end() &&
+                   std::ranges::none_of(databases_,
+                                        [&](const auto& each) { return each.second.name == name; });
+        });
+        std::set<Schedule::Database> oids;
+        for (const auto& [oid, database] : databases_)
+            oids.insert(oid);
+        schedule_.set(oids, schedule_interval(), Deadline::Clock::now());
+        if (std::exchange(is_reloaded_, false))
+            schedule_.begin_anew(Deadline::Clock::now());
+    }
+
+    // `*` leaves templates alone: a session in one keeps others from copying it.
+    bool is_scheduled(const Database& database, const std::vector<std::string>& wanted) {
+        const bool is_named = std::ranges::find(wanted, database.name) != wanted.end();
+        if (is_named && !database.allows_connections)
+            complaints_.say(database.name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                            "database \"" + database.name +
+                                "\" of ppm.schedule_databases does not allow connections",
+                            "Allow them, or take it out of the list.");
+        return database.allows_connections &&
+               (is_named ||
+                (!database.is_template && std::ranges::find(wanted, "*") != wanted.end()));
+    }
+
+    void publish_times() const {
+        const auto now = Deadline::Clock::now();
+        const Instant clock = to_instant(GetCurrentTimestamp());
+        std::map<Oid, TimestampTz> times;
+        for (const auto& [database, time] : schedule_.times())
+            times.emplace(database, to_stored(clock + std::chrono::floor<std::chrono::microseconds>(
+                                                          std::max(time, now) - now)));
+        publish(times);
+    }
+
+    void visit(Oid oid) {
+        const Database database = databases_.at(oid);
+        Visit visit{};
+        visit.kind = Visit::Kind::look;
+        visit.database = oid;
+        strlcpy(NameStr(visit.role_name), schedule_role(), NAMEDATALEN);
+        const Finding found = carry_out(visit, expected_of_look, say_late_look);
+        const auto now = Deadline::Clock::now();
+        switch (found.kind) {
+            case Finding::Kind::no_extension:
+                return have_no_extension(database);
+            case Finding::Kind::busy:
+                return schedule_.postpone(oid, now);
+            case Finding::Kind::found:
+                break;
+            default:
+                return fail(database, found);
+        }
+        const auto last_call =
+            found.has_last_call ? std::optional{to_instant(found.last_call)} : std::nullopt;
+        if (schedule_.is_call_due(oid, last_call, to_instant(GetCurrentTimestamp()), now))
+            call_run_all(database, found.role);
+    }
+
+    // Of `*` nobody has said that it has.
+    void have_no_extension(const Database& database) {
+        const auto wanted = schedule_databases();
+        if (std::ranges::find(wanted, database.name) == wanted.end())
+            return schedule_.skip(database.oid, Deadline::Clock::now());
+        complaints_.say(database.name, ERRCODE_UNDEFINED_OBJECT,
+                        "database \"" + database.name +
+                            "\" of ppm.schedule_databases does not have extension \"ppm\"",
+                        "CREATE EXTENSION ppm there, or take it out of the list.");
+        schedule_.postpone(database.oid, Deadline::Clock::now());
+    }
+
+    void call_run_all(const Database& database, Oid role) {
+        Visit visit{};
+        visit.kind = Visit::Kind::call;
+        visit.database = database.oid;
+        visit.role = role;
+        const auto begun = Deadline::Clock::now();
+        const Finding finding = carry_out(visit, schedule_interval(), say_late_call);
+        const auto ended = Deadline::Clock::now();
+        if (finding.kind == Finding::Kind::done) {
+            complaints_.end({});
+            if (complaints_.end(database.name))
+                call([&] {
+                    ereport(LOG, (errmsg("scheduled run in database \"%s\" succeeds again",
+                                         database.name.c_str())));
+                });
+        } else if (finding.kind != Finding::Kind::failed ||
+                   !is_recorded(finding.failure.sqlstate)) {
+            return fail(database, finding);
+        } else {
+            complaints_.say(database.name, prefix(database), finding.failure);
+        }
+        schedule_.called(database.oid, begun, ended, to_instant(GetCurrentTimestamp()));
+    }
+
+    static std::string prefix(const Database& database) {
+        return "scheduled run in database \"" + database.name + "\" failed: ";
+    }
+
+    // It could not be called.
+    void fail(const Database& database, const Finding& finding) {
+        schedule_.postpone(database.oid, Deadline::Clock::now());
+        if (finding.kind == Finding::Kind::no_worker) {
+            complaints_.say({}, ERRCODE_INSUFFICIENT_RESOURCES,
+                            "no background worker is free for the scheduled runs of ppm",
+                            "Increase max_worker_processes.");
+            return;
+        }
+        Visit visit{};
+        visit.kind = Visit::Kind::record;
+        visit.database = database.oid;
+        visit.failure = finding.failure;
+        if (finding.kind == Finding::Kind::none)
+            set_text(visit.failure, ERRCODE_CONNECTION_FAILURE,
+                     "the background worker has ended unexpectedly", "",
+                     "The server's log may say why.");
+        if (complaints_.say(database.name, prefix(database), visit.failure))
+            carry_out(visit, expected_of_look, say_late_look);
+    }
+
+    Schedule schedule_;
+    std::map<Oid, Database> databases_;  // the scheduled ones
+    Complaints complaints_;              // about databases, by name; about workers, without one
+    bool is_reloaded_ = false;
+};
+
+void hide_times(int, Datum) {
+    publish({});
+}
+
+}  // namespace
+
+void register_launcher() {
+    BackgroundWorker worker{};
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    // On a standby when it is promoted.
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = 10;
+    strlcpy(worker.bgw_library_name, "$libdir/ppm", sizeof(worker.bgw_library_name));
+    strlcpy(worker.bgw_function_name, "ppm_launcher_main", sizeof(worker.bgw_function_name));
+    strlcpy(worker.bgw_name, "ppm launcher", sizeof(worker.bgw_name));
+    strlcpy(worker.bgw_type, "ppm launcher", sizeof(worker.bgw_type));
+    RegisterBackgroundWorker(&worker);
+}
+
+}  // namespace ppm
+
+void ppm_launcher_main(Datum) {
+    ppm::boundary([] {
+        ppm::call([] {
+            pqsignal(SIGTERM, die);
+            pqsignal(SIGHUP, SignalHandlerForConfigReload);
+            // It would end the process, and that is what SIGTERM is for.
+            ppm::ignore_signal(SIGINT);
+            BackgroundWorkerUnblockSignals();
+            // To no database: of this process nobody has to know who drops one.
+            BackgroundWorkerInitializeConnectionByOid(InvalidOid, InvalidOid, 0);
+            before_shmem_exit(ppm::hide_times, Datum{});
+        });
+        ppm::Launcher{}.run();
+    });
+}

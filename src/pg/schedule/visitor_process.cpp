@@ -1,0 +1,194 @@
+// The process of a worker that the launcher has started: it looks into one database, calls
+// run_all() there, or records that this could not be done.
+#include "core/text.hpp"
+#include "pg/bridge/settings.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/records/history.hpp"
+#include "pg/run/run_lock.hpp"
+#include "pg/run/top_level.hpp"
+#include "pg/schedule/shared.hpp"
+
+extern "C" {
+PGDLLEXPORT void ppm_scheduled_main(Datum number);
+}
+
+namespace ppm {
+
+namespace {
+
+// Of the launcher that has started this process. One that came after it does not read it.
+int visit_number = 0;
+
+void answer(const Finding& finding) {
+    SharedSchedule& shared = *shared_schedule();
+    if (shared.visit_number == visit_number)
+        shared.finding = finding;
+}
+
+void answer_failure(int sqlstate, const char* message, const char* detail, const char* hint) {
+    SharedSchedule& shared = *shared_schedule();
+    if (shared.visit_number != visit_number)
+        return;
+    set_text(shared.finding.failure, sqlstate, message, detail, hint);
+    shared.finding.kind = Finding::Kind::failed;
+}
+
+// Whether it was not said before. FNV-1a.
+bool is_news(const char* message, const char* detail) {
+    std::uint64_t hash = 0xcbf29ce484222325 ^ MyDatabaseId;
+    for (const char* text : {message, detail})
+        for (; text != nullptr && *text != '\0'; ++text)
+            hash = (hash ^ static_cast<unsigned char>(*text)) * 0x100000001b3;
+    SharedSchedule& shared = *shared_schedule();
+    if (std::ranges::find(shared.said, hash) != shared.said.end())
+        return false;
+    shared.said[shared.next_said++ % shared.said.size()] = hash;
+    return true;
+}
+
+// Errors are the launcher's to write, once, also those that end this process. What a run warns of
+// it warns of every time: once is enough.
+bool is_wanted(const LogEntry& entry) {
+    if (entry.level >= ERROR)
+        answer_failure(entry.sqlstate, entry.message, entry.detail, entry.hint);
+    return entry.level < WARNING ||
+           (entry.level == WARNING && is_news(entry.message, entry.detail));
+}
+
+// Runs body() in a transaction that depends on nobody's settings and waits for no lock for long.
+template <typename Body>
+void in_transaction(Body body) {
+    call([] {
+        SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_SESSION);
+        SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET,
+                        PGC_S_SESSION);
+        SetCurrentStatementStartTimestamp();
+        StartTransactionCommand();
+    });
+    with_queries([&] {
+        LocalSettings settings;
+        settings.set("search_path", "pg_catalog, pg_temp");
+        settings.set("lock_timeout", std::to_string(lock_timeout()).c_str());
+        body();
+    });
+    call(CommitTransactionCommand);
+}
+
+// The role that is to call: by name, or the owner of the extension.
+Oid caller(const char* name) {
+    if (*name == '\0')
+        return query("SELECT extowner FROM pg_extension WHERE extname = 'ppm'").oid(0, 1);
+    const Rows role = query("SELECT oid, rolcanlogin FROM pg_roles WHERE rolname = $1",
+                            {text_parameter(std::string{name})});
+    if (role.count() == 0)
+        throw PpmError{ERRCODE_UNDEFINED_OBJECT,
+                       "role " + in_quotes(name) + " of ppm.schedule_role does not exist",
+                       {},
+                       "Create it, or correct ppm.schedule_role and reload the configuration."};
+    if (workers_need_login && !role.boolean(0, 2))
+        throw PpmError{ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+                       "role " + in_quotes(name) + " of ppm.schedule_role may not log in",
+                       {},
+                       "ALTER ROLE ... LOGIN it; from PostgreSQL 17 on that is not needed."};
+    return role.oid(0, 1);
+}
+
+// Since when every table was called for, by both procedures. Nothing if there is one that was not.
+constexpr char last_call_query[] =
+    "SELECT CASE WHEN count(*) = count(r.at) THEN min(r.at) END "
+    "FROM ppm.config AS c CROSS JOIN (VALUES ('provision'), ('cleanup')) AS p(procedure) "
+    "LEFT JOIN ppm.last_run AS r ON (r.schema_name, r.table_name, r.procedure) = "
+    "(c.schema_name, c.table_name, p.procedure)";
+
+void look(const Visit& visit) {
+    Finding finding{};
+    in_transaction([&] {
+        if (query("SELECT FROM pg_extension WHERE extname = 'ppm'").count() == 0) {
+            finding.kind = Finding::Kind::no_extension;
+            return;
+        }
+        finding.role = caller(NameStr(visit.role_name));
+        const UserContext owner{owner_of_ppm()};
+        if (call(RunAllMark::is_elsewhere)) {
+            finding.kind = Finding::Kind::busy;
+            return;
+        }
+        const Rows last = query(last_call_query);
+        finding.kind = Finding::Kind::found;
+        if (!last.is_null(0, 1))
+            finding.last_call = DatumGetTimestampTz(last.datum(0, 1));
+        finding.has_last_call = !last.is_null(0, 1) && !TIMESTAMP_NOT_FINITE(finding.last_call);
+    });
+    answer(finding);
+}
+
+// In a session like anybody's, but for what goes to the log.
+void call_run_all() {
+    call([] {
+        SetCurrentStatementStartTimestamp();
+        StartTransactionCommand();
+        MemoryContextSwitchTo(TopMemoryContext);
+        execute_top_level("CALL ppm.run_all()", CMDTAG_CALL);
+        CommitTransactionCommand();
+    });
+    Finding finding{};
+    finding.kind = Finding::Kind::done;
+    answer(finding);
+}
+
+void record(const Complaint& failure) {
+    in_transaction([&] {
+        History history;
+        history.record_not_called(
+            PpmError{failure.sqlstate, failure.message, failure.detail, failure.hint});
+    });
+    Finding finding{};
+    finding.kind = Finding::Kind::done;
+    answer(finding);
+}
+
+void perform(const Visit& visit) {
+    // As the superuser, but for the call: a session that has become somebody could become the
+    // superuser again.
+    const bool calls = visit.kind == Visit::Kind::call;
+    call([&] {
+        connect_worker(visit.database, calls ? visit.role : InvalidOid);
+        SetConfigOption("client_encoding", GetDatabaseEncodingName(), PGC_SUSET, PGC_S_SESSION);
+    });
+    if (visit.kind == Visit::Kind::look)
+        look(visit);
+    else if (calls)
+        call_run_all();
+    else
+        record(visit.failure);
+}
+
+void serve(int number) {
+    const SharedSchedule* const shared = shared_schedule();
+    if (shared == nullptr || shared->visit_number != number)
+        return;
+    visit_number = number;
+    const Visit visit = shared->visit;
+    filter_log(is_wanted);
+    call([] {
+        pqsignal(SIGTERM, die);
+        pqsignal(SIGHUP, SignalHandlerForConfigReload);
+        BackgroundWorkerUnblockSignals();
+    });
+    try {
+        // An error of ppm's becomes one of PostgreSQL's, too.
+        call([&] { boundary([&] { perform(visit); }); });
+    } catch (const PostgresError& error) {
+        call(AbortOutOfAnyTransaction);
+        answer_failure(error.sqlstate(), error.message().c_str(), error.detail().c_str(),
+                       error.hint().c_str());
+    }
+}
+
+}  // namespace
+
+}  // namespace ppm
+
+void ppm_scheduled_main(Datum number) {
+    ppm::boundary([number] { ppm::serve(DatumGetInt32(number)); });
+}

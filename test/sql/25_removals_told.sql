@@ -1,0 +1,88 @@
+-- What an UPDATE of ppm.config would take at once is told; analyze_parent; ppm.forecast. A removal takes the real date.
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+CREATE ROLE regress_told_owner;
+CREATE SCHEMA told AUTHORIZATION regress_told_owner;
+SET search_path = told, public;
+SET ROLE regress_told_owner;
+CREATE TABLE events (id int NOT NULL) PARTITION BY RANGE (id);
+DO $$ BEGIN
+    FOR n IN 0..9 LOOP
+        EXECUTE format('CREATE TABLE events_%s00 PARTITION OF events FOR VALUES FROM (%s) TO (%s) WITH (autovacuum_enabled = off)', n, n * 100, n * 100 + 100);
+        EXECUTE format('INSERT INTO events SELECT generate_series(%s, %s)', n * 100, n * 100 + CASE n WHEN 9 THEN 49 ELSE 99 END);
+    END LOOP;
+END $$;
+CREATE INDEX ON events (id);
+RESET ROLE;
+ANALYZE events;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('told', 'events', '100', 1);
+
+-- Nothing is told where nothing would go, or nothing of that was changed.
+UPDATE ppm.config SET retention = 9 WHERE schema_name = 'told';
+UPDATE ppm.config SET pre_provisioned = 2 WHERE schema_name = 'told';
+UPDATE ppm.config SET retention = 6 WHERE schema_name = 'told';
+UPDATE ppm.config SET pre_provisioned = 1 WHERE schema_name = 'told';
+UPDATE ppm.config SET cleanup_policy = 'drop' WHERE schema_name = 'told';
+UPDATE ppm.config SET drop_delay = '30 days' WHERE schema_name = 'told';
+UPDATE ppm.config SET retention = 7 WHERE schema_name = 'told';
+UPDATE ppm.config SET retention = 8 WHERE schema_name = 'told';
+UPDATE ppm.config SET drop_delay = '0' WHERE schema_name = 'told';
+UPDATE ppm.config SET interval = '200' WHERE schema_name = 'told';
+UPDATE ppm.config SET retention = 1 WHERE schema_name = 'told';
+-- It is what plan says.
+SELECT count(*) FROM ppm.plan('events') WHERE action = 'detach';
+-- What was kept once is kept.
+SELECT 'told.events_000'::regclass::oid AS kept \gset
+INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition) VALUES (:kept, 'told', 'events', 'told', 'events_000');
+UPDATE ppm.config SET retention = 2, interval = '100' WHERE schema_name = 'told';
+-- What was never counted is not taken for nothing.
+SET ROLE regress_told_owner;
+CREATE TABLE events_below PARTITION OF events FOR VALUES FROM (-100) TO (0) WITH (autovacuum_enabled = off);
+RESET ROLE;
+UPDATE ppm.config SET retention = 4 WHERE schema_name = 'told';
+DROP TABLE events_below;
+UPDATE ppm.config SET retention = 2 WHERE schema_name = 'told';
+-- It tells what it can, and keeps nobody from writing.
+SET ppm.work_date = 'some day';
+UPDATE ppm.config SET retention = 3 WHERE schema_name = 'told';
+RESET ppm.work_date;
+
+-- The forecast: from the last partitions that are full.
+SELECT full_slots, bytes_per_slot = pg_total_relation_size('events_800') AS bytes, rows_per_slot, window_bytes = 4 * bytes_per_slot AS window_bytes, window_rows,
+       cleanup_frees_bytes = 6 * bytes_per_slot AS frees, disk_full_at
+FROM ppm.forecast WHERE schema_name = 'told';
+UPDATE ppm.config SET drop_delay = '1 day' WHERE schema_name = 'told';
+SELECT cleanup_frees_bytes FROM ppm.forecast WHERE schema_name = 'told';
+UPDATE ppm.config SET retention = NULL, drop_delay = '0' WHERE schema_name = 'told';
+SELECT full_slots, rows_per_slot, window_bytes, window_rows, cleanup_frees_bytes FROM ppm.forecast WHERE schema_name = 'told';
+CREATE TABLE nothing (id int NOT NULL) PARTITION BY RANGE (id);
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('told', 'nothing', '100', 1, 3), ('told', 'missing', '100', 1, 3);
+SELECT table_name, full_slots, bytes_per_slot, rows_per_slot, window_bytes, cleanup_frees_bytes FROM ppm.forecast WHERE schema_name = 'told' AND table_name <> 'events' ORDER BY 1;
+DELETE FROM ppm.config WHERE table_name IN ('nothing', 'missing');
+
+-- After partitions were changed the table is analyzed, as its owner, or that is a failure.
+CREATE VIEW analyzed AS SELECT count(*) FROM pg_statistic WHERE starelid = 'told.events'::regclass AND stainherit;
+DELETE FROM pg_statistic WHERE starelid = 'told.events'::regclass;
+UPDATE ppm.config SET pre_provisioned = 2 WHERE schema_name = 'told';
+CALL ppm.provision('events');
+SELECT * FROM analyzed;
+UPDATE ppm.config SET analyze_parent = true WHERE schema_name = 'told';
+CALL ppm.provision('events');
+SELECT * FROM analyzed;
+UPDATE ppm.config SET pre_provisioned = 3 WHERE schema_name = 'told';
+CALL ppm.run_all('events');
+SELECT * FROM analyzed;
+-- Not in a transaction block.
+DELETE FROM pg_statistic WHERE starelid = 'told.events'::regclass;
+UPDATE ppm.config SET pre_provisioned = 4 WHERE schema_name = 'told';
+BEGIN;
+CALL ppm.provision('events');
+COMMIT;
+SELECT * FROM analyzed;
+\set VERBOSITY terse
+UPDATE ppm.config SET analyze_parent = NULL WHERE schema_name = 'told';
+
+DELETE FROM ppm.config WHERE schema_name = 'told';
+SET client_min_messages = error;
+DROP SCHEMA told CASCADE;
+DROP ROLE regress_told_owner;

@@ -1,0 +1,114 @@
+# Rows of a table without a unique key leave the default partition, those of one slot in one transaction; and moves whose table is gone.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('repartition_without_key', conf => "log_statement = none\nrestart_after_crash = on");
+my ($result, $output, $messages);
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+
+# Ten days, each row twice; and two rows that no partition takes.
+sub table
+{
+	my ($more) = @_;
+	sql(<<"EOF");
+SET client_min_messages = error;
+DROP TABLE IF EXISTS t CASCADE; DELETE FROM ppm.config; DELETE FROM ppm.detached; DELETE FROM ppm.history;
+CREATE TABLE t (at timestamp, note text, twice text GENERATED ALWAYS AS (note || note) STORED) PARTITION BY RANGE (at);
+CREATE TABLE t_default PARTITION OF t DEFAULT;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('t', 'daily', 3, 14);
+INSERT INTO t (at, note) SELECT timestamp '2026-03-06 05:00' + i / 2 % 10 * interval '1 day', 'n' || i / 2 FROM generate_series(0, 999) i;
+INSERT INTO t (at, note) VALUES (NULL, 'null'), ('infinity', 'infinity');
+@{[ $more // '' ]}
+EOF
+	return;
+}
+my $all = "SELECT md5(string_agg(concat(at, note, twice), ',' ORDER BY at, note)), count(*) FROM t";
+
+table(<<'EOF');
+CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'fires'; END $$;
+CREATE TRIGGER fires AFTER INSERT OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION fires();
+EOF
+my $before = sql($all);
+my $old = hold($node, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t')");
+is($result, 0, 'the rows are moved') or diag($messages);
+like($messages, qr/moved 1000 rows of table "public.t" to 10 partitions/, 'and how many they were is said');
+is(sql($all), $before, 'every row is there, as often as before');
+is($old->query_safe($all), $before, 'an older snapshot sees each as often, too');
+$old->query_safe('COMMIT');
+$old->quit;
+is(sql('SELECT count(*) FROM ONLY t_default'), 2, 'what no partition takes stays in the default partition');
+is(sql("SELECT count(*), min(n), max(n) FROM (SELECT count(*) AS n FROM t WHERE tableoid <> 't_default'::regclass GROUP BY tableoid) AS x"), '10|100|100', 'all else is where it belongs');
+is(sql("SELECT count(*) FROM ppm.history WHERE action = 'create'"), 10, 'the history has each partition');
+($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t')");
+like($messages, qr/no row of table "public.t" has to be moved/, 'once more there is nothing to do');
+
+# A writer in the middle: its row is moved, too, or the call waits for it in vain.
+table();
+my $writer = hold($node, "INSERT INTO t (at, note) VALUES ('2026-03-07 05:00', 'late')");
+my $mover = start_sql($node, 'mover', "SET ppm.lock_timeout = '100s'; SET ppm.statement_timeout = '100s'; CALL ppm.repartition('t')");
+wait_until_waits($node, 'mover', 'relation');
+$writer->query_safe('COMMIT');
+($result, $output, $messages) = finish_sql($mover);
+is($result, 0, 'a writer that was there before is waited for') or diag($messages);
+is(sql("SELECT tableoid::regclass FROM t WHERE note = 'late'"), 't_2026_03_07', 'and its row is moved');
+table();
+$writer->query_safe("BEGIN; INSERT INTO t (at, note) VALUES ('2026-03-07 05:00', 'late')");
+($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '50ms'; CALL ppm.repartition('t')");
+like($messages, qr/ERROR:  55P03/, 'one that goes on is not waited for any longer than ppm.lock_timeout');
+is(sql("SELECT outcome, sqlstate FROM ppm.history WHERE action = 'repartition'"), 'failed|55P03', 'the failure is in the history');
+$writer->query_safe('COMMIT');
+$writer->quit;
+is(sql('SELECT count(*) FROM t'), 1003, 'and no row is lost');
+
+# Killed in the middle of a slot.
+table();
+my $holder = hold($node, 'LOCK TABLE t_default IN ACCESS SHARE MODE');
+$mover = start_sql($node, 'mover', "SET ppm.lock_timeout = '100s'; SET ppm.statement_timeout = '100s'; CALL ppm.repartition('t')");
+wait_until_waits($node, 'mover', 'relation');
+kill 'KILL', sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'mover'");
+finish_sql($mover);
+$holder->{run}->finish;
+$node->poll_query_until('postgres', 'SELECT true');
+is(sql('SELECT count(*) FROM ONLY t_default'), 1002, 'killed before ATTACH: all rows are where they were');
+sql("CALL ppm.repartition('t')");
+is(sql('SELECT count(*) FROM ONLY t_default'), 2, 'and the next call moves them');
+
+# What cannot be moved so.
+table("CREATE RULE r AS ON DELETE TO t_default DO ALSO SELECT 1");
+($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t')");
+like($messages, qr/ERROR:  0A000: cannot move rows out of default partition "t_default": its rule "r" would run.*\n.*Add a primary key/, 'a rule');
+table("INSERT INTO t (at, note) SELECT '2026-03-06 05:00', repeat('x', 1000) FROM generate_series(1, 200000)");
+($result, $output, $messages) = run_sql($node, "SET ppm.statement_timeout = '100ms'; CALL ppm.repartition('t')");
+like($messages, qr/ERROR:  57014: the rows of partition "t_2026_03_06" of table "public.t" could not be moved within ppm.statement_timeout\n.*no unique key.*\n.*Add a primary key.*Or raise ppm.statement_timeout/, 'too many rows for ppm.statement_timeout');
+is(sql('SELECT count(*) FROM ONLY t_default'), 201002, 'and nothing is half done');
+sql("DROP TABLE t; CREATE TABLE t (at timestamp, note text) PARTITION BY RANGE (at); CREATE TABLE t_wide PARTITION OF t FOR VALUES FROM ('2026-03-01') TO ('2026-04-01'); INSERT INTO t VALUES ('2026-03-05', 'x'); UPDATE ppm.config SET table_name = table_name");
+($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t')");
+like($messages, qr/ERROR:  55000: cannot repartition table "public.t": it has no unique key to match its rows by/, 'a wide partition');
+
+# A table that is dropped in the middle of a move: the next call of run_all() takes away what it has made.
+sql("DROP TABLE t; CREATE TABLE t (id bigint, at timestamp, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); CREATE TABLE t_default PARTITION OF t DEFAULT; INSERT INTO t SELECT i, '2026-03-06' FROM generate_series(1, 100) i; UPDATE ppm.config SET table_name = table_name");
+$holder = hold($node, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+$mover = start_sql($node, 'mover', "CALL ppm.repartition('t')");
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.progress WHERE phase = 'waiting')") or die;
+sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mover'");
+finish_sql($mover);
+$holder->query_safe('COMMIT');
+$holder->quit;
+sql('SET client_min_messages = error; DROP TABLE t; DELETE FROM ppm.config');
+isnt(sql("SELECT count(*) FROM pg_class WHERE relname ~ '^ppm_move|^log_'"), 0, 'a table is dropped in the middle of a move');
+($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()');
+is($result, 0, 'run_all() goes on');
+like($messages, qr/took back the move of rows of table "public.t", which was dropped/, 'and says what it did');
+is(sql("SELECT count(*) FROM pg_class WHERE relname ~ '^ppm_move|^log_'"), 0, 'nothing is left of the move');
+is(sql('SELECT count(*) FROM ppm.move'), 0, 'nor in ppm.move');
+
+$node->stop;
+done_testing();
