@@ -50,8 +50,7 @@ void leave_out_default_rows(const ppm::ManagedParent& managed, ppm::Plan& plan) 
             anomalies.push_back({ppm::AnomalyCode::default_has_rows, by_default->name,
                                  "Default partition " + ppm::in_quotes(by_default->name) +
                                      " has rows of " + range_text(managed, wanted[i]) +
-                                     ", which keep partition " +
-                                     ppm::in_quotes(names[i]) + " out.",
+                                     ", which keep partition " + ppm::in_quotes(names[i]) + " out.",
                                  "ppm.check() says what to do."});
     std::erase_if(plan.provision, [&](const ppm::Action& action) {
         return left_out.contains(partition_of(action));

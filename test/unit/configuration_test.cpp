@@ -208,10 +208,11 @@ TEST(Validate, SaysWhereAMissingTableWent) {
 // `schema.table`, or a name in quotes, as it is written everywhere else.
 TEST(Validate, SaysHowANameIsWritten) {
     const auto hint_at = [](const char* name) {
-        return anomaly_without_the_configured_one(std::nullopt, [=](Parent& parent) {
-                   lose_table(parent);
-                   parent.configuration.table_name = name;
-               })
+        return anomaly_without_the_configured_one(std::nullopt,
+                                                  [=](Parent& parent) {
+                                                      lose_table(parent);
+                                                      parent.configuration.table_name = name;
+                                                  })
             .hint;
     };
     for (const char* name : {"app.Orders", "\"app\".\"Orders\"", "app.\"Orders\""})

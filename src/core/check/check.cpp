@@ -6,9 +6,9 @@
 #include <utility>
 #include <variant>
 
+#include "core/check/life.hpp"
 #include "core/check/missing.hpp"
 #include "core/check/wording.hpp"
-#include "core/check/life.hpp"
 #include "core/grid/coverage.hpp"
 #include "core/grid/interval.hpp"
 #include "core/grid/naming.hpp"

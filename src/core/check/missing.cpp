@@ -38,9 +38,9 @@ class Missing : Wording {
         const std::string& name = partition_of(action);
         add({AnomalyCode::missing_partition, name,
              not_covered(held(bounds_of(action))) +
-                 (detached == nullptr
-                      ? "."
-                      : ". Table " + in_quotes(detached->name) + ", which ppm detached, holds it.") +
+                 (detached == nullptr ? "."
+                                      : ". Table " + in_quotes(detached->name) +
+                                            ", which ppm detached, holds it.") +
                  (kept_out_.contains(name) ? "" : last_failure(name)),
              kept_out_.contains(name) ? mend(AnomalyCode::default_has_rows)
              : detached == nullptr    ? again("provision", name)

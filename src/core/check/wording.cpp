@@ -30,9 +30,8 @@ std::string Wording::call_of(const char* procedure) const {
 
 std::string Wording::again(const char* procedure, const std::string& name) const {
     const LastFailure failure = inquiries_.last_failure(name);
-    return failure.message.empty() || failure.passes
-               ? call_of(procedure)
-               : "When that is fixed: " + call_of(procedure);
+    return failure.message.empty() || failure.passes ? call_of(procedure)
+                                                     : "When that is fixed: " + call_of(procedure);
 }
 
 }  // namespace ppm

@@ -116,8 +116,7 @@ std::string hint_at_name(const Configuration& configuration) {
     std::string table = configuration.table_name;
     std::string schema = configuration.schema_name;
     const auto unquoted = [](std::string name) {
-        const bool is_quoted =
-            name.size() > 2 && name.starts_with('"') && name.ends_with('"');
+        const bool is_quoted = name.size() > 2 && name.starts_with('"') && name.ends_with('"');
         return is_quoted ? name.substr(1, name.size() - 2) : name;
     };
     if (const std::size_t dot = table.find('.'); dot != std::string::npos && dot > 0) {
@@ -137,11 +136,11 @@ Anomaly table_missing(const Parent& parent) {
     const std::string detail =
         "Table " + in_quotes(configuration.qualified_name()) + " does not exist";
     if (!parent.configured || !parent.configured->present_name)
-        return {AnomalyCode::table_missing,
-                {},
-                detail + ".",
-                hint_at_name(configuration) +
-                    "Create the table, or delete its row from ppm.config."};
+        return {
+            AnomalyCode::table_missing,
+            {},
+            detail + ".",
+            hint_at_name(configuration) + "Create the table, or delete its row from ppm.config."};
     const TableName& name = *parent.configured->present_name;
     return {AnomalyCode::table_missing,
             {},

@@ -49,9 +49,9 @@ List* range_datum(const Edge& edge, Form_pg_attribute column) {
     datum->kind = edge.kind;
     datum->location = -1;
     if (edge.kind == PARTITION_RANGE_DATUM_VALUE)
-        datum->value = reinterpret_cast<Node*>(makeConst(
-            column->atttypid, column->atttypmod, column->attcollation, column->attlen,
-            value_of(edge, column->atttypid), false, column->attbyval));
+        datum->value = reinterpret_cast<Node*>(
+            makeConst(column->atttypid, column->atttypmod, column->attcollation, column->attlen,
+                      value_of(edge, column->atttypid), false, column->attbyval));
     return list_make1(datum);
 }
 
@@ -70,15 +70,13 @@ bool is_ruled_out(Relation parent, Relation table, AttrNumber attribute, const R
 }
 
 // May ereport.
-int make_scan_keys(std::array<ScanKeyData, 2>& keys, Relation index, Oid type,
-                   const Range& range) {
+int make_scan_keys(std::array<ScanKeyData, 2>& keys, Relation index, Oid type, const Range& range) {
     int count = 0;
     const auto add = [&](const Edge& edge, StrategyNumber strategy) {
         if (edge.kind != PARTITION_RANGE_DATUM_VALUE)
             return;
         const Oid operand = index->rd_opcintype[0];
-        const Oid compare =
-            get_opfamily_member(index->rd_opfamily[0], operand, operand, strategy);
+        const Oid compare = get_opfamily_member(index->rd_opfamily[0], operand, operand, strategy);
         ScanKeyEntryInitialize(&keys.at(static_cast<std::size_t>(count++)), 0, 1, strategy,
                                InvalidOid, index->rd_indcollation[0], get_opcode(compare),
                                value_of(edge, type));
@@ -144,9 +142,8 @@ InDefault look_into(Relation table, const char* column, const Range& range,
         key_type_of(get_atttype(RelationGetRelid(table), attribute)) != range.type)
         return InDefault::none;
     if (const Relation index = open_leading_index(table, attribute)) {
-        const InDefault found =
-            by_index(table, index, get_atttype(RelationGetRelid(table), attribute), range,
-                     deadline);
+        const InDefault found = by_index(
+            table, index, get_atttype(RelationGetRelid(table), attribute), range, deadline);
         index_close(index, AccessShareLock);
         return found;
     }

@@ -7,10 +7,10 @@
 namespace ppm {
 
 enum class InDefault {
-    none,        // looked at
-    ruled_out,   // by its constraints: PostgreSQL itself need not look
+    none,       // looked at
+    ruled_out,  // by its constraints: PostgreSQL itself need not look
     some,
-    unknown,     // to find out takes too long
+    unknown,  // to find out takes too long
 };
 
 // By a CHECK constraint, or else by an index that begins with the key, or else by reading it all,

@@ -58,8 +58,8 @@ void read_referring_parents(std::vector<ManagedParent>& parents) {
     const std::vector<Oid> referenced = possibly_referenced(relations);
     if (referenced.empty())
         return;
-    const Rows rows = query(references_query,
-                            {oid_array_parameter(relations), oid_array_parameter(referenced)});
+    const Rows rows =
+        query(references_query, {oid_array_parameter(relations), oid_array_parameter(referenced)});
     for (std::size_t row = 0; row < rows.count(); ++row) {
         Parent& parent = *by_relation.at(rows.oid(row, 2));
         if (rows.oid(row, 1) == rows.oid(row, 2))

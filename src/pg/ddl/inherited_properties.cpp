@@ -226,10 +226,11 @@ std::string statistics_name(const std::string& table, const std::string& columns
         const std::string label = "stat" + (number == 0 ? "" : std::to_string(number));
         std::string chosen =
             call([&] { return makeObjectName(table.c_str(), columns.c_str(), label.c_str()); });
-        const bool is_free = query("SELECT FROM pg_statistic_ext s JOIN pg_namespace n "
-                                   "ON n.oid = s.stxnamespace "
-                                   "WHERE n.nspname = $1 AND s.stxname = $2",
-                                   {text_parameter(schema_name), text_parameter(chosen)})
+        const bool is_free = query(
+                                 "SELECT FROM pg_statistic_ext s JOIN pg_namespace n "
+                                 "ON n.oid = s.stxnamespace "
+                                 "WHERE n.nspname = $1 AND s.stxname = $2",
+                                 {text_parameter(schema_name), text_parameter(chosen)})
                                  .count() == 0;
         if (is_free && taken.insert(chosen).second)
             return chosen;

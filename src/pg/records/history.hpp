@@ -78,8 +78,9 @@ class History {
 // to keep those waiting who wait for that. In a step that will write them.
 void lock_own_tables();
 
-// Why the last attempt to create, attach or remove a partition of the table failed, by the partition's name; nothing
-// for those where it did not. Needs an SpiConnection and a pinned search_path.
+// Why the last attempt to create, attach or remove a partition of the table failed, by the
+// partition's name; nothing for those where it did not. Needs an SpiConnection and a pinned
+// search_path.
 std::map<std::string, LastFailure> last_failures(const Configuration& configuration);
 
 }  // namespace ppm

@@ -18,10 +18,10 @@ namespace {
 // partition of the same parent whose detaching has begun; not one that ppm had detached before, and
 // somebody attached and is detaching again. That it is the very relation, and not one that got its
 // OID, is for what the fingerprint says.
-#define AGREES                                                                        \
+#define AGREES                                                                                  \
     "r.oid = d.relation AND n.oid = r.relnamespace AND CASE WHEN r.relispartition THEN EXISTS " \
-    "(SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND i.inhparent = d.parent " \
-    "AND i.inhdetachpending AND d.version IS NULL) "                                  \
+    "(SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND i.inhparent = d.parent "           \
+    "AND i.inhdetachpending AND d.version IS NULL) "                                            \
     "ELSE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid) END"
 
 // An entry that ppm detached and was to keep.

@@ -28,9 +28,10 @@ std::vector<Anomaly> check_partitions(const ManagedParent& managed, const Clock&
                                   [&](const std::vector<BoundRange>& ranges) {
                                       if (look == Look::into_catalog)
                                           return std::vector<bool>(ranges.size());
-                                      return which_may_have_rows(parent.default_partition->relation,
-                                                                 parent.table->key_column,
-                                                                 *parent.table->key_type, ranges, Deadline{std::chrono::milliseconds{statement_timeout()}});
+                                      return which_may_have_rows(
+                                          parent.default_partition->relation,
+                                          parent.table->key_column, *parent.table->key_type, ranges,
+                                          Deadline{std::chrono::milliseconds{statement_timeout()}});
                                   },
                               .last_failure =
                                   [&](const std::string& name) {

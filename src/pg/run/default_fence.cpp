@@ -100,20 +100,22 @@ void raise_fence(Session& session, const ManagedParent& managed,
         const Deadline deadline{std::chrono::milliseconds{statement_timeout()}};
         // By the constraints that there are, or an index; or else by a look at all of it, which is
         // what the constraint would be validated by. Rows keep the partition out.
-        const InDefault found =
-            look_into_default(managed, by_default->relation, *beyond, deadline);
+        const InDefault found = look_into_default(managed, by_default->relation, *beyond, deadline);
         return found == InDefault::none || found == InDefault::unknown ? beyond : std::nullopt;
     });
     if (!range)
         return;
     const std::string name = fence_name;
     session.step([&] {
-        alter(managed, " ADD CONSTRAINT " + name + " CHECK (" + condition_of(managed, *range) +
-                           ") NOT VALID",
-              AccessExclusiveLock, statement_timeout());
+        alter(
+            managed,
+            " ADD CONSTRAINT " + name + " CHECK (" + condition_of(managed, *range) + ") NOT VALID",
+            AccessExclusiveLock, statement_timeout());
     });
     try {
-        session.step([&] { alter(managed, " VALIDATE CONSTRAINT " + name, ShareUpdateExclusiveLock, INT_MAX); });
+        session.step([&] {
+            alter(managed, " VALIDATE CONSTRAINT " + name, ShareUpdateExclusiveLock, INT_MAX);
+        });
     } catch (const Error&) {
         // Rows keep the partitions out, or nobody waits for it any more: nothing is to be kept out.
         lower_fence(session, managed);

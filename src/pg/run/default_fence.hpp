@@ -1,5 +1,5 @@
-// A CHECK constraint on a large default partition that keeps rows of the partitions that are to come
-// out of it: PostgreSQL then attaches them without reading it under an ACCESS EXCLUSIVE lock.
+// A CHECK constraint on a large default partition that keeps rows of the partitions that are to
+// come out of it: PostgreSQL then attaches them without reading it under an ACCESS EXCLUSIVE lock.
 #pragma once
 
 #include "core/plan/planner.hpp"

@@ -127,15 +127,15 @@ void ParentRun::assess(const ManagedParent& managed) {
     if (!task_.reports_refusals)
         return;
     for (const Anomaly& refusal : plan_.refusals)
-        failures_.push_back(
-            failure_of(parent.configuration, task_.name, refusal, task_.sqlstate));
+        failures_.push_back(failure_of(parent.configuration, task_.name, refusal, task_.sqlstate));
     for (const LeftOut& left_out : plan_.left_out)
         failures_.push_back(
             failure_of(parent.configuration, task_.name, left_out.reason, task_.sqlstate));
 }
 
-// The plan's own, but for tables whose last attempt failed, in this call or before: those come last,
-// so that one that others have locked for days does not end every call before the rest is done.
+// The plan's own, but for tables whose last attempt failed, in this call or before: those come
+// last, so that one that others have locked for days does not end every call before the rest is
+// done.
 std::vector<const Action*> ParentRun::actions_in_order(const ManagedParent& managed) {
     std::vector<const Action*> order;
     for (const Action& action : actions())
@@ -238,8 +238,7 @@ void ParentRun::explain(const Action& action, const Error& error) {
     const Partition* const partition = existing_partition(action);
     if (partition == nullptr)
         return;
-    const auto reason =
-        session_.read([&] { return reference_failure(*partition, error); });
+    const auto reason = session_.read([&] { return reference_failure(*partition, error); });
     if (!reason)
         return;
     failures_.back().message += "; " + reason->rows;

@@ -15,8 +15,8 @@
 #include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/run/archive.hpp"
-#include "pg/run/hooks.hpp"
 #include "pg/run/default_fence.hpp"
+#include "pg/run/hooks.hpp"
 #include "pg/run/report.hpp"
 
 namespace ppm {
@@ -42,15 +42,14 @@ void require_room_in_default(const ManagedParent& managed, const BoundRange& bou
         return;
     const std::string name = in_quotes(call([=] { return get_rel_name(default_partition); }));
     if (found == InDefault::unknown)
-        throw PpmError{ERRCODE_QUERY_CANCELED,
-                       "to look for rows of " + range_text(managed, bounds) +
-                           " in default partition " + name +
-                           " takes longer than ppm.statement_timeout",
-                       {},
-                       "Give default partition " + name + " an index on " +
-                           in_quotes(table.key_column) +
-                           ", by CREATE INDEX CONCURRENTLY, or move its rows to partitions of "
-                           "their own: CALL ppm.repartition()."};
+        throw PpmError{
+            ERRCODE_QUERY_CANCELED,
+            "to look for rows of " + range_text(managed, bounds) + " in default partition " + name +
+                " takes longer than ppm.statement_timeout",
+            {},
+            "Give default partition " + name + " an index on " + in_quotes(table.key_column) +
+                ", by CREATE INDEX CONCURRENTLY, or move its rows to partitions of "
+                "their own: CALL ppm.repartition()."};
     throw PpmError{ERRCODE_CHECK_VIOLATION,
                    "default partition " + name + " holds rows of " + range_text(managed, bounds),
                    {},

@@ -36,22 +36,22 @@ std::optional<ReferenceFailure> reference_failure(const Partition& partition, co
     if (raised == nullptr || error.sqlstate() != ERRCODE_FOREIGN_KEY_VIOLATION)
         return std::nullopt;
     const UserContext owner{owner_of_ppm()};
-    const Rows rows =
-        query(reference_query, {oid_parameter(partition.relation),
-                                text_parameter(raised->constraint()),
-                                text_parameter(raised->table_schema()),
-                                text_parameter(raised->table())});
+    const Rows rows = query(
+        reference_query, {oid_parameter(partition.relation), text_parameter(raised->constraint()),
+                          text_parameter(raised->table_schema()), text_parameter(raised->table())});
     if (rows.count() == 0)
         return std::nullopt;
     const std::string table = rows.string(0, 2);
     ReferenceFailure failure;
-    failure.rows = "these rows keep it: SELECT r.* FROM " + table + " AS r WHERE EXISTS (SELECT FROM " +
-                   rows.string(0, 5) + " AS p WHERE (" + rows.string(0, 4) + ") = (" +
-                   rows.string(0, 3) + "))";
+    failure.rows = "these rows keep it: SELECT r.* FROM " + table +
+                   " AS r WHERE EXISTS (SELECT FROM " + rows.string(0, 5) + " AS p WHERE (" +
+                   rows.string(0, 4) + ") = (" + rows.string(0, 3) + "))";
     failure.hint =
         rows.boolean(0, 7)
-            ? "Table " + table + " was detached and is kept, and its rows refer to what is to go. "
-              "To let that go: ALTER TABLE " + table + " DROP CONSTRAINT " + rows.string(0, 6) + ";"
+            ? "Table " + table +
+                  " was detached and is kept, and its rows refer to what is to go. "
+                  "To let that go: ALTER TABLE " +
+                  table + " DROP CONSTRAINT " + rows.string(0, 6) + ";"
             : "Remove the rows that refer to it, or have them refer to nothing; or keep the "
               "partition, by a larger retention.";
     return failure;

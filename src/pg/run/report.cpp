@@ -194,9 +194,8 @@ constexpr char snapshot_holders_query[] =
 }  // namespace
 
 std::string lock_holders(const std::vector<Oid>& relations, std::optional<Oid> parent) {
-    const Rows rows =
-        query(lock_holders_query,
-              {oid_array_parameter(relations), oid_parameter(parent.value_or(InvalidOid))});
+    const Rows rows = query(lock_holders_query, {oid_array_parameter(relations),
+                                                 oid_parameter(parent.value_or(InvalidOid))});
     return rows.is_null(0, 1) ? "" : "; locks are held by " + rows.string(0, 1);
 }
 

@@ -2,8 +2,8 @@
 
 #include "pg/bridge/sqlstate.hpp"
 #include "pg/catalog/configured_relations.hpp"
-#include "pg/catalog/rights.hpp"
 #include "pg/catalog/referring_parents.hpp"
+#include "pg/catalog/rights.hpp"
 #include "pg/convert/record.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/names.hpp"

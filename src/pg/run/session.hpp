@@ -77,7 +77,8 @@ class Session {
         explicit PinnedSettings(int wait = lock_timeout());
     };
 
-    // Returns false if it is to be tried again. A block's own locks are not given up before it ends.
+    // Returns false if it is to be tried again. A block's own locks are not given up before it
+    // ends.
     template <typename Body>
     bool try_step(Body& body, int wait, const Deadline& deadline) {
         try {
