@@ -58,7 +58,7 @@ like(messages_of($provision), qr/; locks are held by prepared transaction "for'g
 $node->safe_psql('postgres', q(ROLLBACK PREPARED 'for''gotten'));
 
 # An old snapshot that has nothing to do with the table.
-$node->safe_psql('postgres', $_) foreach 'DROP TABLE t_default', 'CALL ppm.cleanup()';
+$node->safe_psql('postgres', $_) foreach 'ALTER TABLE t DETACH PARTITION t_default', 'DROP TABLE t_default', 'CALL ppm.cleanup()';
 $node->safe_psql('postgres', q(CREATE TABLE t_older PARTITION OF t FOR VALUES FROM (current_date - 20) TO (current_date - 19)));
 my $reader = hold($node, 'SELECT FROM t');
 messages_of('CALL ppm.cleanup()');

@@ -146,7 +146,7 @@ std::vector<const Action*> ParentRun::actions_in_order(const ManagedParent& mana
     if (order.size() < 2 || std::ranges::none_of(order, is_about_a_table))
         return order;
     const auto failed = failures_of(managed.parent.configuration);
-    std::ranges::stable_partition(order, [&](const Action* action) {
+    std::stable_partition(order.begin(), order.end(), [&](const Action* action) {
         const std::string& name = partition_of(*action);
         return !is_about_a_table(action) ||
                !(failed.contains(name) || failed_before_.contains(name));
