@@ -28,7 +28,7 @@ EXTRA_CLEAN = $(CORE) $(SANITIZED) $(SANITIZED:.o=.d) $(OBJS:.o=.d) $(CORE:.o=.d
 override with_llvm = no
 
 # What needs no server installs one, where it can; all else needs the headers of one.
-STANDALONE = help demo test test-assert test-valgrind coverage lint bench matrix fuzz format
+STANDALONE = help demo test test-assert test-valgrind coverage lint bench matrix fuzz format dist deb
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -165,9 +165,19 @@ fuzz: ## libFuzzer at the planner, under sanitizers, for FUZZ_SECONDS; what it f
 bench: ## what ppm takes beside plain SQL; BENCH="a c" for some cases of bench/Cases.pm
 	dev/bench $(BENCH)
 
+dist: ## what PGXN takes, into dist: the sources of the last commit
+	mkdir -p dist
+	git archive --format zip --prefix ppm-$(DIST_VERSION)/ --output dist/ppm-$(DIST_VERSION).zip HEAD
+
+dist: DIST_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'$$/\1/p" ppm.control)
+
+deb: ## Debian's packages, into dist; installed, used, upgraded, removed in a bare chroot
+	dev/deb
+	dev/test-deb
+
 coverage: ## every test, and which lines of src none of them has run
 	dev/coverage
 
-.PHONY: help test-modules unit unit-sanitized fuzz warnings demo bench test test-assert test-valgrind coverage matrix lint format
+.PHONY: help dist deb test-modules unit unit-sanitized fuzz warnings demo bench test test-assert test-valgrind coverage matrix lint format
 
 -include $(wildcard src/*.d src/*/*.d src/*/*/*.d test/*/*.d test/*/*/*.d)

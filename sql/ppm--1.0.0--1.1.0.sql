@@ -112,7 +112,7 @@ COMMENT ON COLUMN ppm.status.slots_ahead IS
 COMMENT ON COLUMN ppm.status.scheduled_at IS
     'when the server next looks whether run_all() is due; null where it does not call it by itself';
 
-REVOKE ALL ON FUNCTION ppm.plan(regclass), ppm.partition_states(), ppm.table_states() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ppm.plan(regclass), ppm.partition_states(), ppm.table_states(), ppm.scheduled_at() FROM PUBLIC;
 
 -- What was granted goes over by hand: by GRANT it would become the extension's own privileges, which pg_dump leaves out.
 CREATE TEMPORARY TABLE ppm_made_anew ON COMMIT DROP AS

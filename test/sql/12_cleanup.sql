@@ -1,4 +1,6 @@
 -- CALL ppm.cleanup(): what goes, in which order, and what stays. A removal takes the real date, so days count from today.
+-- Days are those of ppm.config, whatever the client's time zone.
+SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 CREATE SCHEMA cleaned;

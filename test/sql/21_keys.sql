@@ -111,3 +111,21 @@ UPDATE ppm.config SET "interval" = '1000', origin = 'noon';
 DELETE FROM ppm.config;
 DROP TABLE misfit_date, misfit_integer, misfit_text, misfit_collation;
 DROP VIEW planned, anomalies;
+
+-- What pg_partman left behind is adopted by its bounds: partitions of integers, and of an epoch's days.
+CREATE TABLE partman_ids (id bigint NOT NULL) PARTITION BY RANGE (id);
+SELECT format('CREATE TABLE partman_ids_p%s PARTITION OF partman_ids FOR VALUES FROM (%s) TO (%s)', n, n, n + 10) FROM generate_series(0, 40, 10) AS n \gexec
+CREATE TABLE partman_ids_default PARTITION OF partman_ids DEFAULT;
+CREATE TABLE partman_epoch (at bigint NOT NULL) PARTITION BY RANGE (at);
+SELECT format('CREATE TABLE partman_epoch_p%s PARTITION OF partman_epoch FOR VALUES FROM (%s) TO (%s)', to_char(day, 'YYYYMMDD'), extract(epoch FROM day)::bigint, extract(epoch FROM day + interval '1 day')::bigint)
+FROM generate_series(timestamptz '2026-11-18 00:00+00', '2026-11-24 00:00+00', '1 day') AS day \gexec
+INSERT INTO partman_ids SELECT generate_series(0, 24);
+INSERT INTO partman_epoch SELECT extract(epoch FROM timestamptz '2026-11-18 12:00+00' + n * interval '1 day') FROM generate_series(0, 4) AS n;
+SET ppm.work_date = '2026-11-22';
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, key_encoding) VALUES ('partman_ids', '10', 2, 1, NULL), ('partman_epoch', 'daily', 2, 2, 'seconds');
+SELECT table_name, partition, lower_value, upper_value, state FROM ppm.partitions WHERE table_name LIKE 'partman%' ORDER BY 1, 3;
+SELECT table_name, code, partition FROM ppm.check() WHERE table_name LIKE 'partman%' AND code <> 'misnamed' ORDER BY 1, 2, 3;
+SELECT DISTINCT hint FROM ppm.check() WHERE partition IN ('partman_ids_p20', 'partman_epoch_p20261122') ORDER BY 1;
+SELECT table_name, action, partition FROM ppm.plan() WHERE table_name LIKE 'partman%' ORDER BY 1, step;
+DELETE FROM ppm.config WHERE table_name LIKE 'partman%';
+DROP TABLE partman_ids, partman_epoch;

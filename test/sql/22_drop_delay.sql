@@ -1,4 +1,6 @@
 -- ppm.config.drop_delay: how long a detached table waits before it is dropped. A removal takes the real date, so days count from today.
+-- Days are those of ppm.config, whatever the client's time zone.
+SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = error;
@@ -91,6 +93,21 @@ CALL ppm.cleanup('events');
 SELECT * FROM waiting;
 SELECT to_regclass('events_plus_8');
 SELECT action, partition, outcome FROM ppm.history WHERE schema_name = 'delayed' AND action IN ('drop', 'attach') ORDER BY at;
+
+-- What holds rows that are in other partitions now waits, too.
+CREATE TABLE moved (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE moved_all PARTITION OF moved FOR VALUES FROM (0) TO (300);
+INSERT INTO moved SELECT generate_series(0, 299);
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, cleanup_policy, drop_delay) VALUES ('delayed', 'moved', '100', 1, 'drop', '2 days');
+CALL ppm.repartition('moved');
+CALL ppm.cleanup('moved');
+SELECT kind, waits, detached FROM waiting JOIN ppm.detached USING (detached);
+SELECT step, action, partition FROM ppm.plan('moved') WHERE action = 'drop';
+SELECT code, partition FROM ppm.check('moved') WHERE code ~ 'pending';
+UPDATE ppm.detached SET drop_after = now() WHERE schema_name = 'delayed';
+CALL ppm.cleanup('moved');
+SELECT count(*) FROM waiting;
+SELECT count(*) FROM moved;
 
 DELETE FROM ppm.config WHERE schema_name = 'delayed';
 DROP SCHEMA delayed CASCADE;

@@ -1,4 +1,6 @@
 -- ppm.config.archive_schema: where detached tables move, and from where they come back. A removal takes the real date.
+-- Days are those of ppm.config, whatever the client's time zone.
+SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = warning;

@@ -1,4 +1,6 @@
 -- ppm.hooks: functions that are called in the life of a partition. A removal takes the real date.
+-- Days are those of ppm.config, whatever the client's time zone.
+SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = error;
@@ -74,7 +76,7 @@ UPDATE ppm.config SET pre_provisioned = 2 WHERE table_name = 'events';
 SELECT step, action, regexp_replace(partition, '_20.*', '_next') AS partition, regexp_replace(regexp_replace(statement, ' FOR VALUES.*|\n.*', '', 'g'), '\d{4}.\d\d.\d\d', 'DAY', 'g') AS statement FROM ppm.plan('events');
 CALL ppm.run_all('events');
 SELECT * FROM log;
-SELECT action, regexp_replace(partition, '_20.*', '_next') AS partition, outcome, regexp_replace(message, ' for .*', '') AS message FROM ppm.history WHERE schema_name = 'hooked' ORDER BY at, partition, message;
+SELECT action, regexp_replace(partition, '_20.*', '_next') AS partition, outcome, regexp_replace(message, '_20\d\d_\d\d_\d\d| for .*', '', 'g') AS message FROM ppm.history WHERE schema_name = 'hooked' ORDER BY at, partition, message;
 SELECT * FROM ppm.pending_hooks;
 SELECT code FROM ppm.check('events') WHERE code <> 'misnamed';
 
@@ -160,6 +162,22 @@ DELETE FROM ppm.hooks WHERE function !~ 'failing';
 ALTER TABLE events RENAME TO happenings;
 UPDATE ppm.config SET table_name = 'happenings' WHERE table_name = 'events';
 SELECT table_name, function FROM ppm.hooks;
+
+-- Partitions that a move of rows makes were created, too.
+SET ROLE regress_hooks_owner;
+CREATE TABLE moved (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE moved_all PARTITION OF moved FOR VALUES FROM (0) TO (200);
+INSERT INTO moved VALUES (50), (150);
+CREATE FUNCTION created(parent regclass, partition regclass, lower_value text, upper_value text) RETURNS void LANGUAGE sql AS $$ INSERT INTO hooked.called (what, days) VALUES ('created', lower_value || ' to ' || upper_value) $$;
+RESET ROLE;
+TRUNCATE called;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('hooked', 'moved', '100', 1);
+INSERT INTO ppm.hooks VALUES ('hooked', 'moved', 'after_create', 'hooked.created(regclass,regclass,text,text)');
+CALL ppm.repartition('moved');
+SELECT event, lower_value, upper_value, relation::regclass FROM ppm.pending_hooks ORDER BY lower_value::int;
+CALL ppm.provision('moved');
+SELECT what, days FROM called ORDER BY days;
+SELECT count(*) FROM ppm.pending_hooks;
 
 DELETE FROM ppm.config WHERE schema_name = 'hooked';
 DELETE FROM ppm.hooks;

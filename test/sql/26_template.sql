@@ -52,6 +52,25 @@ CALL ppm.provision('events');
 SELECT * FROM definitions('events_2026_03_15');
 SELECT * FROM found;
 
+-- Whoever may not look into the template's schema may look at the table all the same.
+CREATE SCHEMA formed_privately AUTHORIZATION regress_template_owner;
+SET ROLE regress_template_owner;
+ALTER TABLE "the form" SET SCHEMA formed_privately;
+RESET ROLE;
+UPDATE ppm.config SET template = 'formed_privately."the form"' WHERE table_name = 'events';
+GRANT EXECUTE ON FUNCTION ppm.check(regclass) TO regress_template_stranger;
+GRANT SELECT ON ppm.config TO regress_template_stranger;
+SET ROLE regress_template_stranger;
+SELECT count(*) FROM ppm.check('events');
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION ppm.check(regclass) FROM regress_template_stranger;
+REVOKE SELECT ON ppm.config FROM regress_template_stranger;
+SET ROLE regress_template_owner;
+ALTER TABLE formed_privately."the form" SET SCHEMA formed;
+DROP SCHEMA formed_privately;
+RESET ROLE;
+UPDATE ppm.config SET template = 'formed."the form"' WHERE table_name = 'events';
+
 -- What is missing in a partition, and what mends it.
 SET ROLE regress_template_owner;
 ALTER TABLE events_2026_03_15 DROP CONSTRAINT events_2026_03_15_pkey, SET (fillfactor = 90);

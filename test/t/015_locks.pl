@@ -164,7 +164,7 @@ foreach my $change (
 	wait_until_waits($node, 'surprised', 'relation');
 	$holder->query_safe('COMMIT');
 	($result, $output, $messages) = finish_sql($call);
-	like($messages, qr/^DETAIL:  table "public\.e".* meanwhile \(SQLSTATE 55000\)/m, "$change is noticed");
+	like($messages, qr/^DETAIL:  table "public\.e".* concurrently \(SQLSTATE 55000\)/m, "$change is noticed");
 	unlike($messages, qr/NOTICE/, 'before anything is created');
 	$node->safe_psql('postgres',
 		'DROP TABLE IF EXISTS e, renamed, elsewhere.e; DELETE FROM ppm.config WHERE table_name = \'e\'');

@@ -50,7 +50,7 @@ EOF
 # Everybody
 #
 
-is($node->safe_psql('postgres', <<'EOF'), 'snowflake_lower_bound snowflake_timestamp ulid_lower_bound ulid_timestamp uuidv7_lower_bound uuidv7_timestamp', 'everybody may call the functions of keys that tell time');
+is($node->safe_psql('postgres', <<'EOF'), 'scheduled_at snowflake_lower_bound snowflake_timestamp ulid_lower_bound ulid_timestamp uuidv7_lower_bound uuidv7_timestamp', 'everybody may call the functions of keys that tell time');
 SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc
 WHERE pronamespace = 'ppm'::regnamespace AND has_function_privilege('stranger', oid, 'EXECUTE')
 EOF

@@ -257,7 +257,7 @@ foreach my $change (
 		let_go($older) if $older;
 		($result, $output, $messages) = finish_sql($mover);
 		is($result, 0, "$what while it is $when: the move is done") or diag($messages);
-		like($messages, qr/begins anew/, 'but began anew');
+		like($messages, qr/begins again/, 'but began anew');
 		is($node->safe_psql('postgres', $query), $expected, 'and every row is there');
 		is($node->safe_psql('postgres', 'SELECT count(*) FROM t_default'), 0, 'where it belongs');
 	}

@@ -73,7 +73,7 @@ is(sql("SELECT to_regclass('t_default_repartitioned') IS NULL, (SELECT count(*) 
 table('t', 'date', "($days)::date", "UPDATE ppm.config SET cleanup_policy = 'drop' WHERE table_name = 't';");
 sql("CALL ppm.repartition('t'); INSERT INTO t_default_repartitioned VALUES (5000, '2026-03-08')");
 ($result, $output, $messages) = run_sql($node, "CALL ppm.cleanup('t')");
-like($messages, qr/got rows after ppm had detached it/, 'but not if somebody has put rows into it');
+like($messages, qr/got rows after ppm detached it/, 'but not if somebody has put rows into it');
 
 #
 # Refusals

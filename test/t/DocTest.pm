@@ -6,7 +6,6 @@
 #   <!-- test: ... -->  about the next ```sql block:
 #       skip, REASON      it is not run
 #       needs EXTENSION   it is run only where that extension can be installed
-#       if ppm.RELATION.COLUMN    it is run only where ppm has that column
 #       fails SQLSTATE    its last statement fails with that code
 #       new database      it and what follows runs in another database, which is empty
 package DocTest;
@@ -28,7 +27,7 @@ sub blocks_of
 	{
 		if (!defined $in)
 		{
-			if ($line =~ /^<!-- test: (skip|needs|if|fails|new)\b,? *(.*?) *-->$/) { $marks{$1} = $2; next; }
+			if ($line =~ /^<!-- test: (skip|needs|fails|new)\b,? *(.*?) *-->$/) { $marks{$1} = $2; next; }
 			die "$file:$.: what does this mark mean? $line" if $line =~ /<!-- *test/;
 			$in = $line =~ /^<!-- setup$/ ? 'setup' : $line =~ /^```(\w*)$/ ? $1 || 'plain' : undef;
 			($text, $begins) = ('', $.);

@@ -114,11 +114,18 @@ TEST_F(Archive, ThatCannotTakeAnythingKeepsPartitions) {
     orders.add_slots("2026-09-01", "2026-10-01");
     EXPECT_EQ(cleanup(), Lines{});
     EXPECT_EQ(anomalies(), Lines{"archive_mismatch"});
+    EXPECT_EQ(plan().refusals.size(), 1U);
     configuration().cleanup_policy = CleanupPolicy::drop;
     EXPECT_EQ(cleanup(), (Lines{"detach orders_2026_09", "drop orders_2026_09"}));
     configuration().drop_delay = "7 days";
     EXPECT_EQ(cleanup(), Lines{});
     EXPECT_TRUE(plan().later.empty());
+}
+
+TEST_F(Archive, ThatCannotTakeAnythingIsSaidBeforeItIsNeeded) {
+    orders.archive_problem = Anomaly{AnomalyCode::archive_mismatch, {}, "It is missing.", ""};
+    EXPECT_EQ(anomalies(), Lines{"archive_mismatch"});
+    EXPECT_TRUE(plan().refusals.empty());
 }
 
 TEST_F(Life, CallsHooksInTheirOrder) {

@@ -16,9 +16,10 @@ class ArchivePlanner {
 
     void move() {
         if (auto problem = lookups_.archive_problem()) {
+            // Where nothing is to be moved now, it is said all the same.
             const bool is_refused = keep_attached();
-            if (is_refused || waits_outside())
-                plan_.refusals.push_back(*std::move(problem));
+            (is_refused || waits_outside() ? plan_.refusals : plan_.not_archived)
+                .push_back(*std::move(problem));
             return;
         }
         std::vector<Action> actions;
@@ -104,8 +105,8 @@ class ArchivePlanner {
         return {AnomalyCode::name_taken, partition.name,
                 "Table " + in_quotes(partition.qualified_name()) + " is not moved to schema " +
                     in_quotes(archive()) +
-                    ": a relation or type there bears its name, or that of a table below it.",
-                "Rename that one, or this table; cleanup then moves it."};
+                    ": a relation or type there has its name, or that of what moves with it.",
+                "Rename that one, or what is to move; cleanup then moves it."};
     }
 
     const Parent& parent_;

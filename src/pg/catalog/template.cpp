@@ -2,6 +2,7 @@
 
 #include "pg/bridge/guard.hpp"
 #include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
 
 namespace ppm {
 
@@ -70,7 +71,10 @@ struct Found {
     std::optional<RelationId> relation;
 };
 
+// As ppm's owner: to look a name up needs USAGE on its schema, and PostgreSQL raises an error where
+// the caller has not that. The catalog itself is open to everybody.
 Found find(const Parent& parent) {
+    const UserContext ppm{owner_of_ppm()};
     const Rows rows = query(
         problem_query, {text_parameter(parent.configuration.template_name),
                         oid_parameter(parent.table->relation), oid_parameter(parent.table->owner)});

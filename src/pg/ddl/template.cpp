@@ -1,6 +1,7 @@
 #include "pg/ddl/template.hpp"
 
 #include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 
@@ -28,11 +29,12 @@ constexpr char below_query[] = R"(
     SELECT oid, suffix, above, pg_get_expr(relpartbound, oid), relkind = 'p'
     FROM tree WHERE oid <> $1 ORDER BY place)";
 
-// What the template has and neither the parent nor the partition ($3, or 0) has: two indexes are
-// alike if all that follows the table's name is. $4 is the partition's name for statements.
+// What the template has and neither the parent nor each partition of $3 has: two indexes are alike
+// if all that follows the table's name is. $4 is the partition's name for statements, where it has
+// none yet: then $3 is 0.
 constexpr char additions_query[] = R"(
     WITH index AS (
-        SELECT x.indrelid, x.indexrelid, x.indisvalid, x.indisunique, i.relname, c.contype, c.oid AS con_oid,
+        SELECT x.indrelid, x.indisvalid, x.indisunique, i.relname, coalesce(c.contype::text, '') AS contype, c.oid AS con_oid,
                CASE WHEN starts_with(d.def, d.prefix) THEN substr(d.def, length(d.prefix) + 1) ELSE d.def END AS tail
         FROM pg_index x
         JOIN pg_class i ON i.oid = x.indexrelid
@@ -41,33 +43,43 @@ constexpr char additions_query[] = R"(
         LATERAL (SELECT pg_get_indexdef(x.indexrelid) AS def,
                         concat('CREATE ', CASE WHEN x.indisunique THEN 'UNIQUE ' END, 'INDEX ', quote_ident(i.relname), ' ON ',
                                CASE WHEN i.relkind = 'I' THEN 'ONLY ' END, format('%I.%I ', n.nspname, t.relname)) AS prefix OFFSET 0) AS d
-        WHERE x.indrelid IN ($1, $2, $3)),
+        WHERE x.indrelid = ANY ($3 || $1 || $2)),
+    wanted AS (
+        SELECT * FROM index a
+        WHERE a.indrelid = $1 AND a.indisvalid
+          AND NOT EXISTS (SELECT FROM index b WHERE b.indrelid = $2 AND (a.contype = 'p' AND b.contype = 'p'
+                          OR b.indisunique = a.indisunique AND b.tail = a.tail AND b.contype = a.contype))),
+    partition AS (
+        SELECT p.oid, coalesce($4, format('%I.%I', n.nspname, r.relname)) AS name, coalesce(r.relkind = 'p', false) AS is_partitioned
+        FROM unnest($3) AS p(oid) LEFT JOIN pg_class r ON r.oid = p.oid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace),
     trigger AS (
         SELECT g.tgname, g.tgenabled, pg_get_triggerdef(g.oid) AS def, format(' ON %I.%I ', n.nspname, t.relname) AS place
         FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_namespace n ON n.oid = t.relnamespace
         WHERE g.tgrelid = $1 AND NOT g.tgisinternal AND g.tgparentid = 0
-          AND NOT EXISTS (SELECT FROM pg_trigger o WHERE o.tgrelid IN ($2, $3) AND o.tgname = g.tgname))
-    SELECT what, statement, mend FROM (
-        SELECT 1 AS number, a.relname AS name,
+          AND NOT EXISTS (SELECT FROM pg_trigger o WHERE o.tgrelid = $2 AND o.tgname = g.tgname)),
+    missing AS (
+        SELECT p.oid, p.name, t.* FROM partition p CROSS JOIN trigger t
+        WHERE NOT EXISTS (SELECT FROM pg_trigger o WHERE o.tgrelid = p.oid AND o.tgname = t.tgname))
+    SELECT oid, what, statement, mend FROM (
+        SELECT p.oid, 1 AS number, a.relname AS label,
                format(CASE a.contype WHEN 'p' THEN 'has no primary key like "%s" of its template' WHEN 'u' THEN 'has no unique key like "%s" of its template'
                                      ELSE 'has no index like "%s" of its template' END, a.relname) AS what,
-               CASE WHEN a.contype IS NULL THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ON ', $4, ' ', a.tail)
-                    ELSE concat('ALTER TABLE ', $4, ' ADD ', pg_get_constraintdef(a.con_oid)) END AS statement,
-               CASE WHEN a.contype IS NULL THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ',
-                         CASE WHEN NOT EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = $3) THEN 'CONCURRENTLY ' END, 'ON ', $4, ' ', a.tail, ';')
-                    ELSE concat('ALTER TABLE ', $4, ' ADD ', pg_get_constraintdef(a.con_oid), '; which reads all of it, with readers and writers waiting.') END AS mend
-        FROM index a
-        WHERE a.indrelid = $1 AND a.indisvalid
-          AND NOT EXISTS (SELECT FROM index b WHERE b.indrelid <> $1 AND (a.contype = 'p' AND b.contype = 'p'
-                          OR b.indisunique = a.indisunique AND b.tail = a.tail AND b.contype IS NOT DISTINCT FROM a.contype))
+               CASE a.contype WHEN '' THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ON ', p.name, ' ', a.tail)
+                    ELSE concat('ALTER TABLE ', p.name, ' ADD ', pg_get_constraintdef(a.con_oid)) END AS statement,
+               CASE a.contype WHEN '' THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ',
+                         CASE WHEN NOT p.is_partitioned THEN 'CONCURRENTLY ' END, 'ON ', p.name, ' ', a.tail, ';')
+                    ELSE concat('ALTER TABLE ', p.name, ' ADD ', pg_get_constraintdef(a.con_oid), '; which reads all of it, with readers and writers waiting.') END AS mend
+        FROM partition p CROSS JOIN wanted a
+        WHERE NOT EXISTS (SELECT FROM index b WHERE b.indrelid = p.oid AND b.tail = a.tail AND b.indisunique = a.indisunique AND b.contype = a.contype)
+          AND (a.contype <> 'p' OR p.oid NOT IN (SELECT indrelid FROM index WHERE contype = 'p'))
         UNION ALL
-        SELECT 2, tgname, format('has no trigger "%s" of its template', tgname), s.statement, s.statement || ';'
-        FROM trigger, LATERAL (SELECT overlay(def PLACING format(' ON %s ', $4) FROM strpos(def, place) FOR length(place))) AS s(statement)
+        SELECT oid, 2, tgname, format('has no trigger "%s" of its template', tgname), s.statement, s.statement || ';'
+        FROM missing, LATERAL (SELECT overlay(def PLACING format(' ON %s ', name) FROM strpos(def, place) FOR length(place))) AS s(statement)
         UNION ALL
-        SELECT 3, tgname, NULL, format('ALTER TABLE %s %s TRIGGER %I', $4,
+        SELECT oid, 3, tgname, NULL, format('ALTER TABLE %s %s TRIGGER %I', name,
                CASE tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, tgname), NULL
-        FROM trigger WHERE tgenabled <> 'O') AS additions
-    ORDER BY number, name)";
+        FROM missing WHERE tgenabled <> 'O') AS additions
+    ORDER BY number, label)";
 
 // $1 is the template, $2 the parent, $3 the names of its partition_options.
 constexpr char differences_query[] = R"(
@@ -138,12 +150,13 @@ std::vector<SubPartition> sub_partitions(const Parent& parent, RelationId from_t
 std::vector<std::string> template_statements(const Parent& parent, RelationId from_template,
                                              std::optional<RelationId> partition,
                                              const std::string& name) {
-    const Rows rows = query(additions_query,
-                            {oid_parameter(from_template), oid_parameter(parent.table->relation),
-                             oid_parameter(partition.value_or(InvalidOid)), text_parameter(name)});
+    const Rows rows =
+        query(additions_query,
+              {oid_parameter(from_template), oid_parameter(parent.table->relation),
+               oid_array_parameter({partition.value_or(InvalidOid)}), text_parameter(name)});
     std::vector<std::string> statements;
     for (std::size_t row = 0; row < rows.count(); ++row)
-        statements.push_back(rows.string(row, 2));
+        statements.push_back(rows.string(row, 3));
     return statements;
 }
 
@@ -151,6 +164,7 @@ std::optional<RelationId> template_of(const Parent& parent) {
     const auto& name = parent.configuration.template_name;
     if (!name || !parent.template_problem.empty())
         return std::nullopt;
+    const UserContext ppm{owner_of_ppm()};
     const Rows rows = query("SELECT to_regclass($1)::oid", {text_parameter(*name)});
     return rows.is_null(0, 1) ? std::nullopt : std::optional{rows.oid(0, 1)};
 }
@@ -160,31 +174,35 @@ void read_template_differences(Parent& parent) {
     if (!from_template)
         return;
     const Oid relation = parent.table->relation;
+    std::map<Oid, Partition*> partitions;
+    std::vector<Oid> relations;
+    for (Partition& partition : parent.partitions) {
+        partitions[partition.relation] = &partition;
+        relations.push_back(partition.relation);
+    }
+    // What the template asks for is none of the parent's.
+    if (template_clauses(*from_template).is_unlogged)
+        for (Partition& partition : parent.partitions)
+            std::erase_if(partition.differences, [](const Difference& each) {
+                return each.code == AnomalyCode::persistence_differs;
+            });
+    const auto add = [&](Oid partition, const std::string& what, const std::string& mend) {
+        if (const auto found = partitions.find(partition); found != partitions.end())
+            found->second->differences.push_back({AnomalyCode::template_differs, what, mend});
+    };
     std::vector<std::string> options = parent.configuration.partition_options;
     std::ranges::transform(options, options.begin(), option_name);
     const Rows rows = query(
         differences_query,
         {oid_parameter(*from_template), oid_parameter(relation), text_array_parameter(options)});
-    const bool is_unlogged = template_clauses(*from_template).is_unlogged;
-    for (Partition& partition : parent.partitions) {
-        // What the template asks for is none of the parent's.
-        std::erase_if(partition.differences, [&](const Difference& each) {
-            return (each.code == AnomalyCode::persistence_differs && is_unlogged);
-        });
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            if (rows.oid(row, 1) == partition.relation)
-                partition.differences.push_back(
-                    {AnomalyCode::template_differs, rows.string(row, 2), rows.string(row, 3)});
-        const Rows missing = query(
-            additions_query,
-            {oid_parameter(*from_template), oid_parameter(relation),
-             oid_parameter(partition.relation),
-             text_parameter(identifier(partition.schema_name) + "." + identifier(partition.name))});
-        for (std::size_t row = 0; row < missing.count(); ++row)
-            if (!missing.is_null(row, 1))
-                partition.differences.push_back({AnomalyCode::template_differs,
-                                                 missing.string(row, 1), missing.string(row, 3)});
-    }
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        add(rows.oid(row, 1), rows.string(row, 2), rows.string(row, 3));
+    const Rows missing =
+        query(additions_query, {oid_parameter(*from_template), oid_parameter(relation),
+                                oid_array_parameter(relations), text_parameter(std::nullopt)});
+    for (std::size_t row = 0; row < missing.count(); ++row)
+        if (!missing.is_null(row, 2))
+            add(missing.oid(row, 1), missing.string(row, 2), missing.string(row, 4));
 }
 
 }  // namespace ppm

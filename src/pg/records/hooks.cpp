@@ -70,15 +70,19 @@ constexpr char queue_detached_statement[] =
     "AND d.kind = 'removed' ON CONFLICT DO NOTHING";
 
 constexpr char lock_statement[] =
-    "SELECT relation FROM ppm.pending_hooks WHERE parent = $1 AND event = $2 AND function = $3 "
-    "AND (relation = $4 OR $4 = 0 AND lower_value = $5 AND upper_value = $6) FOR UPDATE";
+    "SELECT d.relation FROM ppm.pending_hooks d JOIN pg_class r ON r.oid = d.relation "
+    "WHERE d.parent = $1 AND d.event = $2 AND d.function = $3 "
+    "AND (d.relation = $4 OR $4 = 0 AND d.lower_value = $5 AND d.upper_value = $6) "
+    "AND (d.event = 'after_detach' OR EXISTS (SELECT FROM pg_inherits i "
+    "WHERE i.inhrelid = d.relation AND i.inhparent = d.parent)) "
+    "ORDER BY d.queued_at DESC LIMIT 1 FOR UPDATE OF d";
 
 HookEvent event_named(const std::string& name) {
     for (const HookEvent event : {HookEvent::after_create, HookEvent::before_detach,
                                   HookEvent::after_detach, HookEvent::before_drop})
         if (name_of(event) == name)
             return event;
-    throw PpmError{ERRCODE_DATA_CORRUPTED, "unknown event in ppm.hooks: " + name};
+    throw PpmError{ERRCODE_DATA_CORRUPTED, "unrecognized event in ppm.hooks: " + name};
 }
 
 Parameter event_parameter(HookEvent event) {

@@ -104,7 +104,7 @@ constexpr char already_recorded[] =
 constexpr char delay_statement[] =
     "UPDATE ppm.detached d SET drop_after = d.detached_at + c.drop_delay FROM ppm.config c "
     "WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
-    "AND d.cleanup_policy = 'drop' AND (d.version IS NULL OR d.snapshot IS NOT NULL) AND ";
+    "AND d.cleanup_policy = 'drop' AND (d.version IS NULL OR to_jsonb(d) ->> 'snapshot' IS NOT NULL) AND ";
 
 // The partitions that were kept once, by name: a dump and restore changes OIDs. It also creates the
 // table before the row, while one of that name that somebody created later is another: the row of a
@@ -223,7 +223,12 @@ void record_detach(const ManagedParent& managed, const Partition& partition, Cle
                            " was changed concurrently",
                        {},
                        "Call the procedure again."};
-    if (to_drop && knows_delays())
+    if (!knows_delays())
+        return;
+    // What an entry that the catalog contradicts has left.
+    execute("UPDATE ppm.detached SET drop_after = NULL, archived_from = NULL WHERE relation = $1",
+            {oid_parameter(partition.relation)});
+    if (to_drop)
         execute(std::string{delay_statement} + "d.relation = $1",
                 {oid_parameter(partition.relation)});
 }

@@ -18,6 +18,17 @@ constexpr char outside_query[] =
     "JOIN pg_namespace n ON n.oid = r.relnamespace WHERE n.nspname <> $2 "
     "ORDER BY t.level, r.relname";
 
+// The names of all that moves: these tables, their indexes and their sequences.
+constexpr char names_query[] =
+    "WITH RECURSIVE tree AS (SELECT $1::oid AS oid UNION ALL "
+    "SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid) "
+    "SELECT r.relname FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace "
+    "WHERE n.nspname <> $2 AND r.oid IN (SELECT oid FROM tree UNION ALL "
+    "SELECT x.indexrelid FROM tree t JOIN pg_index x ON x.indrelid = t.oid UNION ALL "
+    "SELECT d.objid FROM tree t JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass "
+    "AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') "
+    "JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S')";
+
 constexpr char may_create_query[] =
     "SELECT has_schema_privilege($2, n.oid, 'CREATE') FROM pg_namespace n WHERE n.nspname = $1";
 
@@ -85,9 +96,12 @@ std::optional<Anomaly> archive_problem(const Parent& parent) {
 }
 
 bool is_taken_in(const std::string& schema_name, const Partition& partition) {
-    return std::ranges::any_of(tables_outside(partition, schema_name), [&](const TableName& each) {
-        return relation_exists(schema_name, each.table_name);
-    });
+    const Rows rows =
+        query(names_query, {oid_parameter(partition.relation), text_parameter(schema_name)});
+    for (std::size_t row = 0; row < rows.count(); ++row)
+        if (relation_exists(schema_name, rows.string(row, 1)))
+            return true;
+    return false;
 }
 
 std::vector<std::string> move_statements(const Partition& partition,

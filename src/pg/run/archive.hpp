@@ -9,8 +9,8 @@ namespace ppm {
 // Why nothing of the parent can be moved into its archive_schema, if so. Throws PostgresError.
 std::optional<Anomaly> archive_problem(const Parent& parent);
 
-// Whether a relation or a type of the schema bears the name of the table, or of one below it that
-// is not there yet. Throws PostgresError.
+// Whether a relation or a type of the schema bears the name of the table, or of what would move
+// there with it. Throws PostgresError.
 bool is_taken_in(const std::string& schema_name, const Partition& partition);
 
 // The statements that move the table, and all below it, for people to read.

@@ -37,7 +37,7 @@ void require_as_planned(const ManagedParent& managed, const CallHook& hook) {
     if (!is_same)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "table " + in_quotes(partition.qualified_name()) +
-                           " was renamed, replaced or attached meanwhile",
+                           " was renamed, replaced or attached concurrently",
                        {},
                        "Call the procedure again."};
 }

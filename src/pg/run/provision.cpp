@@ -12,6 +12,7 @@
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
 #include "pg/ddl/template.hpp"
+#include "pg/records/archived.hpp"
 #include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/run/archive.hpp"
@@ -153,6 +154,16 @@ class ProvisionExecutor final : public Executor {
     }
 };
 
+// The detached table, moved back where it came from.
+Partition at_home(const ManagedParent& managed, const Partition& partition) {
+    if (!home_of(partition.relation))
+        return partition;
+    lock_partition(partition, true);
+    require_owner_of_tree(managed.parent.table->owner, partition.relation);
+    require_attachable(managed.parent, partition);
+    return bring_home(managed, partition);
+}
+
 }  // namespace
 
 RelationId create_table(const ManagedParent& managed, const CreatePartition& create) {
@@ -190,11 +201,12 @@ Since attach_again(const ManagedParent& managed, const Partition& partition) {
     // A scan of the default partition, which is not to happen under all the locks.
     require_room_in_default(managed, partition.bounds);
     lock_entry(partition.relation);
-    const Since since = lock_to_attach(managed, Statement::attach, partition.relation);
-    lock_partition(partition, true);
-    require_owner_of_tree(managed.parent.table->owner, partition.relation);
-    require_attachable(managed.parent, partition);
-    const Partition home = bring_home(managed, partition);
+    // From an archive: before anything is locked that others use.
+    const Partition home = at_home(managed, partition);
+    const Since since = lock_to_attach(managed, Statement::attach, home.relation);
+    lock_partition(home, true);
+    require_owner_of_tree(managed.parent.table->owner, home.relation);
+    require_attachable(managed.parent, home);
     forget_attached(home);
     forget_after_detach(home.relation);
     lock_names({NamedRelation{managed.parent}, NamedRelation{home}});

@@ -49,10 +49,11 @@ bool is_news(const char* message, const char* detail) {
 // Errors are the launcher's to write, once, also those that end this process. What a run warns of
 // it warns of every time: once is enough.
 bool is_wanted(const LogEntry& entry) {
-    if (entry.level >= ERROR)
+    if (entry.level == ERROR || entry.level == FATAL) {
         answer_failure(entry.sqlstate, entry.message, entry.detail, entry.hint);
-    return entry.level < WARNING ||
-           (entry.level == WARNING && is_news(entry.message, entry.detail));
+        return false;
+    }
+    return entry.level != WARNING || is_news(entry.message, entry.detail);
 }
 
 // Runs body() in a transaction that depends on nobody's settings and waits for no lock for long.
