@@ -16,6 +16,7 @@ sub run_jobs
 	my ($name, $conf) = @_;
 	my $node = new_node($name, conf => <<"EOF");
 ppm.work_date = ''
+ppm.lock_timeout = '1min'
 shared_preload_libraries = 'pg_cron'
 cron.database_name = 'postgres'
 $conf

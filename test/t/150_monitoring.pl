@@ -279,7 +279,7 @@ is(scraped_by_table('ppm', q(concat_ws(' ', severity, code, anomalies))), join('
 		'new error missing_partition 2', 'new_monthly error missing_partition 2'),
 	'anomalies are counted by code');
 is(scraped_by_table('ppm_forecast', q(CASE WHEN bytes_per_slot = 'NaN' THEN 'NaN' ELSE concat(bytes_per_slot > 0, ' ', window_bytes / bytes_per_slot, ' ', cleanup_frees_bytes) END)),
-	'broken true 2 0, counting NaN, filled NaN, forever NaN, healthy NaN, invalid NaN, last_one true NaN 0, locked NaN, new NaN, new_monthly NaN',
+	'broken t 2 0, counting NaN, filled NaN, forever NaN, healthy NaN, invalid NaN, last_one t NaN 0, locked NaN, new NaN, new_monthly NaN',
 	'there is a forecast where a partition is full');
 $node->safe_psql('postgres', q(UPDATE ppm.config SET retention = 3 WHERE table_name = 'healthy'; CREATE TABLE healthy_2026_03_14 PARTITION OF healthy FOR VALUES FROM ('2026-03-14') TO ('2026-03-15'); INSERT INTO healthy VALUES ('2026-03-14')));
 is(scraped('ppm_forecast', q(max(window_bytes / bytes_per_slot) FILTER (WHERE table_name = 'healthy' AND bytes_per_slot > 0))), '4', 'with one there is');

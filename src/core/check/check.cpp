@@ -30,10 +30,8 @@ class AnomalyFinder : Wording {
             return {*plan_.blocked};
         if (plan_.clock_jump)
             add(*plan_.clock_jump);
-        for (const Anomaly& refusal : plan_.refusals)
-            add(refusal);
-        for (const Anomaly& warning : plan_.warnings)
-            add(warning);
+        std::ranges::copy(plan_.refusals, std::back_inserter(anomalies_));
+        std::ranges::copy(plan_.warnings, std::back_inserter(anomalies_));
         for (Anomaly& anomaly : check_archive_and_hooks(parent_, plan_, inquiries_))
             add(std::move(anomaly));
         for (const Partition& partition : parent_.partitions)

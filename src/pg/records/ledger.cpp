@@ -104,7 +104,8 @@ constexpr char already_recorded[] =
 constexpr char delay_statement[] =
     "UPDATE ppm.detached d SET drop_after = d.detached_at + c.drop_delay FROM ppm.config c "
     "WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
-    "AND d.cleanup_policy = 'drop' AND (d.version IS NULL OR to_jsonb(d) ->> 'snapshot' IS NOT NULL) AND ";
+    "AND d.cleanup_policy = 'drop' AND (d.version IS NULL OR to_jsonb(d) ->> 'snapshot' IS NOT "
+    "NULL) AND ";
 
 // The partitions that were kept once, by name: a dump and restore changes OIDs. It also creates the
 // table before the row, while one of that name that somebody created later is another: the row of a
