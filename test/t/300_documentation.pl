@@ -116,7 +116,7 @@ is_deeply(\@broken, [], 'every link leads somewhere');
 # The index of the tests has all of pg_regress and TAP, and none that is not there.
 my @tests = map { s{^\Q$top\E/test/}{}r =~ s/\.\w+$//r } glob "$top/test/sql/*.sql $top/test/t/*.pl $top/test/unit/*_test.cpp";
 my %indexed = map { $_ => 1 } $text{'test/README.md'} =~ m{`((?:sql|t|unit)/\w+)`}g;
-is_deeply([ grep { !m{^unit/} && $text{'test/README.md'} !~ /\b\Q$_\E\b/ } @tests ], [], 'test/README.md has each test');
+is_deeply([ grep { !m{^unit/} && !$indexed{$_} } @tests ], [], 'test/README.md has each test');
 my %exists = map { $_ => 1 } @tests;
 is_deeply([ grep { !$exists{$_} } sort keys %indexed ], [], '... and none that is not there');
 
