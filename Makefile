@@ -14,7 +14,8 @@ OBJS = $(PG) src/core/libppm_core.a
 SHLIB_LINK = -lstdc++
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test --outputdir=. --encoding=UTF8 --no-locale
+# With the extension loaded, each test works alone.
+REGRESS_OPTS = --inputdir=test --outputdir=. --encoding=UTF8 --no-locale --load-extension=ppm
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation
 TAP_TESTS = 1

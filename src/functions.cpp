@@ -1,8 +1,10 @@
 // ppm.validate(), ppm.check() and ppm.plan(): what the plan is made from and what it says, as rows.
 // They change nothing.
+#include "core/text.hpp"
 #include "pg/bridge/result_set.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/bridge/version.hpp"
+#include "pg/catalog/rows.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/run/archive.hpp"
 #include "pg/run/check.hpp"
@@ -25,12 +27,45 @@ std::string joined(const std::vector<std::string>& statements) {
     return result;
 }
 
+// What rows in the default partition keep out is not to be had by a call.
+void leave_out_default_rows(const ppm::ManagedParent& managed, ppm::Plan& plan) {
+    const auto& by_default = managed.parent.default_partition;
+    if (!by_default || plan.provision.empty())
+        return;
+    std::vector<ppm::BoundRange> wanted;
+    std::vector<std::string> names;
+    for (const ppm::Action& action : plan.provision)
+        if (changes_partitions(action)) {
+            wanted.push_back(bounds_of(action));
+            names.push_back(partition_of(action));
+        }
+    const ppm::Table& table = *managed.parent.table;
+    const std::vector<bool> found = ppm::which_may_have_rows(
+        by_default->relation, table.key_column, *table.key_type, wanted,
+        ppm::Deadline{std::chrono::milliseconds{ppm::statement_timeout()}});
+    std::set<std::string> left_out;
+    std::vector<ppm::Anomaly> anomalies;
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+        if (found[i] && left_out.insert(names[i]).second)
+            anomalies.push_back({ppm::AnomalyCode::default_has_rows, by_default->name,
+                                 "Default partition " + ppm::in_quotes(by_default->name) +
+                                     " has rows of " + range_text(managed, wanted[i]) +
+                                     ", which keep partition " + ppm::in_quotes(names[i]) + " out.",
+                                 "ppm.check() says what to do."});
+    std::erase_if(plan.provision, [&](const ppm::Action& action) {
+        return left_out.contains(partition_of(action));
+    });
+    if (!anomalies.empty())
+        ppm::warn_of(managed.parent.configuration, anomalies);
+}
+
 // Nothing is planned for a parent that cannot be managed, and no removal where one would be a
 // guess.
 ppm::Plan plan_or_warn(const ppm::ManagedParent& managed, const ppm::Clock& clock) {
     const auto anomalies = validate(managed.parent);
     if (anomalies.empty()) {
         ppm::Plan plan = ppm::plan_for(managed, clock);
+        leave_out_default_rows(managed, plan);
         if (plan.blocked)
             ppm::warn(managed.parent.configuration, *plan.blocked);
         if (!plan.refusals.empty())

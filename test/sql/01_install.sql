@@ -1,4 +1,5 @@
 -- What CREATE EXTENSION brings, and who may use it.
+DROP EXTENSION ppm;
 CREATE EXTENSION ppm;
 
 -- Every object has a comment.

@@ -30,7 +30,7 @@ EOF
 like($messages, qr/ERROR:  PM004: could not provision 1 of 3 tables$/m, 'a table that takes too long is a failure');
 like(
 	$messages,
-	qr/^DETAIL:  table "public\.slow_60000", partition "slow_60000_2026_03_15": canceling statement due to statement timeout \(SQLSTATE 57014\)(?:; locks are held by process [\d, ]+)?; steps not tried after it: 2$/m,
+	qr/^DETAIL:  table "public\.slow_60000", partition "slow_60000_2026_03_15": canceling statement due to statement timeout, in PL\/pgSQL function take_time\(\) line 3 at PERFORM \(SQLSTATE 57014\)$/m,
 	'which names the table, the partition and the reason');
 is(partitions_of($node, 'a'), '15 16 17', 'the table before it is provisioned');
 is(partitions_of($node, 'z'), '15 16 17', 'the table after it too');
@@ -41,7 +41,7 @@ is(advisory_locks($node), 0, 'no lock is left');
 $node->safe_psql('postgres', 'DROP TABLE z; ' . daily_table('y', 2));
 ($result, $output, $messages) = run_sql($node,
 	"SET ppm.statement_timeout = '500ms'; BEGIN; CALL ppm.provision(); COMMIT", on_error_stop => 0);
-like($messages, qr/^DETAIL:  table "public\.slow_60000".*\(SQLSTATE 57014\).*\n.*table "public\.z".*\(table_missing\)/m,
+like($messages, qr/^DETAIL:  table "public\.slow_60000".*\(SQLSTATE 57014\).*\n(?:table "public\.slow_60000".*\n)*table "public\.z".*\(table_missing\)/m,
 	'in a transaction block the call goes on too, to say all that is wrong');
 like($messages, qr/NOTICE:.*y_2026_03_17/, 'and all that would have been right');
 is(partitions_of($node, 'y'), '', 'but keeps nothing');

@@ -123,7 +123,7 @@ sub pid_of
 sub held_by
 {
 	my ($pid) = @_;
-	return qr/; locks are held by process (?:\d+, )*$pid\b/;
+	return qr/; locks are held by (?:process \d+[^,;]*, )*process $pid \(\S+\)/;
 }
 
 #
@@ -400,7 +400,7 @@ EOF
 ($result, $output, $messages) = call_cleanup();
 like(
 	$messages,
-	qr/^DETAIL:  table "public\.referred", partition "referred_6": removing partition "referred_6" violates foreign key constraint "\S+": Key .* is still referenced from table "referring"\. \(SQLSTATE 23503\)$/m,
+	qr/^DETAIL:  table "public\.referred", partition "referred_6": removing partition "referred_6" violates foreign key constraint "\S+": Key .* is still referenced from table "referring"\. \(SQLSTATE 23503\); these rows keep it: SELECT r\.\* FROM public\.referring AS r /m,
 	'a partition that is referred to is not removed');
 is(state_of('referred'), '6 now; rows 6 now', 'the others are');
 $node->safe_psql('postgres', 'DELETE FROM referring');

@@ -63,12 +63,21 @@ TEST_F(CheckDetached, FindsWhatIsToBeDropped) {
 
 TEST_F(CheckDetached, SaysWhyTheLastAttemptFailed) {
     add_september(CleanupPolicy::drop);
-    answers.failures = {{"orders_2026_09", "a view depends on it"}};
+    answers.failures = {{"orders_2026_09", {"a view depends on it"}}};
     const Anomaly pending = only_anomaly();
     EXPECT_EQ(pending.detail,
               "Table \"public.orders_2026_09\", of 2026-09-01 to 2026-10-01, was detached and is "
               "to be dropped. The last attempt failed: a view depends on it.");
-    EXPECT_EQ(pending.hint, "CALL ppm.cleanup('public.orders'); tries again. " + keep_or_drop());
+    EXPECT_EQ(pending.hint, "When that is fixed: CALL ppm.cleanup('public.orders'); tries again. " +
+                                keep_or_drop());
+}
+
+// No hint is a call that cannot succeed, and none is to mend what has gone by itself.
+TEST_F(CheckDetached, SaysToMendOnlyWhatDoesNotPass) {
+    add_september(CleanupPolicy::drop);
+    answers.failures = {{"orders_2026_09", {"canceling statement due to lock timeout", true}}};
+    EXPECT_EQ(only_anomaly().hint,
+              "CALL ppm.cleanup('public.orders'); tries again. " + keep_or_drop());
 }
 
 TEST_F(CheckDetached, FindsWhatPpmMayNotHaveDetached) {

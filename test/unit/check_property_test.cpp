@@ -197,7 +197,7 @@ TEST_P(EveryCheck, SaysWhatIsWrongInSentencesOnOneLineAndWhatToDo) {
         Answers answers;
         answers.default_rows = {each.begin()};
         for (const std::string& name : each.orders.with_rows)
-            answers.failures.insert({name, "canceling statement due to lock timeout"});
+            answers.failures.insert({name, {"canceling statement due to lock timeout"}});
         for (const Anomaly& anomaly : check(each.orders, each.windows, answers)) {
             EXPECT_TRUE(anomaly.detail.ends_with('.') && !anomaly.detail.ends_with(".."))
                 << anomaly.detail;

@@ -68,6 +68,34 @@ TEST_F(Check, SaysWhatIsMissing) {
     EXPECT_EQ(missing.hint, call_provision);
 }
 
+TEST_F(Check, SaysWhyWhatIsMissingCouldNotBeCreated) {
+    fill_window_around_november();
+    answers.failures = {{"orders_2026_11", {"type \"t\" does not exist"}}};
+    const Anomaly missing = found_as("missing_partition orders_2026_11");
+    EXPECT_EQ(missing.detail,
+              "No partition of table \"public.orders\" covers 2026-11-01 to 2026-12-01. The last "
+              "attempt failed: type \"t\" does not exist.");
+    EXPECT_EQ(missing.hint, "When that is fixed: " + std::string{call_provision});
+}
+
+TEST_F(Check, FindsThatNewPartitionsWouldGetNoPrimaryKey) {
+    fill_window();
+    orders.parent.lacks_primary_key = true;
+    EXPECT_EQ(found(), Lines{"missing_index"});
+    EXPECT_EQ(severity_of(found_as("missing_index")), Severity::error);
+}
+
+TEST_F(Check, TakesAMissingIndexForAnErrorOnlyIfItIsThePrimaryKey) {
+    fill_window();
+    orders.parent.partitions.front().differences = {
+        {AnomalyCode::missing_index, "primary", "public.orders_pkey", false},
+        {AnomalyCode::missing_index, "", "public.orders_idx", true}};
+    std::vector<Severity> severities;
+    for (const Anomaly& each : check_on(today))
+        severities.push_back(severity_of(each));
+    EXPECT_EQ(severities, (std::vector{Severity::error, Severity::warning}));
+}
+
 TEST_F(Check, FindsAPieceOfASlotMissing) {
     fill_window_around_november();
     orders.add("november", "2026-11-01", "2026-11-22");
@@ -158,7 +186,7 @@ TEST_F(CheckPending, FindsADetachOnceThoughItStandsInTheWayOfTwoSlots) {
 
 TEST_F(CheckPending, SaysWhyTheLastAttemptFailed) {
     orders.add_pending("past", "2026-09-01", "2026-10-01");
-    answers.failures = {{"past", "canceling statement due to lock timeout"}};
+    answers.failures = {{"past", {"canceling statement due to lock timeout"}}};
     EXPECT_EQ(found_as("pending_detach past").detail,
               "Detaching partition \"past\", of 2026-09-01 to 2026-10-01, was interrupted. "
               "The last attempt failed: canceling statement due to lock timeout.");
@@ -179,7 +207,7 @@ TEST_F(CheckOutdated, FindsWhatCleanupWouldRemove) {
 
 TEST_F(CheckOutdated, SaysWhyTheLastAttemptFailed) {
     orders.add_slots("2026-09-01", "2026-10-01");
-    answers.failures = {{"orders_2026_09", "deadlock detected"}};
+    answers.failures = {{"orders_2026_09", {"deadlock detected"}}};
     EXPECT_EQ(found_as("outdated_partition orders_2026_09").detail,
               "Partition \"orders_2026_09\", of 2026-09-01 to 2026-10-01, ended before the window, "
               "which begins on 2026-10-01. The last attempt failed: deadlock detected.");
@@ -200,7 +228,7 @@ TEST_F(CheckOutdated, FindsWhatBeginsWithMinvalue) {
 
 TEST_F(CheckOutdated, SaysThatOnlyTheWorkDateCallsItOutdated) {
     orders.add_slots("2026-10-01", "2027-06-01");
-    answers.failures = {{"orders_2026_11", "deadlock detected"}};
+    answers.failures = {{"orders_2026_11", {"deadlock detected"}}};
     const Anomaly outdated = found_as("outdated_partition orders_2026_11", "2027-03-15");
     EXPECT_EQ(
         outdated.detail,
@@ -232,7 +260,7 @@ TEST_F(CheckSurplus, FindsWhatCleanupWouldRemove) {
 
 TEST_F(CheckSurplus, SaysWhyTheLastAttemptFailed) {
     orders.add_slots("2027-05-01", "2027-06-01");
-    answers.failures = {{"orders_2027_05", "deadlock detected"}};
+    answers.failures = {{"orders_2027_05", {"deadlock detected"}}};
     EXPECT_EQ(found_as("surplus_partition orders_2027_05").detail,
               may_detail(" The last attempt failed: deadlock detected."));
 }

@@ -39,7 +39,7 @@ TEST_F(CheckTruth, NeverHintsAtDroppingATableThatGotRows) {
     orders.add_slots("2026-10-01", "2027-02-01");
     orders.add_detached("orders_2027_05", "2027-05-01", "2027-06-01", CleanupPolicy::drop);
     orders.with_rows = {"orders_2027_05"};
-    answers.failures = {{"orders_2027_05", "canceling statement due to lock timeout"}};
+    answers.failures = {{"orders_2027_05", {"canceling statement due to lock timeout"}}};
     const Anomaly pending = found_as("pending_detach orders_2027_05");
     EXPECT_NE(pending.detail.find("cleanup attaches it again"), std::string::npos);
     EXPECT_EQ(pending.hint.find("DROP TABLE"), std::string::npos) << pending.hint;

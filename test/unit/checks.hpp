@@ -15,7 +15,7 @@ namespace ppm {
 // What only a look at the database can tell.
 struct Answers {
     std::vector<Bound> default_rows;              // the keys of the default partition's rows
-    std::map<std::string, std::string> failures;  // of the last attempts, by the partition's name
+    std::map<std::string, LastFailure> failures;  // of the last attempts, by the partition's name
     mutable std::vector<std::vector<BoundRange>> asked_of_default;  // by all checks
 };
 
@@ -50,9 +50,10 @@ inline std::vector<Anomaly> check(const Orders& orders, const Windows& windows,
                           return found;
                       },
                   .last_failure =
-                      [&](const Partition& partition) {
-                          const auto failure = answers.failures.find(partition.name);
-                          return failure == answers.failures.end() ? "" : failure->second;
+                      [&](const std::string& name) {
+                          const auto failure = answers.failures.find(name);
+                          return failure == answers.failures.end() ? LastFailure{}
+                                                                   : failure->second;
                       }});
 }
 

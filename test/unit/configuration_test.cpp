@@ -205,6 +205,25 @@ TEST(Validate, SaysWhereAMissingTableWent) {
     EXPECT_EQ(dropped.detail, "Table \"public.orders\" does not exist.");
 }
 
+// `schema.table`, or a name in quotes, as it is written everywhere else.
+TEST(Validate, SaysHowANameIsWritten) {
+    const auto hint_at = [](const char* name) {
+        return anomaly_without_the_configured_one(std::nullopt,
+                                                  [=](Parent& parent) {
+                                                      lose_table(parent);
+                                                      parent.configuration.table_name = name;
+                                                  })
+            .hint;
+    };
+    for (const char* name : {"app.Orders", "\"app\".\"Orders\"", "app.\"Orders\""})
+        EXPECT_NE(hint_at(name).find("SET schema_name = 'app', table_name = 'Orders' WHERE"),
+                  std::string::npos)
+            << hint_at(name);
+    EXPECT_NE(hint_at("\"Orders\"").find("SET schema_name = 'public', table_name = 'Orders' WHERE"),
+              std::string::npos);
+    EXPECT_EQ(hint_at("orders"), "Create the table, or delete its row from ppm.config.");
+}
+
 TEST(Validate, FindsAnIntervalThatDatesDoNotTell) {
     for (const Interval& interval : all_intervals) {
         const auto set_interval = [&](Parent& parent) { parent.configuration.interval = interval; };

@@ -39,6 +39,14 @@ TEST_F(Removal, DetachesTheOutdatedFromTheOldestOn) {
               (Lines{"detach orders_2026_06", "detach orders_2026_07", "detach orders_2026_08"}));
 }
 
+// Rows refer to older ones, mostly.
+TEST_F(Removal, BeginsWithTheYoungestWhereRowsReferToTheSameTable) {
+    orders.parent.refers_to_itself = true;
+    orders.add_slots("2026-06-01", "2027-03-01");
+    EXPECT_EQ(cleanup(),
+              (Lines{"detach orders_2026_08", "detach orders_2026_07", "detach orders_2026_06"}));
+}
+
 TEST_F(Removal, DropsEachAfterItWasDetached) {
     configuration().cleanup_policy = CleanupPolicy::drop;
     orders.add_slots("2026-07-01", "2026-10-01");

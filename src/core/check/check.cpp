@@ -7,6 +7,8 @@
 #include <variant>
 
 #include "core/check/life.hpp"
+#include "core/check/missing.hpp"
+#include "core/check/wording.hpp"
 #include "core/grid/coverage.hpp"
 #include "core/grid/interval.hpp"
 #include "core/grid/naming.hpp"
@@ -17,11 +19,11 @@ namespace ppm {
 
 namespace {
 
-class AnomalyFinder {
+class AnomalyFinder : Wording {
   public:
     AnomalyFinder(const Parent& parent, const KeyCodec& codec, const Windows& windows,
                   const Plan& plan, const Inquiries& inquiries)
-        : parent_{parent}, codec_{codec}, windows_{windows}, plan_{plan}, inquiries_{inquiries} {}
+        : Wording{parent, codec, inquiries}, windows_{windows}, plan_{plan} {}
 
     std::vector<Anomaly> check() {
         if (plan_.blocked)
@@ -38,6 +40,7 @@ class AnomalyFinder {
         for (const DetachedPartition& detached : parent_.detached)
             check(detached);
 
+        check_primary_key();
         if (parent_.default_partition) {
             check_default_name(*parent_.default_partition);
             check_differences(*parent_.default_partition);
@@ -45,82 +48,14 @@ class AnomalyFinder {
 
         // What is missing comes first; what stands in its way may be known from above.
         others_ = std::exchange(anomalies_, {});
-        check_window();
-        check_default_rows();
+        std::ranges::move(missing_partitions(parent_, codec_, plan_, inquiries_, others_),
+                          std::back_inserter(anomalies_));
         check_references();
         anomalies_.insert(anomalies_.end(), others_.begin(), others_.end());
         return std::move(anomalies_);
     }
 
   private:
-    // What is missing, in order, each with what stands in its way.
-    void check_window() {
-        std::multimap<Bound, std::variant<const Action*, const Obstacle*>> missing;
-        for (const Action& action : plan_.provision)
-            if (changes_partitions(action))
-                missing.emplace(bounds_of(action).lower, &action);
-        for (const Obstacle& obstacle : plan_.obstacles)
-            missing.emplace(obstacle.wanted.bounds.lower, &obstacle);
-        for (const auto& [lower, what] : missing)
-            std::visit([&](const auto* each) { add_missing(*each); }, what);
-    }
-
-    void add_missing(const Action& action) {
-        const Partition* const detached = existing_partition(action);
-        add({AnomalyCode::missing_partition, partition_of(action),
-             not_covered(held(bounds_of(action))) +
-                 (detached == nullptr
-                      ? "."
-                      : ". Table " + in_quotes(detached->name) + ", which ppm detached, holds it."),
-             call_of("provision")});
-    }
-
-    void add_missing(const Obstacle& obstacle) {
-        add({AnomalyCode::missing_partition, obstacle.wanted.name,
-             not_covered(codec_.range_text(obstacle.wanted.slot)) + ".",
-             "Fix what stands in its way (" + std::string{name_of(obstacle.reason.code)} +
-                 "), then " + call_of("provision")});
-        if (!is_known(obstacle.reason))
-            add(obstacle.reason);
-    }
-
-    // A partition may stand in the way of several slots, and be wrong in itself.
-    bool is_known(const Anomaly& reason) const {
-        const auto is_same = [&](const Anomaly& each) {
-            return each.code == reason.code && each.partition == reason.partition &&
-                   (each.code == AnomalyCode::pending_detach || each.detail == reason.detail);
-        };
-        return std::ranges::any_of(others_, is_same) || std::ranges::any_of(anomalies_, is_same);
-    }
-
-    // Also of slots that something else keeps from being made.
-    void check_default_rows() {
-        if (!parent_.default_partition)
-            return;
-        std::vector<BoundRange> wanted;
-        std::vector<std::string> names;
-        for (const Action& action : plan_.provision) {
-            if (!changes_partitions(action))
-                continue;
-            wanted.push_back(bounds_of(action));
-            names.push_back(partition_of(action));
-        }
-        for (const Obstacle& obstacle : plan_.obstacles) {
-            wanted.push_back(obstacle.wanted.bounds);
-            names.push_back(obstacle.wanted.name);
-        }
-        if (wanted.empty())
-            return;
-        const std::string& name = parent_.default_partition->name;
-        const std::vector<bool> found = inquiries_.default_has_rows(wanted);
-        for (std::size_t i = 0; i < wanted.size(); ++i)
-            if (found[i])
-                add({AnomalyCode::default_has_rows, name,
-                     "Default partition " + in_quotes(name) + " has rows of " + held(wanted[i]) +
-                         ", which keep partition " + in_quotes(names[i]) + " out.",
-                     call_of("repartition") + " then " + call_of("provision")});
-    }
-
     void check_default_name(const Partition& partition) {
         if (const auto named = slot_named(partition.name, table(), grid()))
             add(wrong_bounds(partition, *named, held_by_default,
@@ -133,8 +68,8 @@ class AnomalyFinder {
                 return add({AnomalyCode::pending_detach, partition.name,
                             "Detaching partition " + in_quotes(partition.name) + ", of " +
                                 held(partition.bounds) + ", was interrupted." +
-                                last_failure(partition),
-                            call_of("cleanup")});
+                                last_failure(partition.name),
+                            again("cleanup", partition.name)});
             case PartitionState::outdated:
                 check_bounds(partition);
                 // What is outdated is not known while the clock is in doubt.
@@ -179,9 +114,9 @@ class AnomalyFinder {
         const bool goes = action_on(partition, plan_.cleanup) != nullptr;
         add({AnomalyCode::outdated_partition, partition.name,
              ended_before_window(partition) +
-                 (goes ? last_failure(partition)
+                 (goes ? last_failure(partition.name)
                        : " Cleanup leaves it: by the real date it is not outdated."),
-             goes ? call_of("cleanup") : "RESET ppm.work_date;"});
+             goes ? again("cleanup", partition.name) : "RESET ppm.work_date;"});
     }
 
     std::string ended_before_window(const Partition& partition) const {
@@ -203,8 +138,8 @@ class AnomalyFinder {
     void add_surplus(const Partition& partition) {
         if (!plan_.refusals.empty())
             return;
-        std::string why = last_failure(partition);
-        std::string hint = call_of("cleanup");
+        std::string why = last_failure(partition.name);
+        std::string hint = again("cleanup", partition.name);
         if (const LeftOut* const left_out = left_out_of(partition)) {
             why = is_left(*left_out);
             hint = left_out->reason.hint;
@@ -310,6 +245,19 @@ class AnomalyFinder {
             add(owner_differs(partition));
     }
 
+    // As after a restore during which partitions were made, before it came to the keys.
+    void check_primary_key() {
+        // With a template it is that which new ones get theirs from.
+        if (parent_.lacks_primary_key && !parent_.configuration.template_name)
+            add({AnomalyCode::missing_index,
+                 {},
+                 "Table " + in_quotes(parent_.configuration.qualified_name()) +
+                     " has no primary key, and most of its partitions have one: new ones get none.",
+                 "ALTER TABLE " + sql_name(parent_.configuration) +
+                     " ADD PRIMARY KEY, with the columns of the partitions' keys, which it takes "
+                     "over; where a partition has none, its rows are read."});
+    }
+
     // They matter only where partitions are removed.
     void check_references() {
         if (!parent_.configuration.retention)
@@ -332,7 +280,7 @@ class AnomalyFinder {
         for (const Difference& difference : partition.differences)
             add({difference.code, partition.name,
                  "Partition " + in_quotes(partition.name) + predicate_of(difference) + ".",
-                 mend(partition, difference)});
+                 mend(partition, difference), difference.is_mild});
     }
 
     std::string mend(const Partition& partition, const Difference& difference) const {
@@ -395,8 +343,9 @@ class AnomalyFinder {
         if (!comes_back &&
             (!was_to_go || !plan_.refusals.empty() || (next == nullptr && plan_.clock_jump)))
             return;
-        const std::string failure = last_failure(partition);
-        std::string hint = next == nullptr ? keep_or_drop(partition) : call_of("cleanup");
+        const std::string failure = last_failure(partition.name);
+        std::string hint =
+            next == nullptr ? keep_or_drop(partition) : again("cleanup", partition.name);
         if (next != nullptr && !comes_back && !failure.empty())
             hint += " tries again. " + keep_or_drop(partition);
         add({comes_back ? AnomalyCode::pending_detach : AnomalyCode::pending_drop, partition.name,
@@ -443,40 +392,14 @@ class AnomalyFinder {
         return found == actions.end() ? nullptr : &*found;
     }
 
-    std::string call_of(const char* procedure) const {
-        return ppm::call_of(procedure, parent_.configuration, inquiries_);
-    }
-    std::string last_failure(const Partition& partition) const {
-        return ppm::last_failure(partition, inquiries_);
-    }
-
     void add(Anomaly anomaly) { anomalies_.push_back(std::move(anomaly)); }
 
     const char* at() const { return codec_.counts() ? "at " : "on "; }
     const Grid& grid() const { return parent_.configuration.grid(); }
     const std::string& table() const { return parent_.configuration.table_name; }
 
-    std::string held(const BoundRange& bounds) const { return codec_.range_text(bounds); }
-    std::string not_covered(const std::string& range) const {
-        return "No partition of table " + in_quotes(parent_.configuration.qualified_name()) +
-               " covers " + range;
-    }
-
-    std::string sql_name(const Configuration& configuration) const {
-        return inquiries_.identifier(configuration.schema_name) + "." +
-               inquiries_.identifier(configuration.table_name);
-    }
-
-    std::string sql_name(const Partition& partition) const {
-        return inquiries_.identifier(partition.schema_name) + "." +
-               inquiries_.identifier(partition.name);
-    }
-
-    const Parent& parent_;
-    const KeyCodec& codec_;
     const Windows& windows_;
     const Plan& plan_;
-    const Inquiries& inquiries_;
     std::vector<Anomaly> anomalies_;
     std::vector<Anomaly> others_;  // than about what is missing
 };

@@ -11,6 +11,12 @@
 
 namespace ppm {
 
+// How the last attempt on a partition failed.
+struct LastFailure {
+    std::string message;  // empty: it did not
+    bool passes = false;  // the reason may have gone by itself: a lock, say
+};
+
 // What only a look at the database can tell, asked for where it matters. May throw what their
 // sources throw.
 struct Inquiries {
@@ -20,8 +26,8 @@ struct Inquiries {
     std::function<bool(const std::string& schema_name, const std::string& name)> relation_exists;
     // For each of the ranges, whether the default partition has rows of it.
     std::function<std::vector<bool>(const std::vector<BoundRange>& ranges)> default_has_rows;
-    // Why the last attempt to remove the partition failed; empty if none did.
-    std::function<std::string(const Partition& partition)> last_failure;
+    // Why the last attempt to create, attach or remove the partition of that name failed.
+    std::function<LastFailure(const std::string& name)> last_failure;
 };
 
 // The statement that gives the table its index. `identifier` writes a name as SQL does.

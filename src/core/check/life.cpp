@@ -28,7 +28,7 @@ std::vector<Anomaly> check_archive(const Parent& parent, const Plan& plan,
                              "Table " + in_quotes(archive->partition.qualified_name()) +
                                  " was detached, and is not in schema " +
                                  in_quotes(archive->schema_name) + " yet." +
-                                 last_failure(archive->partition, inquiries),
+                                 last_failure(archive->partition.name, inquiries),
                              call_of("cleanup", parent.configuration, inquiries)});
     }
     return anomalies;
@@ -49,7 +49,7 @@ Anomaly pending_hook(const Parent& parent, const PendingHook& hook, const Inquir
             "Function " + hook.function + " was not called yet after " +
                 (is_created ? "the creation of partition " : "the detach of table ") +
                 in_quotes(hook.partition.qualified_name()) + "." +
-                last_failure(hook.partition, inquiries),
+                last_failure(hook.partition.name, inquiries),
             call_of(is_created ? "provision" : "cleanup", parent.configuration, inquiries)};
 }
 
@@ -76,9 +76,9 @@ std::string call_of(const char* procedure, const Configuration& configuration,
            ");";
 }
 
-std::string last_failure(const Partition& partition, const Inquiries& inquiries) {
-    const std::string failure = inquiries.last_failure(partition);
-    return failure.empty() ? "" : " The last attempt failed: " + failure + ".";
+std::string last_failure(const std::string& name, const Inquiries& inquiries) {
+    const LastFailure failure = inquiries.last_failure(name);
+    return failure.message.empty() ? "" : " The last attempt failed: " + failure.message + ".";
 }
 
 }  // namespace ppm

@@ -14,6 +14,6 @@ std::string call_of(const char* procedure, const Configuration& configuration,
                     const Inquiries& inquiries);
 
 // ` The last attempt failed: ....`; empty if none did.
-std::string last_failure(const Partition& partition, const Inquiries& inquiries);
+std::string last_failure(const std::string& name, const Inquiries& inquiries);
 
 }  // namespace ppm

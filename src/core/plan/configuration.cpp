@@ -111,15 +111,36 @@ std::string update_to(const Configuration& configuration, const TableName& name)
                                         ", table_name = " + in_single_quotes(name.table_name));
 }
 
+// A name as SQL writes it, with its schema or in quotes, is another name here.
+std::string hint_at_name(const Configuration& configuration) {
+    std::string table = configuration.table_name;
+    std::string schema = configuration.schema_name;
+    const auto unquoted = [](std::string name) {
+        const bool is_quoted = name.size() > 2 && name.starts_with('"') && name.ends_with('"');
+        return is_quoted ? name.substr(1, name.size() - 2) : name;
+    };
+    if (const std::size_t dot = table.find('.'); dot != std::string::npos && dot > 0) {
+        schema = unquoted(table.substr(0, dot));
+        table = table.substr(dot + 1);
+    }
+    table = unquoted(table);
+    if (table == configuration.table_name || table.empty())
+        return {};
+    return "The schema's name has a column of its own, and names are not quoted there. If table " +
+           in_quotes(table) + " of schema " + in_quotes(schema) +
+           " is meant: " + update_to(configuration, {schema, table}) + " If not: ";
+}
+
 Anomaly table_missing(const Parent& parent) {
     const Configuration& configuration = parent.configuration;
     const std::string detail =
         "Table " + in_quotes(configuration.qualified_name()) + " does not exist";
     if (!parent.configured || !parent.configured->present_name)
-        return {AnomalyCode::table_missing,
-                {},
-                detail + ".",
-                "Create the table, or delete its row from ppm.config."};
+        return {
+            AnomalyCode::table_missing,
+            {},
+            detail + ".",
+            hint_at_name(configuration) + "Create the table, or delete its row from ppm.config."};
     const TableName& name = *parent.configured->present_name;
     return {AnomalyCode::table_missing,
             {},

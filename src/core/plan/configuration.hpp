@@ -113,6 +113,7 @@ struct Difference {
     AnomalyCode code;
     std::string actual;
     std::string expected;
+    bool is_mild = false;  // a warning, although its code stands for errors
 };
 
 // What is to be said of the partition: ` has no index like ... of its parent`.
@@ -201,6 +202,10 @@ struct Parent {
     bool forgets_what_was_kept = false;
     // Of some partition only its name tells that it was kept, as after a restore.
     bool is_kept_by_name = false;
+    // Most partitions have a primary key, and new ones would get none.
+    bool lacks_primary_key = false;
+    bool refers_to_itself = false;                   // a foreign key of its own refers to it
+    std::vector<RelationId> referring_parents = {};  // others whose foreign keys do
     std::vector<UnindexedReference> unindexed_references = {};  // only where they were read
     std::optional<ClockReference> clock_reference = {};         // none: the clock is believed
     std::optional<GreatestKey> greatest_key = {};  // only where the key counts, and was asked for

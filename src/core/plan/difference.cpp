@@ -3,7 +3,7 @@
 namespace ppm {
 
 std::string predicate_of(const Difference& difference) {
-    const auto& [code, actual, expected] = difference;
+    const auto& [code, actual, expected, is_mild] = difference;
     const std::string as_its_parent = actual + ", not " + expected + " as its parent";
     switch (code) {
         case AnomalyCode::missing_index:

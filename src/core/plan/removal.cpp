@@ -21,9 +21,9 @@ class CleanupPlanner {
         if (would_remove_outdated() && clock_may_have_jumped())
             plan_.clock_jump = clock_jump();
         finish_what_was_begun();
-        for (const Partition& partition : parent_.partitions)
-            if (!partition.detach_pending && may_go(partition))
-                remove(partition);
+        for (const Partition* partition : in_order_of_removal())
+            if (!partition->detach_pending && may_go(*partition))
+                remove(*partition);
         if (auto reason = doubt()) {
             std::erase_if(plan_.cleanup, is_removal);
             plan_.later.clear();
@@ -32,6 +32,17 @@ class CleanupPlanner {
     }
 
   private:
+    // By lower bound. Where rows refer to others of the same table, mostly to older ones, the
+    // younger partitions go first.
+    std::vector<const Partition*> in_order_of_removal() const {
+        std::vector<const Partition*> order;
+        for (const Partition& partition : parent_.partitions)
+            order.push_back(&partition);
+        if (parent_.refers_to_itself)
+            std::ranges::reverse(order);
+        return order;
+    }
+
     Place place_in(const Window& window, const BoundRange& bounds) const {
         return ppm::place_in(window, codec_, bounds);
     }

@@ -96,6 +96,22 @@ std::string PostgresError::hint() const {
     return text_or_empty(copy_->data->hint);
 }
 
+std::string PostgresError::constraint() const {
+    return text_or_empty(copy_->data->constraint_name);
+}
+
+std::string PostgresError::table_schema() const {
+    return text_or_empty(copy_->data->schema_name);
+}
+
+std::string PostgresError::table() const {
+    return text_or_empty(copy_->data->table_name);
+}
+
+std::string PostgresError::context() const {
+    return text_or_empty(copy_->data->context);
+}
+
 const char* PostgresError::what() const noexcept {
     return copy_->data->message == nullptr ? "" : copy_->data->message;
 }
@@ -128,7 +144,7 @@ void report(const PostgresError& error) {
     }
 }
 
-void raise_received(const char* message, std::size_t size) {
+void raise_received(const char* message, std::size_t size, bool is_cancel) {
     try {
         call([=] {
             StringInfoData buffer;
@@ -152,6 +168,7 @@ void raise_received(const char* message, std::size_t size) {
         });
     } catch (PostgresError& error) {
         error.is_received_ = true;
+        error.is_cancel_elsewhere_ = is_cancel;
         throw;
     }
 }

@@ -48,10 +48,21 @@ class PostgresError final : public Error {
     // Whether it was raised in another process: what ends that does not end this one.
     bool is_received() const noexcept { return is_received_; }
 
+    // Whether somebody cancelled that process.
+    bool is_cancel_elsewhere() const noexcept { return is_cancel_elsewhere_; }
+
+    // The constraint that was violated, and its table; empty where it is about none.
+    std::string constraint() const;
+    std::string table_schema() const;
+    std::string table() const;
+
+    // What was being done when it was raised, as PostgreSQL says it, a line each, innermost first.
+    std::string context() const;
+
   private:
     friend struct detail::Caught;
     friend void report(const PostgresError& error);
-    friend void raise_received(const char* message, std::size_t size);
+    friend void raise_received(const char* message, std::size_t size, bool is_cancel);
 
     // Exceptions are copied, so the copies share what they carry.
     struct Copy {
@@ -62,6 +73,7 @@ class PostgresError final : public Error {
     };
     std::shared_ptr<Copy> copy_;
     bool is_received_ = false;
+    bool is_cancel_elsewhere_ = false;
 };
 
 // An error that ppm raises itself.
@@ -96,8 +108,9 @@ class PpmError final : public Error {
 void report(const PostgresError& error);
 
 // Raises here what another process sent as an ErrorResponse or NoticeResponse: throws an error,
-// also for a FATAL one, and passes anything less on to the client.
-void raise_received(const char* message, std::size_t size);
+// also for a FATAL one, and passes anything less on to the client. `is_cancel`: somebody cancelled
+// the other process, which the error alone does not tell.
+void raise_received(const char* message, std::size_t size, bool is_cancel = false);
 
 // What is about to be written to the server's log.
 struct LogEntry {

@@ -69,6 +69,7 @@ extern "C" {
 #include "commands/defrem.h"
 #include "commands/extension.h"
 #include "commands/sequence.h"
+#include "commands/tablecmds.h"
 #include "commands/tablespace.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
@@ -81,6 +82,7 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/nodes.h"
 #include "nodes/parsenodes.h"
+#include "partitioning/partbounds.h"
 #include "pgstat.h"
 #include "pgtime.h"
 #include "postmaster/bgworker.h"
@@ -256,6 +258,17 @@ inline bool find_by_index(Relation table, Oid index, TupleTableSlot* wanted,
 #else
     return RelationFindReplTupleByIndex(table, index, LockTupleExclusive, wanted, found);
 #endif
+}
+
+// What is true of all rows of a partition with this bound, before PostgreSQL 15 with one argument
+// more. May ereport.
+template <typename Function = decltype(&get_qual_from_partbound)>
+List* partition_constraint(Relation partition, Relation parent, PartitionBoundSpec* spec,
+                           Function function = &get_qual_from_partbound) {
+    if constexpr (std::is_invocable_v<Function, Relation, PartitionBoundSpec*>)
+        return function(parent, spec);
+    else
+        return function(partition, parent, spec);
 }
 
 // Transactions of VACUUM, which see nobody's rows.

@@ -9,6 +9,7 @@
 #include "pg/catalog/distributed.hpp"
 #include "pg/catalog/greatest_key.hpp"
 #include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/referring_parents.hpp"
 #include "pg/catalog/template.hpp"
 #include "pg/records/clock_reference.hpp"
 #include "pg/records/hooks.hpp"
@@ -317,6 +318,7 @@ void read_partitions(std::vector<ManagedParent>& parents, Look look) {
         std::ranges::sort(parent->partitions, {},
                           [](const Partition& each) { return each.bounds.lower; });
     read_greatest_keys(by_relation, look);
+    read_referring_parents(parents);
 }
 
 std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation, Look look) {

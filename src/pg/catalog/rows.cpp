@@ -81,6 +81,8 @@ bool any_key(Relation table, const char* column, KeyType type, Matches matches) 
     });
 }
 
+constexpr int rows_between_looks_at_the_clock = 1000;
+
 // A table is of one kind, so a few rows tell.
 constexpr int rows_looked_at = 100;
 
@@ -104,16 +106,6 @@ bool has_rows(Oid relation) {
 
 bool may_have_rows(Oid relation) {
     return call([=] { return any_table_at_a_glance(relation, has_any_row); });
-}
-
-bool has_rows_within(Oid relation, const std::string& column, KeyType type,
-                     const BoundRange& range) {
-    return call([&] {
-        return any_table(relation, [&](Relation table) {
-            return any_key(table, column.c_str(), type,
-                           [&](Bound key) { return range.lower <= key && key < range.upper; });
-        });
-    });
 }
 
 bool has_rows_since(Oid relation, const XidSnapshot& snapshot) {
@@ -152,13 +144,17 @@ std::optional<Bound> key_without_time_at_a_glance(Oid relation, const std::strin
 }
 
 std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,
-                                      const std::vector<BoundRange>& ranges) {
+                                      const std::vector<BoundRange>& ranges,
+                                      const Deadline& deadline) {
     std::vector<std::size_t> order(ranges.size());
     std::iota(order.begin(), order.end(), 0);
     std::ranges::sort(order, {}, [&](std::size_t i) { return ranges[i].lower; });
     std::vector<bool> found(ranges.size());
     std::size_t left = ranges.size();
+    int rows = 0;
     const auto mark = [&](Bound key) {
+        if (++rows % rows_between_looks_at_the_clock == 0 && deadline.has_passed())
+            return true;
         const auto after = std::ranges::upper_bound(order, key, {},
                                                     [&](std::size_t i) { return ranges[i].lower; });
         if (after == order.begin() || key >= ranges[*std::prev(after)].upper ||

@@ -3,6 +3,7 @@
 // rows.
 #pragma once
 
+#include "core/deadline.hpp"
 #include "core/key/bound.hpp"
 #include "core/key/key.hpp"
 #include "pg/bridge/postgres.hpp"
@@ -15,11 +16,6 @@ namespace ppm {
 // Citus distributes. Takes ACCESS SHARE locks. Throws PostgresError.
 bool has_rows(Oid relation);
 
-// Whether it has one whose `column`, a key of type `type`, lies in `range`. Foreign tables are
-// passed over, as ATTACH PARTITION passes over them.
-bool has_rows_within(Oid relation, const std::string& column, KeyType type,
-                     const BoundRange& range);
-
 // A key of the first rows of the relation, and of each partition of it, that tells no time. Foreign
 // tables are passed over. Takes ACCESS SHARE locks.
 std::optional<Bound> key_without_time(Oid relation, const std::string& column,
@@ -27,12 +23,14 @@ std::optional<Bound> key_without_time(Oid relation, const std::string& column,
 
 // The same for those who only want to look: no lock is waited for, none is kept. A relation that
 // somebody has locked against readers counts as having rows; of the keys of one, and of such
-// a default partition, nothing is known. The ranges do not overlap.
+// a default partition, nothing is known, nor of what comes after the deadline. The ranges do not
+// overlap.
 bool may_have_rows(Oid relation);
 std::optional<Bound> key_without_time_at_a_glance(Oid relation, const std::string& column,
                                                   const KeyCodec& codec);
 std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,
-                                      const std::vector<BoundRange>& ranges);
+                                      const std::vector<BoundRange>& ranges,
+                                      const Deadline& deadline);
 
 // Whether it has a visible row that a transaction put there which the snapshot does not show, if
 // only by an UPDATE. Foreign tables are passed over: to drop one removes none of its rows.

@@ -133,9 +133,7 @@ class Converter {
                       [&] { session_.step([&] { alter(drop_built_statement(index)); }); });
             announce("building unique index " + in_quotes(index.built_name) + " with " +
                      in_quotes(conversion_->key()) + ", which takes its time");
-            // The worker would wait for what this session has locked or sees.
-            session_.step([] {});
-            Worker worker{conversion_->managed.parent.table->owner};
+            Worker worker{conversion_->managed.parent.table->owner, check_interval()};
             worker.build_index(relation_, index.index, conversion_->key(), index.built_name);
         }
         if (!indexes_.empty())
@@ -207,6 +205,14 @@ class Converter {
         });
     }
 
+    // For a worker; ends the transaction, because it would wait for what this session has locked or
+    // sees.
+    int check_interval() {
+        int interval = 0;
+        session_.step([&] { interval = session_.check_interval(); });
+        return interval;
+    }
+
     void unbind() {
         retry(session_, history_, {relation_},
               [&] { session_.step([&] { alter(drop_check()); }); });
@@ -228,9 +234,7 @@ class Converter {
             return;
         try {
             retry(session_, history_, {relation_}, [&] {
-                // The worker would wait for what this session has locked or sees.
-                session_.step([] {});
-                Worker worker{conversion_->managed.parent.table->owner};
+                Worker worker{conversion_->managed.parent.table->owner, check_interval()};
                 worker.validate_constraint(relation_, conversion_check, [&] { watch_keys(); });
             });
         } catch (const Error& error) {

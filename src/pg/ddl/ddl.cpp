@@ -42,12 +42,16 @@ std::vector<std::string> statements_for(const ManagedParent& managed,
     const auto from_template = template_of(managed.parent);
     const TemplateClauses clauses =
         from_template ? template_clauses(*from_template) : TemplateClauses{};
+    const std::vector<std::string> statistics =
+        statistics_statements(managed.parent, schema_name, create.name);
     std::vector<std::string> statements{
         std::string{"CREATE "} + (clauses.is_unlogged ? "UNLOGGED " : "") + "TABLE " + partition +
-        " (LIKE " + parent_identifier(managed.parent) + " INCLUDING ALL EXCLUDING IDENTITY)" +
+        " (LIKE " + parent_identifier(managed.parent) + " INCLUDING ALL EXCLUDING IDENTITY" +
+        (statistics.empty() ? ")" : " EXCLUDING STATISTICS)") +
         (clauses.is_partitioned()
              ? clauses.partition_by + clauses.tablespace
              : storage_clauses(managed.parent, clauses.storage_options, clauses.tablespace))};
+    std::ranges::copy(statistics, std::back_inserter(statements));
     std::ranges::move(property_statements(managed.parent, partition),
                       std::back_inserter(statements));
     return statements;

@@ -25,6 +25,19 @@ constexpr char likeness_query[] = R"(
            quote_literal(obj_description(r.oid, 'pg_class'))
     FROM pg_class r WHERE r.oid = $1)";
 
+// The kinds, where they are not all that there are; the columns and expressions; what the name is
+// made of; the target and the comment.
+constexpr char statistics_query[] = R"(
+    SELECT CASE WHEN s.stxkind @> '{d,f,m}'::"char"[] OR s.stxkind <@ '{e}'::"char"[] THEN ''
+                ELSE ' (' || (SELECT string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END, ', ' ORDER BY k)
+                              FROM unnest(s.stxkind) AS k WHERE k IN ('d', 'f', 'm')) || ')' END,
+           pg_get_statisticsobjdef_columns(s.oid),
+           concat_ws('_', (SELECT string_agg(a.attname, '_' ORDER BY a.attnum) FROM pg_attribute a
+                           WHERE a.attrelid = s.stxrelid AND a.attnum = ANY (s.stxkeys::smallint[])),
+                     (SELECT string_agg('expr', '_') FROM unnest(pg_get_statisticsobjdef_expressions(s.oid)))),
+           nullif(s.stxstattarget, -1)::text, quote_literal(obj_description(s.oid, 'pg_statistic_ext'))
+    FROM pg_statistic_ext s WHERE s.stxrelid = $1 ORDER BY s.stxname)";
+
 // Without its policies a table with row level security would show nobody anything once it is
 // detached.
 constexpr char policies_query[] = R"(
@@ -102,7 +115,7 @@ constexpr char differences_query[] = R"(
            WHERE k.indrelid = parent AND k.indisreplident AND j.indrelid = partition.oid AND j.indisreplident))
     UNION ALL
     -- An index that every partition has is valid.
-    SELECT parent, partition.oid, 'missing_index', '', format('%I.%I', n.nspname, x.relname)
+    SELECT parent, partition.oid, 'missing_index', CASE WHEN k.indisprimary THEN 'primary' ELSE '' END, format('%I.%I', n.nspname, x.relname)
     FROM partition JOIN pg_index k ON k.indrelid = parent AND NOT k.indisvalid
     JOIN pg_class x ON x.oid = k.indexrelid JOIN pg_namespace n ON n.oid = x.relnamespace
     WHERE is_table AND NOT EXISTS (SELECT FROM pg_inherits h JOIN pg_index j ON j.indexrelid = h.inhrelid
@@ -140,7 +153,13 @@ constexpr char differences_query[] = R"(
     SELECT parent, partition.oid, 'invalid_index', format('has index "%s", which is not valid', x.relname),
            format('If nobody is making it right now: REINDEX INDEX CONCURRENTLY %s;', x.oid::regclass)
     FROM partition JOIN pg_index k ON k.indrelid = partition.oid AND NOT k.indisvalid JOIN pg_class x ON x.oid = k.indexrelid
-    WHERE is_table
+    WHERE is_table AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = k.indexrelid)
+    UNION ALL
+    -- Of the parent itself.
+    SELECT parent, parent, 'missing_index', '', ''
+    FROM partition JOIN pg_index k ON k.indrelid = partition.oid AND k.indisprimary
+    WHERE NOT EXISTS (SELECT FROM pg_index p WHERE p.indrelid = parent AND p.indisprimary)
+    GROUP BY parent HAVING count(*) * 2 > (SELECT count(*) FROM pg_inherits h WHERE h.inhparent = parent)
     UNION ALL
     SELECT partition.parent, partition.oid, 'storage_options_differ', format('does not have %s, as partition_options says', o.option),
            format('ALTER TABLE %s SET (%s = %L);', partition.oid::regclass,
@@ -200,6 +219,24 @@ std::string chosen_name(const std::string& table, const std::string& columns,
     });
 }
 
+// As ChooseExtendedStatisticName() (statscmds.c), which LIKE goes by.
+std::string statistics_name(const std::string& table, const std::string& columns,
+                            const std::string& schema_name, std::set<std::string>& taken) {
+    for (int number = 0;; ++number) {
+        const std::string label = "stat" + (number == 0 ? "" : std::to_string(number));
+        std::string chosen =
+            call([&] { return makeObjectName(table.c_str(), columns.c_str(), label.c_str()); });
+        const bool is_free = query(
+                                 "SELECT FROM pg_statistic_ext s JOIN pg_namespace n "
+                                 "ON n.oid = s.stxnamespace "
+                                 "WHERE n.nspname = $1 AND s.stxname = $2",
+                                 {text_parameter(schema_name), text_parameter(chosen)})
+                                 .count() == 0;
+        if (is_free && taken.insert(chosen).second)
+            return chosen;
+    }
+}
+
 }  // namespace
 
 std::string storage_clauses(const Parent& parent) {
@@ -233,6 +270,30 @@ std::vector<std::string> property_statements(const Parent& parent, const std::st
         statements.push_back("ALTER TABLE " + partition + " " + clauses);
     if (!rows.is_null(0, 2))
         statements.push_back("COMMENT ON TABLE " + partition + " IS " + rows.string(0, 2));
+    return statements;
+}
+
+// LIKE ... INCLUDING STATISTICS goes by column numbers, and fails, or takes other columns, where
+// the parent has lost some: on 14 to 18 before the minor versions of May 2024 and April 2026.
+std::vector<std::string> statistics_statements(const Parent& parent, const std::string& schema_name,
+                                               const std::string& name) {
+    std::vector<std::string> statements;
+    const Rows rows = query(statistics_query, {oid_parameter(parent.table->relation)});
+    std::set<std::string> taken;
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        const std::string statistics =
+            identifier(schema_name) + "." +
+            identifier(statistics_name(name, rows.string(row, 3), schema_name, taken));
+        statements.push_back("CREATE STATISTICS " + statistics + rows.string(row, 1) + " ON " +
+                             rows.string(row, 2) + " FROM " + identifier(schema_name) + "." +
+                             identifier(name));
+        if (!rows.is_null(row, 4))
+            statements.push_back("ALTER STATISTICS " + statistics + " SET STATISTICS " +
+                                 rows.string(row, 4));
+        if (!rows.is_null(row, 5))
+            statements.push_back("COMMENT ON STATISTICS " + statistics + " IS " +
+                                 rows.string(row, 5));
+    }
     return statements;
 }
 
@@ -272,6 +333,7 @@ std::optional<std::string> replica_identity_statement(const Parent& parent,
 
 void read_differences(std::vector<ManagedParent>& parents) {
     std::map<Oid, Partition*> partitions;
+    std::map<Oid, Parent*> by_relation;
     std::vector<Oid> relations;
     std::vector<Oid> with_options;
     std::vector<std::string> options;
@@ -280,6 +342,7 @@ void read_differences(std::vector<ManagedParent>& parents) {
         if (!validate(parent).empty())
             continue;
         relations.push_back(parent.table->relation);
+        by_relation.emplace(parent.table->relation, &parent);
         for (const std::string& option : parent.configuration.partition_options) {
             with_options.push_back(parent.table->relation);
             options.push_back(option);
@@ -297,11 +360,21 @@ void read_differences(std::vector<ManagedParent>& parents) {
     const Rows rows =
         query(differences_query, {oid_array_parameter(relations), oid_array_parameter(with_options),
                                   text_array_parameter(options)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        const Oid relation = rows.oid(row, 2);
+        if (const auto found = by_relation.find(relation);
+            found != by_relation.end() && rows.oid(row, 1) == relation) {
+            found->second->lacks_primary_key = true;
+            continue;
+        }
+        const AnomalyCode code = code_named(rows.string(row, 3));
+        const std::string actual = rows.string(row, 4);
         // One that was attached since the partitions were read is for the next time.
-        if (const auto found = partitions.find(rows.oid(row, 2)); found != partitions.end())
+        if (const auto found = partitions.find(relation); found != partitions.end())
             found->second->differences.push_back(
-                {code_named(rows.string(row, 3)), rows.string(row, 4), rows.string(row, 5)});
+                {code, actual, rows.string(row, 5),
+                 code == AnomalyCode::missing_index && actual.empty()});
+    }
     for (ManagedParent& managed : parents)
         if (validate(managed.parent).empty())
             read_template_differences(managed.parent);

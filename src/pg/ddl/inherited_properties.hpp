@@ -18,6 +18,10 @@ std::string storage_clauses(const Parent& parent, const std::vector<std::string>
 // `partition` is its name as SQL writes it.
 std::vector<std::string> property_statements(const Parent& parent, const std::string& partition);
 
+// `CREATE STATISTICS ...`, with the names that LIKE would give them.
+std::vector<std::string> statistics_statements(const Parent& parent, const std::string& schema_name,
+                                               const std::string& name);
+
 // `CREATE POLICY ...`, at the end. What a policy names may be out of the owner's reach; without
 // one, row level security lets nobody at the rows but through the parent.
 std::vector<std::string> policy_statements(const Parent& parent, const std::string& schema_name,

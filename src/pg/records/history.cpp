@@ -19,6 +19,14 @@ constexpr char record_statement_of_1_0_0[] =
     "upper_bound, outcome, sqlstate, message, duration, executed_by) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 * interval '1 microsecond', $13)";
 
+// A dump that is restored into a database that has gone on sets the sequence back. What is known
+// of earlier calls is in ppm.last_run, which no dump has, and at the end of ppm.history.
+constexpr char next_run_query[] =
+    "SELECT CASE WHEN n.id > l.id THEN n.id ELSE setval('ppm.run_id', l.id + 1) END "
+    "FROM (SELECT nextval('ppm.run_id') AS id) AS n, "
+    "(SELECT greatest((SELECT max(run_id) FROM ppm.last_run), "
+    "(SELECT run_id FROM ppm.history ORDER BY at DESC LIMIT 1), 0) AS id) AS l";
+
 // A cleanup that was refused because of the clock must not make that clock the one to go by. The
 // server's start stands for "as it was, if it was".
 constexpr char record_run_statement[] =
@@ -52,9 +60,11 @@ constexpr char prune_last_run_statement[] =
     "WHERE c.schema_name = l.schema_name AND c.table_name = l.table_name)";
 
 constexpr char last_failures_query[] =
-    "SELECT partition, message FROM (SELECT DISTINCT ON (partition) partition, message, outcome "
+    // Locks, timeouts, lost workers, and what was changed meanwhile pass by themselves.
+    "SELECT partition, message, coalesce(sqlstate ~ '^(55P03|55000|40|57|08|53)', false) "
+    "FROM (SELECT DISTINCT ON (partition) partition, message, outcome, sqlstate "
     "FROM ppm.history WHERE schema_name = $1 AND table_name = $2 AND partition IS NOT NULL "
-    "AND action IN ('detach', 'finalize', 'drop', 'attach', 'archive', 'after_create', "
+    "AND action IN ('create', 'detach', 'finalize', 'drop', 'attach', 'archive', 'after_create', "
     "'before_detach', 'after_detach', 'before_drop') ORDER BY partition, at DESC) AS h "
     "WHERE outcome = 'failed'";
 
@@ -115,7 +125,7 @@ std::chrono::microseconds History::elapsed() const {
 std::int64_t History::run_id() {
     if (!run_id_) {
         const UserContext owner{owner_of_ppm()};
-        run_id_ = query_to_change("SELECT nextval('ppm.run_id')").bigint(0, 1);
+        run_id_ = query_to_change(next_run_query).bigint(0, 1);
     }
     return *run_id_;
 }
@@ -207,13 +217,14 @@ void lock_own_tables() {
     });
 }
 
-std::map<std::string, std::string> last_failures(const Configuration& configuration) {
+std::map<std::string, LastFailure> last_failures(const Configuration& configuration) {
     const UserContext owner{owner_of_ppm()};
     const Rows rows = query(last_failures_query, {text_parameter(configuration.schema_name),
                                                   text_parameter(configuration.table_name)});
-    std::map<std::string, std::string> failures;
+    std::map<std::string, LastFailure> failures;
     for (std::size_t row = 0; row < rows.count(); ++row)
-        failures.emplace(rows.string(row, 1), rows.string(row, 2));
+        failures.emplace(rows.string(row, 1),
+                         LastFailure{rows.string(row, 2), rows.boolean(row, 3)});
     return failures;
 }
 

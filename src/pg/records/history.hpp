@@ -3,6 +3,7 @@
 // erase it.
 #pragma once
 
+#include "core/check/check.hpp"
 #include "core/deadline.hpp"
 #include "pg/run/report.hpp"
 
@@ -77,8 +78,9 @@ class History {
 // to keep those waiting who wait for that. In a step that will write them.
 void lock_own_tables();
 
-// Why the last attempt to remove a partition of the table failed, by the partition's name; nothing
-// for those where it did not. Needs an SpiConnection and a pinned search_path.
-std::map<std::string, std::string> last_failures(const Configuration& configuration);
+// Why the last attempt to create, attach or remove a partition of the table failed, by the
+// partition's name; nothing for those where it did not. Needs an SpiConnection and a pinned
+// search_path.
+std::map<std::string, LastFailure> last_failures(const Configuration& configuration);
 
 }  // namespace ppm

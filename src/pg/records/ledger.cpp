@@ -14,26 +14,27 @@ namespace ppm {
 
 namespace {
 
-// Where the catalog and the ledger name the same relation, and that is either on its own, or a
+// Where the relation of the ledger is there, under whatever name, and is either on its own, or a
 // partition of the same parent whose detaching has begun; not one that ppm had detached before, and
-// somebody attached and is detaching again.
-#define AGREES                                                                        \
-    "r.oid = d.relation AND r.relname = d.detached AND n.oid = r.relnamespace "       \
-    "AND n.nspname = d.detached_schema AND CASE WHEN r.relispartition THEN EXISTS "   \
-    "(SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND i.inhparent = d.parent " \
-    "AND i.inhdetachpending AND d.version IS NULL) "                                  \
+// somebody attached and is detaching again. That it is the very relation, and not one that got its
+// OID, is for what the fingerprint says.
+#define AGREES                                                                                  \
+    "r.oid = d.relation AND n.oid = r.relnamespace AND CASE WHEN r.relispartition THEN EXISTS " \
+    "(SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND i.inhparent = d.parent "           \
+    "AND i.inhdetachpending AND d.version IS NULL) "                                            \
     "ELSE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid) END"
 
 // An entry that ppm detached and was to keep.
 #define WAS_KEPT "d.cleanup_policy = 'detach' AND d.version IS NOT NULL"
 
 constexpr char read_query[] =
-    "SELECT d.parent, d.relation, d.detached_schema, d.detached, d.lower_value, d.upper_value, "
+    "SELECT d.parent, d.relation, n.nspname, r.relname, d.lower_value, d.upper_value, "
     "d.cleanup_policy = 'drop', NOT r.relispartition, d.version IS NULL, "
     "coalesce(to_jsonb(d) ->> 'kind' = 'repartitioned', false), "
     "CASE WHEN (to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp() "
     "THEN (to_jsonb(d) ->> 'drop_after')::timestamptz::text END, "
-    "to_jsonb(d) ->> 'archived_from' "
+    "to_jsonb(d) ->> 'archived_from', "
+    "(d.detached_schema, d.detached) IS DISTINCT FROM (n.nspname, r.relname) "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
     " WHERE d.parent = ANY ($1)";
 
@@ -49,6 +50,19 @@ constexpr char prune_statement[] = "DELETE FROM ppm.detached d WHERE " CONTRADIC
 constexpr char prune_statement_of_1_0_0[] =
     "DELETE FROM ppm.detached d WHERE " CONTRADICTED " AND NOT (" WAS_KEPT
     " AND EXISTS (SELECT FROM pg_class r WHERE r.oid = d.relation AND r.relispartition))";
+
+// The names are for people: they follow the relations. $1 is one parent, or null.
+constexpr char refresh_statement[] =
+    "UPDATE ppm.detached d SET detached_schema = n.nspname, detached = r.relname, "
+    "schema_name = coalesce(s.nspname, d.schema_name), "
+    "table_name = coalesce(p.relname, d.table_name) "
+    "FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace, "
+    "ppm.detached e LEFT JOIN (pg_class p JOIN pg_namespace s ON s.oid = p.relnamespace) "
+    "ON p.oid = e.parent "
+    "WHERE r.oid = d.relation AND e.relation = d.relation AND ($1 IS NULL OR d.parent = $1) "
+    "AND (d.detached_schema, d.detached, d.schema_name, d.table_name) IS DISTINCT FROM "
+    "(n.nspname, r.relname, coalesce(s.nspname, d.schema_name), "
+    "coalesce(p.relname, d.table_name))";
 
 constexpr char forget_statement[] =
     "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n WHERE d.relation = $1 AND " AGREES;
@@ -116,6 +130,20 @@ constexpr char kept_query[] =
 constexpr char kept_before_query[] =
     "SELECT r.oid, false FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation "
     "WHERE r.relispartition AND " WAS_KEPT;
+
+// The names that they have now, for a dump to know: as a row more, because after a restore the OID
+// may be that of another table.
+constexpr char rename_kept_statement[] =
+    "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition, since) "
+    "SELECT DISTINCT ON (r.oid) r.oid, s.nspname, p.relname, n.nspname, r.relname, k.since "
+    "FROM ppm.kept k JOIN pg_class r ON r.oid = k.relation "
+    "JOIN pg_namespace n ON n.oid = r.relnamespace JOIN pg_inherits i ON i.inhrelid = r.oid "
+    "JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace s ON s.oid = p.relnamespace "
+    "WHERE r.relispartition AND NOT EXISTS (SELECT FROM ppm.kept o WHERE o.relation = r.oid "
+    "AND (o.schema_name, o.table_name, o.partition_schema, o.partition) = "
+    "(s.nspname, p.relname, n.nspname, r.relname)) ORDER BY r.oid, k.since "
+    "ON CONFLICT (relation, partition_schema, partition) DO UPDATE SET "
+    "schema_name = excluded.schema_name, table_name = excluded.table_name";
 
 // A row more, and none changed: its OID may be that of another partition, which is kept, too.
 constexpr char adopt_statement[] =
@@ -327,10 +355,12 @@ void prune_detached(const Parent& parent) {
     if (remembers)
         execute(std::string{remember_statement} + CONTRADICTED + already_remembered, {relation});
     execute(remembers ? prune_statement : prune_statement_of_1_0_0, {relation});
+    execute(refresh_statement, {relation});
 }
 
 void prune_detached() {
     const UserContext owner{owner_of_ppm()};
+    execute(refresh_statement, {oid_parameter(std::nullopt)});
     execute(
         "DELETE FROM ppm.detached d "
         "WHERE NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = d.relation)");
@@ -340,6 +370,7 @@ void prune_kept() {
     if (!remembers_what_was_kept())
         return;
     const UserContext owner{owner_of_ppm()};
+    execute(rename_kept_statement);
     execute(
         "DELETE FROM ppm.kept k WHERE NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = k.relation) "
         "AND NOT EXISTS (SELECT FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace "
@@ -384,6 +415,7 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
             parent.ledger_is_stale = true;
             continue;
         }
+        parent.ledger_is_stale = parent.ledger_is_stale || rows.boolean(row, 13);
         const bool to_drop = rows.boolean(row, 7);
         const bool kept_now =
             to_drop && parent.configuration.cleanup_policy == CleanupPolicy::detach;

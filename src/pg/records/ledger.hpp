@@ -55,13 +55,15 @@ void keep_detached(RelationId parent);
 // the trigger that sees it written.
 void follow_policy(const TableName& name);
 
-// Forgets what the catalog contradicts: relations that are gone, renamed, or partitions again.
+// Forgets what the catalog contradicts: relations that are gone, or partitions again. Of others it
+// has the names follow.
 void prune_detached(const Parent& parent);
 
-// Forgets relations that are gone, also those of parents that are gone or not configured any more.
+// Forgets relations that are gone, and has names follow, also of parents that are gone or not
+// configured any more.
 void prune_detached();
 
-// Forgets what of ppm.kept is gone by OID and by name.
+// Forgets what of ppm.kept is gone by OID and by name, and adds names that were given since.
 void prune_kept();
 
 // Has ppm.kept know the parent's partitions by their OIDs that it knows by their names: from then

@@ -267,9 +267,13 @@ void create_target(const ManagedParent& managed, const Job& job, JobTarget& targ
     const std::string table = identifier(configuration.schema_name) + "." + identifier(name);
     execute_as_owner(managed.parent, "CREATE TABLE " + table + " (LIKE " +
                                          qualified_name(managed.parent.table->relation) +
-                                         " INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES)" +
+                                         " INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES "
+                                         "EXCLUDING STATISTICS)" +
                                          storage_clauses(managed.parent));
     const Oid relation = require_created(managed.parent, name);
+    for (const std::string& statement :
+         statistics_statements(managed.parent, configuration.schema_name, name))
+        execute_as_owner(managed.parent, statement);
     for (const std::string& statement : property_statements(managed.parent, table))
         execute_as_owner(managed.parent, statement);
     execute_as_owner(

@@ -21,25 +21,26 @@ namespace {
 std::vector<Anomaly> check_partitions(const ManagedParent& managed, const Clock& clock, Look look) {
     const Parent& parent = managed.parent;
     // Read once, and only where something is to be explained.
-    std::optional<std::map<std::string, std::string>> failures;
+    std::optional<std::map<std::string, LastFailure>> failures;
     const Inquiries inquiries{.identifier = identifier,
                               .relation_exists = relation_exists,
                               .default_has_rows =
                                   [&](const std::vector<BoundRange>& ranges) {
                                       if (look == Look::into_catalog)
                                           return std::vector<bool>(ranges.size());
-                                      return which_may_have_rows(parent.default_partition->relation,
-                                                                 parent.table->key_column,
-                                                                 *parent.table->key_type, ranges);
+                                      return which_may_have_rows(
+                                          parent.default_partition->relation,
+                                          parent.table->key_column, *parent.table->key_type, ranges,
+                                          Deadline{std::chrono::milliseconds{statement_timeout()}});
                                   },
                               .last_failure =
-                                  [&](const Partition& partition) {
+                                  [&](const std::string& name) {
                                       if (look == Look::into_catalog)
-                                          return std::string{};
+                                          return LastFailure{};
                                       if (!failures)
                                           failures = last_failures(parent.configuration);
-                                      const auto found = failures->find(partition.name);
-                                      return found == failures->end() ? std::string{}
+                                      const auto found = failures->find(name);
+                                      return found == failures->end() ? LastFailure{}
                                                                       : found->second;
                                   }};
     return check(parent, codec_of(managed), windows_of(managed, clock),

@@ -41,7 +41,7 @@ class CleanupExecutor final : public Executor {
   public:
     using Executor::Executor;
 
-    void begin(const ManagedParent& managed) override {
+    void begin(const ManagedParent& managed, const std::vector<Action>&) override {
         kept_.clear();
         just_detached_ = InvalidOid;
         if (managed.parent.ledger_is_stale)
@@ -171,7 +171,7 @@ class CleanupExecutor final : public Executor {
             if (worker_ && !worker_->can_serve(table.owner))
                 worker_.reset();
             if (!worker_)
-                worker_.emplace(table.owner);
+                worker_.emplace(table.owner, session_.check_interval());
             return worker_->detach(table, partition, record);
         } catch (...) {
             // It may have died. Before the catalog is asked what came of it, and before another
@@ -307,6 +307,7 @@ constinit const Task cleanup{
     .keeps_ledger = true,
     .reports_obstacles = false,
     .reports_refusals = true,
+    .referring_first = true,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<CleanupExecutor>(session, history);
     }};

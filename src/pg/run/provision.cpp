@@ -1,7 +1,9 @@
 #include "pg/run/provision.hpp"
 
 #include "core/text.hpp"
+#include "pg/bridge/settings.hpp"
 #include "pg/bridge/sqlstate.hpp"
+#include "pg/catalog/default_rows.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/rows.hpp"
 #include "pg/catalog/template.hpp"
@@ -14,6 +16,7 @@
 #include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/run/archive.hpp"
+#include "pg/run/default_fence.hpp"
 #include "pg/run/hooks.hpp"
 #include "pg/run/report.hpp"
 
@@ -33,9 +36,21 @@ void require_room_in_default(const ManagedParent& managed, const BoundRange& bou
     require_owner_of_tree(table.owner, default_partition);
     // ATTACH PARTITION would find them too, but only under an ACCESS EXCLUSIVE lock on the default
     // partition.
-    if (!has_rows_within(default_partition, table.key_column, *table.key_type, bounds))
+    const InDefault found =
+        look_into_default(managed, default_partition, bounds,
+                          Deadline{std::chrono::milliseconds{statement_timeout()}});
+    if (found == InDefault::none || found == InDefault::ruled_out)
         return;
     const std::string name = in_quotes(call([=] { return get_rel_name(default_partition); }));
+    if (found == InDefault::unknown)
+        throw PpmError{
+            ERRCODE_QUERY_CANCELED,
+            "to look for rows of " + range_text(managed, bounds) + " in default partition " + name +
+                " takes longer than ppm.statement_timeout",
+            {},
+            "Give default partition " + name + " an index on " + in_quotes(table.key_column) +
+                ", by CREATE INDEX CONCURRENTLY, or move its rows to partitions of "
+                "their own: CALL ppm.repartition()."};
     throw PpmError{ERRCODE_CHECK_VIOLATION,
                    "default partition " + name + " holds rows of " + range_text(managed, bounds),
                    {},
@@ -95,6 +110,21 @@ void follow_template(const ManagedParent& managed, const std::string& name, Rela
 class ProvisionExecutor final : public Executor {
   public:
     using Executor::Executor;
+
+    bool has_work(const ManagedParent& managed) override { return has_fence(session_, managed); }
+
+    // Without, PostgreSQL reads the default partition itself; what keeps it from being had, the
+    // actions meet, too.
+    void begin(const ManagedParent& managed, const std::vector<Action>& actions) override {
+        try {
+            raise_fence(session_, managed, actions);
+        } catch (const Error& error) {
+            if (ends_the_call(error))
+                throw;
+        }
+    }
+
+    void end(const ManagedParent& managed) override { lower_fence(session_, managed); }
 
     void execute(const ManagedParent& managed, const Action& action) override {
         if (const auto* const create = std::get_if<CreatePartition>(&action))
@@ -194,6 +224,7 @@ constinit const Task provision{
     .keeps_ledger = false,
     .reports_obstacles = true,
     .reports_refusals = false,
+    .referring_first = false,
     .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
         return std::make_unique<ProvisionExecutor>(session, history);
     }};

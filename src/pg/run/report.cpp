@@ -51,6 +51,27 @@ std::string one_line(std::string text) {
     return text;
 }
 
+// The function that an error comes from, and where in it, as PostgreSQL says it: other people's
+// functions run in the middle of ppm's statements. Empty if it comes from the statement itself.
+std::string function_that_raised(const Error& error) {
+    const auto* const raised = dynamic_cast<const PostgresError*>(&error);
+    const std::string context = raised == nullptr ? "" : raised->context();
+    for (std::size_t begin = 0; begin < context.size();) {
+        const std::size_t end = std::min(context.find('\n', begin), context.size());
+        const std::string line = context.substr(begin, end - begin);
+        if (line.find("unction ") != std::string::npos && !line.starts_with("SQL statement"))
+            return line;
+        begin = end + 1;
+    }
+    return {};
+}
+
+// An error over what no code may do in a security-restricted context.
+bool is_restriction(const Error& error) {
+    return error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE &&
+           error.message().find("security-restricted") != std::string::npos;
+}
+
 void warn(const std::string& message, const std::string& detail, const std::string& hint) {
     call([&] { tell(WARNING, ERRCODE_WARNING, message.c_str(), detail.c_str(), hint.c_str()); });
 }
@@ -102,6 +123,8 @@ Failure failure_of(const Configuration& configuration, const std::string& action
     std::string message = error.message();
     if (const std::string detail = error.detail(); !detail.empty())
         message += ": " + detail;
+    if (const std::string function = function_that_raised(error); !function.empty())
+        message += ", in " + function;
     return {.table = configuration.name(),
             .partition = {},
             .action = action,
@@ -119,7 +142,12 @@ Failure failure_of(const ManagedParent& managed, const Action& action, const Err
     // PostgreSQL's own advice is CASCADE.
     if (error.sqlstate() == ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST)
         failure.hint = "Drop what depends on it, or keep it: set cleanup_policy to detach.";
-    if (error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && failure.hint.empty())
+    if (is_restriction(error))
+        failure.hint =
+            "What runs in the middle of ppm's statements is restricted, as it is in REFRESH "
+            "MATERIALIZED VIEW: it has no temporary tables, no deferred triggers and no other "
+            "role. Change that function, or have it leave out what ppm does.";
+    else if (error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && failure.hint.empty())
         failure.hint = "It is done as the table's owner: grant that role what is missing.";
     return failure;
 }
@@ -128,17 +156,52 @@ std::string sqlstate_text(int sqlstate) {
     return call([=] { return unpack_sql_state(sqlstate); });
 }
 
-std::string lock_holders(const std::vector<Oid>& relations) {
-    const Rows rows = query(R"(
-        SELECT string_agg(DISTINCT pid::text, ', ')
-        FROM pg_locks
-        WHERE locktype = 'relation' AND granted AND pid <> pg_backend_pid()
-          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-          AND relation IN (SELECT unnest($1)
-                           UNION SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1)
-                           UNION SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = ANY ($1)))",
-                            {oid_array_parameter(relations)});
-    return rows.is_null(0, 1) ? "" : "; locks are held by process " + rows.string(0, 1);
+namespace {
+
+// $2 is a table that is not looked below of: the parent, of whose partitions only the default one
+// is locked.
+constexpr char lock_holders_query[] = R"(
+    WITH RECURSIVE tied AS (
+        SELECT unnest($1) AS oid
+        UNION SELECT partdefid FROM pg_partitioned_table WHERE partrelid = ANY ($1) AND partdefid <> 0
+        UNION SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1)
+        UNION SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = ANY ($1)),
+    tree AS (
+        SELECT oid FROM tied WHERE oid <> $2
+        UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)
+    SELECT string_agg(who, ', ') FROM (
+        SELECT DISTINCT coalesce('process ' || l.pid || coalesce(' (' || nullif(a.application_name, '') || ')', ''),
+                                 'prepared transaction "' || p.gid || '"') AS who
+        FROM pg_locks l
+        LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+        -- A prepared transaction has no process, but its own number locked.
+        LEFT JOIN (pg_locks x JOIN pg_prepared_xacts p ON p.transaction = x.transactionid)
+               ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.virtualtransaction = l.virtualtransaction
+        WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND (l.relation = $2 OR l.relation IN (SELECT oid FROM tree))
+        ORDER BY 1 LIMIT 20) AS holders)";
+
+// Whom DETACH waits for. VACUUM does not count; $1 is for how long has been waited.
+constexpr char snapshot_holders_query[] =
+    "SELECT string_agg(who, ', ') FROM (SELECT 'process ' || pid || "
+    "coalesce(' (' || nullif(application_name, '') || ')', '') AS who FROM pg_stat_activity "
+    "WHERE backend_xmin IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid() "
+    "AND backend_type <> 'autovacuum worker' "
+    "AND xact_start < clock_timestamp() - $1 * interval '1 microsecond' "
+    "ORDER BY age(backend_xmin) DESC LIMIT 20) AS holders";
+
+}  // namespace
+
+std::string lock_holders(const std::vector<Oid>& relations, std::optional<Oid> parent) {
+    const Rows rows = query(lock_holders_query, {oid_array_parameter(relations),
+                                                 oid_parameter(parent.value_or(InvalidOid))});
+    return rows.is_null(0, 1) ? "" : "; locks are held by " + rows.string(0, 1);
+}
+
+std::string snapshot_holders(std::chrono::microseconds waited) {
+    const Rows rows = query(snapshot_holders_query, {bigint_parameter(waited.count())});
+    return rows.is_null(0, 1) ? "" : "; older snapshots are held by " + rows.string(0, 1);
 }
 
 void warn(const Configuration& configuration, const Anomaly& anomaly) {
@@ -199,12 +262,18 @@ bool is_lock_failure(const Error& error) {
            error.sqlstate() == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
+bool is_reference_failure(const Failure& failure) {
+    return failure.sqlstate == ERRCODE_FOREIGN_KEY_VIOLATION;
+}
+
 bool stops_the_table(const Error& error) {
-    const int category = ERRCODE_TO_CATEGORY(error.sqlstate());
-    return category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
-           category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) ||
-           error.sqlstate() == ERRCODE_CONNECTION_FAILURE ||
-           error.sqlstate() == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+    const auto* const raised = dynamic_cast<const PostgresError*>(&error);
+    return error.sqlstate() == ERRCODE_CONNECTION_FAILURE ||
+           // Exactly this: no worker is free.
+           error.sqlstate() == ERRCODE_INSUFFICIENT_RESOURCES ||
+           error.sqlstate() == ERRCODE_ADMIN_SHUTDOWN ||
+           error.sqlstate() == ERRCODE_CRASH_SHUTDOWN ||
+           (raised != nullptr && raised->is_cancel_elsewhere());
 }
 
 }  // namespace ppm

@@ -72,9 +72,14 @@ Failure failure_of(const ManagedParent& managed, const Action& action, const Err
 
 std::string sqlstate_text(int sqlstate);
 
-// `; locks are held by process 123, 456`: who may stand in the way of a lock on one of the
-// relations or on a table that a foreign key ties to them. Empty if nobody (any more).
-std::string lock_holders(const std::vector<Oid>& relations);
+// `; locks are held by process 123 (psql), prepared transaction "x"`: who may stand in the way of a
+// lock on one of the relations, on what they are partitioned into, or on a table that a foreign key
+// ties to them; of `parent`'s partitions, on the default one. Empty if nobody (any more).
+std::string lock_holders(const std::vector<Oid>& relations,
+                         std::optional<Oid> parent = std::nullopt);
+
+// The same for transactions that still see the database as it was before `waited`.
+std::string snapshot_holders(std::chrono::microseconds waited);
 
 // Says at once, as a WARNING, that the parent cannot be managed.
 void warn(const Configuration& configuration, const Anomaly& anomaly);
@@ -97,8 +102,11 @@ bool ends_the_call(const Error& error);
 // A lock that others held for too long: trying again may help.
 bool is_lock_failure(const Error& error);
 
-// A timeout, the end of the worker, a full lock table, a table that is no longer what it was: no
-// use in going on with the table's next partition.
+// The worker was cancelled, has ended or is not to be had: no use in going on with the table's next
+// partition. Whatever else fails is the partition's own affair.
 bool stops_the_table(const Error& error);
+
+// Rows of another partition, or of another table, refer to it: it may go once those have gone.
+bool is_reference_failure(const Failure& failure);
 
 }  // namespace ppm

@@ -2,6 +2,7 @@
 
 #include "pg/bridge/sqlstate.hpp"
 #include "pg/catalog/configured_relations.hpp"
+#include "pg/catalog/referring_parents.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/convert/record.hpp"
 #include "pg/ddl/ddl.hpp"
@@ -12,20 +13,11 @@
 #include "pg/records/replication.hpp"
 #include "pg/run/check.hpp"
 #include "pg/run/cleanup.hpp"
-#include "pg/run/run_lock.hpp"
+#include "pg/run/parent_run.hpp"
 
 namespace ppm {
 
 namespace {
-
-constexpr int attempts = 3;
-constexpr std::chrono::milliseconds shortest_pause{100};
-
-enum class Outcome {
-    done,         // or failed for a reason of its own
-    lock_failed,  // so will the next one
-    stopped,      // so would the next one be
-};
 
 bool is_about_clock(const Failure& failure) {
     return failure.sqlstate == errcode_clock_jump;
@@ -35,165 +27,6 @@ bool is_about_clock(const Failure& failure) {
 bool is_before_the_plan(const Failure& failure) {
     return failure.action == cleanup.name && failure.sqlstate != cleanup.sqlstate;
 }
-
-// One task on one parent.
-class ParentRun {
-  public:
-    ParentRun(Session& session, History& history, const Clock& clock, const Task& task,
-              Executor& executor)
-        : session_{session}, history_{history}, clock_{clock}, task_{task}, executor_{executor} {}
-
-    // What it throws is a failure, too.
-    void run(const ManagedParent& managed) {
-        history_.begin_action();
-        assess(managed);
-        if (task_.reports_refusals && !plan_.not_archived.empty())
-            warn_of(managed.parent.configuration, plan_.not_archived);
-        adopt(managed.parent);
-        if (!has_work(managed.parent))
-            return;
-
-        const Oid relation = managed.parent.table->relation;
-        lock_.emplace(session_, relation);
-        // Looks at the parent afresh before every attempt: it may have changed meanwhile.
-        for (int attempt = 1;; ++attempt) {
-            const std::vector<ManagedParent> parents =
-                session_.read([&] { return read_with_partitions(relation); });
-            assess(parents.front());
-            executor_.begin(parents.front());
-            const Outcome outcome = execute_all(parents.front());
-            if (task_.reports_obstacles && !plan_.warnings.empty())
-                warn_of(parents.front().parent.configuration, plan_.warnings);
-            if (outcome != Outcome::lock_failed || session_.atomic() || attempt == attempts)
-                return;
-            session_.leave_room(history_.elapsed(), shortest_pause * attempt);
-        }
-    }
-
-    // So far.
-    std::vector<Failure>& failures() { return failures_; }
-    bool has_changed_partitions() const { return has_changed_; }
-
-  private:
-    const std::vector<Action>& actions() const { return plan_.*task_.actions; }
-
-    // Records what names mean, where a restore has left only names. The caller has the rights that
-    // writing the row needs. In a read-only transaction what needs no work may succeed all the
-    // same.
-    void adopt(const Parent& parent) {
-        if (!failures_.empty() || XactReadOnly)
-            return;
-        if (!parent.configured)
-            session_.step([&] { adopt_relation(parent); });
-        if (parent.is_kept_by_name)
-            session_.step([&] { adopt_kept(parent); });
-    }
-
-    // An obstacle may have been another call's work in progress: it is looked at again with that
-    // call kept off.
-    bool has_work(const Parent& parent) const {
-        return !actions().empty() || (task_.reports_obstacles && !plan_.obstacles.empty()) ||
-               (task_.keeps_ledger && parent.ledger_is_stale);
-    }
-
-    // Makes the plan, and lists what is known to fail before anything is tried.
-    void assess(const ManagedParent& managed) {
-        const Parent& parent = managed.parent;
-        plan_ = {};
-        failures_.clear();
-        for (const Anomaly& anomaly : validate(parent))
-            failures_.push_back(failure_of(parent.configuration, task_.name, anomaly,
-                                           errcode_invalid_configuration));
-        if (!failures_.empty())
-            return;
-
-        plan_ = session_.read([&] {
-            require_owner(parent.table->relation, parent.configuration.table_name);
-            return plan_for(managed, clock_);
-        });
-        if (plan_.blocked)
-            failures_.push_back(
-                failure_of(parent.configuration, task_.name, *plan_.blocked, task_.sqlstate));
-        if (task_.reports_refusals && plan_.clock_jump)
-            failures_.push_back(failure_of(parent.configuration, task_.name, *plan_.clock_jump,
-                                           errcode_clock_jump));
-        if (task_.reports_obstacles)
-            for (const auto& [wanted, reason] : plan_.obstacles) {
-                failures_.push_back(
-                    failure_of(parent.configuration, "create", reason, task_.sqlstate));
-                failures_.back().bounds = shown_bounds(managed, wanted.bounds);
-            }
-        if (!task_.reports_refusals)
-            return;
-        for (const Anomaly& refusal : plan_.refusals)
-            failures_.push_back(
-                failure_of(parent.configuration, task_.name, refusal, task_.sqlstate));
-        for (const LeftOut& left_out : plan_.left_out)
-            failures_.push_back(
-                failure_of(parent.configuration, task_.name, left_out.reason, task_.sqlstate));
-    }
-
-    // Executes what the plan has, up to the first lock that is not to be had and the first timeout.
-    Outcome execute_all(const ManagedParent& managed) {
-        std::set<std::string> failed;
-        std::size_t left = actions().size();
-        for (const Action& action : actions()) {
-            --left;
-            // A partition that could not be detached is not dropped either.
-            const std::string name = partition_of(action);
-            if (failed.contains(name))
-                continue;
-            const std::size_t failures = failures_.size();
-            const Outcome outcome = execute(managed, action);
-            if (failures_.size() > failures)
-                failed.insert(name);
-            if (outcome == Outcome::done)
-                continue;
-            if (left > 0)
-                failures_.back().message += "; steps not tried after it: " + std::to_string(left);
-            return outcome;
-        }
-        return Outcome::done;
-    }
-
-    Outcome execute(const ManagedParent& managed, const Action& action) {
-        history_.begin_action();
-        try {
-            executor_.execute(managed, action);
-            has_changed_ = has_changed_ || changes_partitions(action);
-            return Outcome::done;
-        } catch (const Error& error) {
-            failures_.push_back(failure_of(managed, action, error));
-            failures_.back().duration = history_.elapsed();
-            if (ends_the_call(error))
-                throw;
-            // What somebody's function waited for in vain is in nobody else's way.
-            if (std::holds_alternative<CallHook>(action) ||
-                (!is_lock_failure(error) && !stops_the_table(error)))
-                return Outcome::done;
-            failures_.back().message +=
-                session_.read([&] { return lock_holders(relations_of(managed, action)); });
-            return is_lock_failure(error) ? Outcome::lock_failed : Outcome::stopped;
-        }
-    }
-
-    static std::vector<Oid> relations_of(const ManagedParent& managed, const Action& action) {
-        std::vector<Oid> relations{managed.parent.table->relation};
-        if (const Partition* partition = existing_partition(action))
-            relations.push_back(partition->relation);
-        return relations;
-    }
-
-    Session& session_;
-    History& history_;
-    const Clock& clock_;
-    const Task& task_;
-    Executor& executor_;
-    std::optional<RunLock> lock_;
-    bool has_changed_ = false;
-    Plan plan_;
-    std::vector<Failure> failures_;
-};
 
 }  // namespace
 
@@ -217,9 +50,40 @@ void Run::for_each_parent(const char* action, int sqlstate, const std::string& w
     }
     is_first_phase_ = false;
     std::size_t failed = 0;
-    for (const ManagedParent& managed : parents)
-        failed += keep(managed, do_one(managed)) ? 1 : 0;
+    std::vector<Referred> referred;
+    try {
+        for (const ManagedParent& managed : parents) {
+            std::vector<Failure> failures = do_one(managed);
+            if (std::ranges::any_of(failures, is_reference_failure))
+                referred.push_back({&managed, std::move(failures), moves_});
+            else
+                failed += keep(managed, failures) ? 1 : 0;
+        }
+        while (try_again(referred, do_one))
+            ;
+    } catch (...) {
+        for (const Referred& each : referred)
+            keep(*each.managed, each.failures);
+        throw;
+    }
+    for (const Referred& each : referred)
+        failed += keep(*each.managed, each.failures) ? 1 : 0;
     end_phase(sqlstate, what, failed, parents.size());
+}
+
+// What failed because rows of another table refer to it may go once that has lost some. Returns
+// whether anything was tried.
+template <typename DoOne>
+bool Run::try_again(std::vector<Referred>& referred, DoOne do_one) {
+    bool tried = false;
+    for (Referred& each : referred) {
+        if (each.moves == moves_ || std::ranges::none_of(each.failures, is_reference_failure))
+            continue;
+        each.failures = do_one(*each.managed);
+        each.moves = moves_;
+        tried = true;
+    }
+    return tried;
 }
 
 void Run::perform(const Task& task) {
@@ -227,7 +91,12 @@ void Run::perform(const Task& task) {
     const std::unique_ptr<Executor> executor = task.executor(session_, history_);
     for_each_parent(
         task.name, task.sqlstate, "could not " + std::string{task.verb},
-        [](std::optional<Oid> relation) { return read_with_partitions(relation); },
+        [&](std::optional<Oid> relation) {
+            std::vector<ManagedParent> parents = read_with_partitions(relation);
+            if (task.referring_first)
+                put_referring_first(parents);
+            return parents;
+        },
         [&](const ManagedParent& managed) {
             if (performed_.size() == 1 && may_manage(managed.parent))
                 record([&] { record_growth(managed.parent); });
@@ -251,6 +120,7 @@ std::vector<Failure> Run::perform(const Task& task, Executor& executor,
         failures.push_back(failure_of(managed.parent.configuration, task.name, error));
         failures.back().duration = history_.elapsed();
     }
+    moves_ += parent_run.has_moved() ? 1 : 0;
     if (parent_run.has_changed_partitions() && managed.parent.configuration.analyze_parent)
         changed_.emplace(managed.parent.table->relation, managed);
     return std::move(failures);

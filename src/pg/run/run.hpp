@@ -16,9 +16,13 @@ class Executor {
     Executor(Session& session, History& history) : session_{session}, history_{history} {}
     virtual ~Executor() = default;
 
-    // Puts ppm's own records of the parent in order. Called before any action on it, with other
-    // calls kept off, and again before each attempt.
-    virtual void begin(const ManagedParent&) {}
+    // Whether an interrupted call has left something to put in order, whatever the plan is.
+    virtual bool has_work(const ManagedParent&) { return false; }
+
+    // Puts ppm's own records of the parent in order, and what the actions need. Called before any
+    // of them, with other calls kept off, and again before each attempt; end() after each.
+    virtual void begin(const ManagedParent&, const std::vector<Action>&) {}
+    virtual void end(const ManagedParent&) {}
 
     // Does it and says so in a NOTICE, or throws and leaves things as they were, or as a later call
     // can go on from.
@@ -54,6 +58,7 @@ struct Task {
     bool keeps_ledger;       // goes over ppm.detached even if nothing else is to be done
     bool reports_obstacles;  // what stands in the way of the plan is this task's failure
     bool reports_refusals;   // so is what it leaves as it is, where that should go
+    bool referring_first;    // tables whose foreign keys refer to others come before those
     std::unique_ptr<Executor> (*executor)(Session& session, History& history);
 };
 
@@ -81,9 +86,18 @@ class Run {
         std::string message;  // `could not provision 1 of 3 tables`
     };
 
+    // A parent that rows of others keep partitions of, and how much had moved when it was tried.
+    struct Referred {
+        const ManagedParent* managed;
+        std::vector<Failure> failures;
+        std::size_t moves;
+    };
+
     template <typename Read, typename DoOne>
     void for_each_parent(const char* action, int sqlstate, const std::string& what, Read read_all,
                          DoOne do_one);
+    template <typename DoOne>
+    bool try_again(std::vector<Referred>& referred, DoOne do_one);
     std::vector<Failure> perform(const Task& task, Executor& executor,
                                  const ManagedParent& managed);
     std::vector<Failure> check(const ManagedParent& managed);
@@ -99,6 +113,7 @@ class Run {
     std::optional<Oid> relation_;
     History history_;
     bool is_first_phase_ = true;
+    std::size_t moves_ = 0;  // how many times something was done to some parent
     std::vector<std::string> performed_;
     std::map<TableName, History::Outcome> outcomes_;
     std::map<Oid, ManagedParent> changed_;  // to be analyzed

@@ -2,6 +2,7 @@
 
 #include "core/text.hpp"
 #include "pg/bridge/messages.hpp"
+#include "pg/bridge/role_path.hpp"
 #include "pg/bridge/settings.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/ddl/names.hpp"
@@ -32,6 +33,12 @@ Session::PinnedSettings::PinnedSettings(int wait) {
     // A partition without a tablespace of its own goes where the parent's rows go without one: to
     // the database's.
     set("default_tablespace", "");
+}
+
+int Session::check_interval() {
+    if (!check_interval_)
+        check_interval_ = deadlock_check_interval(deadlock_timeout_);
+    return *check_interval_;
 }
 
 void Session::commit(Waits waits) {
@@ -153,17 +160,20 @@ void lock_against_writers(const Partition& partition) {
     });
 }
 
-void execute_as_owner(const Parent& parent, const std::string& statement, int milliseconds) {
-    execute_as(parent.table->owner, statement, milliseconds);
+void execute_as_owner(const Parent& parent, const std::string& statement, int milliseconds,
+                      Path path) {
+    execute_as(parent.table->owner, statement, milliseconds, path);
 }
 
-void execute_as(Oid role, const std::string& statement, int milliseconds) {
+void execute_as(Oid role, const std::string& statement, int milliseconds, Path path) {
     const std::string said = "ppm executes: " + statement;
     call([&] { tell(DEBUG1, ERRCODE_SUCCESSFUL_COMPLETION, said.c_str()); });
     LocalSettings undone;
     // What is said meanwhile has the statement as its context.
     if (!call([&] { return reaches_client(statement.c_str()); }))
         undone.set("client_min_messages", "error");
+    if (path == Path::of_role)
+        undone.set("search_path", search_path_of(role).c_str());
     const UserContext user{role};
     const StatementTimeout timeout{milliseconds};
     execute_once(statement);

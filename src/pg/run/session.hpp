@@ -3,6 +3,7 @@
 
 #include "core/deadline.hpp"
 #include "core/plan/configuration.hpp"
+#include "pg/bridge/deadlock_watch.hpp"
 #include "pg/bridge/guard.hpp"
 #include "pg/bridge/scope.hpp"
 #include "pg/bridge/settings.hpp"
@@ -40,18 +41,18 @@ class Session {
 
     // Runs body(), which changes something, under ppm's own settings: all of it or, if it throws,
     // nothing. Its statements wait for a lock `wait` milliseconds at most.
+    // Of a deadlock ppm is the victim: it gives up all that it holds, and tries again until the
+    // wait is over.
     template <typename Body>
     void step(Body body, int wait = lock_timeout()) {
-        {
-            Subtransaction subtransaction;
-            {
-                const PinnedSettings settings{wait};
-                body();
-            }
-            subtransaction.commit();
-        }
+        const Deadline deadline{std::chrono::milliseconds{wait}};
+        while (!try_step(body, wait, deadline))
+            pause(after_a_deadlock);
         commit();
     }
+
+    // How often to look for a deadlock, in milliseconds. In read() or a step.
+    int check_interval();
 
     // Waits, holding no lock and no snapshot. Only outside a transaction block.
     void pause(std::chrono::milliseconds duration);
@@ -76,10 +77,35 @@ class Session {
         explicit PinnedSettings(int wait = lock_timeout());
     };
 
+    // Returns false if it is to be tried again. A block's own locks are not given up before it
+    // ends.
+    template <typename Body>
+    bool try_step(Body& body, int wait, const Deadline& deadline) {
+        try {
+            Subtransaction subtransaction;
+            {
+                const PinnedSettings settings{wait};
+                const DeadlockWatch watch{std::min(check_interval(), deadlock_timeout_for(wait))};
+                body();
+            }
+            subtransaction.commit();
+            return true;
+        } catch (const Error& error) {
+            if (atomic_ || error.sqlstate() != ERRCODE_T_R_DEADLOCK_DETECTED ||
+                deadline.has_passed())
+                throw;
+            return false;
+        }
+    }
+
+    static constexpr std::chrono::milliseconds after_a_deadlock{20};
+
     // Ends the transaction and begins the next, outside a transaction block.
     void commit(Waits waits = Waits::never);
 
     bool atomic_;
+    const int deadlock_timeout_ = DeadlockTimeout;  // before it is changed for a step
+    std::optional<int> check_interval_;
     SuspendedStatementTimeout suspended_;
     SpiConnection spi_;
 };
@@ -112,13 +138,19 @@ void lock_against_writers(const Partition& partition);
 // no lock meanwhile.
 void wait_for_older_snapshots();
 
+// What the names in a statement that have no schema mean, and what other people's code sees
+// that runs in the middle of it: what it would in a plain session of the role, or PostgreSQL's own
+// objects alone.
+enum class Path { of_role, pinned };
+
 // Runs a statement as the parent's owner, for ppm.statement_timeout at most if nothing else is
 // said. Settings that the owner's own
 // code may change meanwhile are as before afterwards.
 void execute_as_owner(const Parent& parent, const std::string& statement,
-                      int milliseconds = statement_timeout());
+                      int milliseconds = statement_timeout(), Path path = Path::of_role);
 
 // The same as another role.
-void execute_as(Oid role, const std::string& statement, int milliseconds = statement_timeout());
+void execute_as(Oid role, const std::string& statement, int milliseconds = statement_timeout(),
+                Path path = Path::of_role);
 
 }  // namespace ppm

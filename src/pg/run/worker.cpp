@@ -47,17 +47,17 @@ void end_worker(dsm_segment*, Datum handle) {
 
 }  // namespace
 
-Worker::Worker(Oid owner) : owner_{owner} {
-    call([this, owner] {
+Worker::Worker(Oid owner, int check_interval) : owner_{owner} {
+    call([this, owner, check_interval] {
         const MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
-        start(owner);
+        start(owner, check_interval);
         MemoryContextSwitchTo(before);
     });
 }
 
 // In TopMemoryContext, and with a mapping that outlives the transaction: the session commits while
 // the worker lives. May ereport.
-void Worker::start(Oid owner) {
+void Worker::start(Oid owner, int check_interval) {
     shm_toc_estimator estimator;
     const Size size = shared_size(estimator);
     segment_ = dsm_create(size, 0);
@@ -70,6 +70,7 @@ void Worker::start(Oid owner) {
     settings->owner = owner;
     settings->lock_timeout = lock_timeout();
     settings->statement_timeout = statement_timeout();
+    settings->check_interval = check_interval;
     // Its commits hold locks that others need: the session waits for the standbys, at the end.
     settings->synchronous_commit =
         std::min<int>(synchronous_commit, SYNCHRONOUS_COMMIT_LOCAL_FLUSH);
@@ -199,6 +200,7 @@ std::optional<Worker::Message> Worker::receive(const std::optional<Deadline>& de
 std::chrono::microseconds Worker::receive_answer(const std::optional<Deadline>& deadline,
                                                  const std::function<void()>& watch) {
     constexpr std::chrono::seconds between_looks{1};
+    bool is_cancel = false;
     while (true) {
         const auto received =
             call([&] { return receive(watch ? Deadline{between_looks} : deadline); });
@@ -217,8 +219,10 @@ std::chrono::microseconds Worker::receive_answer(const std::optional<Deadline>& 
             memcpy(&done, message.data, sizeof(done));
             return done.others_waited;
         }
+        is_cancel = is_cancel || type == cancelled_type;
         if (type == 'E' || type == 'N')
-            raise_received(static_cast<const char*>(message.data) + 1, message.size - 1);
+            raise_received(static_cast<const char*>(message.data) + 1, message.size - 1,
+                           is_cancel && type == 'E');
     }
 }
 

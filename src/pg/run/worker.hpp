@@ -21,7 +21,8 @@ namespace ppm {
 class Worker : Scope {
   public:
     // Throws 53000 with a hint if no worker is free.
-    explicit Worker(Oid owner);
+    // `check_interval`: how often it looks for a deadlock, in milliseconds.
+    Worker(Oid owner, int check_interval);
     ~Worker();
 
     // Whether it is that owner's, and has not ended.
@@ -45,7 +46,7 @@ class Worker : Scope {
     void validate_constraint(Oid table, const char* constraint, const std::function<void()>& watch);
 
   private:
-    void start(Oid owner);
+    void start(Oid owner, int check_interval);
     bool wait_for_end() const;
 
     struct Message {

@@ -2,6 +2,8 @@
 // to.
 #include "core/deadline.hpp"
 #include "core/text.hpp"
+#include "pg/bridge/deadlock_watch.hpp"
+#include "pg/bridge/role_path.hpp"
 #include "pg/bridge/settings.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/catalog.hpp"
@@ -35,6 +37,18 @@ void enter_restriction() {
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 }
 
+constexpr char pinned_path[] = "pg_catalog, pg_temp";
+
+// Runs body(), which makes queries. In the middle of the statement the path is the owner's.
+template <typename Body>
+void with_pinned_queries(Body body) {
+    with_queries([&] {
+        LocalSettings settings;
+        settings.set("search_path", pinned_path);
+        body();
+    });
+}
+
 // What the hook below is to know.
 const WorkerRequest* current_request = nullptr;
 const WorkerSettings* current_settings = nullptr;
@@ -43,12 +57,16 @@ object_access_hook_type next_hook = nullptr;
 // CREATE INDEX CONCURRENTLY waits for transactions as for a lock, and nobody waits behind it.
 bool builds_index = false;
 
+// What the owner's plain session would have for search_path: other people's code runs in the middle
+// of the statement.
+const char* owners_path = nullptr;
+
 // Since when others may have to wait for the second transaction, if any have to.
 std::optional<Deadline::Clock::time_point> locks_asked_for;
 
 void lock_all(Statement statement) {
     const auto now = Deadline::Clock::now();
-    with_queries([&] {
+    with_pinned_queries([&] {
         if (statement == Statement::finish_detach)
             lock_entry(current_request->partition);
         if (lock_together(statement, current_request->parent, current_request->partition,
@@ -83,7 +101,7 @@ void set_milliseconds(const char* name, int value) {
 // in the next one ppm writes its own tables as their owner.
 void pin_settings(const WorkerSettings& settings) {
     ResetAllOptions();
-    set("search_path", "pg_catalog, pg_temp");
+    set("search_path", owners_path == nullptr ? pinned_path : owners_path);
     // Its messages go to a session of this server.
     set("client_encoding", GetDatabaseEncodingName());
     set_milliseconds("lock_timeout", builds_index ? 0 : settings.lock_timeout);
@@ -193,16 +211,23 @@ void carry_out(const WorkerRequest& request, const WorkerSettings& settings,
     call([&] { begin_transaction(settings); });
     lock_all(Statement::begin_detach);
     locks_asked_for.reset();
-    with_queries([&] { lock(request, settings.owner); });
+    std::string path;
+    with_pinned_queries([&] {
+        lock(request, settings.owner);
+        path = search_path_of(settings.owner);
+    });
+    owners_path = call([&] { return MemoryContextStrdup(context, path.c_str()); });
     // As in a session: the statement has the whole of its time.
     call([&] {
         disable_timeout(STATEMENT_TIMEOUT, false);
         enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
+        pin_settings(settings);
         execute_detach(request, context);
     });
+    owners_path = nullptr;
     // An event trigger may have changed some.
     call([&] { pin_settings(settings); });
-    with_queries([&] {
+    with_pinned_queries([&] {
         require_detached(request.partition);
         confirm_detached(request.partition);
         write(request.record);
@@ -248,7 +273,8 @@ void require_owner(Oid table, Oid owner) {
 const char* prepare_build(const IndexRequest& request, const WorkerSettings& settings,
                           MemoryContext context) {
     std::string statement;
-    with_queries([&] {
+    std::string path;
+    with_pinned_queries([&] {
         call([&] {
             LockRelationOid(request.table, ShareUpdateExclusiveLock);
             require_owner(request.table, settings.owner);
@@ -259,7 +285,9 @@ const char* prepare_build(const IndexRequest& request, const WorkerSettings& set
         statement =
             build_statement(request.index, NameStr(request.key), NameStr(request.built_name));
         require_no_event_trigger(statement);
+        path = search_path_of(settings.owner);
     });
+    owners_path = call([&] { return MemoryContextStrdup(context, path.c_str()); });
     return call([&] { return MemoryContextStrdup(context, statement.c_str()); });
 }
 
@@ -269,6 +297,7 @@ void carry_out(const IndexRequest& request, const WorkerSettings& settings, Memo
     call([&] { begin_transaction(settings); });
     const char* const statement = prepare_build(request, settings, context);
     call([&] {
+        pin_settings(settings);
         disable_timeout(STATEMENT_TIMEOUT, false);
         MemoryContextSwitchTo(context);
         execute_top_level(statement, CMDTAG_CREATE_INDEX);
@@ -277,7 +306,7 @@ void carry_out(const IndexRequest& request, const WorkerSettings& settings, Memo
 
 void carry_out(const ValidateRequest& request, const WorkerSettings& settings) {
     call([&] { begin_transaction(settings); });
-    with_queries([&] {
+    with_pinned_queries([&] {
         call([&] {
             LockRelationOid(request.table, ShareUpdateExclusiveLock);
             require_owner(request.table, settings.owner);
@@ -312,7 +341,10 @@ void serve(const Received& received, const WorkerSettings& settings, shm_mq_hand
     current_settings = &settings;
     try {
         // An error of ppm's becomes one of PostgreSQL's, too, to be sent.
-        call([&] { boundary([&] { carry_out(received, settings, context); }); });
+        {
+            const DeadlockWatch watch{settings.check_interval};
+            call([&] { boundary([&] { carry_out(received, settings, context); }); });
+        }
         call(end_transaction);
         DoneMessage done;
         if (locks_asked_for)
@@ -326,8 +358,11 @@ void serve(const Received& received, const WorkerSettings& settings, shm_mq_hand
             debug_query_string = nullptr;
             pgstat_report_activity(STATE_IDLE, nullptr);
         });
+        if (error.is_cancel())
+            call([&] { send(answers, sizeof(cancelled_type), &cancelled_type); });
         report(error);
     }
+    owners_path = nullptr;
     current_request = nullptr;
     builds_index = false;
     MemoryContextReset(context);

@@ -20,6 +20,7 @@ struct WorkerSettings {
     Oid owner;
     int lock_timeout;
     int statement_timeout;
+    int check_interval;  // of the watch for deadlocks
     int synchronous_commit;
 };
 
@@ -59,6 +60,9 @@ inline uint64 worker_magic() {
     return library_fingerprint() ^ (sizeof(WorkerRequest) << 32 ^ sizeof(IndexRequest) << 16 ^
                                     sizeof(ValidateRequest) << 8 ^ sizeof(WorkerSettings));
 }
+
+// Comes before an error: somebody cancelled the worker.
+inline constexpr char cancelled_type = 'X';
 
 // Says that a request was carried out; the types of other messages are those of the frontend
 // protocol.

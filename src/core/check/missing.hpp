@@ -1,0 +1,16 @@
+// What is missing of the window.
+#pragma once
+
+#include <vector>
+
+#include "core/check/check.hpp"
+
+namespace ppm {
+
+// Each slot of the window that nothing covers, in order, with what stands in its way, unless that
+// is among `known`; then the rows in the default partition that keep partitions out.
+std::vector<Anomaly> missing_partitions(const Parent& parent, const KeyCodec& codec,
+                                        const Plan& plan, const Inquiries& inquiries,
+                                        const std::vector<Anomaly>& known);
+
+}  // namespace ppm

@@ -1,0 +1,54 @@
+#include "pg/bridge/deadlock_watch.hpp"
+
+#include "pg/bridge/spi.hpp"
+
+namespace ppm {
+
+namespace {
+
+// That one can hardly be lower by a session's own SET: only a superuser may.
+constexpr char settings_query[] =
+    "SELECT split_part(c, '=', 2) FROM pg_db_role_setting s, unnest(s.setconfig) AS c "
+    "WHERE c LIKE 'deadlock\\_timeout=%'";
+
+// The server's, where no role or database of this session's has another.
+constexpr int default_deadlock_timeout = 1000;
+
+TimeoutId timeout_id = MAX_TIMEOUTS;
+int interval_of_checks = 0;
+
+// In a signal handler. Has a wait for a lock look for a deadlock (ProcSleep() in proc.c); where
+// there is no wait, the next one forgets it.
+void check_again() {
+    CheckDeadLockAlert();
+    enable_timeout_after(timeout_id, interval_of_checks);
+}
+
+}  // namespace
+
+int deadlock_check_interval(int as_set) {
+    int shortest = std::min(as_set, default_deadlock_timeout);
+    const Rows rows = query(settings_query);
+    for (std::size_t row = 0; row < rows.count(); ++row) {
+        const std::string text = rows.string(row, 1);
+        int value = 0;
+        if (call([&] { return parse_int(text.c_str(), &value, GUC_UNIT_MS, nullptr); }))
+            shortest = std::min(shortest, value);
+    }
+    return std::max(shortest / 3, 1);
+}
+
+DeadlockWatch::DeadlockWatch(int interval) {
+    interval_of_checks = interval;
+    call([] {
+        if (timeout_id == MAX_TIMEOUTS)
+            timeout_id = RegisterTimeout(USER_TIMEOUT, check_again);
+        enable_timeout_after(timeout_id, interval_of_checks);
+    });
+}
+
+DeadlockWatch::~DeadlockWatch() {
+    call_in_destructor([] { disable_timeout(timeout_id, false); });
+}
+
+}  // namespace ppm

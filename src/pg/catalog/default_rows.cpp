@@ -1,0 +1,194 @@
+#include "pg/catalog/default_rows.hpp"
+
+#include "pg/bridge/scope.hpp"
+#include "pg/catalog/leading_index.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/scan.hpp"
+
+namespace ppm {
+
+namespace {
+
+// A range as what PostgreSQL works with. None: without an end there. Owns nothing.
+struct Edge {
+    PartitionRangeDatumKind kind;
+    const char* text;
+};
+
+struct Range {
+    const BoundRange& bounds;
+    KeyType type;
+    Edge lower;
+    Edge upper;
+};
+
+constexpr int rows_between_looks_at_the_clock = 1000;
+
+PartitionRangeDatumKind kind_of(const Bound& bound) {
+    switch (bound.kind()) {
+        case Bound::Kind::min_value:
+            return PARTITION_RANGE_DATUM_MINVALUE;
+        case Bound::Kind::max_value:
+            return PARTITION_RANGE_DATUM_MAXVALUE;
+        default:
+            return PARTITION_RANGE_DATUM_VALUE;
+    }
+}
+
+// May ereport.
+Datum value_of(const Edge& edge, Oid type) {
+    Oid input = InvalidOid;
+    Oid parameter = InvalidOid;
+    getTypeInputInfo(type, &input, &parameter);
+    return OidInputFunctionCall(input, const_cast<char*>(edge.text), parameter, -1);
+}
+
+// May ereport.
+List* range_datum(const Edge& edge, Form_pg_attribute column) {
+    auto* const datum = makeNode(PartitionRangeDatum);
+    datum->kind = edge.kind;
+    datum->location = -1;
+    if (edge.kind == PARTITION_RANGE_DATUM_VALUE)
+        datum->value = reinterpret_cast<Node*>(
+            makeConst(column->atttypid, column->atttypmod, column->attcollation, column->attlen,
+                      value_of(edge, column->atttypid), false, column->attbyval));
+    return list_make1(datum);
+}
+
+// As check_default_partition_contents() in partbounds.c goes about it. May ereport.
+bool is_ruled_out(Relation parent, Relation table, AttrNumber attribute, const Range& range) {
+    auto* const column = TupleDescAttr(RelationGetDescr(parent), attribute - 1);
+    auto* const spec = makeNode(PartitionBoundSpec);
+    spec->strategy = PARTITION_STRATEGY_RANGE;
+    spec->lowerdatums = range_datum(range.lower, column);
+    spec->upperdatums = range_datum(range.upper, column);
+    spec->location = -1;
+    List* const left = map_partition_varattnos(
+        get_proposed_default_constraint(partition_constraint(table, parent, spec)), 1, table,
+        parent);
+    return PartConstraintImpliedByRelConstraint(table, left);
+}
+
+// May ereport.
+int make_scan_keys(std::array<ScanKeyData, 2>& keys, Relation index, Oid type, const Range& range) {
+    int count = 0;
+    const auto add = [&](const Edge& edge, StrategyNumber strategy) {
+        if (edge.kind != PARTITION_RANGE_DATUM_VALUE)
+            return;
+        const Oid operand = index->rd_opcintype[0];
+        const Oid compare = get_opfamily_member(index->rd_opfamily[0], operand, operand, strategy);
+        ScanKeyEntryInitialize(&keys.at(static_cast<std::size_t>(count++)), 0, 1, strategy,
+                               InvalidOid, index->rd_indcollation[0], get_opcode(compare),
+                               value_of(edge, type));
+    };
+    add(range.lower, BTGreaterEqualStrategyNumber);
+    add(range.upper, BTLessStrategyNumber);
+    return count;
+}
+
+// May ereport.
+InDefault by_index(Relation table, Relation index, Oid type, const Range& range,
+                   const Deadline& deadline) {
+    std::array<ScanKeyData, 2> keys;
+    const int count = make_scan_keys(keys, index, type, range);
+    const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    TupleTableSlot* const slot = table_slot_create(table, nullptr);
+    const IndexScanDesc scan = begin_index_scan(table, index, snapshot, count);
+    index_rescan(scan, keys.data(), count, nullptr, 0);
+    InDefault found = InDefault::none;
+    // Of dead rows there may be many.
+    int rows = 0;
+    while (found == InDefault::none && index_getnext_tid(scan, ForwardScanDirection) != nullptr) {
+        CHECK_FOR_INTERRUPTS();
+        if (index_fetch_heap(scan, slot))
+            found = InDefault::some;
+        else if (++rows % rows_between_looks_at_the_clock == 0 && deadline.has_passed())
+            found = InDefault::unknown;
+    }
+    index_endscan(scan);
+    ExecDropSingleTupleTableSlot(slot);
+    UnregisterSnapshot(snapshot);
+    return found;
+}
+
+// May ereport.
+InDefault by_reading(Relation table, AttrNumber attribute, const Range& range,
+                     const Deadline& deadline) {
+    InDefault found = InDefault::none;
+    int rows = 0;
+    any_row(table, [&](TupleTableSlot* slot) {
+        bool is_null = false;
+        const Datum value = slot_getattr(slot, attribute, &is_null);
+        if (!is_null) {
+            const Bound key = bound_of_value(value, range.type);
+            if (range.bounds.lower <= key && key < range.bounds.upper)
+                found = InDefault::some;
+        }
+        if (found == InDefault::none && ++rows % rows_between_looks_at_the_clock == 0 &&
+            deadline.has_passed())
+            found = InDefault::unknown;
+        return found != InDefault::none;
+    });
+    return found;
+}
+
+// May ereport.
+InDefault look_into(Relation table, const char* column, const Range& range,
+                    const Deadline& deadline) {
+    const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
+    // One that is not what it was planned with any more: what follows finds that out.
+    if (table->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
+        table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || attribute == InvalidAttrNumber ||
+        key_type_of(get_atttype(RelationGetRelid(table), attribute)) != range.type)
+        return InDefault::none;
+    if (const Relation index = open_leading_index(table, attribute)) {
+        const InDefault found = by_index(
+            table, index, get_atttype(RelationGetRelid(table), attribute), range, deadline);
+        index_close(index, AccessShareLock);
+        return found;
+    }
+    return by_reading(table, attribute, range, deadline);
+}
+
+// May ereport.
+InDefault look(Oid parent_relation, Oid default_partition, const char* column, const Range& range,
+               const Deadline& deadline) {
+    const Relation parent = table_open(parent_relation, AccessShareLock);
+    LockRelationOid(default_partition, AccessShareLock);
+    List* const tables = find_all_inheritors(default_partition, AccessShareLock, nullptr);
+    const AttrNumber attribute = get_attnum(parent_relation, column);
+    InDefault found = InDefault::ruled_out;
+    for (int i = 0; i < list_length(tables) && found <= InDefault::ruled_out; ++i) {
+        const Relation table = table_open(list_nth_oid(tables, i), NoLock);
+        // What is said of the whole, is said of what is below it.
+        const bool is_whole = list_nth_oid(tables, i) == default_partition;
+        if (is_whole && is_ruled_out(parent, table, attribute, range)) {
+            table_close(table, NoLock);
+            break;
+        }
+        found = look_into(table, column, range, deadline);
+        table_close(table, NoLock);
+    }
+    table_close(parent, NoLock);
+    return found;
+}
+
+}  // namespace
+
+InDefault look_into_default(const ManagedParent& managed, Oid default_partition,
+                            const BoundRange& range, const Deadline& deadline) {
+    const Table& table = *managed.parent.table;
+    const std::string lower = bound_text(range.lower, *table.key_type, *managed.zone);
+    const std::string upper = bound_text(range.upper, *table.key_type, *managed.zone);
+    const UserContext owner{table.owner};
+    return call([&] {
+        return look(table.relation, default_partition, table.key_column.c_str(),
+                    {range,
+                     *table.key_type,
+                     {kind_of(range.lower), lower.c_str()},
+                     {kind_of(range.upper), upper.c_str()}},
+                    deadline);
+    });
+}
+
+}  // namespace ppm

@@ -1,0 +1,141 @@
+#include "pg/run/default_fence.hpp"
+
+#include "pg/bridge/settings.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/default_rows.hpp"
+#include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/ddl/ddl.hpp"
+#include "pg/ddl/names.hpp"
+#include "pg/run/plan.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr char fence_name[] = "ppm_keeps_these_rows_out";
+
+// What any disk reads in a millisecond, and more.
+constexpr std::int64_t bytes_per_millisecond = 128 * 1024;
+
+// The bytes of the relation and all below it; without those that are not its own.
+constexpr char size_query[] =
+    "SELECT coalesce(sum(pg_relation_size(t.relid)), 0)::bigint FROM pg_partition_tree($1) AS t "
+    "JOIN pg_class c ON c.oid = t.relid WHERE c.relkind = 'r'";
+
+constexpr char fence_query[] =
+    "SELECT FROM pg_constraint WHERE conrelid = $1 AND conname = $2 AND contype = 'c'";
+
+bool is_fenced(Oid relation) {
+    return query(fence_query, {oid_parameter(relation), text_parameter(fence_name)}).count() > 0;
+}
+
+bool is_large(Oid relation) {
+    return query(size_query, {oid_parameter(relation)}).bigint(0, 1) >
+           bytes_per_millisecond * lock_timeout();
+}
+
+std::string alter_table(const Partition& partition) {
+    return "ALTER TABLE " + identifier(partition.schema_name) + "." + identifier(partition.name);
+}
+
+// As the table's owner, who owns the default partition, too; for as long as it says.
+void alter(const ManagedParent& managed, const std::string& clause, LOCKMODE mode,
+           int milliseconds) {
+    const Partition& by_default = *managed.parent.default_partition;
+    lock_parent(managed.parent);
+    call([&] { LockRelationOid(by_default.relation, mode); });
+    lock_names({NamedRelation{managed.parent}, NamedRelation{by_default}});
+    require_owner_of_tree(managed.parent.table->owner, by_default.relation);
+    execute_as_owner(managed.parent, alter_table(by_default) + clause, milliseconds);
+}
+
+// From where on rows are not to be expected before the next call: the end of the next slot.
+Bound end_of_soon(const ManagedParent& managed) {
+    const Clock clock;
+    const KeyCodec codec = codec_of(managed);
+    const Windows windows = windows_of(managed, clock);
+    return codec.encode(slots_after(windows.today.grid, windows.today.current, 2));
+}
+
+// The range from the lowest to the highest of what the actions make beyond that.
+std::optional<BoundRange> range_beyond(Bound soon, const std::vector<Action>& actions) {
+    std::optional<BoundRange> range;
+    for (const Action& action : actions) {
+        const BoundRange& bounds = bounds_of(action);
+        if (!changes_partitions(action) || bounds.lower < soon)
+            continue;
+        range = range ? BoundRange{std::min(range->lower, bounds.lower),
+                                   std::max(range->upper, bounds.upper)}
+                      : bounds;
+    }
+    return range;
+}
+
+std::string condition_of(const ManagedParent& managed, const BoundRange& range) {
+    const std::string key = identifier(managed.parent.table->key_column);
+    const auto edge = [&](Bound bound, const char* comparison) {
+        return bound.kind() != Bound::Kind::value
+                   ? std::string{}
+                   : key + comparison +
+                         bound_literal(bound, *managed.parent.table->key_type, *managed.zone);
+    };
+    const std::string below = edge(range.lower, " < ");
+    const std::string above = edge(range.upper, " >= ");
+    return below + (below.empty() || above.empty() ? "" : " OR ") + above;
+}
+
+}  // namespace
+
+void raise_fence(Session& session, const ManagedParent& managed,
+                 const std::vector<Action>& actions) {
+    const auto& by_default = managed.parent.default_partition;
+    if (session.atomic() || !by_default || by_default->stranger)
+        return;
+    lower_fence(session, managed);
+    const std::optional<BoundRange> range = session.read([&]() -> std::optional<BoundRange> {
+        const auto beyond = range_beyond(end_of_soon(managed), actions);
+        if (!beyond || condition_of(managed, *beyond).empty() || !is_large(by_default->relation))
+            return std::nullopt;
+        const Deadline deadline{std::chrono::milliseconds{statement_timeout()}};
+        // By the constraints that there are, or an index; or else by a look at all of it, which is
+        // what the constraint would be validated by. Rows keep the partition out.
+        const InDefault found = look_into_default(managed, by_default->relation, *beyond, deadline);
+        return found == InDefault::none || found == InDefault::unknown ? beyond : std::nullopt;
+    });
+    if (!range)
+        return;
+    const std::string name = fence_name;
+    session.step([&] {
+        alter(
+            managed,
+            " ADD CONSTRAINT " + name + " CHECK (" + condition_of(managed, *range) + ") NOT VALID",
+            AccessExclusiveLock, statement_timeout());
+    });
+    try {
+        session.step([&] {
+            alter(managed, " VALIDATE CONSTRAINT " + name, ShareUpdateExclusiveLock, INT_MAX);
+        });
+    } catch (const Error&) {
+        // Rows keep the partitions out, or nobody waits for it any more: nothing is to be kept out.
+        lower_fence(session, managed);
+        throw;
+    }
+}
+
+bool has_fence(Session& session, const ManagedParent& managed) {
+    const auto& by_default = managed.parent.default_partition;
+    return !session.atomic() && by_default && !by_default->stranger &&
+           session.read([&] { return is_fenced(by_default->relation); });
+}
+
+void lower_fence(Session& session, const ManagedParent& managed) {
+    if (!has_fence(session, managed))
+        return;
+    session.step([&] {
+        alter(managed, " DROP CONSTRAINT " + std::string{fence_name}, AccessExclusiveLock,
+              statement_timeout());
+    });
+}
+
+}  // namespace ppm

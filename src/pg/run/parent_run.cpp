@@ -1,0 +1,300 @@
+#include "pg/run/parent_run.hpp"
+
+#include "pg/bridge/spi.hpp"
+#include "pg/bridge/sqlstate.hpp"
+#include "pg/catalog/configured_relations.hpp"
+#include "pg/catalog/rights.hpp"
+#include "pg/records/ledger.hpp"
+#include "pg/run/reference_failure.hpp"
+
+namespace ppm {
+
+namespace {
+
+constexpr int attempts = 3;
+constexpr std::chrono::milliseconds shortest_pause{100};
+
+bool detaches_concurrently(const Action& action) {
+    const auto* const detach = std::get_if<DetachPartition>(&action);
+    return detach != nullptr && detach->concurrently;
+}
+
+// What must be done before anything else of the parent can be detached.
+bool comes_first(const Action& action) {
+    return std::holds_alternative<FinalizeDetach>(action);
+}
+
+bool waits_for_snapshots(const Action& action) {
+    return detaches_concurrently(action) || comes_first(action);
+}
+
+std::vector<Oid> relations_of(const ManagedParent& managed, const Action& action) {
+    std::vector<Oid> relations{managed.parent.table->relation};
+    if (const Partition* partition = existing_partition(action))
+        relations.push_back(partition->relation);
+    return relations;
+}
+
+}  // namespace
+
+void ParentRun::run(const ManagedParent& managed) {
+    history_.begin_action();
+    assess(managed);
+    if (task_.reports_refusals && !plan_.not_archived.empty())
+        warn_of(managed.parent.configuration, plan_.not_archived);
+    adopt(managed.parent);
+    if (!has_work(managed.parent) && (!failures_.empty() || !executor_.has_work(managed)))
+        return;
+
+    const Oid relation = managed.parent.table->relation;
+    lock_.emplace(session_, relation);
+    // An attempt that found a deadlock was short.
+    const Deadline deadline{attempts * std::chrono::milliseconds{lock_timeout()}};
+    // Looks at the parent afresh before every attempt: it may have changed meanwhile.
+    for (int attempt = 1;; ++attempt) {
+        const std::vector<ManagedParent> parents =
+            session_.read([&] { return read_with_partitions(relation); });
+        assess(parents.front());
+        const Outcome outcome = attempt_all(parents.front());
+        for (const Failure& failure : failures_)
+            failed_before_.insert(failure.partition);
+        if (task_.reports_obstacles && !plan_.warnings.empty())
+            warn_of(parents.front().parent.configuration, plan_.warnings);
+        if (outcome != Outcome::lock_failed || session_.atomic() ||
+            (attempt >= attempts && deadline.has_passed()))
+            return;
+        session_.leave_room(history_.elapsed(), shortest_pause * std::min(attempt, attempts));
+    }
+}
+
+ParentRun::Outcome ParentRun::attempt_all(const ManagedParent& managed) {
+    executor_.begin(managed, actions());
+    try {
+        const Outcome outcome = execute_all(managed);
+        executor_.end(managed);
+        return outcome;
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            executor_.end(managed);
+        throw;
+    }
+}
+
+// Records what names mean, where a restore has left only names. The caller has the rights that
+// writing the row needs. In a read-only transaction what needs no work may succeed all the same.
+void ParentRun::adopt(const Parent& parent) {
+    if (!failures_.empty() || XactReadOnly)
+        return;
+    if (!parent.configured)
+        session_.step([&] { adopt_relation(parent); });
+    if (parent.is_kept_by_name)
+        session_.step([&] { adopt_kept(parent); });
+}
+
+// An obstacle may have been another call's work in progress: it is looked at again with that call
+// kept off.
+bool ParentRun::has_work(const Parent& parent) const {
+    return !actions().empty() || (task_.reports_obstacles && !plan_.obstacles.empty()) ||
+           (task_.keeps_ledger && parent.ledger_is_stale);
+}
+
+// Makes the plan, and lists what is known to fail before anything is tried.
+void ParentRun::assess(const ManagedParent& managed) {
+    const Parent& parent = managed.parent;
+    plan_ = {};
+    failures_.clear();
+    for (const Anomaly& anomaly : validate(parent))
+        failures_.push_back(
+            failure_of(parent.configuration, task_.name, anomaly, errcode_invalid_configuration));
+    if (!failures_.empty())
+        return;
+
+    plan_ = session_.read([&] {
+        require_owner(parent.table->relation, parent.configuration.table_name);
+        return plan_for(managed, clock_);
+    });
+    if (plan_.blocked)
+        failures_.push_back(
+            failure_of(parent.configuration, task_.name, *plan_.blocked, task_.sqlstate));
+    if (task_.reports_refusals && plan_.clock_jump)
+        failures_.push_back(
+            failure_of(parent.configuration, task_.name, *plan_.clock_jump, errcode_clock_jump));
+    if (task_.reports_obstacles)
+        for (const auto& [wanted, reason] : plan_.obstacles) {
+            failures_.push_back(failure_of(parent.configuration, "create", reason, task_.sqlstate));
+            failures_.back().bounds = shown_bounds(managed, wanted.bounds);
+        }
+    if (!task_.reports_refusals)
+        return;
+    for (const Anomaly& refusal : plan_.refusals)
+        failures_.push_back(failure_of(parent.configuration, task_.name, refusal, task_.sqlstate));
+    for (const LeftOut& left_out : plan_.left_out)
+        failures_.push_back(
+            failure_of(parent.configuration, task_.name, left_out.reason, task_.sqlstate));
+}
+
+// The plan's own, but for tables whose last attempt failed, in this call or before: those come
+// last, so that one that others have locked for days does not end every call before the rest is
+// done.
+std::vector<const Action*> ParentRun::actions_in_order(const ManagedParent& managed) {
+    std::vector<const Action*> order;
+    for (const Action& action : actions())
+        order.push_back(&action);
+    const auto is_about_a_table = [](const Action* action) {
+        return existing_partition(*action) != nullptr && !comes_first(*action);
+    };
+    if (order.size() < 2 || std::ranges::none_of(order, is_about_a_table))
+        return order;
+    const auto failed = failures_of(managed.parent.configuration);
+    std::stable_partition(order.begin(), order.end(), [&](const Action* action) {
+        const std::string& name = partition_of(*action);
+        return !is_about_a_table(action) ||
+               !(failed.contains(name) || failed_before_.contains(name));
+    });
+    return order;
+}
+
+// Of the last attempts; none where somebody has ppm.history locked: they only help.
+std::map<std::string, LastFailure> ParentRun::failures_of(const Configuration& configuration) {
+    try {
+        return session_.read([&] { return last_failures(configuration); });
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            throw;
+        return {};
+    }
+}
+
+// Executes what the plan has, up to the first lock that is not to be had. What failed because rows
+// of another partition refer to it is tried again after the rest, as long as that moves anything.
+ParentRun::Outcome ParentRun::execute_all(const ManagedParent& managed) {
+    is_detaching_blocked_ = false;
+    std::vector<const Action*> left = actions_in_order(managed);
+    while (!left.empty()) {
+        const std::size_t before = left.size();
+        const Outcome outcome = execute_each(managed, left);
+        if (outcome != Outcome::done || left.size() == before)
+            return outcome;
+    }
+    return Outcome::done;
+}
+
+// Executes each, and leaves in `left` those that are to be tried again.
+ParentRun::Outcome ParentRun::execute_each(const ManagedParent& managed,
+                                           std::vector<const Action*>& left) {
+    std::set<std::string> failed;
+    std::set<std::string> referred_to;
+    std::vector<const Action*> again;
+    std::size_t untried = left.size();
+    for (const Action* action : left) {
+        --untried;
+        const std::string name = partition_of(*action);
+        // A partition that could not be detached is not dropped either.
+        if (referred_to.contains(name))
+            again.push_back(action);
+        if (failed.contains(name) || referred_to.contains(name))
+            continue;
+        if (is_detaching_blocked_ && detaches_concurrently(*action)) {
+            failed.insert(name);
+            continue;
+        }
+        forget_failure_of(name);
+        const Outcome outcome = execute(managed, *action);
+        if (outcome == Outcome::failed) {
+            const bool is_reference = is_reference_failure(failures_.back());
+            (is_reference ? referred_to : failed).insert(name);
+            if (is_reference)
+                again.push_back(action);
+        }
+        if (outcome != Outcome::lock_failed && outcome != Outcome::stopped)
+            continue;
+        if (untried > 0)
+            failures_.back().message += "; steps not tried after it: " + std::to_string(untried);
+        return outcome;
+    }
+    left = std::move(again);
+    return Outcome::done;
+}
+
+ParentRun::Outcome ParentRun::execute(const ManagedParent& managed, const Action& action) {
+    history_.begin_action();
+    try {
+        executor_.execute(managed, action);
+        has_moved_ = true;
+        has_changed_ = has_changed_ || changes_partitions(action);
+        return Outcome::done;
+    } catch (const Error& error) {
+        failures_.push_back(failure_of(managed, action, error));
+        failures_.back().duration = history_.elapsed();
+        if (ends_the_call(error))
+            throw;
+        explain(action, error);
+        return end_of(managed, action, error);
+    }
+}
+
+// Which rows keep the partition.
+void ParentRun::explain(const Action& action, const Error& error) {
+    const Partition* const partition = existing_partition(action);
+    if (partition == nullptr)
+        return;
+    const auto reason = session_.read([&] { return reference_failure(*partition, error); });
+    if (!reason)
+        return;
+    failures_.back().message += "; " + reason->rows;
+    failures_.back().hint = reason->hint;
+}
+
+// Whether the next one is worth trying, after this error.
+ParentRun::Outcome ParentRun::end_of(const ManagedParent& managed, const Action& action,
+                                     const Error& error) {
+    // What somebody's function waited for in vain is in nobody else's way.
+    if (std::holds_alternative<CallHook>(action))
+        return Outcome::failed;
+    const bool is_about_a_lock = is_lock_failure(error);
+    if (is_about_a_lock || error.sqlstate() == ERRCODE_QUERY_CANCELED)
+        failures_.back().message += session_.read([&] {
+            return lock_holders(relations_of(managed, action), managed.parent.table->relation) +
+                   (waits_for_snapshots(action) ? snapshot_holders(failures_.back().duration) : "");
+        });
+    if (is_about_a_lock)
+        return Outcome::lock_failed;
+    const bool is_about_the_table = error.sqlstate() == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE &&
+                                    !is_as_planned(managed.parent);
+    if (is_about_the_table || stops_the_table(error))
+        return Outcome::stopped;
+    is_detaching_blocked_ =
+        is_detaching_blocked_ || comes_first(action) ||
+        (detaches_concurrently(action) && session_.read([&] { return is_pending(action); }));
+    return Outcome::failed;
+}
+
+void ParentRun::forget_failure_of(const std::string& partition) {
+    std::erase_if(failures_, [&](const Failure& each) {
+        return each.partition == partition && is_reference_failure(each);
+    });
+}
+
+// Whether the parent is still the one that the plan was made for.
+bool ParentRun::is_as_planned(const Parent& parent) {
+    try {
+        session_.read([&] {
+            require_owner(parent.table->relation, parent.configuration.table_name);
+            require_same_configuration(parent);
+            return true;
+        });
+        return true;
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            throw;
+        return false;
+    }
+}
+
+bool ParentRun::is_pending(const Action& action) {
+    return query("SELECT FROM pg_inherits WHERE inhrelid = $1 AND inhdetachpending",
+                 {oid_parameter(existing_partition(action)->relation)})
+               .count() > 0;
+}
+
+}  // namespace ppm

@@ -1,0 +1,65 @@
+// One task on one parent: its plan, and the actions in it, each tried as long as that helps.
+#pragma once
+
+#include "pg/run/run.hpp"
+#include "pg/run/run_lock.hpp"
+
+namespace ppm {
+
+class ParentRun {
+  public:
+    ParentRun(Session& session, History& history, const Clock& clock, const Task& task,
+              Executor& executor)
+        : session_{session}, history_{history}, clock_{clock}, task_{task}, executor_{executor} {}
+
+    // What it throws is a failure, too.
+    void run(const ManagedParent& managed);
+
+    // So far.
+    std::vector<Failure>& failures() { return failures_; }
+
+    // Whether anything was done.
+    bool has_moved() const { return has_moved_; }
+    bool has_changed_partitions() const { return has_changed_; }
+
+  private:
+    enum class Outcome {
+        done,
+        failed,       // for a reason of its own
+        lock_failed,  // so will the next one
+        stopped,      // so would the next one be
+    };
+
+    const std::vector<Action>& actions() const { return plan_.*task_.actions; }
+
+    void adopt(const Parent& parent);
+    bool has_work(const Parent& parent) const;
+    void assess(const ManagedParent& managed);
+    std::vector<const Action*> actions_in_order(const ManagedParent& managed);
+    std::map<std::string, LastFailure> failures_of(const Configuration& configuration);
+    Outcome attempt_all(const ManagedParent& managed);
+    Outcome execute_all(const ManagedParent& managed);
+    Outcome execute_each(const ManagedParent& managed, std::vector<const Action*>& left);
+    Outcome execute(const ManagedParent& managed, const Action& action);
+    void explain(const Action& action, const Error& error);
+    Outcome end_of(const ManagedParent& managed, const Action& action, const Error& error);
+    void forget_failure_of(const std::string& partition);
+    bool is_as_planned(const Parent& parent);
+    bool is_pending(const Action& action);
+
+    Session& session_;
+    History& history_;
+    const Clock& clock_;
+    const Task& task_;
+    Executor& executor_;
+    std::optional<RunLock> lock_;
+    Plan plan_;
+    std::vector<Failure> failures_;
+    std::set<std::string> failed_before_;  // partitions, in earlier attempts
+    bool has_moved_ = false;
+    bool has_changed_ = false;
+    // PostgreSQL detaches no other partition CONCURRENTLY while the detaching of one is pending.
+    bool is_detaching_blocked_ = false;
+};
+
+}  // namespace ppm

@@ -1,0 +1,60 @@
+#include "pg/run/reference_failure.hpp"
+
+#include "core/text.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/catalog/rights.hpp"
+
+namespace ppm {
+
+namespace {
+
+// The constraint that the error names is the one that PostgreSQL keeps for the partition; the one
+// that can be dropped is the topmost of the same table. The columns are in the same order.
+constexpr char reference_query[] = R"(
+    WITH RECURSIVE kept AS (
+        SELECT k.* FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE k.contype = 'f' AND k.conname = $2 AND n.nspname = $3 AND c.relname = $4
+          AND k.confrelid IN (SELECT relid FROM pg_partition_ancestors($1::regclass))),
+    above AS (
+        SELECT oid, conname, conparentid, conrelid FROM kept
+        UNION ALL
+        SELECT k.oid, k.conname, k.conparentid, k.conrelid FROM above JOIN pg_constraint k ON k.oid = above.conparentid AND k.conrelid = above.conrelid)
+    SELECT k.conrelid, format('%I.%I', $3, $4),
+           (SELECT string_agg(format('r.%I', a.attname), ', ' ORDER BY x.number)
+            FROM unnest(k.conkey) WITH ORDINALITY AS x(attnum, number) JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = x.attnum),
+           (SELECT string_agg(format('p.%I', a.attname), ', ' ORDER BY x.number)
+            FROM unnest(k.confkey) WITH ORDINALITY AS x(attnum, number) JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = x.attnum),
+           format('%I.%I', s.nspname, t.relname),
+           (SELECT quote_ident(conname) FROM above ORDER BY oid LIMIT 1),
+           EXISTS (SELECT FROM ppm.detached d WHERE d.relation = k.conrelid)
+    FROM kept k, pg_class t JOIN pg_namespace s ON s.oid = t.relnamespace WHERE t.oid = $1)";
+
+}  // namespace
+
+std::optional<ReferenceFailure> reference_failure(const Partition& partition, const Error& error) {
+    const auto* const raised = dynamic_cast<const PostgresError*>(&error);
+    if (raised == nullptr || error.sqlstate() != ERRCODE_FOREIGN_KEY_VIOLATION)
+        return std::nullopt;
+    const UserContext owner{owner_of_ppm()};
+    const Rows rows = query(
+        reference_query, {oid_parameter(partition.relation), text_parameter(raised->constraint()),
+                          text_parameter(raised->table_schema()), text_parameter(raised->table())});
+    if (rows.count() == 0)
+        return std::nullopt;
+    const std::string table = rows.string(0, 2);
+    ReferenceFailure failure;
+    failure.rows = "these rows keep it: SELECT r.* FROM " + table +
+                   " AS r WHERE EXISTS (SELECT FROM " + rows.string(0, 5) + " AS p WHERE (" +
+                   rows.string(0, 4) + ") = (" + rows.string(0, 3) + "))";
+    failure.hint =
+        rows.boolean(0, 7)
+            ? "Table " + table +
+                  " was detached and is kept, and its rows refer to what is to go. "
+                  "To let that go: ALTER TABLE " +
+                  table + " DROP CONSTRAINT " + rows.string(0, 6) + ";"
+            : "Remove the rows that refer to it, or have them refer to nothing; or keep the "
+              "partition, by a larger retention.";
+    return failure;
+}
+
+}  // namespace ppm
