@@ -169,7 +169,7 @@ sub hold
 {
 	my ($node, $sql) = @_;
 	my $session = $node->background_psql('postgres');
-	$session->query_safe("SET client_min_messages = warning; BEGIN; $sql");
+	$session->query_safe("SET client_min_messages = error; BEGIN; $sql");
 	return $session;
 }
 
