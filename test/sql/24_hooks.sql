@@ -163,6 +163,21 @@ ALTER TABLE events RENAME TO happenings;
 UPDATE ppm.config SET table_name = 'happenings' WHERE table_name = 'events';
 SELECT table_name, function FROM ppm.hooks;
 
+-- Rows that come while a function is at work keep their table from being dropped.
+SET ROLE regress_hooks_owner;
+CREATE TABLE late (d date NOT NULL) PARTITION BY RANGE (d);
+CREATE TABLE late_old PARTITION OF late FOR VALUES FROM ('2020-01-01') TO ('2020-01-02');
+INSERT INTO late VALUES ('2020-01-01');
+CREATE FUNCTION adds(parent regclass, partition regclass, lower_value text, upper_value text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+    EXECUTE format('INSERT INTO %s VALUES (%L)', partition, lower_value);
+END $$;
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('hooked', 'late', 'daily', 1, 1, 'drop');
+INSERT INTO ppm.hooks VALUES ('hooked', 'late', 'before_drop', 'hooked.adds(regclass,regclass,text,text)');
+CALL ppm.run_all('late');
+SELECT action, outcome, sqlstate FROM ppm.history WHERE table_name = 'late' AND partition = 'late_old' ORDER BY at;
+SELECT count(*) FROM late_old;
+
 -- Partitions that a move of rows makes were created, too.
 SET ROLE regress_hooks_owner;
 CREATE TABLE moved (id int PRIMARY KEY) PARTITION BY RANGE (id);

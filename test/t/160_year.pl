@@ -79,7 +79,7 @@ is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT sqlstate, ' ' ORDER 
 
 # What was detached comes back when retention grows: with the real date, or one so near to it that today's window reaches that far, too.
 my ($first, $grown, $today) = split / /, $node->safe_psql('postgres',
-	"SELECT concat_ws(' ', (now() - interval '25 days')::date, (now() - interval '5 days')::date, now()::date)");
+	"SELECT concat_ws(' ', (now() AT TIME ZONE 'America/New_York')::date - 25, (now() AT TIME ZONE 'America/New_York')::date - 5, (now() AT TIME ZONE 'America/New_York')::date)");
 $node->safe_psql('postgres', 'DELETE FROM ppm.config; ' . managed('back', 'timestamptz', 'daily', 2, 3, 'detach', 'America/New_York')
 	. managed('back_weeks', 'uuid', 'weekly', 2, 1, 'detach'));
 %operator = ();

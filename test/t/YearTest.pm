@@ -267,7 +267,7 @@ BEGIN
 		UNION ALL
 		SELECT parent, 'warning', 'name_taken', h.name::name FROM holes h
 		WHERE is_slot AND h.name LIKE '%\_2'
-		  AND NOT EXISTS (SELECT FROM checked WHERE checked.parent = h.parent AND partition || '_2' = h.name AND detail LIKE '%, that ppm detached.')
+		  AND NOT EXISTS (SELECT FROM checked WHERE checked.parent = h.parent AND partition || '_2' = h.name AND detail LIKE '%, which ppm detached, holds it.')
 		UNION ALL
 		SELECT parent, 'error', 'table_missing', NULL FROM config WHERE relation IS NULL
 	), was_said AS (
@@ -281,7 +281,7 @@ BEGIN
 
 	INSERT INTO judge.wrong
 	SELECT current_setting('ppm.work_date')::date, parent, format('%s: missing %s is called %s', at_time, h.name, c.partition)
-	FROM checked c JOIN holes h USING (parent, held) WHERE c.partition <> h.name AND detail NOT LIKE '%, that ppm detached.';
+	FROM checked c JOIN holes h USING (parent, held) WHERE c.partition <> h.name AND detail NOT LIKE '%, which ppm detached, holds it.';
 
 	INSERT INTO judge.wrong
 	SELECT day, parent, format('%s: %s %s of %s: %s', at_time, code, c.partition, judge.text(p.held, zone), detail)

@@ -29,18 +29,18 @@ $sql =~ s/^    //mg;
 # As a role that may do no more than it needs.
 my $node = new_node('node');
 $node->safe_psql('postgres', <<'SQL');
-CREATE ROLE ppm LOGIN;
-CREATE SCHEMA "odd ' schema" AUTHORIZATION ppm;
-GRANT CREATE ON SCHEMA public TO ppm;
-SET ROLE ppm;
+CREATE ROLE app_owner LOGIN;
+CREATE SCHEMA "odd ' schema" AUTHORIZATION app_owner;
+GRANT CREATE ON SCHEMA public TO app_owner;
+SET ROLE app_owner;
 CREATE TABLE orders (at timestamptz NOT NULL) PARTITION BY RANGE (at);
 CREATE TABLE "odd ' schema"."it's" (at timestamptz NOT NULL) PARTITION BY RANGE (at);
 RESET ROLE;
-GRANT SELECT, INSERT, UPDATE ON ppm.config TO ppm;
-GRANT EXECUTE ON PROCEDURE ppm.run_all(regclass) TO ppm;
+GRANT SELECT, INSERT, UPDATE ON ppm.config TO app_owner;
+GRANT EXECUTE ON PROCEDURE ppm.run_all(regclass) TO app_owner;
 SQL
 my $call = sub {
-	my ($result, $output, $messages) = run_sql($node, "$sql\nCALL ppm.run_all();", user => 'ppm');
+	my ($result, $output, $messages) = run_sql($node, "$sql\nCALL ppm.run_all();", user => 'app_owner');
 	return $result;
 };
 my $rows = q(SELECT schema_name, table_name, partition_key, interval, pre_provisioned, retention, cleanup_policy, timezone FROM ppm.config ORDER BY table_name);
@@ -56,7 +56,7 @@ my $versions = q(SELECT string_agg(xmin::text, ' ' ORDER BY table_name) FROM ppm
 my $before = $node->safe_psql('postgres', $versions);
 is($call->(), 0, 'it can be called again');
 is($node->safe_psql('postgres', $versions), $before, 'and writes no row that is as it should be');
-$node->safe_psql('postgres', q(DROP TABLE orders; SET ROLE ppm; CREATE TABLE orders (at timestamptz NOT NULL) PARTITION BY RANGE (at)));
+$node->safe_psql('postgres', q(DROP TABLE orders; SET ROLE app_owner; CREATE TABLE orders (at timestamptz NOT NULL) PARTITION BY RANGE (at)));
 isnt($call->(), 0, 'a table that took the place of another');
 is($node->safe_psql('postgres', q(SELECT code FROM ppm.check('orders'))), 'table_replaced', 'is not approved by it');
 
