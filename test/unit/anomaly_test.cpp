@@ -39,6 +39,8 @@ constexpr Code errors[] = {
     {AnomalyCode::archive_mismatch, "archive_mismatch"},
     {AnomalyCode::hook_mismatch, "hook_mismatch"},
     {AnomalyCode::template_mismatch, "template_mismatch"},
+    {AnomalyCode::missing_index, "missing_index"},
+    {AnomalyCode::invalid_index, "invalid_index"},
 };
 
 constexpr Code warnings[] = {
@@ -50,7 +52,6 @@ constexpr Code warnings[] = {
     {AnomalyCode::name_taken, "name_taken"},
     {AnomalyCode::row_security_differs, "row_security_differs"},
     {AnomalyCode::persistence_differs, "persistence_differs"},
-    {AnomalyCode::invalid_index, "invalid_index"},
     {AnomalyCode::storage_options_differ, "storage_options_differ"},
     {AnomalyCode::triggers_differ, "triggers_differ"},
     {AnomalyCode::template_differs, "template_differs"},

@@ -150,10 +150,12 @@ constexpr char differences_query[] = R"(
     FROM partition JOIN policy b ON b.polrelid = partition.oid
     WHERE row_security AND b.polpermissive AND NOT EXISTS (SELECT FROM pg_policy a WHERE a.polrelid = parent AND a.polname = b.polname)
     UNION ALL
-    SELECT parent, partition.oid, 'invalid_index', format('has index "%s", which is not valid', x.relname),
+    SELECT parent, partition.oid, 'invalid_index',
+           format('has index "%s", which is not valid', x.relname) ||
+           CASE WHEN EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = k.indexrelid) THEN ' yet: it is being built' ELSE '' END,
            format('If nobody is making it right now: REINDEX INDEX CONCURRENTLY %s;', x.oid::regclass)
     FROM partition JOIN pg_index k ON k.indrelid = partition.oid AND NOT k.indisvalid JOIN pg_class x ON x.oid = k.indexrelid
-    WHERE is_table AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = k.indexrelid)
+    WHERE is_table
     UNION ALL
     -- Of the parent itself.
     SELECT parent, parent, 'missing_index', '', ''
@@ -190,6 +192,13 @@ AnomalyCode code_named(const std::string& name) {
         if (name_of(code) == name)
             return code;
     throw PpmError{ERRCODE_INTERNAL_ERROR, "unrecognized difference: " + name};
+}
+
+// A missing index is an error where it is the primary key, one that is not valid where nobody is
+// building it.
+bool is_mild(AnomalyCode code, const std::string& actual) {
+    return (code == AnomalyCode::missing_index && actual.empty()) ||
+           (code == AnomalyCode::invalid_index && actual.ends_with("it is being built"));
 }
 
 // An expression of the parent's as the partition's: where a subquery refers to the table by name,
@@ -373,7 +382,7 @@ void read_differences(std::vector<ManagedParent>& parents) {
         if (const auto found = partitions.find(relation); found != partitions.end())
             found->second->differences.push_back(
                 {code, actual, rows.string(row, 5),
-                 code == AnomalyCode::missing_index && actual.empty()});
+                 is_mild(code, actual)});
     }
     for (ManagedParent& managed : parents)
         if (validate(managed.parent).empty())
