@@ -381,8 +381,7 @@ void read_differences(std::vector<ManagedParent>& parents) {
         // One that was attached since the partitions were read is for the next time.
         if (const auto found = partitions.find(relation); found != partitions.end())
             found->second->differences.push_back(
-                {code, actual, rows.string(row, 5),
-                 is_mild(code, actual)});
+                {code, actual, rows.string(row, 5), is_mild(code, actual)});
     }
     for (ManagedParent& managed : parents)
         if (validate(managed.parent).empty())
