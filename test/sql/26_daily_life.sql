@@ -209,7 +209,7 @@ CALL ppm.provision('keyed');
 ALTER TABLE ONLY keyed ADD PRIMARY KEY (day);
 SELECT partition, severity, code FROM ppm.check('keyed') WHERE partition IN ('keyed-6', 'keyed_2026_11_22') ORDER BY 1, 3;
 ALTER TABLE keyed DROP CONSTRAINT keyed_pkey;
-SELECT format('ALTER TABLE %s ADD PRIMARY KEY (day)', inhrelid::regclass) FROM pg_inherits WHERE inhparent = 'keyed'::regclass \gexec
+SELECT format('ALTER TABLE %s ADD PRIMARY KEY (day)', inhrelid::regclass) FROM pg_inherits WHERE inhparent = 'keyed'::regclass ORDER BY inhrelid \gexec
 SELECT partition, severity, code, detail FROM ppm.check('keyed') WHERE code = 'missing_index';
 ALTER TABLE keyed ADD PRIMARY KEY (day);
 SELECT count(*) FROM ppm.check('keyed') WHERE code = 'missing_index';

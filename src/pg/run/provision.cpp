@@ -167,16 +167,16 @@ Partition at_home(const ManagedParent& managed, const Partition& partition) {
 }  // namespace
 
 RelationId create_table(const ManagedParent& managed, const CreatePartition& create) {
-    const auto from_template = managed.parent.configuration.template_name
-                                   ? std::optional{lock_template(managed.parent)}
-                                   : std::nullopt;
+    // (As an optional, g++ 12 would take it for uninitialized.)
+    const RelationId from_template =
+        managed.parent.configuration.template_name ? lock_template(managed.parent) : InvalidOid;
     const std::vector<std::string> statements = statements_for(managed, create);
     execute_as_owner(managed.parent, statements.front());
     const RelationId relation = require_created(managed.parent, create.name);
     for (const std::string& statement : std::span{statements}.subspan(1))
         execute_as_owner(managed.parent, statement);
-    if (from_template)
-        follow_template(managed, create.name, relation, *from_template);
+    if (OidIsValid(from_template))
+        follow_template(managed, create.name, relation, from_template);
     // Their expressions may name tables that somebody has locked: what they wait for, they wait
     // for here, because only ATTACH locks what others use.
     copy_policies(managed, relation, managed.parent.configuration.schema_name, create.name);
