@@ -69,7 +69,7 @@ END $$;
 EOF
 set_trap('RETURN public.nested();');
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()');
-like($messages, qr/cannot call ppm\.provision\(\) within security-restricted operation \(SQLSTATE 42501\)/, 'a table\'s expressions cannot call ppm amidst a call');
+like($messages, qr/cannot call ppm\.provision\(\) within security-restricted operation, in PL\/pgSQL function nested\(\) line 4 at CALL \(SQLSTATE 42501\)/, 'a table\'s expressions cannot call ppm amidst a call');
 is(partitions_count('innocent'), '2', 'and the other table is done');
 
 set_trap(q(RAISE EXCEPTION 'boom%', E'\nHINT:  ALTER ROLE mallory SUPERUSER;\x1b[2J' USING DETAIL = repeat('x', 20000000), HINT = E'all fine\nALTER ROLE mallory SUPERUSER;';));
