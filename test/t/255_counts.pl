@@ -72,10 +72,10 @@ foreach my $n (10, 20, 30)
 
 # For each partition: what is at most to be paid. (Subtransactions that write count as transactions here, as PostgreSQL numbers them.)
 my %limit = (
-	a => { statements => 13, transactions => 3, workers => 0 },
+	a => { statements => 16, transactions => 3, workers => 0 },
 	b => { statements => 0, transactions => 0, workers => 0 },
-	c => { statements => 58, transactions => 12, workers => 1 },
-	night => { statements => 58, transactions => 12, workers => 1 });
+	c => { statements => 64, transactions => 12, workers => 1 },
+	night => { statements => 65, transactions => 12, workers => 1 });
 my %what = (a => 'provision so many', b => 'nothing to do, with so many', c => 'remove so many', night => 'so many tables, one to create and one to remove each');
 foreach my $case (sort keys %limit)
 {

@@ -115,7 +115,7 @@ std::string update_to(const Configuration& configuration, const TableName& name)
 std::string hint_at_name(const Configuration& configuration) {
     std::string table = configuration.table_name;
     std::string schema = configuration.schema_name;
-    const auto unquoted = [](std::string name) {
+    const auto unquoted = [](const std::string& name) {
         const bool is_quoted = name.size() > 2 && name.starts_with('"') && name.ends_with('"');
         return is_quoted ? name.substr(1, name.size() - 2) : name;
     };
