@@ -114,9 +114,11 @@ is($node->safe_psql('postgres', q(SELECT backend_xmin, xact_start, datname FROM 
 my $ask = sub { return $node->safe_psql('d4', "SELECT $_[0]") };
 my $turn = sub {
 	my ($role, $pattern) = @_;
-	age($node, 'd4', '2 hours');
 	my $from = -s $node->logfile;
+	# The role first: what is due is called at once.
 	configure($node, "ppm.schedule_role = '$role'");
+	age($node, 'd4', '2 hours');
+	configure($node);
 	$node->wait_for_log($pattern, $from) if $pattern;
 	return $from;
 };
