@@ -30,8 +30,12 @@ INSERT INTO orders SELECT n, now() - n * interval '2 minutes' FROM generate_seri
 SELECT tableoid::regclass AS partition, count(*) FROM orders GROUP BY 1 ORDER BY 1 DESC LIMIT 2;
 \set ECHO none
 \echo '5. Less is to be kept: what is outdated is detached, and stays as a table of its own.'
+SET client_min_messages = error;  -- a WARNING that says how many partitions this takes
 \set ECHO queries
 UPDATE ppm.config SET retention = 4 WHERE table_name = 'orders';
+\set ECHO none
+SET client_min_messages = warning;
+\set ECHO queries
 CALL ppm.cleanup();
 SELECT count(*), min(lower_bound), max(upper_bound) FROM ppm.detached;
 \set ECHO none
