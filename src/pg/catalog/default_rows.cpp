@@ -76,7 +76,8 @@ int make_scan_keys(std::array<ScanKeyData, 2>& keys, Relation index, Oid type, c
         if (edge.kind != PARTITION_RANGE_DATUM_VALUE)
             return;
         const Oid operand = index->rd_opcintype[0];
-        const Oid compare = get_opfamily_member(index->rd_opfamily[0], operand, operand, strategy);
+        const Oid compare = get_opfamily_member(index->rd_opfamily[0], operand, operand,
+                                                static_cast<int16>(strategy));
         ScanKeyEntryInitialize(&keys.at(static_cast<std::size_t>(count++)), 0, 1, strategy,
                                InvalidOid, index->rd_indcollation[0], get_opcode(compare),
                                value_of(edge, type));
