@@ -72,7 +72,7 @@ CREATE TABLE events (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note te
 INSERT INTO events (note) SELECT n FROM generate_series(1, 100) AS n;
 CREATE FUNCTION wait_for_it() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
-	IF EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conname = 'ppm_conversion_check' AND NOT convalidated AND pg_get_constraintdef(oid) LIKE '%3000%') AND (SELECT backend_type FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()) = 'ppm worker' THEN
+	IF EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conname = 'ppm_conversion_check' AND NOT convalidated AND pg_get_constraintdef(oid) LIKE '%''3000''%') AND (SELECT backend_type FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()) = 'ppm worker' THEN
 		PERFORM pg_catalog.pg_advisory_xact_lock_shared(1);
 	END IF;
 END $$;
