@@ -318,7 +318,7 @@ is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.detached WHERE detach
 is($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '0', 'no operator of the table\'s owner ran as ppm\'s');
 if (leaves_check($node))
 {
-	is($node->safe_psql('postgres', q(SELECT convert_from(convert_to(message, 'UTF8'), 'UTF8') LIKE 'no caf_, in PL/pgSQL function mallory.fails(%' FROM ppm.history WHERE partition = 'fails')),
+	is($node->safe_psql('postgres', q(SELECT convert_from(convert_to(message, 'UTF8'), 'UTF8') LIKE 'no caf__%' FROM ppm.history WHERE partition = 'fails')),
 		't', 'what failed after it can be read');
 }
 

@@ -456,7 +456,7 @@ CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAIS
 CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION refuse();
 EOF
 ($result, $output, $messages) = run_sql($node, q(CALL ppm.provision('likeness.guarded')));
-like($messages, qr/ERROR:  PM004: .*\nDETAIL:  table "likeness\.guarded", partition "guarded_2026_03_17": no more policies, in PL/pgSQL function refuse\(\) line 1 at RAISE \(SQLSTATE P0001\)$/m,
+like($messages, qr/ERROR:  PM004: .*\nDETAIL:  table "likeness\.guarded", partition "guarded_2026_03_17": no more policies, in PL\/pgSQL function refuse\(\) line 1 at RAISE \(SQLSTATE P0001\)$/m,
 	'an event trigger that refuses the policy');
 is(half_made($node), '', 'refuses the partition');
 $node->safe_psql('postgres', 'DROP EVENT TRIGGER refuse');
