@@ -98,7 +98,7 @@ class Converter {
         Keys keys = keys_of(relation_, conversion_->key(), codec_of(conversion_->managed), limit);
         if (counts())
             course_.growth.observe(keys);
-        course_.keys = std::move(keys);
+        course_.keys = keys;
     }
 
     void look_at_keys() {
