@@ -16,7 +16,7 @@ namespace {
 constexpr char fence_name[] = "ppm_keeps_these_rows_out";
 
 // What any disk reads in a millisecond, and more.
-constexpr std::int64_t bytes_per_millisecond = 128 * 1024;
+constexpr std::int64_t bytes_per_millisecond = std::int64_t{128} * 1024;
 
 // The bytes of the relation and all below it; without those that are not its own.
 constexpr char size_query[] =
