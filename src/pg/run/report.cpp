@@ -58,7 +58,7 @@ std::string function_that_raised(const Error& error) {
     const std::string context = raised == nullptr ? "" : raised->context();
     for (std::size_t begin = 0; begin < context.size();) {
         const std::size_t end = std::min(context.find('\n', begin), context.size());
-        const std::string line = context.substr(begin, end - begin);
+        std::string line = context.substr(begin, end - begin);
         if (line.find("unction ") != std::string::npos && !line.starts_with("SQL statement"))
             return line;
         begin = end + 1;
