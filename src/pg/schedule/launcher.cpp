@@ -214,7 +214,7 @@ class Launcher {
             return schedule_.skip(database.oid, Deadline::Clock::now());
         complaints_.say(database.name, ERRCODE_UNDEFINED_OBJECT,
                         "database \"" + database.name +
-                            "\" of ppm.schedule_databases does not have extension \"ppm\"",
+                            R"(" of ppm.schedule_databases does not have extension "ppm")",
                         "CREATE EXTENSION ppm there, or take it out of the list.");
         schedule_.postpone(database.oid, Deadline::Clock::now());
     }
