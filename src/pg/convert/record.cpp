@@ -1,5 +1,6 @@
 #include "pg/convert/record.hpp"
 
+#include "pg/bridge/own_objects.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/rights.hpp"
 
@@ -23,9 +24,7 @@ constexpr char prune_statement[] =
 
 // Before 1.1.0 there was no such table.
 bool has_table() {
-    return call([] {
-        return OidIsValid(get_relname_relid("conversions", get_namespace_oid("ppm", false)));
-    });
+    return has_own_table("conversions");
 }
 
 }  // namespace

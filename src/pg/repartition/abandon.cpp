@@ -2,6 +2,7 @@
 
 #include "core/text.hpp"
 #include "pg/bridge/messages.hpp"
+#include "pg/bridge/own_objects.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/ddl/ddl.hpp"
@@ -92,7 +93,7 @@ struct Orphan {
 };
 
 std::vector<Orphan> read_orphans() {
-    if (!call([] { return OidIsValid(get_relname_relid("move", get_namespace_oid("ppm", true))); }))
+    if (!has_own_table("move"))
         return {};
     const UserContext owner{owner_of_ppm()};
     const Rows rows = query(

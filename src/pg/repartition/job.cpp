@@ -1,5 +1,6 @@
 #include "pg/repartition/job.hpp"
 
+#include "pg/bridge/own_objects.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/rights.hpp"
@@ -124,9 +125,7 @@ std::string Job::log_name() const {
 }
 
 bool has_job(Oid parent) {
-    const bool there_may_be =
-        call([] { return OidIsValid(get_relname_relid("move", get_namespace_oid("ppm", false))); });
-    if (!there_may_be)
+    if (!has_own_table("move"))
         return false;
     const UserContext owner{owner_of_ppm()};
     return query("SELECT FROM ppm.move WHERE parent = $1", {oid_parameter(parent)}).count() > 0;

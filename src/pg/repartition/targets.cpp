@@ -228,17 +228,19 @@ MovePlan plan_move(const ManagedParent& managed, const Clock& clock, const MoveR
 }
 
 std::string condition_of(const ManagedParent& managed, const Job& job, const JobTarget& target) {
-    if (target.is_default)
-        return "(" + job.default_condition + ") IS NOT FALSE";
+    return target.is_default ? "(" + job.default_condition + ") IS NOT FALSE"
+                             : condition_of(managed, target.bounds);
+}
+
+std::string condition_of(const ManagedParent& managed, const BoundRange& bounds) {
     const Table& table = *managed.parent.table;
     const std::string key = identifier(table.key_column);
     std::string text = key + " IS NOT NULL";
-    if (target.bounds.lower.kind() == Bound::Kind::value)
-        text += " AND " + key +
-                " >= " + bound_literal(target.bounds.lower, *table.key_type, *managed.zone);
-    if (target.bounds.upper.kind() == Bound::Kind::value)
-        text += " AND " + key + " < " +
-                bound_literal(target.bounds.upper, *table.key_type, *managed.zone);
+    if (bounds.lower.kind() == Bound::Kind::value)
+        text +=
+            " AND " + key + " >= " + bound_literal(bounds.lower, *table.key_type, *managed.zone);
+    if (bounds.upper.kind() == Bound::Kind::value)
+        text += " AND " + key + " < " + bound_literal(bounds.upper, *table.key_type, *managed.zone);
     return text;
 }
 

@@ -14,6 +14,9 @@ MovePlan plan_move(const ManagedParent& managed, const Clock& clock, const MoveR
 // SQL that is true of the rows that the target takes.
 std::string condition_of(const ManagedParent& managed, const Job& job, const JobTarget& target);
 
+// The same for a range of keys.
+std::string condition_of(const ManagedParent& managed, const BoundRange& bounds);
+
 // The same for a new default partition: what none of the other partitions takes, and none of the
 // targets. Of the parent's partitions as they are read now.
 std::string default_condition(const ManagedParent& managed, const Job& job);

@@ -2,13 +2,13 @@
 
 #include "core/text.hpp"
 #include "pg/bridge/spi.hpp"
-#include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/names.hpp"
 #include "pg/repartition/patience.hpp"
 #include "pg/repartition/refusals.hpp"
 #include "pg/repartition/shape.hpp"
+#include "pg/repartition/targets.hpp"
 #include "pg/run/provision.hpp"
 
 namespace ppm {
@@ -73,20 +73,8 @@ class MoveBySlots {
                            add_a_key};
     }
 
-    std::string condition(const BoundRange& bounds) const {
-        const Table& table = *managed_.parent.table;
-        const auto compared = [&](const char* with, Bound bound) {
-            return bound.kind() == Bound::Kind::value
-                       ? " AND " + identifier(table.key_column) + with +
-                             bound_literal(bound, *table.key_type, *managed_.zone)
-                       : std::string{};
-        };
-        return identifier(table.key_column) + " IS NOT NULL" + compared(" >= ", bounds.lower) +
-               compared(" < ", bounds.upper);
-    }
-
-    // No row is deleted or inserted to those who look: as a replica, triggers of the default
-    // partition and of foreign keys leave these rows alone.
+    // The rows only change their table. Under the replica role, triggers and foreign keys do not
+    // fire for that; ATTACH checks the foreign keys.
     std::int64_t move_rows(const MoveTarget& target, RelationId relation) const {
         LocalSettings settings;
         settings.set("row_security", "off");
@@ -95,7 +83,7 @@ class MoveBySlots {
         execute_as_owner(managed_.parent, std::string{"WITH moved AS (DELETE FROM ONLY "}
                                               .append(qualified_name(source()))
                                               .append(" WHERE ")
-                                              .append(condition(target.bounds))
+                                              .append(condition_of(managed_, target.bounds))
                                               .append(" RETURNING ")
                                               .append(columns)
                                               .append(") INSERT INTO ")
