@@ -14,7 +14,8 @@ OBJS = $(PG) src/core/libppm_core.a
 SHLIB_LINK = -lstdc++
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
-# With the extension loaded, each test works alone.
+# With the extension loaded, each test works alone. What they are to print is in expected/: pg_regress looks for that where it writes
+# to, and, since there is --expecteddir, in the current folder.
 REGRESS_OPTS = --inputdir=test --outputdir=. --encoding=UTF8 --no-locale --load-extension=ppm
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation
@@ -28,7 +29,7 @@ EXTRA_CLEAN = $(CORE) $(SANITIZED) $(SANITIZED:.o=.d) $(OBJS:.o=.d) $(CORE:.o=.d
 override with_llvm = no
 
 # What needs no server installs one, where it can; all else needs the headers of one.
-STANDALONE = help demo test test-assert test-valgrind coverage lint bench matrix fuzz format dist deb
+STANDALONE = help demo test test-assert test-valgrind test-images coverage lint bench matrix fuzz format dist deb rpm-check
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -138,7 +139,7 @@ demo: ## tells a short story on a throwaway server; STAY=1 keeps the server
 
 test: ## every test on one server, and what the second compiler has to say
 	dev/setup build test
-	PPM_WERROR=1 $(MAKE) -s -j2 warnings unit-sanitized CXX=clang++
+	PPM_WERROR=1 dev/with-ccache $(MAKE) -s -j2 warnings unit-sanitized CXX=clang++
 	dev/suite
 
 lint: ## clang-tidy, cppcheck, clang-format, and our own rules
@@ -175,9 +176,15 @@ deb: ## Debian's packages, into dist; installed, used, upgraded, removed in a ba
 	dev/deb
 	dev/test-deb
 
+rpm-check: ## the RPM, built by Debian's rpmbuild, installed, used, removed in a bare chroot
+	dev/test-rpm
+
+test-images: ## the container images, built by buildah on a stand-in for PostgreSQL's own, and used
+	dev/test-images
+
 coverage: ## every test, and which lines of src none of them has run
 	dev/coverage
 
-.PHONY: help dist deb test-modules unit unit-sanitized fuzz warnings demo bench test test-assert test-valgrind coverage matrix lint format
+.PHONY: help dist deb rpm-check test-images test-modules unit unit-sanitized fuzz warnings demo bench test test-assert test-valgrind coverage matrix lint format
 
 -include $(wildcard src/*.d src/*/*.d src/*/*/*.d test/*/*.d test/*/*/*.d)

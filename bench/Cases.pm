@@ -1,5 +1,6 @@
 # The cases of bench/run. Each has a database to begin with (`prepare`), and what ppm and what plain SQL do then (`sql`). `aim` is the ratio
-# that is not to be exceeded; `changes` says that each run needs a fresh copy of the database; `watch`, that others are timed meanwhile.
+# that is not to be exceeded; `changes` says that each run needs a fresh copy of the database; `watch`, that others are timed meanwhile, who
+# may wait for `most` milliseconds, or for as long as plain SQL has them wait. One that is `long` runs only if it is named.
 package Cases;
 
 use strict;
@@ -143,6 +144,26 @@ ALTER TABLE t ATTACH PARTITION t_old FOR VALUES FROM (MINVALUE) TO ('2026-03-19'
 COMMIT;
 SQL
 
+# Rows of thirty days in a default partition.
+sub rows_to_move
+{
+	my ($rows) = @_;
+	return $ppm . <<"SQL" . config('t', 3, 40);
+CREATE SEQUENCE numbers;
+CREATE TABLE t (id bigint NOT NULL, day date NOT NULL, note text, number bigint DEFAULT nextval('numbers'), PRIMARY KEY (number, day)) PARTITION BY RANGE (day);
+CREATE TABLE t_default PARTITION OF t DEFAULT;
+INSERT INTO t SELECT n, date '$today' - n % 30, 'a row' FROM generate_series(1, $rows) AS n;
+CREATE INDEX ON t (day, id); CREATE INDEX ON t (note) WHERE id > 0;
+VACUUM ANALYZE t;
+SQL
+}
+
+# Into another table, which nobody may write to meanwhile; the indexes after the rows.
+my $plain_move = "CREATE TABLE u (LIKE t) PARTITION BY RANGE (day);\n"
+  . for_partitions('u', '2026-02-14', 30, sub { "CREATE TABLE $_[1] PARTITION OF u FOR VALUES FROM ('$_[2]') TO ('$_[3]');\n" })
+  . "INSERT INTO u SELECT * FROM t;\nALTER TABLE u ADD PRIMARY KEY (number, day);\nCREATE INDEX ON u (day, id);\nCREATE INDEX ON u (note) WHERE id > 0;\nANALYZE u;\n";
+my $move = $at . "CALL ppm.repartition('t');";
+
 our @cases = (
 	{
 		name => 'a',
@@ -231,6 +252,31 @@ SQL
 		watch => 1,
 		prepare => $ppm . $plain_table . "INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned) VALUES ('t', 'day', 'daily', 3);\n",
 		sql => { ppm => $at . "CALL ppm.convert('t');", plain => $plain_convert },
+	},
+	{
+		name => 'move',
+		title => 'a million rows leave the default partition, 3 indexes',
+		aim => 1.3,
+		changes => 1,
+		prepare => rows_to_move(1000000),
+		sql => { ppm => $move, plain => $plain_move },
+	},
+	{
+		name => 'move10',
+		long => 1,
+		title => 'ten million rows leave the default partition, 3 indexes',
+		aim => 1.3,
+		changes => 1,
+		prepare => rows_to_move(10000000),
+		sql => { ppm => $move, plain => $plain_move },
+	},
+	{
+		name => 'wmove',
+		title => 'a million rows leave the default partition',
+		watch => 1,
+		most => 400,    # ppm.lock_timeout, and 100 milliseconds
+		prepare => rows_to_move(1000000),
+		sql => { ppm => $move, plain => $plain_move },
 	},
 	{
 		name => 'huge',

@@ -32,7 +32,7 @@ END $$;
 -- A view is read with the rights of its owner, but the functions in it are called with those of who reads it.
 GRANT CONNECT ON DATABASE :"DBNAME" TO :"role";
 GRANT SELECT ON ppm.status, ppm.forecast, ppm.config TO :"role";
-GRANT EXECUTE ON FUNCTION ppm.table_states(), ppm.partition_states(), ppm.total_bytes(oid), ppm.check(regclass) TO :"role";
+GRANT EXECUTE ON FUNCTION ppm.table_states(), ppm.partition_states(), ppm.total_bytes(oid), ppm.free_bytes(oid), ppm.check(regclass) TO :"role";
 
 -- None of its queries writes, waits for a lock, or takes long: if one does, it had better fail.
 ALTER ROLE :"role" IN DATABASE :"DBNAME" SET default_transaction_read_only = on;

@@ -722,27 +722,50 @@ COMMENT ON TRIGGER keep_rows ON ppm.move_broken IS 'saves the rows before a TRUN
 COMMENT ON TRIGGER put_rows_back ON ppm.move_broken IS 'puts the rows back after a TRUNCATE that logical replication applies';
 
 -- What writes to the partitions meanwhile calls these for each row: they look nothing up by a name that is not qualified.
+CREATE FUNCTION ppm.free_bytes(relation oid) RETURNS bigint
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'ppm_free_bytes';
+COMMENT ON FUNCTION ppm.free_bytes(oid) IS
+    'how many bytes are free where the rows of a table, and of new partitions, go: on the disk of its tablespace; null where that cannot be known';
+REVOKE ALL ON FUNCTION ppm.free_bytes(oid) FROM PUBLIC;
+
 CREATE VIEW ppm.forecast AS
-    SELECT c.schema_name, c.table_name, s.full_slots, s.bytes_per_slot, s.rows_per_slot,
-           s.bytes_per_slot * (c.retention + 1) AS window_bytes,
-           s.rows_per_slot * (c.retention + 1) AS window_rows,
-           CASE WHEN c.cleanup_policy = 'drop' AND c.drop_delay = '0' THEN s.outdated_bytes ELSE 0 END
-               + coalesce((SELECT pg_catalog.sum(ppm.total_bytes(d.relation)) FROM ppm.detached AS d
-                           WHERE c.cleanup_policy = 'drop' AND d.schema_name = c.schema_name AND d.table_name = c.table_name
-                             AND d.cleanup_policy = 'drop' AND NOT coalesce(d.drop_after > pg_catalog.now(), false)), 0)::bigint AS cleanup_frees_bytes,
-           NULL::timestamptz AS disk_full_at
-    FROM ppm.config AS c,
-         LATERAL (SELECT pg_catalog.count(*) FILTER (WHERE p.state = 'retained')::integer AS full_slots,
-                         pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.total_bytes) FILTER (WHERE p.state = 'retained')::bigint AS bytes_per_slot,
-                         pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.estimated_rows) FILTER (WHERE p.state = 'retained')::bigint AS rows_per_slot,
-                         coalesce(pg_catalog.sum(p.total_bytes) FILTER (WHERE p.state = 'outdated'), 0)::bigint AS outdated_bytes
-                  FROM (SELECT t.state, ppm.total_bytes(t.relation) AS total_bytes,
-                               CASE WHEN r.reltuples >= 0 THEN r.reltuples::bigint ELSE pg_catalog.pg_stat_get_live_tuples(r.oid) END AS estimated_rows,
-                               pg_catalog.row_number() OVER (PARTITION BY t.state ORDER BY t.number DESC) AS age
-                        FROM ppm.partition_states() WITH ORDINALITY AS t(schema_name, table_name, partition, lower_bound, upper_bound, state, relation, lower_value, upper_value, number)
-                        LEFT JOIN pg_catalog.pg_class AS r ON r.oid = t.relation
-                        WHERE t.schema_name = c.schema_name AND t.table_name = c.table_name) AS p
-                  WHERE p.state = 'outdated' OR p.state = 'retained' AND p.age <= 10) AS s;
+    WITH tables AS (
+        SELECT c.schema_name, c.table_name, s.full_slots, s.bytes_per_slot, s.rows_per_slot,
+               s.bytes_per_slot * (c.retention + 1) AS window_bytes,
+               s.rows_per_slot * (c.retention + 1) AS window_rows,
+               CASE WHEN c.cleanup_policy = 'drop' AND c.drop_delay = '0' THEN s.outdated_bytes ELSE 0 END
+                   + coalesce((SELECT pg_catalog.sum(ppm.total_bytes(d.relation)) FROM ppm.detached AS d
+                               WHERE c.cleanup_policy = 'drop' AND d.schema_name = c.schema_name AND d.table_name = c.table_name
+                                 AND d.cleanup_policy = 'drop' AND NOT coalesce(d.drop_after > pg_catalog.now(), false)), 0)::bigint AS cleanup_frees_bytes,
+               o.relation, o.tablespace,
+               -- What is dropped makes room for what comes, once the window is full.
+               CASE WHEN c.cleanup_policy = 'drop' AND s.retained >= c.retention THEN 0 ELSE s.bytes_per_slot / s.seconds_per_slot END AS bytes_per_second
+        FROM ppm.config AS c
+        LEFT JOIN LATERAL (SELECT r.oid AS relation, r.reltablespace AS tablespace
+                           FROM pg_catalog.pg_class AS r JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+                           WHERE n.nspname = c.schema_name AND r.relname = c.table_name) AS o ON true,
+             LATERAL (SELECT pg_catalog.count(*) FILTER (WHERE p.state = 'retained')::integer AS full_slots,
+                             pg_catalog.max(p.number_of_state) FILTER (WHERE p.state = 'retained') AS retained,
+                             pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.total_bytes) FILTER (WHERE p.state = 'retained')::bigint AS bytes_per_slot,
+                             pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.estimated_rows) FILTER (WHERE p.state = 'retained')::bigint AS rows_per_slot,
+                             pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.seconds) FILTER (WHERE p.state = 'retained') AS seconds_per_slot,
+                             coalesce(pg_catalog.sum(p.total_bytes) FILTER (WHERE p.state = 'outdated'), 0)::bigint AS outdated_bytes
+                      FROM (SELECT t.state, ppm.total_bytes(t.relation) AS total_bytes,
+                                   CASE WHEN r.reltuples >= 0 THEN r.reltuples::bigint ELSE pg_catalog.pg_stat_get_live_tuples(r.oid) END AS estimated_rows,
+                                   CASE WHEN pg_catalog.isfinite(t.lower_bound) AND pg_catalog.isfinite(t.upper_bound) THEN extract(epoch FROM t.upper_bound - t.lower_bound)::float8 END AS seconds,
+                                   pg_catalog.row_number() OVER (PARTITION BY t.state ORDER BY t.number DESC) AS age,
+                                   pg_catalog.count(*) OVER (PARTITION BY t.state) AS number_of_state
+                            FROM ppm.partition_states() WITH ORDINALITY AS t(schema_name, table_name, partition, lower_bound, upper_bound, state, relation, lower_value, upper_value, number)
+                            LEFT JOIN pg_catalog.pg_class AS r ON r.oid = t.relation
+                            WHERE t.schema_name = c.schema_name AND t.table_name = c.table_name) AS p
+                      WHERE p.state = 'outdated' OR p.state = 'retained' AND p.age <= 10) AS s),
+    disks AS (
+        SELECT t.*, ppm.free_bytes(t.relation) / nullif(pg_catalog.sum(t.bytes_per_second) OVER (PARTITION BY t.tablespace), 0) AS seconds_left
+        FROM tables AS t)
+    SELECT d.schema_name, d.table_name, d.full_slots, d.bytes_per_slot, d.rows_per_slot, d.window_bytes, d.window_rows, d.cleanup_frees_bytes,
+           -- What is a hundred years away is not known.
+           CASE WHEN d.seconds_left < 3155760000 THEN pg_catalog.now() + pg_catalog.make_interval(secs => d.seconds_left) END AS disk_full_at
+    FROM disks AS d;
 COMMENT ON VIEW ppm.forecast IS 'how each configured table grows, from what its last full partitions hold';
 COMMENT ON COLUMN ppm.forecast.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.forecast.table_name IS 'the name of the configured table';
@@ -755,7 +778,7 @@ COMMENT ON COLUMN ppm.forecast.window_rows IS 'about how many rows the table has
 COMMENT ON COLUMN ppm.forecast.cleanup_frees_bytes IS
     'how much disk the next cleanup frees: what it drops, not what it only detaches';
 COMMENT ON COLUMN ppm.forecast.disk_full_at IS
-    'always null: no SQL tells how much of a tablespace''s disk is free; compare bytes_per_slot with what the monitoring of the machine says';
+    'when the disk of its tablespace is full, if all configured tables there go on growing like this; null where that cannot be known, or is more than a hundred years away';
 
 CREATE FUNCTION ppm.log_change() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_log_change';

@@ -1,5 +1,5 @@
 // What happens when a row of ppm.config is written.
-#include "core/plan/configuration.hpp"
+#include "core/plan/parent.hpp"
 
 #include "core/text.hpp"
 #include "pg/bridge/spi.hpp"
@@ -12,7 +12,7 @@
 #include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/run/archive.hpp"
-#include "pg/run/removals.hpp"
+#include "pg/run/removal_warning.hpp"
 #include "pg/run/report.hpp"
 
 extern "C" {

@@ -134,8 +134,8 @@ Datum ppm_validate(PG_FUNCTION_ARGS) {
     return ppm::entry([fcinfo]() -> Datum {
         const ppm::SpiConnection spi{false};
         ppm::ResultSet rows{fcinfo};
-        for (const auto& [parent, zone] : ppm::read_parents(ppm::parent_argument(fcinfo)))
-            add(rows, parent.configuration, validate(parent));
+        for (const ppm::ManagedParent& managed : ppm::read_parents(ppm::parent_argument(fcinfo)))
+            add(rows, managed.parent.configuration, validate(managed.parent));
         return Datum{};
     });
 }

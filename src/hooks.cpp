@@ -47,9 +47,8 @@ ppm::PpmError refused(int sqlstate, const std::string& function, const std::stri
 // As PostgreSQL writes it, with its schema; nothing if there is none.
 std::optional<std::string> spelled(const std::string& function) {
     try {
-        const ppm::Rows rows =
-            ppm::query("SELECT to_regprocedure($1)::text", {ppm::text_parameter(function)});
-        return rows.is_null(0, 1) ? std::nullopt : std::optional{rows.string(0, 1)};
+        return ppm::query("SELECT to_regprocedure($1)::text", {ppm::text_parameter(function)})
+            .value<std::optional<std::string>>();
     } catch (const ppm::PostgresError&) {
         // What cannot be read as a function; the caller's statement fails.
         throw refused(ERRCODE_UNDEFINED_FUNCTION, function, "does not exist");

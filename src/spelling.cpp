@@ -2,6 +2,7 @@
 // reads.
 #include "core/grid/interval.hpp"
 #include "core/text.hpp"
+#include "pg/bridge/scope.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/bridge/version.hpp"
 #include "pg/catalog/catalog.hpp"
@@ -13,17 +14,18 @@ PG_FUNCTION_INFO_V1(ppm_spell_configuration);
 
 namespace {
 
-ppm::PpmError invalid(const char* what, const std::string& value, std::string hint) {
+ppm::PpmError invalid(const char* what, const std::string& value, std::string hint,
+                      std::string detail = {}) {
     return {ERRCODE_INVALID_PARAMETER_VALUE,
             "invalid " + std::string{what} + " for ppm.config: " + ppm::in_quotes(value),
-            {},
-            std::move(hint)};
+            std::move(detail), std::move(hint)};
 }
 
-ppm::PpmError invalid_interval(const std::string& value) {
+ppm::PpmError invalid_interval(const std::string& value, std::string detail = {}) {
     return invalid("interval", value,
                    "Use " + std::string{ppm::intervals_there_are} +
-                       ", or for a key that counts a positive whole number such as 1000000.");
+                       ", or for a key that counts a positive whole number such as 1000000.",
+                   std::move(detail));
 }
 
 // Runs one of PostgreSQL's own input functions; nothing if it takes the text for no value. The
@@ -48,19 +50,38 @@ ppm::Interval read_interval(const std::string& text) {
                                                       ObjectIdGetDatum(InvalidOid),
                                                       Int32GetDatum(-1)));
     });
-    if (value)
-        interval = ppm::interval_of(value->month, value->day, value->time);
-    if (!interval)
+    if (!value)
         throw invalid_interval(text);
+    interval = ppm::interval_of(value->month, value->day, value->time);
+    if (!interval)
+        throw invalid_interval(text, ppm::why_no_interval(value->month, value->day, value->time));
     return *interval;
 }
 
-std::string spell_origin(const std::string& text, ppm::Interval::Unit unit) {
-    const auto value = read([&text]() -> Timestamp {
-        return DatumGetTimestamp(DirectFunctionCall3(timestamp_in, CStringGetDatum(text.c_str()),
-                                                     ObjectIdGetDatum(InvalidOid),
-                                                     Int32GetDatum(-1)));
+std::optional<Timestamp> read_timestamp(const std::string& text, PGFunction input) {
+    return read([&text, input]() -> Timestamp {
+        return DatumGetTimestamp(DirectFunctionCall3(
+            input, CStringGetDatum(text.c_str()), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
     });
+}
+
+// PostgreSQL reads a timestamp without looking at the zone that it may have. In a zone that nobody
+// has, what has none is another instant than what has one.
+bool has_zone(const std::string& text) {
+    constexpr std::int64_t offset = (11 * 60 + 11) * USECS_PER_MINUTE;
+    ppm::LocalSettings settings;
+    settings.set("timezone", "<nobody>+11:11");
+    const auto civil = read_timestamp(text, timestamp_in);
+    const auto instant = read_timestamp(text, timestamptz_in);
+    return civil && !TIMESTAMP_NOT_FINITE(*civil) && instant && *instant - *civil != offset;
+}
+
+std::string spell_origin(const std::string& text, ppm::Interval::Unit unit) {
+    if (has_zone(text))
+        throw invalid("origin", text,
+                      "The origin has no time zone: it is civil time in that of the table, which "
+                      "the column timezone has.");
+    const auto value = read_timestamp(text, timestamp_in);
     if (value && !TIMESTAMP_NOT_FINITE(*value)) {
         const ppm::LocalTime origin{ppm::to_instant(*value).time_since_epoch()};
         if (ppm::can_begin_at(unit, origin))

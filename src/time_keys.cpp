@@ -38,6 +38,10 @@ ppm::Snowflake snowflake_arguments(FunctionCallInfo fcinfo) {
     const std::int32_t shift = PG_GETARG_INT32(2);
     if (TIMESTAMP_NOT_FINITE(epoch))
         throw ppm::PpmError{ERRCODE_INVALID_PARAMETER_VALUE, "epoch must be finite"};
+    constexpr TimestampTz microseconds = 1000;
+    if (epoch % microseconds != 0)
+        throw ppm::PpmError{ERRCODE_INVALID_PARAMETER_VALUE,
+                            "epoch must be a whole number of milliseconds"};
     if (shift < 0 || shift > ppm::longest_shift)
         throw ppm::PpmError{ERRCODE_INVALID_PARAMETER_VALUE,
                             "shift must be between 0 and " + std::to_string(ppm::longest_shift)};

@@ -14,6 +14,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(ppm_partition_states);
 PG_FUNCTION_INFO_V1(ppm_table_states);
 PG_FUNCTION_INFO_V1(ppm_total_bytes);
+PG_FUNCTION_INFO_V1(ppm_free_bytes);
 }
 
 namespace {
@@ -163,11 +164,22 @@ Datum ppm_table_states(PG_FUNCTION_ARGS) {
     return ppm::entry([fcinfo] { return rows_of_all(fcinfo, ppm::read_for_check, add_table); });
 }
 
+namespace {
+
+Datum bytes_or_null(FunctionCallInfo fcinfo, std::optional<std::int64_t> bytes) {
+    if (!bytes)
+        fcinfo->isnull = true;
+    return ppm::call([=] { return Int64GetDatum(bytes.value_or(0)); });
+}
+
+}  // namespace
+
 Datum ppm_total_bytes(PG_FUNCTION_ARGS) {
-    return ppm::boundary([fcinfo]() -> Datum {
-        const auto bytes = ppm::total_bytes(PG_GETARG_OID(0));
-        if (!bytes)
-            fcinfo->isnull = true;
-        return ppm::call([=] { return Int64GetDatum(bytes.value_or(0)); });
-    });
+    return ppm::boundary(
+        [fcinfo] { return bytes_or_null(fcinfo, ppm::total_bytes(PG_GETARG_OID(0))); });
+}
+
+Datum ppm_free_bytes(PG_FUNCTION_ARGS) {
+    return ppm::boundary(
+        [fcinfo] { return bytes_or_null(fcinfo, ppm::free_bytes(PG_GETARG_OID(0))); });
 }

@@ -1,6 +1,7 @@
 // Pieces of messages.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,13 @@ inline std::string in_single_quotes(std::string_view text) {
     for (const char c : text)
         literal += c == '\'' ? std::string{"''"} : std::string{c};
     return literal + "'";
+}
+
+// `1 row`, `2 rows`.
+inline std::string counted(std::int64_t count, std::string_view noun) {
+    std::string text = std::to_string(count) + " ";
+    text += noun;
+    return count == 1 ? text : text + "s";
 }
 
 }  // namespace ppm

@@ -120,9 +120,10 @@ Kind any_kind(Bytes& bytes) {
     const std::uint32_t which = bytes.next();
     if (which % 3 != 0)
         return {interval, static_cast<KeyType>(which / 3 % 4)};
-    const auto encoding = static_cast<KeyEncoding>(bytes.next() % 6);
+    const auto encoding = static_cast<KeyEncoding>(bytes.next() % key_encoding_names.size());
     const auto type = static_cast<KeyType>(bytes.next() % 9);
-    return {interval, can_tell_time(type, encoding) ? Key{type, encoding} : Key{KeyType::date}};
+    return {interval,
+            type_supports_encoding(type, encoding) ? Key{type, encoding} : Key{KeyType::date}};
 }
 
 void try_all(Bytes bytes) {

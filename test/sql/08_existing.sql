@@ -105,6 +105,13 @@ SELECT partition, lower_bound, upper_bound FROM ppm.plan('moving') WHERE action 
 UPDATE ppm.config SET timezone = 'Asia/Tokyo' WHERE table_name = 'moving';
 SELECT partition, lower_bound, upper_bound FROM ppm.plan('moving') WHERE action = 'create';
 
+-- Slots of the same width that begin elsewhere, as another tool makes them in another time zone.
+CREATE TABLE shifted (t timestamptz) PARTITION BY RANGE (t);
+CREATE TABLE shifted_p20261110 PARTITION OF shifted FOR VALUES FROM ('2026-11-09 23:00+00') TO ('2026-11-10 23:00+00');
+SELECT pg_temp.configure('shifted', 'daily', 1, 1);
+CALL ppm.provision('shifted');
+SELECT partition, code, hint FROM ppm.check('shifted') WHERE code = 'off_grid';
+
 DELETE FROM ppm.config;
 DROP SCHEMA existing, archive CASCADE;
 DROP FOREIGN DATA WRAPPER nothing CASCADE;

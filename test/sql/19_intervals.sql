@@ -27,7 +27,8 @@ UPDATE ppm.config SET interval = NULL;
 -- Where the grid is pinned.
 SELECT * FROM (VALUES ('yearly', '2024-04-01'), ('weekly', '2024-01-07'), ('daily', '2000-01-01 06:00'), ('daily', '2000-01-01 06:00:00'), ('daily', '4/1/2024'), ('monthly', '2024-02-28'), ('15 minutes', '2024-02-29')) AS v (grid, pin),
     pg_temp.spelling(grid, pin);
-SELECT * FROM (VALUES ('yearly', '2024-04-29'), ('monthly', '2024-02-30'), ('daily', '2000-01-01 06:00:30'), ('daily', 'nonsense'), ('daily', ''), ('daily', 'infinity'), ('daily', '0044-03-15 BC'), ('daily', '10000-01-01')) AS v (grid, pin),
+SELECT * FROM (VALUES ('yearly', '2024-04-29'), ('monthly', '2024-02-30'), ('daily', '2000-01-01 06:00:30'), ('daily', 'nonsense'), ('daily', ''), ('daily', 'infinity'), ('daily', '0044-03-15 BC'), ('daily', '10000-01-01'),
+                      ('daily', '2000-01-01+05'), ('daily', '2000-01-01 06:00 Europe/Berlin'), ('15 minutes', '2024-02-29T06:00Z'), ('weekly', '2024-01-07 12:00 UTC')) AS v (grid, pin),
     pg_temp.spelling(grid, pin);
 
 -- Whether it fits the key is the catalog's to tell.

@@ -112,6 +112,8 @@ DELETE FROM ppm.config;
 DROP TABLE misfit_date, misfit_integer, misfit_text, misfit_collation;
 DROP VIEW planned, anomalies;
 
+SELECT ppm.snowflake_lower_bound('2026-11-26', '2020-01-01 00:00:00.0005+00');
+
 -- What pg_partman left behind is adopted by its bounds: partitions of integers, and of an epoch's days.
 CREATE TABLE partman_ids (id bigint NOT NULL) PARTITION BY RANGE (id);
 SELECT format('CREATE TABLE partman_ids_p%s PARTITION OF partman_ids FOR VALUES FROM (%s) TO (%s)', n, n, n + 10) FROM generate_series(0, 40, 10) AS n \gexec
@@ -129,3 +131,19 @@ SELECT DISTINCT hint FROM ppm.check() WHERE partition IN ('partman_ids_p20', 'pa
 SELECT table_name, action, partition FROM ppm.plan() WHERE table_name LIKE 'partman%' ORDER BY 1, step;
 DELETE FROM ppm.config WHERE table_name LIKE 'partman%';
 DROP TABLE partman_ids, partman_epoch;
+
+-- An encoding that is corrected: the partitions of the wrong one are empty, lie after all times, and go.
+CREATE TABLE corrected (at bigint NOT NULL) PARTITION BY RANGE (at);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, key_encoding) VALUES ('corrected', 'daily', 1, 1, 'milliseconds');
+SET client_min_messages = warning;
+CALL ppm.provision('corrected');
+UPDATE ppm.config SET key_encoding = 'seconds' WHERE table_name = 'corrected';
+CALL ppm.run_all('corrected');
+RESET client_min_messages;
+SELECT partition, lower_value, upper_value FROM ppm.partitions WHERE table_name = 'corrected';
+
+-- A catch-all that ends with the type is no surplus.
+CREATE TABLE corrected_rest PARTITION OF corrected FOR VALUES FROM (2000000000) TO (9223372036854775807);
+SELECT action, partition FROM ppm.plan('corrected') WHERE action = 'detach';
+DELETE FROM ppm.config WHERE table_name = 'corrected';
+DROP TABLE corrected, corrected_2026_11_21, corrected_2026_11_22, corrected_2026_11_23;

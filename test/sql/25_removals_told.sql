@@ -55,6 +55,20 @@ UPDATE ppm.config SET drop_delay = '1 day' WHERE schema_name = 'told';
 SELECT cleanup_frees_bytes FROM ppm.forecast WHERE schema_name = 'told';
 UPDATE ppm.config SET retention = NULL, drop_delay = '0' WHERE schema_name = 'told';
 SELECT full_slots, rows_per_slot, window_bytes, window_rows, cleanup_frees_bytes FROM ppm.forecast WHERE schema_name = 'told';
+-- When the disk is full, from what is free there: of all tables of the tablespace together, none of which is dropped.
+CREATE TABLE grows (day date NOT NULL, note text) PARTITION BY RANGE (day);
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('told', 'grows', 'daily', 1, 3);
+CALL ppm.provision('grows');
+INSERT INTO grows SELECT (now() AT TIME ZONE 'UTC')::date - 1, repeat('x', 1000) FROM generate_series(1, 2000);
+INSERT INTO grows SELECT (now() AT TIME ZONE 'UTC')::date - 2, repeat('x', 1000) FROM generate_series(1, 2000);
+INSERT INTO grows SELECT (now() AT TIME ZONE 'UTC')::date - 3, repeat('x', 1000) FROM generate_series(1, 2000);
+SELECT ppm.free_bytes('grows'::regclass) > 0 AS free, ppm.free_bytes(0) = ppm.free_bytes('grows'::regclass) AS of_the_database;
+SELECT table_name, extract(epoch FROM disk_full_at - now()) BETWEEN 0.5 * least(seconds, 3155760000) AND 2 * seconds
+         OR seconds >= 3155760000 AND disk_full_at IS NULL AS at_this_rate
+FROM ppm.forecast, LATERAL (SELECT ppm.free_bytes('grows'::regclass) / bytes_per_slot * 86400.0 AS seconds) AS s WHERE table_name = 'grows';
+UPDATE ppm.config SET cleanup_policy = 'drop' WHERE table_name = 'grows';
+SELECT disk_full_at FROM ppm.forecast WHERE table_name = 'grows';
+DELETE FROM ppm.config WHERE table_name = 'grows';
 CREATE TABLE nothing (id int NOT NULL) PARTITION BY RANGE (id);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('told', 'nothing', '100', 1, 3), ('told', 'missing', '100', 1, 3);
 SELECT table_name, full_slots, bytes_per_slot, rows_per_slot, window_bytes, cleanup_frees_bytes FROM ppm.forecast WHERE schema_name = 'told' AND table_name <> 'events' ORDER BY 1;

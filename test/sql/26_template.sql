@@ -26,7 +26,7 @@ CREATE VIEW partitions AS
 CREATE FUNCTION definitions(relation regclass) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT regexp_replace(pg_get_indexdef(indexrelid), '^.*(UNIQUE )?INDEX (\S+) ON (ONLY )?\S+ ', '\1\2 ') FROM pg_index WHERE indrelid = relation
     UNION ALL SELECT concat('constraint ', conname, ' ', pg_get_constraintdef(oid)) FROM pg_constraint WHERE conrelid = relation AND contype IN ('p', 'u', 'x')
-    UNION ALL SELECT concat('trigger ', tgname, ' ', tgenabled) FROM pg_trigger WHERE tgrelid = relation AND NOT tgisinternal
+    UNION ALL SELECT concat('trigger ', tgname, ' ', tgenabled) FROM pg_trigger WHERE tgrelid = relation AND (NOT tgisinternal OR tgparentid <> 0 AND tgconstraint = 0)
     UNION ALL SELECT concat('options ', reloptions, ' ', (SELECT t.reloptions FROM pg_class t WHERE t.oid = r.reltoastrelid)) FROM pg_class r WHERE r.oid = relation
     ORDER BY 1
 $$;

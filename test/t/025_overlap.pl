@@ -85,6 +85,34 @@ $holder->query_safe(q(BEGIN; SELECT pg_advisory_lock(7368813, 'a'::regclass::oid
 ($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '100ms'; CALL ppm.provision('a')");
 is($result, 0, 'no advisory lock of a user is in the way');
 
+#
+# Other people's code in the first call releases all that its session has locked
+#
+
+$node->safe_psql('postgres', 'DELETE FROM ppm.config;' . daily_table('h', 1) . <<'EOF');
+SET ppm.work_date = '2026-03-10'; CALL ppm.provision('h'); SET ppm.work_date = '2026-03-15'; CALL ppm.provision('h');
+UPDATE ppm.config SET retention = 1, cleanup_policy = 'detach' WHERE table_name = 'h';
+CREATE TABLE gate ();
+CREATE FUNCTION release(regclass, regclass, text, text) RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_unlock_all()';
+CREATE FUNCTION wait(regclass, regclass, text, text) RETURNS void LANGUAGE plpgsql AS 'BEGIN LOCK TABLE gate; END';
+INSERT INTO ppm.hooks (table_name, event, function, position)
+VALUES ('h', 'before_detach', 'public.release(regclass, regclass, text, text)', 1),
+       ('h', 'before_detach', 'public.wait(regclass, regclass, text, text)', 2);
+EOF
+$holder->query_safe('COMMIT; BEGIN; LOCK TABLE gate');
+$waiting = start_sql($node, 'waiting', "$patience CALL ppm.run_all()");
+wait_until_waits($node, 'waiting', 'relation');
+($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '100ms'; CALL ppm.cleanup('h')");
+like($messages, qr/^DETAIL:  table "public\.h": $busy\nHINT/m, 'pg_advisory_unlock_all() in a hook lets no other call in');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 5)),
+	1, 'nor does it hide from the launcher that all tables are being worked on');
+$holder->query_safe('COMMIT');
+($result, $output, $messages) = finish_sql($waiting);
+is($result, 0, 'the call goes on');
+unlike($messages, qr/you don't own a lock/, 'and misses nothing');
+is(partitions_of($node, 'h'), '14 15 16', 'to its end');
+is(advisory_locks($node), 0, 'no lock is left');
+
 $_->quit foreach ($first, $holder);
 $node->stop;
 done_testing();

@@ -41,6 +41,8 @@ sub restore_from
 	my ($code, $stderr) =
 	  run_program('pg_restore', '--exit-on-error', @options, '-d', $node->connstr($database), "$directory/$file");
 	my $warnings = join '', slurp_file($node->logfile, $offset) =~ /(?:WARNING|ERROR|FATAL): .*\n/g;
+	# Up to 14 pg_restore repeats them.
+	$stderr =~ s/^.*WARNING: .*\n(?:(?:DETAIL|HINT): .*\n)*//mg;
 	return ($code, $stderr . $warnings);
 }
 
@@ -158,6 +160,39 @@ EOF
 	is(configuration($database), $configured, 'the configuration is data');
 	is($node->safe_psql($database, 'SELECT * FROM a'), '2026-03-15|kept', 'the rows too');
 }
+
+#
+# What goes along with the life of a partition
+#
+
+$node->safe_psql('postgres', 'CREATE DATABASE life');
+$node->safe_psql('life', <<'EOF');
+SET client_min_messages = error;
+CREATE EXTENSION ppm;
+CREATE SCHEMA attic;
+CREATE TABLE lived (day date NOT NULL, note text) PARTITION BY RANGE (day);
+CREATE TABLE shape (day date NOT NULL, note text);
+CREATE INDEX ON shape (note);
+CREATE TABLE calls (partition text);
+CREATE FUNCTION told(parent regclass, partition regclass, lower_value text, upper_value text) RETURNS void LANGUAGE plpgsql AS
+	$$ BEGIN INSERT INTO public.calls VALUES (partition); END $$;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy, template, archive_schema, drop_delay, analyze_parent)
+VALUES ('lived', 'daily', 2, 1, 'drop', 'public.shape', 'attic', '3 days', true);
+INSERT INTO ppm.hooks (table_name, event, function) VALUES ('lived', 'after_create', 'public.told(regclass,regclass,text,text)');
+CALL ppm.run_all();
+EOF
+sub life { return $node->safe_psql($_[0], 'TABLE ppm.config; TABLE ppm.hooks') }
+($result, $messages) = run_program('pg_dump', '-Fc', '-f', "$directory/life", '-d', $node->connstr('life'));
+is("$result $messages", '0 ', 'a database with a template, an archive and hooks is dumped');
+$node->safe_psql('postgres', 'CREATE DATABASE life_again');
+($result, $messages) = restore_from('life', 'life_again');
+is("$result $messages", '0 ', 'and restored');
+is(life('life_again'), life('life'), 'with all of it');
+$node->safe_psql('life_again', "SET client_min_messages = error; TRUNCATE calls; SET ppm.work_date = '2026-03-16'; CALL ppm.run_all()");
+is($node->safe_psql('life_again', 'TABLE calls'), 'lived_2026_03_18', 'the hook is called there');
+is($node->safe_psql('life_again', q(SELECT count(*) FROM pg_index WHERE indrelid = 'lived_2026_03_18'::regclass)), '1', 'for a partition that is like the template');
+is($node->safe_psql('life_again', 'SELECT detached_schema, detached, drop_after > now() FROM ppm.detached'), 'attic|lived_2026_03_14|t', 'one is in the archive, and waits');
+$node->safe_psql('postgres', 'DROP DATABASE life; DROP DATABASE life_again');
 
 #
 # The extension

@@ -100,6 +100,49 @@ like($messages, qr/table "app\.t" or its schema was renamed concurrently \(SQLST
 is(strangers(), 't, t_old attached', 'and makes nothing in the other schema');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relnamespace = 'before'::regnamespace AND relname ~ '^t_2')), '0', 'nor in its own');
 
+# The owner of the schema is somebody else than the table's, and ppm.repartition() waits in the middle of a batch: nothing of what bears
+# its tables' names by then is read or written, which would run his code as the owner of the table.
+$node->safe_psql('postgres', <<'EOF');
+SET client_min_messages = error;
+DELETE FROM ppm.config;
+DROP EVENT TRIGGER wait_in;
+DROP SCHEMA IF EXISTS app, next, before CASCADE;
+CREATE ROLE other;
+CREATE SCHEMA app;
+CREATE TABLE app.m (id int, day date NOT NULL, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE app.m_default PARTITION OF app.m DEFAULT;
+INSERT INTO app.m SELECT i, '2026-03-15' FROM generate_series(1, 1000) i;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('app', 'm', 'yearly', 1);
+CREATE SCHEMA next AUTHORIZATION other;
+SET ROLE other;
+CREATE FUNCTION next.ran(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'ran as %', current_user; RETURN $1; END $$;
+CREATE VIEW next.m_default AS SELECT format('(%s,1)', i)::tid AS ctid, i AS id, next.ran('2026-03-15')::date AS day FROM generate_series(0, 99) i;
+EOF
+my $move = "SET ppm.work_date = '2026-03-15'; SET ppm.batch_rows = 300;";
+my $first = start_sql($node, 'first', "$move SET ppm.batch_pause = '5min'; CALL ppm.repartition('app.m')");
+$node->poll_query_until('postgres', 'SELECT EXISTS (SELECT FROM ppm.move_source WHERE next_block > 0)') or die 'no batch is copied';
+$node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'first'");
+finish_sql($first);
+my $target = $node->safe_psql('postgres', q(SELECT relation::regclass FROM ppm.move_target WHERE number = 1));
+my $its_name = $target =~ s/^app\.//r;
+$node->safe_psql('postgres', "SET ROLE other; CREATE TABLE next.$its_name (id int, day date, CHECK (next.ran('x') = 'x'))");
+my $locker = hold($node, "LOCK TABLE $target");
+my $mover = start_sql($node, 'mover', "$move $patience CALL ppm.repartition('app.m')");
+wait_until_waits($node, 'mover', 'relation');
+($result) = run_sql($node, "SET lock_timeout = '5s'; $swap", name => 'renamer');
+is($result, 0, 'a schema is renamed while ppm.repartition() waits for a table');
+$locker->query_safe('COMMIT');
+$locker->quit;
+($result, $output, $messages) = finish_sql($mover);
+unlike($messages, qr/ran as/, 'no code of the stranger\'s is run');
+is($node->safe_psql('postgres', "SELECT count(*) FROM app.$its_name"), '0', 'nor anything written to his table');
+$node->safe_psql('postgres', 'BEGIN; ALTER SCHEMA app RENAME TO next; ALTER SCHEMA before RENAME TO app; COMMIT');
+($result) = run_sql($node, "$move CALL ppm.repartition('app.m')");
+is($result, 0, 'and when the names are back the move goes on');
+is($node->safe_psql('postgres', 'SELECT tableoid::regclass, count(*), sum(id) FROM app.m GROUP BY 1'), 'app.m_2026|1000|500500', 'with every row');
+$node->safe_psql('postgres', 'SET client_min_messages = error; DROP SCHEMA next CASCADE');
+make_schemas(1);
+
 # A renaming that is at work is waited for, as any lock is.
 make_schemas(0);
 $holder->query_safe('BEGIN; ALTER SCHEMA app RENAME TO before');
@@ -228,6 +271,63 @@ EOF
 my $done = $node->safe_psql('postgres', q(SELECT string_agg(action || ' ' || n, ', ') FROM (SELECT action, count(*) AS n FROM ppm.history WHERE outcome = 'ok' GROUP BY 1 ORDER BY 1) AS h));
 like($done, qr/create \d+, detach \d+, drop \d+/, "in the right one much was done: $done");
 note 'failed: ' . $node->safe_psql('postgres', q(SELECT string_agg(sqlstate || ' ' || n, ', ') FROM (SELECT sqlstate, count(*) AS n FROM ppm.history WHERE outcome = 'failed' GROUP BY 1 ORDER BY 1) AS h));
+
+# The same with the function of a hook: whoever owns its schema, or may drop it there, has no code of his own run as the table's owner.
+$node->safe_psql('postgres', <<"EOF");
+SET client_min_messages = error;
+DROP SCHEMA IF EXISTS app, next CASCADE;
+DELETE FROM ppm.config;
+DELETE FROM ppm.history;
+CREATE ROLE schema_owner;
+GRANT CREATE ON DATABASE postgres TO schema_owner;
+CREATE TABLE hooked (day date NOT NULL) PARTITION BY RANGE (day);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('hooked', 'daily', 1, $rounds);
+CREATE SCHEMA app AUTHORIZATION schema_owner;
+CREATE FUNCTION app.hook(regclass, regclass, text, text) RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
+INSERT INTO ppm.hooks (table_name, event, function) VALUES ('hooked', 'after_create', 'app.hook(regclass,regclass,text,text)');
+CREATE TABLE stop ();
+SET ROLE schema_owner;
+CREATE SCHEMA next;
+CREATE FUNCTION next.hook(regclass, regclass, text, text) RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN RAISE WARNING 'ran as %', current_user; END \$\$;
+EOF
+my $hook_swapper = start_sql($node, 'swapper', 'SET ROLE schema_owner; CALL swap_for_ever()');
+($result, $output, $messages) = run_sql($node, 'CALL ppm.provision()');
+unlike($messages, qr/ran as/, 'a function that takes the name of a hook is not run in its place');
+isnt($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.history WHERE action = 'after_create' AND outcome = 'ok')), '0', 'while the hook is');
+
+# And with what the table's statistics, and its template's triggers and indexes, use.
+$node->safe_psql('postgres', 'DROP TABLE stop');
+finish_sql($hook_swapper);
+$node->safe_psql('postgres', <<'EOF');
+SET client_min_messages = error;
+DELETE FROM ppm.hooks;
+DROP TABLE hooked;
+DROP SCHEMA app, next CASCADE;
+CREATE SCHEMA app AUTHORIZATION schema_owner;
+CREATE SCHEMA next AUTHORIZATION schema_owner;
+CREATE FUNCTION app.fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE FUNCTION app.counts(date) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE TABLE hooked (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE STATISTICS model ON (app.counts(day)), day FROM hooked;
+CREATE TABLE model (day date NOT NULL);
+CREATE TRIGGER fires BEFORE INSERT ON model FOR EACH ROW EXECUTE FUNCTION app.fires();
+CREATE INDEX ON model (app.counts(day)) WHERE app.counts('2020-01-01') = 1;
+UPDATE ppm.config SET template = 'public.model', retention = 50;
+CREATE TABLE stop ();
+SET ROLE schema_owner;
+CREATE FUNCTION next.fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE FUNCTION next.counts(date) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'ran as %', current_user; RETURN 1; END $$;
+EOF
+$hook_swapper = start_sql($node, 'swapper', 'SET ROLE schema_owner; CALL swap_for_ever()');
+($result, $output, $messages) = run_sql($node, 'CALL ppm.provision()');
+unlike($messages, qr/ran as/, 'nor is a function that takes the name of one that an index uses');
+is($node->safe_psql('postgres', <<'EOF'), '', 'and no new partition uses one');
+SELECT string_agg(DISTINCT p.oid::regprocedure::text, ' ') FROM pg_depend d JOIN pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid
+WHERE p.proname IN ('fires', 'counts') AND p.proowner = 'schema_owner'::regrole
+EOF
+isnt($node->safe_psql('postgres', "SELECT count(*) FROM pg_inherits WHERE inhparent = 'hooked'::regclass"), '0', 'while partitions are made');
+$node->safe_psql('postgres', 'DROP TABLE stop');
+finish_sql($hook_swapper);
 
 $node->stop;
 done_testing();

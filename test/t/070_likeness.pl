@@ -207,7 +207,7 @@ CREATE FUNCTION facts(relation regclass) RETURNS TABLE (fact text, value text) L
 			'definition', CASE WHEN to_jsonb(c) ->> 'confdelsetcols' IS NULL THEN pg_get_constraintdef(oid) END)
 		FROM pg_constraint c WHERE relation IN (conrelid, confrelid)
 		UNION ALL
-		SELECT CASE WHEN tgisinternal THEN concat_ws(' ', 'trigger of', origin_of_constraint(tgconstraint), tgfoid::regproc, tgtype, tgconstrrelid::regclass)
+		SELECT CASE WHEN tgisinternal AND tgconstraint <> 0 THEN concat_ws(' ', 'trigger of', origin_of_constraint(tgconstraint), tgfoid::regproc, tgtype, tgconstrrelid::regclass)
 				ELSE 'trigger ' || tgname END,
 			tableoid, oid, 0, to_jsonb(t) || jsonb_build_object('tgattr', columns(tgrelid, tgattr::smallint[]), 'tgqual', NULL,
 			'definition', pg_get_triggerdef(oid))
@@ -306,6 +306,7 @@ my $different = join('|',
 	'constraint (soon|email_given): convalidated',                                      # in an empty table they are valid
 	'constraint \S+ \S+ \S+: .*', 'trigger of .*',                                      # foreign keys: compared with the twin
 	'trigger .*: (tgparentid|dependencies|definition)', 'trigger by_statement: .*',
+	since(15, '1') ? () : ('trigger .*: tgisinternal', 'trigger controlled: .*'),       # before 15 a clone is internal
 	'statistics .*: (stxname|dependencies)');
 # What PARTITION OF forgets, and ppm leaves to the user, too.
 my $left = join('|', 'column 1 of index expression: attstattarget', 'statistics .*: stxstattarget', '(trigger|constraint) .*: comment');

@@ -187,7 +187,12 @@ foreach my $statement (
 drop_table('owned');
 
 # The owner changes amidst a call, which then does not go on as the one that it was, and not as the new one either.
-$node->safe_psql('postgres', table_of('given', 'drop', 5, 6));
+# (What refers to another table is dropped by the call itself.)
+$node->safe_psql('postgres', table_of('given', 'drop', 5, 6) . <<'EOF');
+CREATE TABLE notes (note text PRIMARY KEY);
+INSERT INTO notes VALUES ('now'), ('5'), ('6');
+ALTER TABLE given ADD FOREIGN KEY (note) REFERENCES notes;
+EOF
 $holder->query_safe('SELECT pg_advisory_lock(3)');
 $call = start_sql($node, 'caller', "$patience CALL ppm.cleanup('given')");
 wait_until_waits($node, 'caller', 'advisory');
@@ -199,6 +204,7 @@ like(
 	qr/^DETAIL:  table "public\.given", partition "given_5": table "public\.given" was renamed, replaced or given to another owner concurrently \(SQLSTATE 55000\)/m,
 	'a new owner amidst a call is noticed');
 is(state_of('given'), '5 now; rows 5 now', 'before the next partition');
+$node->safe_psql('postgres', 'ALTER TABLE given DROP CONSTRAINT given_note_fkey; DROP TABLE notes');
 is(notices(call_cleanup('given')), 'detached given_5, dropped given_5', 'and the next call goes on as the new one');
 drop_table('given');
 

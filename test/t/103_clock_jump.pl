@@ -92,6 +92,17 @@ $node->safe_psql('postgres', q(INSERT INTO ppm.config (table_name, interval, pre
 like($messages, qr/ERROR:  PM006: could not clean up 3 of 4 tables\n/, 'with another failure it is a failure like others');
 $node->safe_psql('postgres', q(DELETE FROM ppm.config WHERE table_name = 'nowhere'));
 
+# Nor is it about the clock where somebody's function raises the same code.
+make('hooked', 'drop', <<'EOF');
+CREATE FUNCTION raises(regclass, regclass, text, text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today' USING ERRCODE = 'PM008'; END $$;
+INSERT INTO ppm.hooks (schema_name, table_name, event, function) VALUES ('public', 'hooked', 'before_detach', 'public.raises(regclass, regclass, text, text)');
+UPDATE ppm.last_run SET at = at - interval '1 day' WHERE table_name = 'hooked';
+EOF
+($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('hooked')));
+like($messages, qr/ERROR:  PM006: could not clean up 1 of 1 table\n.*not today.*SQLSTATE PM008/, 'a hook that raises PM008 is a failure like others');
+is($node->safe_psql('postgres', "SELECT at > now() - interval '1 hour', outcome FROM ppm.last_run WHERE table_name = 'hooked' AND procedure = 'cleanup'"), 't|failed', 'and the clock is in no doubt');
+$node->safe_psql('postgres', q(DELETE FROM ppm.hooks; DELETE FROM ppm.config WHERE table_name = 'hooked'; DROP TABLE hooked));
+
 # A cleanup that fails before it comes to look at the clock does not count as one that found it right.
 make('lost', 'drop');
 jump('lost');

@@ -29,8 +29,10 @@ my %places = (
 	'before the first transaction' => [ 'ddl_command_start ALTER TABLE', 'worker' ],
 	'between the transactions' => [ 'reader', 'worker' ],
 	'in the second transaction' => [ 'ddl_command_end ALTER TABLE', 'worker' ],
-	'before the drop' => [ 'ddl_command_start DROP TABLE', 'caller' ],
-	'in the drop' => [ 'ddl_command_end DROP TABLE', 'caller' ]);
+	'before the drop' => [ 'ddl_command_start DROP TABLE', 'worker' ],
+	'in the drop' => [ 'ddl_command_end DROP TABLE', 'worker' ],
+	'before a drop of its own' => [ 'ddl_command_start DROP TABLE', 'caller', 'detached' ],
+	'in a drop of its own' => [ 'ddl_command_end DROP TABLE', 'caller', 'detached' ]);
 
 my %who = (
 	worker => "backend_type = 'ppm worker'",
@@ -48,21 +50,9 @@ sub signal_by_sql
 	return $node->safe_psql('postgres', "SELECT $function(pid) FROM pg_stat_activity WHERE $who{$whom}");
 }
 
-# Kills a process and waits until the server has started again.
-sub kill_hard
-{
-	my ($whom) = @_;
-	my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
-	my $offset = -s $node->logfile;
-	kill 'KILL', pid_of($whom);
-	$node->wait_for_log(qr/all server processes terminated; reinitializing/, $offset);
-	$node->poll_query_until('postgres', 'SELECT true') or die 'no restart';
-	return;
-}
-
 my %faults = (
-	'kill -9 of the worker' => sub { kill_hard('worker') },
-	'kill -9 of the caller' => sub { kill_hard('caller') },
+	'kill -9 of the worker' => sub { kill_hard($node, pid_of('worker')) },
+	'kill -9 of the caller' => sub { kill_hard($node, pid_of('caller')) },
 	'terminated worker' => sub { signal_by_sql('pg_terminate_backend', 'worker') },
 	'terminated caller' => sub { signal_by_sql('pg_terminate_backend', 'caller') },
 	'cancelled worker' => sub { signal_by_sql('pg_cancel_backend', 'worker') },
@@ -102,10 +92,11 @@ is($node->safe_psql('postgres', $state), $clean, 'an undisturbed call');
 sub interrupt
 {
 	my ($place_name, $fault_name) = @_;
-	my ($place, $waits) = @{ $places{$place_name} };
+	my ($place, $waits, $detached) = @{ $places{$place_name} };
 	return if $fault_name =~ /worker/ && $waits ne 'worker';
 
 	$node->safe_psql('postgres', $setup);
+	$node->safe_psql('postgres', "SET client_min_messages = error; UPDATE ppm.config SET drop_delay = '1 microsecond'; CALL ppm.cleanup();") if $detached;
 	$node->safe_psql('postgres', "ALTER DATABASE postgres SET test.place = '$place'");
 	my $holder = start_sql($node, 'holder', $place eq 'reader'
 		? "BEGIN;\nSELECT count(*) FROM orders;\nSELECT pg_sleep(600)"

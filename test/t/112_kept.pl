@@ -124,7 +124,7 @@ make('drop', '; UPDATE ppm.config SET retention = 9');
 # (What that makes of the partitions is told as a warning.)
 $reader->query_safe(q(SET client_min_messages = error; BEGIN; UPDATE ppm.config SET cleanup_policy = 'detach'));
 my $call = start("$patience CALL ppm.cleanup()");
-wait_until_waits($node, 'caller', 'transactionid');
+wait_until_worker_waits($node, 'transactionid');
 $reader->query_safe('COMMIT');
 ($result, $output, $messages) = finish($call);
 like($messages, qr/the configuration of table "public\.t" was changed concurrently/, 'a call that planned to drop waits for whoever changes the policy, and refuses');

@@ -118,7 +118,8 @@ sub cleans_up
 
 my $days = 'orders_2026_03_14 orders_2026_03_15 orders_2026_03_16';
 my $old = q(CREATE TABLE orders_old PARTITION OF orders FOR VALUES FROM ('2026-01-01') TO ('2026-01-02'); INSERT INTO orders VALUES ('2026-01-01'););
-my $older = q(CREATE TABLE orders_older PARTITION OF orders FOR VALUES FROM ('2025-01-01') TO ('2025-01-02'););
+# (What is partitioned itself is dropped by the call, in a step of its own.)
+my $older = q(CREATE TABLE orders_older PARTITION OF orders FOR VALUES FROM ('2025-01-01') TO ('2025-01-02') PARTITION BY RANGE (day););
 my $far = q(CREATE TABLE orders_far PARTITION OF orders FOR VALUES FROM ('2999-01-01') TO ('2999-01-02'););
 
 #
@@ -341,6 +342,54 @@ wait_until_waits($node, 'caller', 'relation');
 $holder->query_safe('DROP TABLE orders; COMMIT');
 finish($call);
 is("$result $output", '0 create|orders_2026_03_16', 'a plan of a table that is dropped meanwhile is still one of what was there');
+
+# Somebody has a function called before removals, while one of them waits.
+foreach my $default ('', 'CREATE TABLE orders_default PARTITION OF orders DEFAULT;')
+{
+	make('drop', <<"EOF");
+DROP TABLE IF EXISTS calls;
+CREATE TABLE calls (event text);
+CREATE OR REPLACE FUNCTION note_call(regclass, p regclass, text, text) RETURNS void LANGUAGE sql AS 'INSERT INTO public.calls VALUES (p)';
+CREATE TABLE orders_older PARTITION OF orders FOR VALUES FROM ('2026-03-01') TO ('2026-03-02');
+CREATE TABLE orders_old PARTITION OF orders FOR VALUES FROM ('2026-03-02') TO ('2026-03-03');
+$default
+EOF
+	$holder->query_safe('BEGIN; SELECT count(*) FROM orders');
+	$call = call('CALL ppm.cleanup();');
+	$default ? wait_until_waits($node, 'caller', 'relation') : wait_until_worker_waits($node, 'virtualxid');
+	$node->safe_psql('postgres', q(INSERT INTO ppm.hooks (table_name, event, function) SELECT 'orders', event,
+		'public.note_call(regclass, regclass, text, text)' FROM unnest(ARRAY['before_detach', 'before_drop']) AS event));
+	$holder->query_safe('COMMIT');
+	finish($call);
+	failed('PM006', 'the configuration of table "public\.orders" was changed concurrently[^\n]*',
+		'a removal that was planned without a hook is none when there is one' . ($default && ', with a default partition'));
+	is($node->safe_psql('postgres', q(SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname IN ('orders_old', 'orders_older'))),
+		'orders_old orders_older', 'both tables are there');
+	finish(call('CALL ppm.cleanup();'));
+	is("$result " . $node->safe_psql('postgres', q(SELECT (SELECT count(*) FROM calls), count(*) FROM pg_class WHERE relname IN ('orders_old', 'orders_older'))),
+		$default ? '0 4|0' : '0 3|0', 'the next call calls it for each removal that is left');
+	$node->safe_psql('postgres', 'SET client_min_messages = error; DELETE FROM ppm.hooks; DROP TABLE IF EXISTS orders');
+}
+
+# The same while another call is at work on the table: whoever waits for that one looks at the table again, and at its hooks.
+make('drop', <<'EOF');
+DROP TABLE IF EXISTS calls;
+CREATE TABLE calls (event text);
+CREATE TABLE orders_old PARTITION OF orders FOR VALUES FROM ('2026-03-02') TO ('2026-03-03');
+CREATE TABLE orders_default PARTITION OF orders DEFAULT;
+EOF
+$holder->query_safe('BEGIN; SELECT count(*) FROM orders');
+my $first = start_sql($node, 'first', "$patience CALL ppm.cleanup()");
+wait_until_waits($node, 'first', 'relation');
+$call = call('CALL ppm.cleanup();');
+wait_until_waits($node, 'caller', 'advisory');
+$node->safe_psql('postgres', q(INSERT INTO ppm.hooks (table_name, event, function) VALUES ('orders', 'before_detach', 'public.note_call(regclass, regclass, text, text)');
+	SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'first'));
+finish_sql($first);
+$holder->query_safe('COMMIT');
+finish($call);
+is("$result " . $node->safe_psql('postgres', q(SELECT (SELECT count(*) FROM calls), count(*) FROM pg_class WHERE relname = 'orders_old')), '0 1|0', 'a hook that came while the call waited for another one is called');
+$node->safe_psql('postgres', 'SET client_min_messages = error; DELETE FROM ppm.hooks; DROP TABLE IF EXISTS orders');
 
 # A table is dropped while it is measured: the session still knows it when it asks for the lock.
 $holder->query_safe('CREATE TABLE measured AS SELECT 1; SELECT pg_advisory_lock(7)');

@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $seconds = 3;      # of each measurement
-my $tolerance = 100;  # milliseconds more than without cleanup
+my $tolerance = 100;  # milliseconds more than twice as long as without cleanup, which takes its part of the processor
 my $partitions = 30;
 
 my $node = new_node('nobody_waits', conf => "ppm.work_date = ''\ntimezone = 'UTC'\nlog_min_messages = error\n");
@@ -91,9 +91,9 @@ sub compare
 		my $work = start_work($seconds);
 		$alone = finish_work($work, "without cleanup (attempt $attempt)");
 		$together = $with->("$when (attempt $attempt)");
-		last if $together <= $alone + $tolerance;
+		last if $together <= 2 * $alone + $tolerance;
 	}
-	cmp_ok($together, '<=', $alone + $tolerance, "$when: nobody waits");
+	cmp_ok($together, '<=', 2 * $alone + $tolerance, "$when: nobody waits");
 	return;
 }
 

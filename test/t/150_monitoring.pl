@@ -111,6 +111,8 @@ my $rules = file_text('prometheus-rules.yml');
 my $dashboard = decode_json(file_text('grafana.json'));
 my @targets = map { @{ $_->{targets} } } @{ $dashboard->{panels} };
 cmp_ok(scalar(grep { $_->{expr} !~ /\bppm_/ } @targets), '==', 0, 'every panel of the dashboard shows some metric');
+my $picture = slurp_file("$FindBin::RealBin/../../doc/dashboard.svg");
+is(join(', ', grep { index($picture, $_) < 0 } map { $_->{title} } @{ $dashboard->{panels} }), '', 'the picture of it has all its panels');
 my %used = (
 	'prometheus-rules.yml' => [ metrics_in($rules) ],
 	'prometheus-rules-test.yml' => [ metrics_in(file_text('prometheus-rules-test.yml')) ],
@@ -300,7 +302,7 @@ my $all = join ";\n", map { $queries{$_}{sql} } sort keys %queries;
 is($output, "on\n1s\n10s", 'a session of the role writes nothing and does not wait long');
 my %rights = (
 	'SELECT ON' => [ 'ppm.status', 'ppm.forecast', 'ppm.config' ],
-	'EXECUTE ON FUNCTION' => [ 'ppm.table_states()', 'ppm.partition_states()', 'ppm.total_bytes(oid)', 'ppm.check(regclass)' ]);
+	'EXECUTE ON FUNCTION' => [ 'ppm.table_states()', 'ppm.partition_states()', 'ppm.total_bytes(oid)', 'ppm.free_bytes(oid)', 'ppm.check(regclass)' ]);
 foreach my $right (sort keys %rights)
 {
 	foreach my $object (@{ $rights{$right} })
@@ -312,7 +314,7 @@ foreach my $right (sort keys %rights)
 		$node->safe_psql('postgres', "GRANT $right $object TO ppm_exporter");
 	}
 }
-is( $node->safe_psql('postgres', <<'EOF'), 'check config forecast partition_states status table_states total_bytes', 'and has no other');
+is( $node->safe_psql('postgres', <<'EOF'), 'check config forecast free_bytes partition_states status table_states total_bytes', 'and has no other');
 SELECT string_agg(name, ' ' ORDER BY name)
 FROM (SELECT relname, relacl FROM pg_class UNION ALL SELECT proname, proacl FROM pg_proc
       UNION ALL SELECT nspname, nspacl FROM pg_namespace UNION ALL SELECT typname, typacl FROM pg_type) AS objects(name, acl)

@@ -89,7 +89,7 @@ sub start_job
 }
 
 # Waits until the server has restarted because of a process that was killed; it does not if that had come to its end by itself.
-sub kill_hard
+sub kill_if_there
 {
 	my ($pid) = @_;
 	my $offset = -s $node->logfile;
@@ -107,7 +107,7 @@ sub strike
 {
 	my ($condition, $seconds, $deed) = @_;
 	my $pid = administrate(sprintf 'SELECT load.strike($$%s$$, %.4f, \'%s\');', $condition, rand $seconds, $deed);
-	return $pid ne '' && ($deed ne 'kill' || kill_hard($pid));
+	return $pid ne '' && ($deed ne 'kill' || kill_if_there($pid));
 }
 
 sub stop_server

@@ -52,7 +52,8 @@ my ($old, $new) = ("$directory{pkglibdir}/ppm.so", "$FindBin::RealBin/../module/
 private_installation();
 install_library($old);
 
-my $node = PostgreSQL::Test::Cluster->new('update', install_path => $root . dirname($directory{bindir}));
+# (Up to 14 a second argument that is not empty is taken for a host.)
+my $node = PostgreSQL::Test::Cluster->new('update', '' => '', install_path => $root . dirname($directory{bindir}));
 $node->init;
 $node->append_conf('postgresql.conf', "autovacuum = off\n");
 $ENV{PGOPTIONS} = '-c ppm.work_date=2026-03-15';    # every session's own

@@ -15,7 +15,7 @@ my @init = (extra => [ '--data-checksums', '--encoding=UTF8', '--locale=C' ]);
 my $conf = "autovacuum = off\n";
 $ENV{PGOPTIONS} = '-c ppm.work_date=2026-03-15';    # every session's own
 
-my $old = PostgreSQL::Test::Cluster->new('old', $ENV{oldinstall} ? (install_path => $ENV{oldinstall}) : ());
+my $old = PostgreSQL::Test::Cluster->new('old', $ENV{oldinstall} ? ('' => '', install_path => $ENV{oldinstall}) : ());    # see 190_update.pl
 $old->init(@init);
 $old->append_conf('postgresql.conf', $conf);
 $old->start;
@@ -79,6 +79,16 @@ my $records = records($old);
 my $is_versioned = $old->safe_psql('postgres', q(SELECT EXISTS (SELECT FROM pg_attribute WHERE attoptions::text ~ 'pg_attver')));
 $old->stop;
 
+# What pg_config says of the node's installation. (Before PostgreSQL 15 a node has no config_data().)
+sub config_of
+{
+	my ($node, $option) = @_;
+	return $node->config_data($option) if $node->can('config_data');
+	my $path = $node->{_install_path};
+	my ($line) = run_command([ ($path ? "$path/bin/" : '') . 'pg_config', $option ]);
+	return $line;
+}
+
 #
 # The upgrade
 #
@@ -86,11 +96,11 @@ $old->stop;
 my $new = PostgreSQL::Test::Cluster->new('new');
 $new->init(@init);
 $new->append_conf('postgresql.conf', $conf);
-my $bindir = $old->config_data('--bindir');
+my $bindir = config_of($old, '--bindir');
 chdir PostgreSQL::Test::Utils::tempdir() or die $!;
-if ($is_versioned eq 't' && !grep { /pg_attver/ } slurp_file($new->config_data('--bindir') . '/pg_dump'))
+if ($is_versioned eq 't' && !grep { /pg_attver/ } slurp_file(config_of($new, '--bindir') . '/pg_dump'))
 {
-	diag 'skipped: to upgrade from ' . $old->config_data('--version') . ' needs a newer minor version of ' . $new->config_data('--version');
+	diag 'skipped: to upgrade from ' . config_of($old, '--version') . ' needs a newer minor version of ' . config_of($new, '--version');
 	done_testing();
 	exit;
 }
@@ -98,7 +108,7 @@ my $is_upgraded = run_log(
 	[
 		'pg_upgrade',
 		'-d', $old->data_dir, '-b', $bindir, '-p', $old->port,
-		'-D', $new->data_dir, '-B', $new->config_data('--bindir'), '-P', $new->port,
+		'-D', $new->data_dir, '-B', config_of($new, '--bindir'), '-P', $new->port,
 		'-s', $new->host
 	]);
 ok($is_upgraded, 'pg_upgrade') or do

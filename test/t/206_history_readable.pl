@@ -69,7 +69,7 @@ END $$;
 EOF
 set_trap('RETURN public.nested();');
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()');
-like($messages, qr/cannot call ppm\.provision\(\) within security-restricted operation, in PL\/pgSQL function nested\(\) line 4 at CALL \(SQLSTATE 42501\)/, 'a table\'s expressions cannot call ppm amidst a call');
+like($messages, qr/cannot call ppm\.provision\(\) within security-restricted operation, in PL\/pgSQL function (?:public\.)?nested\(\) line 4 at CALL \(SQLSTATE 42501\)/, 'a table\'s expressions cannot call ppm amidst a call');
 is(partitions_count('innocent'), '2', 'and the other table is done');
 
 set_trap(q(RAISE EXCEPTION 'boom%', E'\nHINT:  ALTER ROLE mallory SUPERUSER;\x1b[2J' USING DETAIL = repeat('x', 20000000), HINT = E'all fine\nALTER ROLE mallory SUPERUSER;';));
@@ -113,6 +113,29 @@ is($result, 0, 'a locked ppm.history keeps no reader of a table waiting');
 $holder->query_safe('COMMIT');
 finish_sql($call);
 forget($node, 'read', 'read_old');
+
+# Nor does one that comes while the worker waits between its two transactions: in the second one other tables are locked, too.
+$node->safe_psql('postgres', <<'EOF');
+SET client_min_messages = error;
+CREATE TABLE customer (id int PRIMARY KEY);
+CREATE TABLE sale (customer int REFERENCES customer, d date NOT NULL) PARTITION BY RANGE (d);
+CREATE TABLE sale_old PARTITION OF sale FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('sale', 'daily', 1, 1);
+CALL ppm.provision();
+EOF
+my $reader = hold($node, 'SELECT FROM sale');
+$call = start_sql($node, 'caller', "SET ppm.lock_timeout = '1min'; CALL ppm.cleanup()");
+wait_until_worker_waits($node, 'virtualxid');
+$holder->query_safe('BEGIN; LOCK TABLE ppm.history');
+$reader->query_safe('COMMIT');
+$reader->quit;
+wait_until_worker_waits($node, 'relation');
+($result) = run_sql($node, "SET statement_timeout = '1s'; INSERT INTO customer VALUES (1)");
+is($result, 0, 'a locked ppm.history keeps no writer of a referenced table waiting');
+$holder->query_safe('COMMIT');
+($result) = finish_sql($call);
+is($result, 0, 'then the removal goes on');
+forget($node, 'sale', 'sale_old', 'customer');
 
 sub partitions_count
 {

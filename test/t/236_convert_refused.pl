@@ -97,7 +97,18 @@ is(asked("SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid WHERE 
 $table = 'CREATE TABLE t (at text COLLATE "C" NOT NULL);';
 my $usual = $config;
 $config = q(SET client_min_messages = error; INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned, key_encoding) VALUES ('t', 'at', 'daily', 2, 'ulid'););
-refused('a key that is a text', '', qr/The key "at" is a text: such tables are not converted yet/);
+refused('a text that is no ULID', q(INSERT INTO t VALUES ('some text')), qr{There is key some text, which tells no time\. -> Only a ULID tells the time}, 'DELETE FROM t');
+foreach my $type ('text', 'varchar(26)')
+{
+	my $key = q(substr(ppm.ulid_lower_bound('2026-03-15 10:00+00'), 1, 10) || lpad(n::text, 16, '0'));
+	asked(qq(DROP SCHEMA public CASCADE; CREATE SCHEMA public; DELETE FROM ppm.config; CREATE TABLE t (at $type COLLATE "C" PRIMARY KEY, n int); $config
+		INSERT INTO t SELECT $key, n FROM generate_series(1, 100) AS n;
+		ALTER TABLE t ADD CONSTRAINT ppm_conversion_check CHECK (at IS NOT NULL AND at < ppm.ulid_lower_bound('2026-03-20')) NOT VALID; CALL ppm.convert('t')));
+	is(asked("SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid WHERE inhparent = 't'::regclass ORDER BY relname DESC LIMIT 1"), 't_until_20260318', "ULIDs in a $type are a key");
+	is(asked("CALL ppm.repartition('t'); SELECT count(*) FROM t_2026_03_15"), '100', 'and are spread');
+}
+$table = 'CREATE TABLE t (at text NOT NULL);';
+refused('a text in another order', '', qr/collation/);
 $config = $usual;
 
 # Keys in the future: the end lies after them; nothing later can be written meanwhile.

@@ -264,6 +264,34 @@ foreach my $change (
 }
 
 #
+# The last replay is given up where it keeps writers waiting
+#
+
+table(<<'EOF');
+CREATE FUNCTION slow() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN true; END $$;
+ALTER TABLE t ADD CONSTRAINT slow CHECK (slow()) NOT VALID;
+DELETE FROM t WHERE id > 10;
+EOF
+# 200 rows that were written before, and take four seconds, are committed when the mover is about to lock their table.
+my $earlier = hold($node, q(INSERT INTO t SELECT i, '2026-03-10', 'earlier' FROM generate_series(11, 210) i));
+$mover = start_sql($node, 'mover', "SET ppm.lock_timeout = '1s'; CALL ppm.repartition('t')");
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.move)") or die;
+# (It waits for that lock twice: first to capture what is written.)
+$earlier->query_safe('COMMIT');
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.move WHERE phase <> 'preparing')") or die;
+$earlier->query_safe(q(BEGIN; INSERT INTO t SELECT i, '2026-03-11', 'earlier' FROM generate_series(211, 410) i));
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.move WHERE phase = 'replaying')") or die;
+wait_until_waits($node, 'mover', 'relation');
+$earlier->query_safe('COMMIT');
+($result, $output, $messages) = run_sql($node, "SET lock_timeout = '2s'; INSERT INTO t VALUES (411, '2026-03-11', 'later')", name => 'writer');
+is($result, 0, 'a writer does not wait until all that came before is copied') or diag($messages);
+$earlier->quit;
+($result, $output, $messages) = finish_sql($mover);
+is($result, 0, 'the move is done') or diag($messages);
+is($node->safe_psql('postgres', "SELECT count(*), count(*) FILTER (WHERE tableoid = 't_default'::regclass) FROM t"), '411|0', 'with every row');
+$node->safe_psql('postgres', 'DROP FUNCTION slow CASCADE');
+
+#
 # Nothing is scanned under the locks
 #
 

@@ -75,6 +75,26 @@ sql("CALL ppm.repartition('t'); INSERT INTO t_default_repartitioned VALUES (5000
 ($result, $output, $messages) = run_sql($node, "CALL ppm.cleanup('t')");
 like($messages, qr/got rows after ppm detached it/, 'but not if somebody has put rows into it');
 
+# New partitions are like the template, too. Its triggers do not fire for the rows that come along, but for those that come later.
+table('t', 'date', "($days)::date", <<'EOF');
+DROP TABLE IF EXISTS shape, fired;
+CREATE TABLE shape (id bigint, at date NOT NULL, note text) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX ON shape (note);
+CREATE TABLE fired (note text);
+CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.fired VALUES (new.note); RETURN new; END $$;
+CREATE TRIGGER fire AFTER INSERT ON shape FOR EACH ROW EXECUTE FUNCTION fire();
+UPDATE ppm.config SET template = 'public.shape' WHERE table_name = 't';
+EOF
+($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t', '2026-03-08', '2026-03-10')");
+like($messages, qr/moved 200 rows of table "public.t" to 2 partitions; the default partition keeps 800 rows$/m, 'what was moved, and what stays');
+is(sql(q(SELECT string_agg(DISTINCT c.reloptions::text, ' '), count(*), bool_and(x.indisunique) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_index x ON x.indrelid = c.oid
+	WHERE i.inhparent = 't'::regclass AND c.relname ~ '2026' AND x.indnatts = 1)), '{fillfactor=70}|2|t', 'new partitions have what the template has');
+is(sql(q(SELECT count(*) FROM ppm.check('t') WHERE code = 'template_differs')), '0', 'all of it');
+sql(q(INSERT INTO t VALUES (6000, '2026-03-08', 'later')));
+is(sql('TABLE fired'), 'later', 'its triggers fire for new rows alone');
+sql('DROP TABLE t CASCADE; DROP FUNCTION fire CASCADE');
+sql(q(DELETE FROM ppm.config WHERE table_name = 't'));
+
 #
 # Refusals
 #
@@ -94,7 +114,8 @@ SKIP:
 refused('too long a swap', qr/54000.*longer than ppm.swap_limit.*Move a range of keys/s, "SET ppm.swap_limit = '1ms'; CALL ppm.repartition('t')");
 refused('in a transaction block', qr/25001/, "BEGIN; CALL ppm.repartition('t')");
 refused('not configured', qr/PM001/, "CALL ppm.repartition('ppm.config')");
-refused('no key', qr/22007|22P02/, "CALL ppm.repartition('t', 'yesterday or so')");
+refused('no key', qr/22007: invalid value for from_value: "yesterday or so"\nDETAIL:  It is not a value of the partition key of table "public.t", which is of type date\.$/m, "CALL ppm.repartition('t', 'yesterday or so')");
+refused('a range that ends before it begins', qr/22023: from_value must be less than to_value$/m, "CALL ppm.repartition('t', '2026-03-09', '2026-03-09')");
 sql('CREATE TABLE t_2026_03_09 ()');
 refused('a name that is taken', qr/42P07: relation "t_2026_03_09" already exists/);
 sql('DROP TABLE t_2026_03_09; CREATE ROLE nobody LOGIN; GRANT EXECUTE ON ALL PROCEDURES IN SCHEMA ppm TO nobody');
@@ -175,7 +196,7 @@ foreach my $phase (qw(preparing copying replaying waiting))
 table('t', 'date', "($days)::date");
 ($older, $mover) = start_waiting_move($node, "CALL ppm.repartition('t')");
 ($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t')");
-like($messages, qr/55P03: another call of ppm is moving rows of the table/, 'two calls at once');
+like($messages, qr/55P03: another call of ppm is moving rows of table "public\.t"$/m, 'two calls at once');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')");
 like($messages, qr/55P03/, 'a move that goes on is not taken back');
 run_sql($node, "CALL ppm.provision('t')");    # but for what the old default partition still has rows of
@@ -205,6 +226,28 @@ sql("DELETE FROM t WHERE id <= 10; CALL ppm.abandon('t')");
 is(sql('SELECT count(*) FROM t_default'), 990, 'abandon() leaves what was written');
 is(sql("SELECT count(*) FROM pg_trigger WHERE tgrelid = 't_default'::regclass"), 0, 'no trigger');
 is(sql("SELECT count(*) FROM pg_class WHERE relname ~ '^ppm_move|^log_'"), 0, 'and no table');
+
+# A swap that takes longer than was thought.
+table('t', 'date', "($days)::date", <<'EOF');
+CREATE FUNCTION dawdle() RETURNS event_trigger LANGUAGE plpgsql AS
+	$$ BEGIN IF EXISTS (SELECT FROM pg_class WHERE relname = 't_default_repartitioned') THEN PERFORM pg_sleep(1); END IF; END $$;
+CREATE EVENT TRIGGER dawdle ON ddl_command_end EXECUTE FUNCTION dawdle();
+EOF
+($result, $output, $messages) = run_sql($node, "SET ppm.swap_limit = '900ms'; CALL ppm.repartition('t')");
+like($messages, qr/ERROR:  54000: the swap of partitions of table "public\.t" took longer than ppm\.swap_limit\nDETAIL:  It was to put 11 partitions in place of 1\. Nothing was changed\.\nHINT:  Raise ppm\.swap_limit/, 'a swap that takes too long is taken back');
+is(sql('SELECT count(*) FROM t_default'), 1000, 'all rows are where they were');
+sql('DROP EVENT TRIGGER dawdle; CREATE OR REPLACE FUNCTION dawdle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(120); END $$');
+foreach my $statement ('DROP TRIGGER', 'DROP TABLE')
+{
+	sql("CREATE EVENT TRIGGER dawdle ON ddl_command_start WHEN TAG IN ('$statement') EXECUTE FUNCTION dawdle()");
+	my $begun = time;
+	($result, $output, $messages) = run_sql($node, "$patience SET ppm.swap_limit = '900ms'; CALL ppm.repartition('t')");
+	like($messages, qr/ERROR:  54000: .* took longer than ppm\.swap_limit/, "so is one whose $statement takes too long");
+	cmp_ok(time - $begun, '<', 100, 'before the statement ends');
+	sql('DROP EVENT TRIGGER dawdle');
+}
+sql("CALL ppm.repartition('t')");
+is(sql("SELECT count(*) FILTER (WHERE tableoid = 't_default'::regclass), count(*) FROM t"), '0|1000', 'and the next call swaps');
 
 # Dropped, or detached, meanwhile.
 foreach my $gone ('DROP TABLE t_default', 'ALTER TABLE t DETACH PARTITION t_default')

@@ -96,12 +96,7 @@ sub pid_of_caller
 }
 
 my %faults = (
-	'kill -9' => sub {
-		my $offset = -s $node->logfile;
-		kill 'KILL', pid_of_caller();
-		$node->wait_for_log(qr/all server processes terminated; reinitializing/, $offset);
-		$node->poll_query_until('postgres', 'SELECT true') or die 'no restart';
-	},
+	'kill -9' => sub { kill_hard($node, pid_of_caller()) },
 	'termination' => sub { $node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . pid_of_caller() . ')') },
 	'cancel' => sub { $node->safe_psql('postgres', 'SELECT pg_cancel_backend(' . pid_of_caller() . ')') },
 	'immediate stop' => sub { $node->stop('immediate'); $node->start; });

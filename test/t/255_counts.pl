@@ -70,22 +70,25 @@ foreach my $n (10, 20, 30)
 	$of{$n}{night} = counts("$warm SET ppm.work_date = '2026-03-16';", 'CALL ppm.run_all()');
 }
 
-# For each partition: what is at most to be paid. (Subtransactions that write count as transactions here, as PostgreSQL numbers them.)
-my %limit = (
-	a => { statements => 16, transactions => 3, workers => 0 },
+# What is at most to be paid for each. (Subtransactions that write count as transactions here, as PostgreSQL numbers them. Where partitions are removed, each
+# stands for two: one that is outdated, and one that is surplus, whose drop is a transaction of its own.)
+# Versions count differently what is executed inside of another statement; these are PostgreSQL 15's figures, and what no version exceeds.
+my $is_15 = $node->safe_psql('postgres', "SELECT current_setting('server_version_num')::int / 10000") == 15;
+my %each = (
+	a => { statements => $is_15 ? 14 : 17, transactions => 2, workers => 0 },
 	b => { statements => 0, transactions => 0, workers => 0 },
-	c => { statements => 64, transactions => 12, workers => 1 },
-	night => { statements => 65, transactions => 12, workers => 1 });
+	c => { statements => $is_15 ? 29 : 61, transactions => 7, workers => 1 },
+	night => { statements => $is_15 ? 28 : 65, transactions => 5, workers => 1 });
 my %what = (a => 'provision so many', b => 'nothing to do, with so many', c => 'remove so many', night => 'so many tables, one to create and one to remove each');
-foreach my $case (sort keys %limit)
+foreach my $case (sort keys %each)
 {
 	foreach my $count ('statements', 'plans', 'transactions')
 	{
-		my @each = map { ($of{ $_ + 10 }{$case}{$count} - $of{$_}{$case}{$count}) / 10 } 10, 20;
-		is($each[1], $each[0], "$what{$case}: $count are linear in the number");
-		cmp_ok($each[0], '<=', $limit{$case}{$count} // 0, "$what{$case}: so many $count for each, and no more");
+		my ($first, $second) = map { ($of{ $_ + 10 }{$case}{$count} - $of{$_}{$case}{$count}) / 10 } 10, 20;
+		is($second, $first, "$what{$case}: $count are linear in the number");
+		cmp_ok($first, '<=', $each{$case}{$count} // 0, "$what{$case}: so many $count for each, and no more");
 	}
-	is($of{$_}{$case}{workers}, $limit{$case}{workers}, "$what{$case}: workers do not grow with the number, $_") foreach 10, 20, 30;
+	is($of{$_}{$case}{workers}, $each{$case}{workers}, "$what{$case}: workers do not grow with the number, $_") foreach 10, 20, 30;
 }
 
 $node->stop;

@@ -82,7 +82,7 @@ foreach my $type ('ppm scheduled run', 'ppm launcher')
 	$holder = begin_run();
 	my $victim = pid_of($node, $type);
 	my $postmaster = slurp_file($node->data_dir . '/postmaster.pid');
-	kill 'KILL', $victim;
+	kill_hard($node, $victim);
 	eval { $holder->quit; 1 } or note 'the session has ended';
 	wait_for($node, 'postgres', $all_is_well, "after a crash of the $type the run is made up for");
 	is(slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/ && $1, $postmaster =~ /^(\d+)/ && $1, 'without a restart of the server');

@@ -139,7 +139,7 @@ is_deeply(undocumented("LOAD 'ppm'; SELECT name FROM pg_settings WHERE name LIKE
 # What is made for other objects of ppm's alone is of no use by itself.
 is_deeply(undocumented(<<'EOF', 'doc/reference.md'), [], '... each routine, table and view');
 SELECT 'ppm.' || proname FROM pg_proc
-WHERE pronamespace = 'ppm'::regnamespace AND prorettype <> 'trigger'::regtype AND proname NOT IN ('table_states', 'partition_states', 'total_bytes', 'scheduled_at')
+WHERE pronamespace = 'ppm'::regnamespace AND prorettype <> 'trigger'::regtype AND proname NOT IN ('table_states', 'partition_states', 'total_bytes', 'free_bytes', 'scheduled_at')
 UNION SELECT 'ppm.' || relname FROM pg_class
 WHERE relnamespace = 'ppm'::regnamespace AND relkind IN ('r', 'v') AND relname NOT LIKE 'move%' ORDER BY 1
 EOF

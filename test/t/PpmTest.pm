@@ -13,7 +13,7 @@ use Test::More;
 
 our @EXPORT = qw(
   new_node daily_table partitions_of half_made advisory_locks
-  start_sql finish_sql run_sql wait_until_waits wait_until_worker_waits hold start_waiting_move forget $patience leaves_check
+  start_sql finish_sql run_sql kill_hard wait_until_waits wait_until_worker_waits hold start_waiting_move forget $patience leaves_check
 );
 
 # For a session that waits until the test lets it go on.
@@ -111,6 +111,18 @@ sub run_sql
 {
 	my ($node, $sql, %options) = @_;
 	return finish_sql(start_sql($node, $options{name} // 'test', $sql, %options));
+}
+
+# Kills a process of the server, and waits until the server has started again. Before that nothing else may end: it would let go of
+# its locks, and let others go on, in the moments until the postmaster has seen the death.
+sub kill_hard
+{
+	my ($node, $pid) = @_;
+	my $offset = -s $node->logfile;
+	kill 'KILL', $pid or die "process $pid cannot be killed";
+	$node->wait_for_log(qr/all server processes terminated; reinitializing/, $offset);
+	$node->poll_query_until('postgres', 'SELECT true') or die 'no restart';
+	return;
 }
 
 # Waits until the session called $name waits for a lock: of `$type` (a locktype of pg_locks), or any.

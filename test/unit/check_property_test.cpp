@@ -15,7 +15,7 @@
 namespace ppm {
 namespace {
 
-constexpr unsigned cases_per_zone = 40;  // and 61 pairs of interval and type: 17,000 in all
+constexpr unsigned cases_per_zone = 40;  // and 101 pairs of grid and key: 28,000 in all
 
 using Names = std::multiset<std::string>;
 
@@ -25,6 +25,10 @@ struct Case {
     const Windows& windows;
 
     Bound begin() const { return orders.codec.encode(windows.work.lower); }
+    // Before the first key of a table that counts nothing is missing.
+    Bound first() const {
+        return orders.codec.encode(std::max(windows.work.lower, windows.work.first));
+    }
     Bound end() const { return orders.codec.encode(windows.work.upper); }
 
     Bound lower(const Partition& partition) const {
@@ -36,7 +40,7 @@ struct Case {
     }
 
     bool is_outdated(const Partition& partition) const {
-        return !windows.work.keeps_everything && orders.codec.can_tell(windows.work.lower) &&
+        return !windows.work.keeps_everything && orders.codec.is_in_range(windows.work.lower) &&
                upper(partition) <= begin();
     }
     bool is_surplus(const Partition& partition) const {
@@ -47,8 +51,8 @@ struct Case {
     bool has_odd_bound() const {
         return std::any_of(orders.parent.partitions.begin(), orders.parent.partitions.end(),
                            [&](const Partition& each) {
-                               return !orders.codec.is_time(each.bounds.lower) ||
-                                      !orders.codec.is_time(each.bounds.upper);
+                               return !orders.codec.is_time_bound(each.bounds.lower) ||
+                                      !orders.codec.is_time_bound(each.bounds.upper);
                            });
     }
 
@@ -101,23 +105,30 @@ class EveryCheck : public testing::TestWithParam<Kind> {
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(, EveryCheck, every_kind_by_type(), name_of_kind);
+INSTANTIATE_TEST_SUITE_P(, EveryCheck, every_kind(), name_of_kind);
 
 // What is not covered begins where the window does, or where a partition ends. (The window of a
 // date before 1970 holds no uuid.)
 TEST_P(EveryCheck, FindsSomethingMissingIfAndOnlyIfTheWindowIsNotCovered) {
     for_each_case([](const Case& each) {
-        if (each.begin() == each.end() || each.has_odd_bound())
+        if (each.first() == each.end() || each.has_odd_bound())
             return;
-        std::vector<Bound> starts{each.begin()};
+        std::vector<Bound> starts{each.first()};
         for (const Partition& partition : each.orders.parent.partitions)
             starts.push_back(each.upper(partition));
         const bool is_covered = std::none_of(starts.begin(), starts.end(), [&](Bound start) {
-            return each.begin() <= start && start < each.end() && !each.is_held(start, false);
+            return each.first() <= start && start < each.end() && !each.is_held(start, false);
         });
+        // What comes back to before the first key was missing, too.
+        const std::vector<Action> provision = each.orders.plan(each.windows).provision;
+        const bool comes_back =
+            std::any_of(provision.begin(), provision.end(), [&](const Action& action) {
+                return std::holds_alternative<AttachPartition>(action) &&
+                       each.lower(*existing_partition(action)) < each.first();
+            });
         const Names missing =
             partitions_of(check(each.orders, each.windows), AnomalyCode::missing_partition);
-        EXPECT_EQ(missing.empty(), is_covered);
+        EXPECT_EQ(missing.empty(), is_covered && !comes_back);
     });
 }
 
@@ -156,7 +167,7 @@ TEST_P(EveryCheck, FindsEachPendingDetachOnceWhetherItStandsInTheWayOrNot) {
 
 // From edge to edge, what lies between the first partition and the last and that none holds.
 std::vector<BoundRange> gaps_beside_the_window(const Case& each) {
-    std::set<Bound> edges{each.begin(), each.end()};
+    std::set<Bound> edges{each.first(), each.end()};
     std::set<Bound> of_partitions;
     for (const Partition& partition : each.orders.parent.partitions)
         of_partitions.insert({each.lower(partition), each.upper(partition)});
@@ -166,24 +177,29 @@ std::vector<BoundRange> gaps_beside_the_window(const Case& each) {
     for (auto from = edges.begin(), to = std::next(from); to != edges.end(); ++from, ++to) {
         const bool is_between = !of_partitions.empty() && *of_partitions.begin() <= *from &&
                                 *to <= *of_partitions.rbegin();
-        const bool is_in_window = each.begin() <= *from && *from < each.end();
+        const bool is_in_window = each.first() <= *from && *from < each.end();
         if (is_between && !is_in_window && !each.is_held(*from, true))
             gaps.push_back({*from, *to});
     }
     return gaps;
 }
 
+std::string text_of(const KeyCodec& codec, const BoundRange& range) {
+    const Position lower = codec.decode(range.lower);
+    const Position upper = codec.decode(range.upper);
+    return codec.counts() ? std::to_string(lower.number()) + " to " + std::to_string(upper.number())
+                          : range_text(lower, upper);
+}
+
 TEST_P(EveryCheck, FindsTheGapsBesideTheWindowAndNoOther) {
     for_each_case([](const Case& each) {
         if (each.has_odd_bound())
             return;
-        const KeyCodec& codec = each.orders.codec;
         Lines expected;
         for (const BoundRange& gap : gaps_beside_the_window(each))
             expected.push_back("No partition of table \"public." +
                                each.orders.parent.configuration.table_name + "\" covers " +
-                               range_text(codec.decode(gap.lower), codec.decode(gap.upper)) +
-                               ", outside the window.");
+                               text_of(each.orders.codec, gap) + ", outside the window.");
         Lines gaps;
         for (const Anomaly& anomaly : check(each.orders, each.windows))
             if (anomaly.code == AnomalyCode::gap)
@@ -248,6 +264,7 @@ bool may_stay(const Anomaly& anomaly) {
         case AnomalyCode::wrong_bounds:
         case AnomalyCode::detached_changed:
         case AnomalyCode::encoding_suspect:
+        case AnomalyCode::key_jump:
             return true;
         default:
             return severity_of(anomaly.code) == Severity::warning;
@@ -272,8 +289,18 @@ TEST_P(EveryCheck, FindsNothingWrongWithWhatProvisionMadeAlone) {
         clean.parent.detached.clear();
         clean.parent.default_partition.reset();
         clean.other_relations.clear();
-        Execution{clean}.execute(clean.plan(each.windows));
-        EXPECT_EQ(lines_of(check(clean, each.windows)), Lines{});
+        clean.parent.configuration.table_name = "orders";  // numbers may be long
+        Windows windows = each.windows;
+        if (auto& key = clean.parent.greatest_key) {
+            // One that slipped, or that lies where no partition ends, is found.
+            key->next.reset();
+            key->has_own_partition = key->is_certain = true;
+            const Configuration& table = clean.parent.configuration;
+            windows.work = windows.today =
+                window_of(*key, table.grid(), table.pre_provisioned, table.retention);
+        }
+        Execution{clean}.execute(clean.plan(windows));
+        EXPECT_EQ(lines_of(check(clean, windows)), Lines{});
     });
 }
 

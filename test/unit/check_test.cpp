@@ -269,8 +269,9 @@ TEST_F(CheckSurplus, SaysThatCleanupLeavesRows) {
     orders.add_slots("2027-05-01", "2027-06-01");
     orders.with_rows = {"orders_2027_05"};
     const Anomaly surplus = found_as("surplus_partition orders_2027_05");
-    EXPECT_EQ(surplus.detail,
-              may_detail(" Cleanup leaves it: it has rows, is locked, or is not a plain table."));
+    EXPECT_EQ(
+        surplus.detail,
+        may_detail(" Cleanup leaves it: it has rows, or is locked, or is not a plain table."));
     EXPECT_EQ(surplus.hint, "Remove the rows, or raise pre_provisioned in ppm.config.");
 }
 

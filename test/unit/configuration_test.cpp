@@ -1,4 +1,4 @@
-#include "core/plan/configuration.hpp"
+#include "core/plan/parent.hpp"
 
 #include <gtest/gtest.h>
 
@@ -32,7 +32,7 @@ void be_a_plain_table(Parent& parent) {
 }
 
 void distribute(Parent& parent) {
-    parent.table->distributed = "public.orders_2026_11";
+    parent.table->unsupported = {"It is a shard.", "Leave it."};
 }
 
 void partition_by_list(Parent& parent) {

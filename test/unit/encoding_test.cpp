@@ -8,6 +8,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/key/key.hpp"
@@ -76,7 +77,7 @@ TEST_P(KnownNumbers, AreOfTheirTime) {
     EXPECT_EQ(to_text(codec.decode(Bound::of_integer(each.number))), to_text(civil(each.time)));
 }
 
-// Every key that has an encoding, and some others to compare with.
+// Every encoding with each type that may have it.
 std::vector<Key> encoded_keys() {
     std::vector<Key> keys;
     for (const KeyEncoding encoding : {KeyEncoding::seconds, KeyEncoding::milliseconds,
@@ -211,17 +212,17 @@ TEST_P(EncodedKeys, FollowTheClockThroughEveryChangeOfIt) {
     }
 }
 
-TEST(EncodedIntegers, EndWithTheirType) {
+TEST(IntegerLimits, EndWithTheirType) {
     const KeyCodec codec{{KeyType::integer, KeyEncoding::seconds}, zones::utc};
     EXPECT_EQ(codec.encode(Position{civil("2038-01-19 03:14:07")}), Bound::of_integer(2147483647));
     EXPECT_EQ(codec.encode(Position{civil("2038-01-19 03:14:08")}), Bound::max_value());
     EXPECT_EQ(codec.encode(Position{civil("1901-12-13 20:45:53")}), Bound::of_integer(-2147483647));
     EXPECT_EQ(codec.encode(Position{civil("1901-12-13 20:45:52")}), Bound::min_value());
-    EXPECT_FALSE(codec.can_tell(Position{civil("2038-01-19 03:14:08")}));
-    EXPECT_TRUE(codec.can_tell(Position{civil("2038-01-19 03:14:07")}));
+    EXPECT_FALSE(codec.is_in_range(Position{civil("2038-01-19 03:14:08")}));
+    EXPECT_TRUE(codec.is_in_range(Position{civil("2038-01-19 03:14:07")}));
 }
 
-TEST(EncodedNumbers, EndWithSixtyFourBits) {
+TEST(BigintLimits, EndWithSixtyFourBits) {
     const KeyCodec nanoseconds{{KeyType::bigint, KeyEncoding::nanoseconds}, zones::utc};
     EXPECT_EQ(nanoseconds.encode(Position{civil("2262-04-11 23:47:16")}),
               Bound::of_integer(9223372036000000000));
@@ -233,13 +234,35 @@ TEST(EncodedNumbers, EndWithSixtyFourBits) {
     EXPECT_EQ(snowflake.encode(Position{civil("1941-01-01")}), Bound::min_value());
 }
 
+// A catch-all's end may be written as the greatest number of the type, which a small type reaches
+// within the calendar.
+TEST(OpenEnd, IsTheGreatestNumberOfTheType) {
+    const auto is_open_ended = [](const Key& key, std::int64_t upper) {
+        return KeyCodec{key, zones::utc}.is_open_ended(
+            {Bound::min_value(), Bound::of_integer(upper)});
+    };
+    const std::pair<KeyType, std::int64_t> types[] = {
+        {KeyType::smallint, std::numeric_limits<std::int16_t>::max()},
+        {KeyType::integer, std::numeric_limits<std::int32_t>::max()},
+        {KeyType::bigint, greatest}};
+    for (const auto& [type, last] : types) {
+        EXPECT_TRUE(is_open_ended(type, last)) << name_of(type);
+        EXPECT_FALSE(is_open_ended(type, last - 1)) << name_of(type);
+    }
+    for (const Key& key : encoded_keys())
+        if (is_integer(key.type)) {
+            const std::int64_t last = types[key.type == KeyType::integer ? 1 : 2].second;
+            EXPECT_TRUE(is_open_ended(key, last)) << label_of(key);
+        }
+}
+
 // What no calendar tells is shown as an infinity, not as some other time.
-TEST(EncodedNumbers, OfNoTimeAreInfinite) {
+TEST(BigintLimits, AreInfiniteWhereTheyAreNoTime) {
     for (const KeyEncoding encoding : {KeyEncoding::seconds, KeyEncoding::milliseconds}) {
         const KeyCodec codec{{KeyType::bigint, encoding}, zones::kolkata};
         EXPECT_EQ(codec.decode(Bound::of_integer(greatest)), plus_infinity);
         EXPECT_EQ(codec.decode(Bound::of_integer(-greatest)), minus_infinity);
-        EXPECT_FALSE(codec.is_end(Bound::of_integer(greatest)));
+        EXPECT_TRUE(codec.is_open_ended({Bound::min_value(), Bound::of_integer(greatest)}));
     }
     const KeyCodec wide{{KeyType::bigint, KeyEncoding::snowflake, Snowflake{Instant{}, 0}},
                         zones::kolkata};

@@ -42,7 +42,7 @@ inline void add_keys_with_encodings(std::vector<Kind>& kinds) {
             kinds.emplace_back(interval, key);
 }
 
-// But for dates with a part of a day.
+// Each interval with each type of time. A date has no intervals of less than a day.
 inline std::vector<Kind> kinds_by_type() {
     std::vector<Kind> result;
     for (const Interval& interval : all_intervals)
@@ -58,7 +58,7 @@ inline auto every_kind_by_type() {
     return testing::ValuesIn(kinds_by_type());
 }
 
-// And those that have an encoding.
+// All of these, and keys with an encoding.
 inline std::vector<Kind> kinds_of_time() {
     std::vector<Kind> result = kinds_by_type();
     add_keys_with_encodings(result);
@@ -69,7 +69,7 @@ inline auto every_kind_of_time() {
     return testing::ValuesIn(kinds_of_time());
 }
 
-// And those that count.
+// All of these, and keys that count.
 inline auto every_kind() {
     std::vector<Kind> result = kinds_of_time();
     add_keys_that_count(result);

@@ -31,7 +31,9 @@ class Execution {
     void execute(const CreatePartition& create) {
         if (orders_.relation_exists(create.name) || is_taken(create.bounds))
             return refuse(create);
-        orders_.add(orders_.partition(create.name, create.bounds));
+        const Partition partition = orders_.partition(create.name, create.bounds);
+        orders_.just_made.insert(partition.relation);
+        orders_.add(partition);
     }
 
     void execute(const AttachPartition& attach) {
@@ -57,7 +59,7 @@ class Execution {
         const auto partition = attached(action.partition);
         if (partition == partitions().end() || any_is_pending() ||
             action.concurrently == orders_.parent.default_partition.has_value() ||
-            (action.only_if_empty && has_rows(action.partition)))
+            (action.only_if_empty && orders_.has_rows(action.partition)))
             return refuse(action);
         detach(partition, policy_for(orders_.parent.configuration, *partition));
     }
@@ -66,7 +68,7 @@ class Execution {
         const auto entry = detached(drop.partition);
         if (entry == ledger().end() || !entry->is_detached || entry->policy != CleanupPolicy::drop)
             return refuse(drop);
-        if (!drop.only_if_empty || !has_rows(drop.partition))
+        if (!drop.only_if_empty || !orders_.has_rows(drop.partition))
             ledger().erase(entry);
     }
 
@@ -100,10 +102,6 @@ class Execution {
     bool any_is_pending() {
         return std::any_of(partitions().begin(), partitions().end(),
                            [](const Partition& each) { return each.detach_pending; });
-    }
-
-    bool has_rows(const Partition& partition) const {
-        return orders_.with_rows.count(partition.name) > 0;
     }
 
     std::vector<Partition>& partitions() { return orders_.parent.partitions; }

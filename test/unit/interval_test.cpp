@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "civil.hpp"
+#include "core/grid/grid.hpp"
 #include "core/grid/naming.hpp"
 #include "intervals.hpp"
 #include "printers.hpp"
@@ -20,6 +22,26 @@ constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
 std::string spelled(std::int64_t months, std::int64_t days, std::int64_t microseconds) {
     const auto interval = interval_of(months, days, microseconds);
     return interval ? name_of(*interval) : "none";
+}
+
+TEST(NoInterval, SaysWhy) {
+    EXPECT_STREQ(why_no_interval(1, 3, 0), "It has more than one of months, days and time.");
+    EXPECT_STREQ(why_no_interval(0, 0, minute / 2), "It is not a number of whole minutes.");
+    EXPECT_STREQ(why_no_interval(0, 0, 0), "It is not positive, or longer than 1000 years.");
+    EXPECT_STREQ(why_no_interval(-1, 0, 0), "It is not positive, or longer than 1000 years.");
+}
+
+TEST(SlotFromAnotherOrigin, IsAsWideAsOne) {
+    const auto is_one = [](const Grid& grid, const std::string& lower, const std::string& upper) {
+        return is_slot_from_another_origin(grid, {civil(lower), civil(upper)});
+    };
+    EXPECT_TRUE(is_one(Interval::daily, "2026-11-21 23:00", "2026-11-22 23:00"));
+    EXPECT_FALSE(is_one(Interval::daily, "2026-11-21 23:00", "2026-11-22 22:00"));
+    EXPECT_TRUE(is_one(Interval::quarterly, "2026-02-01", "2026-05-01"));
+    EXPECT_FALSE(is_one(Interval::quarterly, "2026-02-01", "2026-04-01"));
+    EXPECT_FALSE(is_one(Interval::monthly, "2026-01-31", "2026-02-28"));
+    EXPECT_TRUE(is_slot_from_another_origin(Numbers{1000}, {Position{5}, Position{1005}}));
+    EXPECT_FALSE(is_slot_from_another_origin(Numbers{1000}, {Position{5}, Position{1004}}));
 }
 
 TEST(IntervalSpelling, HasTheNamesOfTheUsualOnes) {

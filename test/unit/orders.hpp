@@ -135,7 +135,7 @@ class Orders {
              .is_empty =
                  [&](const Partition& partition) {
                      asked_for_rows.insert(partition.name);
-                     return with_rows.count(partition.name) == 0;
+                     return !has_rows(partition);
                  },
              .change_of =
                  [&](const DetachedPartition& detached) {
@@ -176,6 +176,10 @@ class Orders {
                std::any_of(parent.detached.begin(), parent.detached.end(), bears_it);
     }
 
+    bool has_rows(const Partition& partition) const {
+        return with_rows.count(partition.name) > 0 && just_made.count(partition.relation) == 0;
+    }
+
     bool is_partition(const std::string& name) const {
         const auto bears_it = [&](const Partition& each) {
             return each.schema_name == "public" && each.name == name;
@@ -188,6 +192,7 @@ class Orders {
     Parent parent;
     std::set<std::string> other_relations;  // in the schema public
     std::set<std::string> with_rows;
+    std::set<RelationId> just_made;  // without rows, though another of its name may have some
     std::set<std::string> taken_in_archive;
     std::optional<Anomaly> archive_problem;
     std::set<std::string> changed;                   // of what was detached, since then

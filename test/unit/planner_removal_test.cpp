@@ -54,6 +54,14 @@ TEST_F(Removal, DropsEachAfterItWasDetached) {
                                 "detach orders_2026_08", "drop orders_2026_08"}));
 }
 
+// Citus refuses DETACH CONCURRENTLY.
+TEST_F(Removal, DetachesPlainlyWhatIsDistributed) {
+    orders.parent.table->is_distributed = true;
+    configuration().cleanup_policy = CleanupPolicy::drop;
+    orders.add_slots("2026-08-01", "2026-10-01");
+    EXPECT_EQ(cleanup(), (Lines{"detach orders_2026_08 plainly", "drop orders_2026_08"}));
+}
+
 TEST_F(Removal, DoesNotAskTheOutdatedForRows) {
     orders.add_slots("2026-08-01", "2026-09-01");
     orders.with_rows = {"orders_2026_08"};

@@ -110,8 +110,11 @@ class RandomOrders {
             return key;
         key.greatest = now_;
         const Position lower = slot_at(grid_, now_).lower;
-        if (!one_in(4) && lower != minus_infinity)
-            key.next = between(slots_after(grid_, lower, -1 - below(2 * pre_provisioned_)), lower);
+        const Position least{limits_of(orders.codec.type()).first};
+        if (!one_in(4) && lower > least)
+            key.next = between(
+                std::max(slots_after(grid_, lower, -1 - below(2 * pre_provisioned_)), least),
+                lower);
         key.has_own_partition = !one_in(4);
         key.others_have = key.has_own_partition || one_in(2);
         key.is_certain = !one_in(8);

@@ -101,10 +101,15 @@ class RandomRemovals : public RandomOrders {
         for (const DetachedPartition& each : orders.parent.detached)
             if (one_in(2))
                 orders.with_rows.insert(each.partition.name);
-        if (orders.codec.type() == KeyType::uuid && one_in(4))
+        if (orders.codec.may_lack_time() && one_in(4))
             for (const std::string& each : orders.with_rows)
                 if (one_in(4))
-                    orders.keys_without_time.insert({each, Bound::of_bytes({0x8f, 0x3c})});
+                    orders.keys_without_time.insert({each, key_without_time()});
+    }
+
+    Bound key_without_time() const {
+        return is_text(orders.codec.type()) ? Bound::of_text("lowercase")
+                                            : Bound::of_bytes({0x8f, 0x3c});
     }
 
     // By people: a partition that was kept once, a detached table that was changed.

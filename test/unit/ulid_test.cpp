@@ -114,10 +114,10 @@ TEST(Beginning, OfAUlidIsTheSameBoundAsTheUlid) {
     EXPECT_LT(bound(whole), codec.canonical(bound("01KAYS1")));
     EXPECT_EQ(codec.canonical(bound("01kays")), bound("01kays"));
     EXPECT_EQ(codec.canonical(bound(whole + "0")), bound(whole + "0"));
-    EXPECT_TRUE(codec.is_time(bound("01KAYS")));
-    EXPECT_FALSE(codec.is_time(bound("01kays")));
-    EXPECT_FALSE(codec.tells_time(bound("01KAYS")));
-    EXPECT_TRUE(codec.tells_time(bound(whole)));
+    EXPECT_TRUE(codec.is_time_bound(bound("01KAYS")));
+    EXPECT_FALSE(codec.is_time_bound(bound("01kays")));
+    EXPECT_FALSE(codec.has_time(bound("01KAYS")));
+    EXPECT_TRUE(codec.has_time(bound(whole)));
 }
 
 // Sorted as COLLATE "C" sorts them: by bytes, which have no sign.
@@ -157,10 +157,10 @@ TEST(AnyText, LiesAmongUlidsInTheOrderOfItsBytes) {
 TEST(AnyText, PastAllUlidsHasNoEnd) {
     const KeyCodec codec{{KeyType::text, KeyEncoding::ulid}, zones::utc};
     for (const char* const text : {"8", "Z", "a", "~", "\xc3\xa4"}) {
-        EXPECT_FALSE(codec.is_end(Bound::of_text(text))) << text;
-        EXPECT_TRUE(codec.is_time(Bound::of_text(text))) << text;
+        EXPECT_TRUE(codec.is_open_ended({Bound::min_value(), Bound::of_text(text)})) << text;
+        EXPECT_TRUE(codec.is_time_bound(Bound::of_text(text))) << text;
     }
-    EXPECT_TRUE(codec.is_end(Bound::of_text("01KAYS")));
+    EXPECT_FALSE(codec.is_open_ended({Bound::min_value(), Bound::of_text("01KAYS")}));
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ inline Bound bare(const std::string& time) {
 // Whether no key can lie between the two: not even the first UUIDv7 of the lower one's
 // millisecond, or the first ULID that begins with it, lies below the upper one.
 inline bool is_sliver(const KeyCodec& codec, const BoundRange& range) {
-    if (range.lower.kind() != Bound::Kind::value || !codec.may_tell_no_time())
+    if (range.lower.kind() != Bound::Kind::value || !codec.may_lack_time())
         return false;
     if (is_text(codec.type()))
         return begins_ulid(range.lower.text()) &&

@@ -95,12 +95,27 @@ class AnomalyFinder : Wording {
         add({AnomalyCode::off_grid, partition.name,
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
                  ", which is not one " + of_interval(grid(), "slot") + ".",
-             !codec_.is_end(partition.bounds.upper)
-                 ? detach_if_not_wanted(partition)
-                 : call_of("repartition") + " spreads its rows over partitions of one slot each. " +
-                       (windows_.work.keeps_everything
-                            ? "Nothing has to be done."
-                            : "Or it is removed when all of it is outdated.")});
+             codec_.is_open_ended(partition.bounds) ? detach_if_not_wanted(partition)
+             : begins_elsewhere(partition.bounds)
+                 ? "If slots are meant to begin there, set origin or timezone in ppm.config. If "
+                   "not: " +
+                       what_becomes_of_it()
+                 : what_becomes_of_it()});
+    }
+
+    // Another tool's slots may begin at another hour, day or number.
+    bool begins_elsewhere(const BoundRange& bounds) const {
+        return is_slot_from_another_origin(
+            grid(), {codec_.decode(bounds.lower), codec_.decode(bounds.upper)});
+    }
+
+    std::string what_becomes_of_it() const {
+        const bool stays = windows_.work.keeps_everything;
+        // ppm does not repartition Citus' tables.
+        if (parent_.table->is_distributed)
+            return stays ? "Nothing has to be done." : "It is removed when all of it is outdated.";
+        return call_of("repartition") + " spreads its rows over partitions of one slot each. " +
+               (stays ? "Nothing has to be done." : "Or it is removed when all of it is outdated.");
     }
 
     // Where cleanup removes nothing, why is said once, and not of each partition.
@@ -144,14 +159,14 @@ class AnomalyFinder : Wording {
             why = is_left(*left_out);
             hint = left_out->reason.hint;
         } else if (action_on(partition, plan_.cleanup) == nullptr) {
-            if (!codec_.is_end(partition.bounds.upper)) {
+            if (codec_.is_open_ended(partition.bounds)) {
                 why = " Cleanup leaves it: it has no end.";
                 hint = detach_if_not_wanted(partition);
             } else if (place_in(windows_.today, codec_, partition.bounds) == Place::inside) {
                 why = " Cleanup leaves it: by the real date it is not surplus.";
                 hint = "RESET ppm.work_date;";
             } else {
-                why = " Cleanup leaves it: it has rows, is locked, or is not a plain table.";
+                why = " Cleanup leaves it: it has rows, or is locked, or is not a plain table.";
                 hint = "Remove the rows, or raise pre_provisioned in ppm.config.";
             }
         }

@@ -69,6 +69,15 @@ Position last_edge(const Grid& grid) {
     return interval == nullptr ? plus_infinity : slot_at(*interval, calendar_end).lower;
 }
 
+bool is_slot_from_another_origin(const Grid& grid, const Slot& range) {
+    if (const auto* const numbers = std::get_if<Numbers>(&grid))
+        return slot_of_numbers({numbers->width, range.lower.number()}, range.lower.number()) ==
+               range;
+    Interval moved = std::get<Interval>(grid);
+    moved.origin = range.lower.time();
+    return can_begin_at(moved.unit, moved.origin) && slot_at(moved, moved.origin) == range;
+}
+
 std::string name_of(const Grid& grid) {
     if (const auto* const numbers = std::get_if<Numbers>(&grid))
         return std::to_string(numbers->width);

@@ -34,6 +34,9 @@ Position slots_after(const Grid& grid, Position start, int count);
 Position first_edge(const Grid& grid);
 Position last_edge(const Grid& grid);
 
+// Whether `range` would be a slot if the grid had another origin.
+bool is_slot_from_another_origin(const Grid& grid, const Slot& range);
+
 // The interval as ppm.config has it, and its origin where that is not the default.
 std::string name_of(const Grid& grid);
 std::optional<std::string> origin_of(const Grid& grid);

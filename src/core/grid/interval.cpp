@@ -60,12 +60,17 @@ std::string_view trimmed(std::string_view text) {
                : text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
 }
 
+constexpr std::int64_t per_minute = chrono::microseconds{chrono::minutes{1}}.count();
+
+bool is_of_one_unit(std::int64_t months, std::int64_t days, std::int64_t microseconds) {
+    return (months != 0) + (days != 0) + (microseconds != 0) == 1;
+}
+
 }  // namespace
 
 std::optional<Interval> interval_of(std::int64_t months, std::int64_t days,
                                     std::int64_t microseconds) {
-    constexpr std::int64_t per_minute = chrono::microseconds{chrono::minutes{1}}.count();
-    if ((months != 0) + (days != 0) + (microseconds != 0) != 1 || microseconds % per_minute != 0)
+    if (!is_of_one_unit(months, days, microseconds) || microseconds % per_minute != 0)
         return std::nullopt;
     if (months != 0)
         return every_if_possible(months, Unit::months);
@@ -74,6 +79,15 @@ std::optional<Interval> interval_of(std::int64_t months, std::int64_t days,
     const std::int64_t minutes = microseconds / per_minute;
     return minutes % minutes_per_day == 0 ? every_if_possible(minutes / minutes_per_day, Unit::days)
                                           : every_if_possible(minutes, Unit::minutes);
+}
+
+const char* why_no_interval(std::int64_t months, std::int64_t days, std::int64_t microseconds) {
+    if ((months != 0 || days != 0 || microseconds != 0) &&
+        !is_of_one_unit(months, days, microseconds))
+        return "It has more than one of months, days and time.";
+    if (microseconds % per_minute != 0)
+        return "It is not a number of whole minutes.";
+    return "It is not positive, or longer than 1000 years.";
 }
 
 std::string name_of(const Interval& interval) {

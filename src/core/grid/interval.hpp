@@ -21,6 +21,9 @@ inline constexpr const char* intervals_there_are =
 std::optional<Interval> interval_of(std::int64_t months, std::int64_t days,
                                     std::int64_t microseconds);
 
+// Why interval_of() has nothing for it: a sentence.
+const char* why_no_interval(std::int64_t months, std::int64_t days, std::int64_t microseconds);
+
 // The interval's one spelling, the same whatever its origin is: `daily`, or a count of the largest
 // unit that is exact, `10 days`.
 std::string name_of(const Interval& interval);

@@ -1,7 +1,6 @@
 #include "core/key/encoding.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 
 namespace ppm {
@@ -9,10 +8,6 @@ namespace ppm {
 namespace chrono = std::chrono;
 
 namespace {
-
-// In the order of the enumeration.
-constexpr std::array<std::string_view, 6> names{"seconds",     "milliseconds", "microseconds",
-                                                "nanoseconds", "snowflake",    "ulid"};
 
 template <typename Unit>
 constexpr std::int64_t floor_to(chrono::microseconds time) {
@@ -33,13 +28,14 @@ std::optional<Instant> instant_of(std::int64_t number, std::int64_t microseconds
 }  // namespace
 
 std::string_view name_of(KeyEncoding encoding) {
-    return names[static_cast<std::size_t>(encoding)];
+    return key_encoding_names[static_cast<std::size_t>(encoding)];
 }
 
 std::optional<KeyEncoding> key_encoding_named(std::string_view name) {
-    const auto* const found = std::ranges::find(names, name);
-    return found == names.end() ? std::nullopt
-                                : std::optional{static_cast<KeyEncoding>(found - names.begin())};
+    const auto* const found = std::ranges::find(key_encoding_names, name);
+    return found == key_encoding_names.end()
+               ? std::nullopt
+               : std::optional{static_cast<KeyEncoding>(found - key_encoding_names.begin())};
 }
 
 std::optional<std::int64_t> encoded(Instant instant, KeyEncoding encoding,

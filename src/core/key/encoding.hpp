@@ -1,7 +1,10 @@
-// How integers tell time.
+// The encodings of time in a partition key whose type is not one of time (ppm.key_encoding).
+// Integers are converted here, ULIDs in ulid.hpp.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -10,14 +13,20 @@
 
 namespace ppm {
 
-// How a key tells time whose type does not say it. The names are those of ppm.key_encoding.
+// In the order of `key_encoding_names`.
 enum class KeyEncoding { seconds, milliseconds, microseconds, nanoseconds, snowflake, ulid };
+
+// As ppm.key_encoding has them.
+inline constexpr std::array<std::string_view, 6> key_encoding_names{
+    "seconds", "milliseconds", "microseconds", "nanoseconds", "snowflake", "ulid"};
+
+static_assert(key_encoding_names.size() == static_cast<std::size_t>(KeyEncoding::ulid) + 1);
 
 std::string_view name_of(KeyEncoding encoding);
 std::optional<KeyEncoding> key_encoding_named(std::string_view name);
 
-// Milliseconds since `epoch`, which is one of whole milliseconds, above `shift` bits of other
-// things.
+// A Snowflake ID: milliseconds since `epoch`, shifted left by `shift` bits. `epoch` must be a
+// whole number of milliseconds.
 struct Snowflake {
     Instant epoch{std::chrono::milliseconds{1288834974657}};
     int shift = 22;  // 0 to 62
@@ -27,12 +36,12 @@ struct Snowflake {
 
 inline constexpr int longest_shift = 62;
 
-// The smallest number of the instant, cut to what the encoding tells; nothing past what 64 bits
-// hold. Never decreases as `instant` grows. Of any encoding but ulid.
+// The instant, rounded down to the encoding's unit, or nothing if 64 bits cannot hold it. Never
+// decreases as `instant` grows. Not for ulid.
 std::optional<std::int64_t> encoded(Instant instant, KeyEncoding encoding,
                                     const Snowflake& snowflake);
 
-// The first instant of the number, or nothing past what an Instant holds.
+// The first instant of the number, or nothing if an Instant cannot hold it. Not for ulid.
 std::optional<Instant> decoded(std::int64_t number, KeyEncoding encoding,
                                const Snowflake& snowflake);
 

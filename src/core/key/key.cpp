@@ -98,7 +98,7 @@ bool is_text(KeyType type) {
     return type == KeyType::text || type == KeyType::varchar;
 }
 
-bool can_tell_time(KeyType type, KeyEncoding encoding) {
+bool type_supports_encoding(KeyType type, KeyEncoding encoding) {
     switch (encoding) {
         case KeyEncoding::snowflake:
             return type == KeyType::bigint;
@@ -219,36 +219,44 @@ Bound KeyCodec::canonical(Bound bound) const {
                                    : bound;
 }
 
-bool KeyCodec::can_tell(Position position) const {
+bool KeyCodec::is_in_range(Position position) const {
     if (is_integer(key_.type))
         return encode(position).kind() == Bound::Kind::value;
     const bool since_1970_only = key_.type == KeyType::uuid || is_text(key_.type);
     return !since_1970_only || zone_->instant(position.time()) >= uuidv7_begin;
 }
 
-bool KeyCodec::may_tell_no_time() const {
+bool KeyCodec::may_lack_time() const {
     return is_text(key_.type) || (key_.type == KeyType::uuid && !key_.encoding);
 }
 
-bool KeyCodec::tells_time(Bound value) const {
+bool KeyCodec::has_time(Bound value) const {
     if (is_text(key_.type))
         return is_ulid(value.text());
-    return !may_tell_no_time() || is_uuidv7(value.bytes());
+    return !may_lack_time() || is_uuidv7(value.bytes());
 }
 
-bool KeyCodec::is_time(Bound bound) const {
-    if (!may_tell_no_time() || bound.kind() != Bound::Kind::value)
+bool KeyCodec::is_time_bound(Bound bound) const {
+    if (!may_lack_time() || bound.kind() != Bound::Kind::value)
         return true;
     if (is_text(key_.type))
         return begins_ulid(bound.text()) || instant_among_ulids(bound.text()) >= uuidv7_end;
     Uuid largest;
     largest.fill(0xff);
-    return tells_time(bound) || is_bare_timestamp(bound.bytes()) || bound.bytes() == largest;
+    return has_time(bound) || is_bare_timestamp(bound.bytes()) || bound.bytes() == largest;
 }
 
-bool KeyCodec::is_end(Bound upper) const {
+bool KeyCodec::is_endless(Bound bound) const {
     constexpr LocalTime long_after_the_calendar = Date{chrono::year{10100} / 1 / 1};
-    return decode(upper) < (counts() ? plus_infinity : Position{long_after_the_calendar});
+    if (is_integer(key_.type) && bound == Bound::of_integer(limits_of(key_.type).second))
+        return true;
+    return decode(bound) >= (counts() ? plus_infinity : Position{long_after_the_calendar});
+}
+
+bool KeyCodec::is_open_ended(const BoundRange& bounds) const {
+    const bool begins_after_all_times =
+        is_integer(key_.type) && key_.encoding && is_endless(bounds.lower);
+    return is_endless(bounds.upper) && !begins_after_all_times;
 }
 
 std::string KeyCodec::text(Position position) const {

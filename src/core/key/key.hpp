@@ -19,7 +19,7 @@ std::string_view name_of(KeyType type);
 bool is_integer(KeyType type);
 bool is_text(KeyType type);
 
-// A partition key: its type, and how it tells time where the type does not say that.
+// A partition key: its type, and its encoding if the type is not one of time.
 struct Key {
     constexpr Key(KeyType of_type) : type{of_type} {}
     Key(KeyType of_type, std::optional<KeyEncoding> encoded_as, const Snowflake& as = {})
@@ -35,8 +35,8 @@ struct Key {
     bool counts() const { return is_integer(type) && !encoding; }
 };
 
-// Whether a key of that type can tell time so.
-bool can_tell_time(KeyType type, KeyEncoding encoding);
+// Whether a key of that type may have the encoding.
+bool type_supports_encoding(KeyType type, KeyEncoding encoding);
 
 // A time zone's rules. The server's own are in pg/catalog/time_zone.hpp; tests bring theirs.
 class TimeZone {
@@ -61,9 +61,10 @@ class KeyCodec {
     KeyType type() const { return key_.type; }
     bool counts() const { return key_.counts(); }
 
-    // The bound that an edge of the grid has, of civil times one between calendar_begin and
-    // calendar_end: MINVALUE or MAXVALUE past the ends of the type. Never decreases as `position`
-    // grows; two edges may share a bound (a day that a zone skipped; before 1970 for a uuid).
+    // The partition bound for a slot's edge: MINVALUE or MAXVALUE past the ends of the type. For
+    // keys that tell time, `position` lies between calendar_begin and calendar_end. Never decreases
+    // as `position` grows; two edges may share a bound (a day that a zone skipped; before 1970 for
+    // a uuid).
     Bound encode(Position position) const;
 
     // The smallest key of an instant: where the key has civil time, that of the zone. Of a key that
@@ -87,24 +88,25 @@ class KeyCodec {
         return {canonical(bounds.lower), canonical(bounds.upper)};
     }
 
-    // Whether encode() gives the bound of that very position: a uuid can tell no time before 1970.
-    bool can_tell(Position position) const;
+    // False if encode() has to move `position` into the range of the key: a uuid has no time
+    // before 1970.
+    bool is_in_range(Position position) const;
 
-    // Whether a row's key may tell no time although the key is one that does: see below.
-    bool may_tell_no_time() const;
+    // Whether a row's key may have no time in it although the key tells time: see has_time().
+    bool may_lack_time() const;
 
-    // Whether a row's key tells a time: a uuid of another version than 7 does not, whatever its
-    // first bits are, and a text that is no ULID does not.
-    bool tells_time(Bound value) const;
+    // Whether a row's key has a time in it: a uuid of another version than 7 has none, whatever its
+    // first bits are, nor has a text that is no ULID.
+    bool has_time(Bound value) const;
 
-    // The same of a partition's bound. One that stands for no key at all does, and so does one that
-    // is an end for everything, like the largest uuid.
-    bool is_time(Bound bound) const;
+    // The same of a partition's bound. One below or above all keys counts as one, like the largest
+    // uuid.
+    bool is_time_bound(Bound bound) const;
 
-    // Whether a partition that ends there ends about when the grid does, or before: one for
-    // everything that is to come has no end of its own, whether that is written as MAXVALUE,
-    // infinity, or the largest value there is.
-    bool is_end(Bound upper) const;
+    // Whether a partition with these bounds is one for everything that is to come: its upper bound
+    // is MAXVALUE, infinity, the largest value of the type, or a time long after the calendar's
+    // end. Not one of integers that begins after all times: what a wrong encoding leaves behind.
+    bool is_open_ended(const BoundRange& bounds) const;
 
     // A position, a bound and a range as messages show them: `2026-11-22 to 2026-11-23`, or
     // `1000000 to 2000000`.
@@ -116,6 +118,7 @@ class KeyCodec {
     }
 
   private:
+    bool is_endless(Bound bound) const;
     Bound of_number(Position position) const;
     Bound within_type(std::optional<std::int64_t> number, bool is_late) const;
 

@@ -1,4 +1,4 @@
-#include "core/plan/configuration.hpp"
+#include "core/plan/parent.hpp"
 
 namespace ppm {
 

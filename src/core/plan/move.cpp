@@ -186,7 +186,7 @@ MovePlan plan_move(const Parent& parent, const KeyCodec& codec, const Window& wi
 }
 
 std::optional<Slot> slot_of_key(Bound key, const KeyCodec& codec, const Grid& grid) {
-    if (key.kind() != Bound::Kind::value || !codec.tells_time(key))
+    if (key.kind() != Bound::Kind::value || !codec.has_time(key))
         return std::nullopt;
     const Position position = codec.decode(key);
     if (position < first_edge(grid) || position >= last_edge(grid))

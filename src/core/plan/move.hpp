@@ -8,7 +8,7 @@
 
 #include "core/grid/window.hpp"
 #include "core/key/key.hpp"
-#include "core/plan/configuration.hpp"
+#include "core/plan/parent.hpp"
 
 namespace ppm {
 

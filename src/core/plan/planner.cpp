@@ -287,9 +287,12 @@ std::optional<Anomaly> key_unknown(const Parent& parent) {
                    "The greatest key of table " + in_quotes(configuration.qualified_name()) +
                        " was not found within ppm.statement_timeout: nothing of the table is "
                        "created or removed.",
-                   "Give each partition an index that begins with " +
-                       in_quotes(parent.table->key_column) +
-                       ", by CREATE INDEX CONCURRENTLY, or raise ppm.statement_timeout."};
+                   parent.table->is_distributed
+                       ? "See whether all nodes of Citus can be reached, or raise "
+                         "ppm.statement_timeout."
+                       : "Give each partition an index that begins with " +
+                             in_quotes(parent.table->key_column) +
+                             ", by CREATE INDEX CONCURRENTLY, or raise ppm.statement_timeout."};
 }
 
 }  // namespace
@@ -328,6 +331,11 @@ const Partition* existing_partition(const Action& action) {
                 return nullptr;
         },
         action);
+}
+
+Subject subject_of(const Action& action) {
+    const Partition* const existing = existing_partition(action);
+    return {existing == nullptr ? 0 : existing->relation, partition_of(action)};
 }
 
 bool changes_partitions(const Action& action) {

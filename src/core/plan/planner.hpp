@@ -1,5 +1,5 @@
-// The one diff between what a parent should have and what it has. Provision executes its result,
-// plan and check print it.
+// The one diff between what a parent should have and what it has. Provision and cleanup execute its
+// result, plan and check print it.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 #include "core/grid/window.hpp"
 #include "core/key/bound.hpp"
 #include "core/key/key.hpp"
-#include "core/plan/configuration.hpp"
+#include "core/plan/parent.hpp"
 
 namespace ppm {
 
@@ -77,6 +77,16 @@ bool changes_partitions(const Action& action);
 // The partition itself, unless it is yet to be created.
 const Partition* existing_partition(const Action& action);
 
+// Which partition actions are about. Two in different schemas may have the same name.
+struct Subject {
+    RelationId relation;  // 0 if it is yet to be created
+    std::string name;
+
+    auto operator<=>(const Subject&) const = default;
+};
+
+Subject subject_of(const Action& action);
+
 // Something missing that cannot be created as things are, and what stands in its way.
 struct Obstacle {
     CreatePartition wanted;
@@ -129,7 +139,7 @@ struct Lookups {
     // empty: it is as ppm left it, but for its rows, and belongs to the parent's owner. Asked for
     // again under the lock.
     std::function<std::string(const DetachedPartition& detached)> change_of;
-    // A key among the partition's first rows that tells no time (KeyCodec::tells_time()). Asked
+    // A key among the partition's first rows that tells no time (KeyCodec::has_time()). Asked
     // only where a key may tell none.
     std::function<std::optional<Bound>(const Partition& partition)> key_without_time;
     // Whether is_empty() looks into partitions, or takes none for empty.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <variant>
 
+#include "core/plan/capabilities.hpp"
 #include "core/plan/state.hpp"
 #include "core/text.hpp"
 
@@ -58,7 +59,7 @@ class CleanupPlanner {
     bool is_surplus(const BoundRange& bounds) const {
         return place_in(windows_.work, bounds) != Place::inside &&
                place_in(windows_.today, bounds) != Place::inside && !is_outdated(bounds) &&
-               codec_.decode(bounds.lower) != minus_infinity && codec_.is_end(bounds.upper) &&
+               codec_.decode(bounds.lower) != minus_infinity && !codec_.is_open_ended(bounds) &&
                knows_end_of_rows();
     }
 
@@ -83,10 +84,10 @@ class CleanupPlanner {
             if (partition.detach_pending)
                 plan_.cleanup.emplace_back(FinalizeDetach{partition, is_surplus(partition.bounds)});
         for (const DetachedPartition& detached : parent_.detached)
-            finish(detached);
+            drop_or_attach(detached);
     }
 
-    void finish(const DetachedPartition& detached) {
+    void drop_or_attach(const DetachedPartition& detached) {
         const Partition& partition = detached.partition;
         if (detached.is_repartitioned) {
             if (is_to_be_dropped(detached))
@@ -197,7 +198,7 @@ class CleanupPlanner {
             return key_jump();
         if (codec_.key().encoding && !rows_are_of_now())
             return wrong_encoding();
-        if (!codec_.may_tell_no_time() || std::ranges::none_of(plan_.cleanup, is_removal))
+        if (!codec_.may_lack_time() || std::ranges::none_of(plan_.cleanup, is_removal))
             return std::nullopt;
         const auto bound = bound_without_time();
         return bound ? bound : key_without_time();
@@ -269,9 +270,9 @@ class CleanupPlanner {
     }
 
     std::optional<Anomaly> bound_without_time(const Partition& partition) const {
-        if (!codec_.is_time(partition.bounds.lower))
+        if (!codec_.is_time_bound(partition.bounds.lower))
             return suspect(partition, "begins at ", partition.bounds.lower);
-        if (!codec_.is_time(partition.bounds.upper))
+        if (!codec_.is_time_bound(partition.bounds.upper))
             return suspect(partition, "ends at ", partition.bounds.upper);
         return std::nullopt;
     }
@@ -321,8 +322,8 @@ class CleanupPlanner {
             return;
         }
         const bool only_if_empty = !is_outdated(partition.bounds);
-        plan_.cleanup.emplace_back(
-            DetachPartition{partition, !parent_.default_partition.has_value(), only_if_empty});
+        plan_.cleanup.emplace_back(DetachPartition{
+            partition, capabilities_of(parent_).detaches_concurrently, only_if_empty});
         if (policy_for(parent_.configuration, partition) != CleanupPolicy::drop)
             return;
         if (const std::string& delay = parent_.configuration.drop_delay; delay.empty())

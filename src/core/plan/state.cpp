@@ -11,10 +11,16 @@ constexpr std::array<std::string_view, 8> state_names{"retained", "current",    
                                                       "outdated", "surplus",       "off_grid",
                                                       "default",  "pending_detach"};
 
+// Of a key that counts. The type may end within the first slot, which is why that has no beginning.
+Position any_below(Bound upper, const KeyCodec& codec) {
+    const Position end = codec.decode(upper);
+    return end == minus_infinity || end == plus_infinity ? Position{} : Position{end.number() - 1};
+}
+
 }  // namespace
 
 Place place_in(const Window& window, const KeyCodec& codec, const BoundRange& bounds) {
-    if (!window.keeps_everything && codec.can_tell(window.lower) &&
+    if (!window.keeps_everything && codec.is_in_range(window.lower) &&
         codec.canonical(bounds.upper) <= codec.encode(window.lower))
         return Place::outdated;
     return codec.canonical(bounds.lower) >= codec.encode(window.upper) ? Place::surplus
@@ -25,7 +31,8 @@ std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec, con
     const Position lower = codec.decode(bounds.lower);
     if (std::holds_alternative<Interval>(grid) && (lower < calendar_begin || lower >= calendar_end))
         return std::nullopt;
-    const Slot slot = slot_at(grid, lower);
+    const Slot slot =
+        slot_at(grid, lower == minus_infinity ? any_below(bounds.upper, codec) : lower);
     return codec.canonical(bounds) ==
                    codec.canonical({codec.encode(slot.lower), codec.encode(slot.upper)})
                ? std::optional{slot}

@@ -28,9 +28,7 @@ void check_again() {
 
 int deadlock_check_interval(int as_set) {
     int shortest = std::min(as_set, default_deadlock_timeout);
-    const Rows rows = query(settings_query);
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        const std::string text = rows.string(row, 1);
+    for (const std::string& text : query(settings_query).values<std::string>()) {
         int value = 0;
         if (call([&] { return parse_int(text.c_str(), &value, GUC_UNIT_MS, nullptr); }))
             shortest = std::min(shortest, value);
@@ -45,6 +43,10 @@ DeadlockWatch::DeadlockWatch(int interval) {
             timeout_id = RegisterTimeout(USER_TIMEOUT, check_again);
         enable_timeout_after(timeout_id, interval_of_checks);
     });
+}
+
+int DeadlockWatch::longest_wait_elsewhere() {
+    return std::max(interval_of_checks / 3, 1);
 }
 
 DeadlockWatch::~DeadlockWatch() {

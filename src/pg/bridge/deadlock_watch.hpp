@@ -17,6 +17,10 @@ class DeadlockWatch : Scope {
   public:
     explicit DeadlockWatch(int interval);
     ~DeadlockWatch();
+
+    // How long, in milliseconds, one should wait on another server, where it does not reach. Who
+    // waits there looks for a deadlock once: it is to be unlikely that ppm waits at that moment.
+    static int longest_wait_elsewhere();
 };
 
 }  // namespace ppm

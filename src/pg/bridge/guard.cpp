@@ -49,12 +49,22 @@ struct Target {
     MemoryContext context;
 };
 
+// Citus ends a distributed deadlock by cancelling the youngest of its transactions, and tells that
+// only to whoever reports the error: its emit_log_hook makes another error of the cancel
+// (multi_log_hook(), shared_library_init.c).
+void tell_deadlock_from_cancel(ErrorData* data) {
+    if (data->sqlerrcode == ERRCODE_QUERY_CANCELED && emit_log_hook != nullptr &&
+        GetConfigOption("citus.version", true, false) != nullptr)
+        (*emit_log_hook)(data);
+}
+
 // In a context of its own the error survives the transaction, and goes in one piece.
 void copy_error(void* argument) {
     auto& target = *static_cast<Target*>(argument);
     target.context = AllocSetContextCreate(TopMemoryContext, "ppm error", ALLOCSET_SMALL_SIZES);
     const MemoryContext before = MemoryContextSwitchTo(target.context);
     target.data = CopyErrorData();
+    tell_deadlock_from_cancel(target.data);
     MemoryContextSwitchTo(before);
 }
 

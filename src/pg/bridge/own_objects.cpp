@@ -16,4 +16,16 @@ bool has_own_column(const char* table, const char* column) {
     });
 }
 
+bool may_have_own_rows(const char* table) {
+    return call([=] {
+        const Oid relation = get_relname_relid(table, get_namespace_oid("ppm", false));
+        if (!OidIsValid(relation))
+            return false;
+        const Relation opened = table_open(relation, AccessShareLock);
+        const bool has_pages = RelationGetNumberOfBlocks(opened) > 0;
+        table_close(opened, AccessShareLock);
+        return has_pages;
+    });
+}
+
 }  // namespace ppm

@@ -26,6 +26,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
@@ -65,6 +66,7 @@ extern "C" {
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_opfamily.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
@@ -279,6 +281,13 @@ inline constexpr int vacuum_flags = PROC_IS_AUTOVACUUM | PROC_IN_VACUUM;
 inline constexpr bool foreign_keys_have_triggers = false;
 #else
 inline constexpr bool foreign_keys_have_triggers = true;
+#endif
+
+// Whether it has them on a partitioned table that it refers to, and not on the partitions alone.
+#if PG_VERSION_NUM >= 150000
+inline constexpr bool partitioned_tables_have_action_triggers = true;
+#else
+inline constexpr bool partitioned_tables_have_action_triggers = false;
 #endif
 
 // What ANALYZE reads of a partitioned table: with ONLY, which 18 has, rows of all its partitions

@@ -27,7 +27,7 @@ const std::string& search_path_of_server() {
     if (read_at != PgReloadTime) {
         // Only a superuser may see the files.
         const UserContext superuser{BOOTSTRAP_SUPERUSERID};
-        path = query(server_query).string(0, 1);
+        path = query(server_query).value<std::string>();
         read_at = PgReloadTime;
     }
     return path;
@@ -36,8 +36,8 @@ const std::string& search_path_of_server() {
 }  // namespace
 
 std::string search_path_of(Oid role) {
-    const Rows rows = query(role_query, {oid_parameter(role)});
-    return rows.count() > 0 ? rows.string(0, 1) : search_path_of_server();
+    const auto path = query(role_query, {oid_parameter(role)}).first_value<std::string>();
+    return path ? *path : search_path_of_server();
 }
 
 }  // namespace ppm

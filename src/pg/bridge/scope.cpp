@@ -86,15 +86,69 @@ StatementTimeout::~StatementTimeout() {
     });
 }
 
-AdvisoryLock::AdvisoryLock(Oid relation, Lifetime lifetime, Of of) : tag_{}, lifetime_{lifetime} {
-    // The SQL functions use 1 and 2 for the last field (lockfuncs.c).
-    SET_LOCKTAG_ADVISORY(tag_, MyDatabaseId, 0x70706d, relation, static_cast<std::uint16_t>(of));
-    call([this] { LockAcquire(&tag_, ExclusiveLock, lifetime_ == Lifetime::scope, false); });
+namespace {
+
+std::vector<SessionLock*> session_locks;
+int scopes_of_transaction = 0;
+
+}  // namespace
+
+SessionLock::SessionLock(const LOCKTAG& tag, LOCKMODE mode, Waits waits) : tag_{tag}, mode_{mode} {
+    session_locks.push_back(this);
+    try {
+        holder_ = call([this, waits] {
+            return LockAcquire(&tag_, mode_, true, waits == Waits::no) == LOCKACQUIRE_NOT_AVAIL
+                       ? Holder::nobody
+                       : Holder::session;
+        });
+    } catch (...) {
+        std::erase(session_locks, this);
+        throw;
+    }
 }
 
-AdvisoryLock::~AdvisoryLock() {
-    if (lifetime_ == Lifetime::scope)
-        call_in_destructor([this] { LockRelease(&tag_, ExclusiveLock, true); });
+SessionLock::~SessionLock() {
+    std::erase(session_locks, this);
+    if (holder_ == Holder::session)
+        call_in_destructor([this] { LockRelease(&tag_, mode_, true); });
+}
+
+// What is held already is there for whoever else of this session asks: neither of these waits, or
+// fails.
+LocksOfTransaction::LocksOfTransaction() {
+    call([] {
+        if (scopes_of_transaction > 0)
+            return;
+        for (SessionLock* const each : session_locks)
+            if (each->holder_ == SessionLock::Holder::session) {
+                LockAcquire(&each->tag_, each->mode_, false, true);
+                LockRelease(&each->tag_, each->mode_, true);
+                each->holder_ = SessionLock::Holder::transaction;
+            }
+    });
+    ++scopes_of_transaction;
+}
+
+LocksOfTransaction::~LocksOfTransaction() {
+    if (--scopes_of_transaction > 0)
+        return;
+    call_in_destructor([] {
+        for (SessionLock* const each : session_locks)
+            if (each->holder_ == SessionLock::Holder::transaction) {
+                LockAcquire(&each->tag_, each->mode_, true, true);
+                each->holder_ = SessionLock::Holder::session;
+            }
+    });
+}
+
+AdvisoryLock::AdvisoryLock(Oid relation, Lifetime lifetime, Of of) {
+    LOCKTAG tag{};
+    // The SQL functions use 1 and 2 for the last field (lockfuncs.c).
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0x70706d, relation, static_cast<std::uint16_t>(of));
+    if (lifetime == Lifetime::scope)
+        lock_.emplace(tag, ExclusiveLock, SessionLock::Waits::yes);
+    else
+        call([&] { LockAcquire(&tag, ExclusiveLock, false, false); });
 }
 
 WorkMemory::WorkMemory(const char* name) : before_{CurrentMemoryContext} {

@@ -77,6 +77,33 @@ class StatementTimeout : Scope {
     SuspendedStatementTimeout suspended_;
 };
 
+// A lock that is held past commits, to the end of the scope.
+class SessionLock : Scope {
+  public:
+    enum class Waits { no, yes };  // for lock_timeout at most
+
+    SessionLock(const LOCKTAG& tag, LOCKMODE mode, Waits waits);
+    ~SessionLock();
+
+  private:
+    friend class LocksOfTransaction;
+
+    enum class Holder { nobody, session, transaction };
+
+    LOCKTAG tag_;
+    LOCKMODE mode_;
+    Holder holder_ = Holder::nobody;
+};
+
+// In its scope the transaction holds what the session's scopes do: other people's code may call
+// pg_advisory_unlock_all(), which releases all that the session holds, and nothing that its
+// transaction does. The scope ends before its (sub)transaction does.
+class LocksOfTransaction : Scope {
+  public:
+    LocksOfTransaction();
+    ~LocksOfTransaction();
+};
+
 // Keeps two runs off one relation, without keeping anyone else off it. Waits for lock_timeout at
 // most. The lock's tag is one that no SQL function can take.
 class AdvisoryLock : Scope {
@@ -91,11 +118,9 @@ class AdvisoryLock : Scope {
     enum class Of : std::uint16_t { partitions = 3, move = 4 };
 
     AdvisoryLock(Oid relation, Lifetime lifetime, Of of = Of::partitions);
-    ~AdvisoryLock();
 
   private:
-    LOCKTAG tag_;
-    Lifetime lifetime_;
+    std::optional<SessionLock> lock_;
 };
 
 // A memory context to work in, that can be emptied between two rounds of a loop.

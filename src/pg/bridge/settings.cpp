@@ -187,15 +187,16 @@ const std::optional<Anomaly>& Clock::left_behind() const {
     left_behind_.emplace();
     if (!work_date_)
         return *left_behind_;
-    const Rows rows = query(left_behind_query);
-    if (rows.count() > 0)
+    if (const auto found = query(left_behind_query).first<std::string, std::string>()) {
+        const auto& [where, mend] = *found;
         *left_behind_ = Anomaly{AnomalyCode::work_date_set,
                                 {},
                                 "ppm takes " + minute_text(*work_date_) +
-                                    " for today: ppm.work_date was set " + rows.string(0, 1) +
+                                    " for today: ppm.work_date was set " + where +
                                     ", not by this session. Partitions of the real today might be "
                                     "missing.",
-                                rows.string(0, 2)};
+                                mend};
+    }
     return *left_behind_;
 }
 

@@ -113,7 +113,13 @@ Rows::~Rows() {
     call_in_destructor([this] { SPI_freetuptable(table_); });
 }
 
-Datum Rows::datum(std::size_t row, int column) const {
+bool Rows::is_null(std::size_t row, int column) const {
+    bool is_null = false;
+    SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
+    return is_null;
+}
+
+Datum Rows::read(std::size_t row, int column, std::type_identity<Datum>) const {
     bool is_null = false;
     const Datum value = SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
     if (is_null)
@@ -124,34 +130,32 @@ Datum Rows::datum(std::size_t row, int column) const {
     return value;
 }
 
-bool Rows::is_null(std::size_t row, int column) const {
-    bool is_null = false;
-    SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
-    return is_null;
+bool Rows::read(std::size_t row, int column, std::type_identity<bool>) const {
+    return DatumGetBool(read(row, column, std::type_identity<Datum>{}));
 }
 
-bool Rows::boolean(std::size_t row, int column) const {
-    return DatumGetBool(datum(row, column));
+char Rows::read(std::size_t row, int column, std::type_identity<char>) const {
+    return DatumGetChar(read(row, column, std::type_identity<Datum>{}));
 }
 
-std::int32_t Rows::integer(std::size_t row, int column) const {
-    return DatumGetInt32(datum(row, column));
+std::int16_t Rows::read(std::size_t row, int column, std::type_identity<std::int16_t>) const {
+    return DatumGetInt16(read(row, column, std::type_identity<Datum>{}));
 }
 
-std::int64_t Rows::bigint(std::size_t row, int column) const {
-    return DatumGetInt64(datum(row, column));
+std::int32_t Rows::read(std::size_t row, int column, std::type_identity<std::int32_t>) const {
+    return DatumGetInt32(read(row, column, std::type_identity<Datum>{}));
 }
 
-Oid Rows::oid(std::size_t row, int column) const {
-    return DatumGetObjectId(datum(row, column));
+std::int64_t Rows::read(std::size_t row, int column, std::type_identity<std::int64_t>) const {
+    return DatumGetInt64(read(row, column, std::type_identity<Datum>{}));
 }
 
-char Rows::character(std::size_t row, int column) const {
-    return DatumGetChar(datum(row, column));
+Oid Rows::read(std::size_t row, int column, std::type_identity<Oid>) const {
+    return DatumGetObjectId(read(row, column, std::type_identity<Datum>{}));
 }
 
-std::string Rows::string(std::size_t row, int column) const {
-    const Datum value = datum(row, column);
+std::string Rows::read(std::size_t row, int column, std::type_identity<std::string>) const {
+    const Datum value = read(row, column, std::type_identity<Datum>{});
     if (SPI_gettypeid(table_->tupdesc, column) == NAMEOID)
         return NameStr(*DatumGetName(value));
     char* const copy = call([=] { return TextDatumGetCString(value); });
@@ -160,21 +164,33 @@ std::string Rows::string(std::size_t row, int column) const {
     return result;
 }
 
-std::vector<std::string> Rows::strings(std::size_t row, int column) const {
+std::vector<std::string> Rows::read(std::size_t row, int column,
+                                    std::type_identity<std::vector<std::string>>) const {
     std::vector<std::string> result;
-    if (is_null(row, column))
+    const auto array = read(row, column, std::type_identity<std::optional<Datum>>{});
+    if (!array)
         return result;
     Datum* elements = nullptr;
     bool* nulls = nullptr;
     int count = 0;
     call([&] {
-        deconstruct_array(DatumGetArrayTypeP(datum(row, column)), TEXTOID, -1, false, TYPALIGN_INT,
-                          &elements, &nulls, &count);
+        deconstruct_array(DatumGetArrayTypeP(*array), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+                          &nulls, &count);
     });
     for (int i = 0; i < count; ++i)
         if (!nulls[i])
             result.emplace_back(call([&] { return TextDatumGetCString(elements[i]); }));
     return result;
+}
+
+void Rows::require_columns(std::size_t count) const {
+    if (static_cast<std::size_t>(table_->tupdesc->natts) != count)
+        throw PpmError{ERRCODE_INTERNAL_ERROR, "a query of ppm has another number of columns"};
+}
+
+void Rows::require_row() const {
+    if (count_ == 0)
+        throw PpmError{ERRCODE_INTERNAL_ERROR, "a query of ppm has returned no row"};
 }
 
 Rows query(const std::string& sql, std::initializer_list<Parameter> parameters) {

@@ -33,8 +33,12 @@ Parameter bigint_parameter(std::int64_t value);
 Parameter text_array_parameter(const std::vector<std::string>& values);
 Parameter oid_array_parameter(const std::vector<Oid>& oids);
 
-// The rows of a query. Columns count from 1. What the getters return is the caller's own. Where
-// nobody has thought of a null they throw PpmError.
+// The rows of a query, read by type: one type for each column, in their order. A column is read as
+//   bool, char, std::int16_t, std::int32_t, std::int64_t (also a timestamptz as PostgreSQL stores
+//   it) or Oid; std::string, where it is a name or a text; std::vector<std::string>, where it is a
+//   text[] (a null is an empty list, and nulls in it are left out); Datum, which lives as long as
+//   the rows do; std::optional of one of these, where it may be null.
+// A null that is not expected, and a number of columns that is not the query's, throw PpmError.
 class Rows : Scope {
   public:
     explicit Rows(SPITupleTable* table, std::size_t count) : table_{table}, count_{count} {}
@@ -42,23 +46,96 @@ class Rows : Scope {
 
     std::size_t count() const { return count_; }
 
-    bool is_null(std::size_t row, int column) const;
-    bool boolean(std::size_t row, int column) const;
-    std::int32_t integer(std::size_t row, int column) const;
-    std::int64_t bigint(std::size_t row, int column) const;
-    Oid oid(std::size_t row, int column) const;
-    char character(std::size_t row, int column) const;
+    template <typename... Columns>
+    std::vector<std::tuple<Columns...>> as() const& {
+        require_columns(sizeof...(Columns));
+        std::vector<std::tuple<Columns...>> result;
+        result.reserve(count_);
+        for (std::size_t row = 0; row < count_; ++row)
+            result.push_back(tuple_at<Columns...>(row));
+        return result;
+    }
 
-    // Of a column of type name or text.
-    std::string string(std::size_t row, int column) const;
+    template <typename... Columns>
+    std::vector<std::tuple<Columns...>> as() && {
+        static_assert(!(std::is_same_v<Columns, Datum> || ...), "a Datum outlives its rows");
+        return std::as_const(*this).template as<Columns...>();
+    }
 
-    // Of a column of type text[]; none for null and for elements that are null.
-    std::vector<std::string> strings(std::size_t row, int column) const;
+    // The first row, of a query that has one at most or of which only that counts.
+    template <typename... Columns>
+    std::optional<std::tuple<Columns...>> first() const {
+        require_columns(sizeof...(Columns));
+        if (count_ == 0)
+            return std::nullopt;
+        return tuple_at<Columns...>(0);
+    }
 
-    // For what has no getter; lives as long as the rows.
-    Datum datum(std::size_t row, int column) const;
+    // Of a query with one column.
+    template <typename Column>
+    std::optional<Column> first_value() const {
+        require_columns(1);
+        if (count_ == 0)
+            return std::nullopt;
+        return std::get<0>(tuple_at<Column>(0));
+    }
+
+    // The row of a query that always has one.
+    template <typename... Columns>
+    std::tuple<Columns...> row() const {
+        require_columns(sizeof...(Columns));
+        require_row();
+        return tuple_at<Columns...>(0);
+    }
+
+    // The only column of that row.
+    template <typename Column>
+    Column value() const {
+        return std::get<0>(row<Column>());
+    }
+
+    // The only column of each row.
+    template <typename Column>
+    std::vector<Column> values() const {
+        require_columns(1);
+        std::vector<Column> result;
+        result.reserve(count_);
+        for (std::size_t row = 0; row < count_; ++row)
+            result.push_back(std::get<0>(tuple_at<Column>(row)));
+        return result;
+    }
 
   private:
+    template <typename... Columns>
+    std::tuple<Columns...> tuple_at(std::size_t row) const {
+        return [&]<int... numbers>(std::integer_sequence<int, numbers...>) {
+            return std::tuple<Columns...>{read(row, numbers + 1, std::type_identity<Columns>{})...};
+        }
+        (std::make_integer_sequence<int, sizeof...(Columns)>{});
+    }
+
+    template <typename Column>
+    std::optional<Column> read(std::size_t row, int column,
+                               std::type_identity<std::optional<Column>>) const {
+        if (is_null(row, column))
+            return std::nullopt;
+        return read(row, column, std::type_identity<Column>{});
+    }
+    bool is_null(std::size_t row, int column) const;
+    bool read(std::size_t row, int column, std::type_identity<bool>) const;
+    char read(std::size_t row, int column, std::type_identity<char>) const;
+    std::int16_t read(std::size_t row, int column, std::type_identity<std::int16_t>) const;
+    std::int32_t read(std::size_t row, int column, std::type_identity<std::int32_t>) const;
+    std::int64_t read(std::size_t row, int column, std::type_identity<std::int64_t>) const;
+    Oid read(std::size_t row, int column, std::type_identity<Oid>) const;
+    Datum read(std::size_t row, int column, std::type_identity<Datum>) const;
+    std::string read(std::size_t row, int column, std::type_identity<std::string>) const;
+    std::vector<std::string> read(std::size_t row, int column,
+                                  std::type_identity<std::vector<std::string>>) const;
+
+    void require_columns(std::size_t count) const;
+    void require_row() const;
+
     SPITupleTable* table_;
     std::size_t count_;
 };

@@ -2,6 +2,7 @@
 
 #include "core/grid/interval.hpp"
 #include "core/text.hpp"
+#include "pg/bridge/own_objects.hpp"
 #include "pg/bridge/scope.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/bridge/sqlstate.hpp"
@@ -13,80 +14,44 @@
 #include "pg/catalog/template.hpp"
 #include "pg/records/clock_reference.hpp"
 #include "pg/records/hooks.hpp"
+#include "pg/records/kept.hpp"
 #include "pg/records/ledger.hpp"
 
 namespace ppm {
 
 namespace {
 
-// A key's attribute number is 0 where the key is an expression; an operator class of another type's
-// is one that the key is only binary-compatible with.
+// First the row of ppm.config, then the table, with 0, '' and false for what it has not, or is not
+// there. A key's attribute number is 0 where the key is an expression; an operator class of another
+// type's is one that the key is only binary-compatible with.
 // Before 1.1.0 the interval was an enumeration, and there was no origin, no encoding and no delay.
 constexpr char parents_query[] = R"(
     SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, j.config ->> 'origin',
            j.config ->> 'key_encoding', (j.config ->> 'key_epoch')::timestamptz, (j.config ->> 'key_shift')::integer,
            c.pre_provisioned, c.retention, c.cleanup_policy::text, c.timezone, c.partition_options,
-           r.oid, r.relowner, t.partstrat,
-           t.partnatts = 1 AND k.attnum IS NOT NULL, k.attname, k.atttypid, format_type(k.atttypid, NULL),
-           o.opcdefault AND (o.opcintype = k.atttypid OR k.atttypid = 'varchar'::regtype AND o.opcintype = 'text'::regtype),
-           -- "C" and "POSIX"
-           t.partcollation[0] IN (0, 950, 951), r.relpersistence = 't', r.relkind = 'r' AND NOT r.relispartition,
-           CASE WHEN (j.config ->> 'drop_delay')::interval <> interval '0' THEN j.config ->> 'drop_delay' END,
+           CASE WHEN (j.config ->> 'drop_delay')::interval <> interval '0' THEN j.config ->> 'drop_delay' ELSE '' END,
            j.config ->> 'archive_schema', coalesce((j.config ->> 'analyze_parent')::boolean, false),
-           j.config ->> 'template'
+           j.config ->> 'template',
+           coalesce(r.oid, 0), coalesce(r.relowner, 0), coalesce(r.relpersistence = 't', false),
+           coalesce(r.relkind = 'r' AND NOT r.relispartition, false), coalesce(t.partstrat, ''),
+           k.attnum IS NOT NULL, coalesce(k.attname, ''), coalesce(k.atttypid, 0), coalesce(format_type(k.atttypid, NULL), ''),
+           coalesce(o.opcdefault AND (o.opcintype = k.atttypid OR k.atttypid = 'varchar'::regtype AND o.opcintype = 'text'::regtype), false),
+           -- "C" and "POSIX"
+           k.attnum IS NULL OR t.partcollation[0] IN (0, 950, 951), hash_record_extended(c, 0)
     FROM ppm.config c
     CROSS JOIN LATERAL (SELECT to_jsonb(c) AS config) j
-    LEFT JOIN (pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid)
-           ON n.nspname = c.schema_name AND r.relname = c.table_name
+    -- Citus hides its shards from a query of pg_class: from this one alone, not the row of ppm.config.
+    LEFT JOIN LATERAL (SELECT r.oid, r.relowner, r.relpersistence, r.relkind, r.relispartition
+                       FROM pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid
+                       WHERE n.nspname = c.schema_name AND r.relname = c.table_name) r ON true
     LEFT JOIN pg_partitioned_table t ON t.partrelid = r.oid
     LEFT JOIN pg_attribute k
-           ON k.attrelid = t.partrelid AND k.attnum = t.partattrs[0] AND k.attnum > 0
+           ON k.attrelid = t.partrelid AND t.partnatts = 1 AND k.attnum = t.partattrs[0] AND k.attnum > 0
     LEFT JOIN pg_opclass o ON o.oid = t.partclass[0]
     WHERE ($1 IS NULL OR r.oid = $1)
       AND ($2 IS NULL OR c.schema_name = $2)
       AND ($3 IS NULL OR c.table_name = $3)
     ORDER BY c.schema_name, c.table_name)";
-
-enum ParentColumn {
-    schema_name = 1,
-    table_name,
-    partition_key,
-    interval,
-    origin,
-    key_encoding,
-    key_epoch,
-    key_shift,
-    pre_provisioned,
-    retention,
-    cleanup_policy,
-    timezone_name,
-    partition_options,
-    relation_id,
-    owner,
-    strategy,
-    has_plain_key,
-    key_column,
-    key_type,
-    key_type_text,
-    has_default_order,
-    has_byte_order,
-    is_temporary,
-    is_plain,
-    drop_delay,
-    archive_schema,
-    analyze_parent,
-    template_name,
-};
-
-// Each relation of $1 with all that it is a partition of, also where it is being detached.
-constexpr char distributed_query[] = R"(
-    WITH RECURSIVE above AS (
-        SELECT d AS distributed, d AS relation FROM unnest($1) AS d
-        UNION
-        SELECT a.distributed, i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.relation)
-    SELECT a.relation, n.nspname, r.relname
-    FROM above a JOIN pg_class r ON r.oid = a.distributed JOIN pg_namespace n ON n.oid = r.relnamespace
-    ORDER BY a.distributed <> a.relation, a.distributed)";
 
 constexpr char partitions_query[] = R"(
     SELECT i.inhparent, r.oid, n.nspname, r.relname, i.inhdetachpending, r.relpartbound,
@@ -101,121 +66,106 @@ constexpr char partitions_query[] = R"(
                             format('ALTER TABLE %I.%I OWNER TO %I;', s.nspname, tree.relname, pg_get_userbyid(p.relowner))]
                FROM tree JOIN pg_namespace s ON s.oid = tree.relnamespace
                WHERE tree.relowner <> p.relowner LIMIT 1) END
-    FROM pg_inherits i
-    JOIN pg_class p ON p.oid = i.inhparent
-    JOIN pg_class r ON r.oid = i.inhrelid
-    JOIN pg_namespace n ON n.oid = r.relnamespace
-    WHERE i.inhparent = ANY ($1))";
+    FROM unnest($1) AS parent
+    JOIN pg_class p ON p.oid = parent
+    JOIN pg_inherits i ON i.inhparent = parent)";
 
-Configuration configuration_in(const Rows& rows, std::size_t row) {
-    Configuration result{};
-    result.schema_name = rows.string(row, schema_name);
-    result.table_name = rows.string(row, table_name);
-    if (!rows.is_null(row, partition_key))
-        result.partition_key = rows.string(row, partition_key);
-    const std::string name = rows.string(row, interval);
-    const auto begin =
-        rows.is_null(row, origin) ? std::nullopt : std::optional{rows.string(row, origin)};
-    if (const auto grid = grid_from(name, begin))
-        result.interval = *grid;
-    else
-        result.interval = UnreadInterval{name, begin};
-    if (!rows.is_null(row, key_encoding))
-        result.key_encoding = key_encoding_named(rows.string(row, key_encoding));
-    if (!rows.is_null(row, key_epoch))
-        result.key_epoch = to_instant(DatumGetTimestampTz(rows.datum(row, key_epoch)));
-    if (!rows.is_null(row, key_shift))
-        result.key_shift = rows.integer(row, key_shift);
-    result.pre_provisioned = rows.integer(row, pre_provisioned);
-    if (!rows.is_null(row, retention))
-        result.retention = rows.integer(row, retention);
-    result.cleanup_policy =
-        rows.string(row, cleanup_policy) == "drop" ? CleanupPolicy::drop : CleanupPolicy::detach;
-    result.timezone = rows.string(row, timezone_name);
-    result.partition_options = rows.strings(row, partition_options);
-    if (!rows.is_null(row, drop_delay))
-        result.drop_delay = rows.string(row, drop_delay);
-    if (!rows.is_null(row, archive_schema))
-        result.archive_schema = rows.string(row, archive_schema);
-    result.analyze_parent = rows.boolean(row, analyze_parent);
-    if (!rows.is_null(row, template_name))
-        result.template_name = rows.string(row, template_name);
-    return result;
+// Where all partitions are read, all of pg_class is; those of one table are looked up by an index,
+// whatever number of them the planner expects.
+constexpr char with_all_classes[] =
+    " JOIN pg_class r ON r.oid = i.inhrelid JOIN pg_namespace n ON n.oid = r.relnamespace";
+constexpr char with_each_class[] =
+    " JOIN LATERAL (SELECT * FROM pg_class c WHERE c.oid = i.inhrelid OFFSET 0) AS r ON true "
+    "JOIN pg_namespace n ON n.oid = r.relnamespace";
+
+Strategy strategy_of(char letter) {
+    if (letter == '\0')
+        return Strategy::none;
+    return letter == PARTITION_STRATEGY_RANGE ? Strategy::range : Strategy::other;
 }
 
-std::optional<Table> table_in(const Rows& rows, std::size_t row) {
-    if (rows.is_null(row, relation_id))
-        return std::nullopt;
+Parent parent_of(const auto& row) {
+    Configuration read{};
     Table table{};
-    table.relation = rows.oid(row, relation_id);
-    table.owner = rows.oid(row, owner);
-    table.is_temporary = rows.boolean(row, is_temporary);
-    table.is_plain = rows.boolean(row, is_plain);
-    if (rows.is_null(row, strategy))
-        return table;
-    table.strategy = rows.character(row, strategy) == PARTITION_STRATEGY_RANGE ? Strategy::range
-                                                                               : Strategy::other;
-    table.has_plain_key = rows.boolean(row, has_plain_key);
-    if (!table.has_plain_key)
-        return table;
-    table.key_column = rows.string(row, key_column);
-    table.key_type = key_type_of(rows.oid(row, key_type));
-    table.key_type_name = rows.string(row, key_type_text);
-    table.has_default_order = rows.boolean(row, has_default_order);
-    table.has_byte_order = rows.boolean(row, has_byte_order);
-    return table;
-}
-
-std::vector<Oid> all_distributed_relations() {
-    std::vector<Oid> relations;
-    const List* const list = call(distributed_relations);
-    relations.reserve(static_cast<std::size_t>(list_length(list)));
-    for (int i = 0; i < list_length(list); ++i)
-        relations.push_back(list_nth_oid(list, i));
-    return relations;
-}
-
-// Finds out which parents are distributed, or have a partition that is, at any level.
-void read_distributed(std::vector<ManagedParent>& parents) {
-    const std::vector<Oid> relations = all_distributed_relations();
-    if (relations.empty())
-        return;
-    std::map<Oid, std::string> distributed;
-    const Rows rows = query(distributed_query, {oid_array_parameter(relations)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        distributed.emplace(rows.oid(row, 1),
-                            TableName{rows.string(row, 2), rows.string(row, 3)}.qualified());
-    for (ManagedParent& managed : parents)
-        if (auto& table = managed.parent.table)
-            if (const auto found = distributed.find(table->relation); found != distributed.end())
-                table->distributed = found->second;
+    std::string interval;
+    std::optional<std::string> origin;
+    std::optional<std::string> encoding;
+    std::optional<TimestampTz> epoch;
+    std::string policy;
+    char strategy = '\0';
+    Oid key_type = InvalidOid;
+    std::tie(read.schema_name, read.table_name, read.partition_key, interval, origin, encoding,
+             epoch, read.key_shift, read.pre_provisioned, read.retention, policy, read.timezone,
+             read.partition_options, read.drop_delay, read.archive_schema, read.analyze_parent,
+             read.template_name, table.relation, table.owner, table.is_temporary, table.is_plain,
+             strategy, table.has_plain_key, table.key_column, key_type, table.key_type_name,
+             table.has_default_order, table.has_byte_order, read.row_hash) = row;
+    if (const auto grid = grid_from(interval, origin))
+        read.interval = *grid;
+    else
+        read.interval = UnreadInterval{interval, origin};
+    if (encoding) {
+        read.key_encoding = key_encoding_named(*encoding);
+        if (!read.key_encoding)
+            throw PpmError{ERRCODE_INTERNAL_ERROR, "unrecognized key encoding: " + *encoding};
+    }
+    if (epoch)
+        read.key_epoch = to_instant(*epoch);
+    read.cleanup_policy = policy == "drop" ? CleanupPolicy::drop : CleanupPolicy::detach;
+    Parent parent{};
+    parent.configuration = std::move(read);
+    table.strategy = strategy_of(strategy);
+    table.key_type = key_type_of(key_type);
+    if (OidIsValid(table.relation))
+        parent.table = std::move(table);
+    return parent;
 }
 
 std::vector<ManagedParent> read(std::optional<Oid> relation,
                                 const std::optional<std::string>& schema,
                                 const std::optional<std::string>& table) {
+    using Text = std::optional<std::string>;
+    const CatalogMoment moment = catalog_moment();
+    const auto time = Deadline::Clock::now();
     const Rows rows = query(
         parents_query, {oid_parameter(relation), text_parameter(schema), text_parameter(table)});
     std::vector<ManagedParent> parents;
-    for (std::size_t row = 0; row < rows.count(); ++row) {
+    for (const auto& row :
+         rows.as<std::string, std::string, Text, std::string, Text, Text,
+                 std::optional<TimestampTz>, std::optional<std::int32_t>, std::int32_t,
+                 std::optional<std::int32_t>, std::string, std::string, std::vector<std::string>,
+                 std::string, Text, bool, Text, Oid, Oid, bool, bool, char, bool, std::string, Oid,
+                 std::string, bool, bool, std::int64_t>()) {
         ManagedParent managed{};
-        managed.parent.configuration = configuration_in(rows, row);
-        managed.parent.table = table_in(rows, row);
+        managed.moment = moment;
+        managed.time = time;
+        managed.parent = parent_of(row);
         managed.zone = ServerTimeZone::named(managed.parent.configuration.timezone);
         managed.parent.timezone_known = managed.zone.has_value();
         parents.push_back(std::move(managed));
     }
     read_configured_relations(parents);
-    read_distributed(parents);
+    read_distributions(parents);
     return parents;
 }
 
-void add_partition(Parent& parent, const Rows& rows, std::size_t row) {
-    Partition partition{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4),
-                        BoundRange{Bound::min_value(), Bound::max_value()}, rows.boolean(row, 5)};
-    if (const std::vector<std::string> stranger = rows.strings(row, 7); !stranger.empty())
-        partition.stranger = {stranger[0], stranger[1], stranger[2], stranger[3]};
-    const auto bounds = read_partition_bound(rows.datum(row, 6), *parent.table->key_type);
+// By its name, too: by the OID alone each row of ppm.config would be looked up.
+std::vector<ManagedParent> read_of_relation(Oid relation) {
+    struct Name {
+        const char* schema;
+        const char* table;
+    };
+    const Name name = call([=] {
+        return Name{get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation)};
+    });
+    if (name.schema == nullptr || name.table == nullptr)
+        return {};
+    return read(relation, name.schema, name.table);
+}
+
+// Of the bound of the default partition nothing is kept.
+void add_partition(Parent& parent, Partition partition, Datum bound) {
+    const auto bounds = read_partition_bound(bound, *parent.table->key_type);
     if (!bounds) {
         parent.default_partition = std::move(partition);
         return;
@@ -234,6 +184,27 @@ bool means_the_same(const Parent& now, const Parent& before) {
            relation_of(now.configured) == relation_of(before.configured);
 }
 
+// Whether all that was read of the parent is as it was. False where that depends on more than its
+// relations: on rows, on Citus' catalogs, on a template. False after a minute, too: the time of the
+// last cleanup, for one, changes without a message.
+bool is_fresh(const ManagedParent& managed) {
+    const Parent& parent = managed.parent;
+    if (!parent.table || !parent.configured || parent.table->is_distributed ||
+        parent.greatest_key || parent.configuration.template_name || parent.ledger_is_stale ||
+        parent.is_kept_by_name || may_have_own_rows("hooks") ||
+        may_have_own_rows("pending_hooks") ||
+        Deadline::Clock::now() - managed.time > std::chrono::minutes{1})
+        return false;
+    std::vector<Oid> relations{parent.table->relation};
+    for (const Partition& each : parent.partitions)
+        relations.push_back(each.relation);
+    for (const DetachedPartition& each : parent.detached)
+        relations.push_back(each.partition.relation);
+    if (parent.default_partition)
+        relations.push_back(parent.default_partition->relation);
+    return are_unchanged_since(managed.moment, relations);
+}
+
 }  // namespace
 
 bool is_configuration(Relation relation) {
@@ -243,7 +214,8 @@ bool is_configuration(Relation relation) {
 }
 
 std::vector<ManagedParent> read_parents(std::optional<Oid> relation) {
-    std::vector<ManagedParent> parents = read(relation, std::nullopt, std::nullopt);
+    std::vector<ManagedParent> parents =
+        relation ? read_of_relation(*relation) : read(std::nullopt, std::nullopt, std::nullopt);
     if (relation && parents.empty()) {
         const char* const name = call([&] {
             return DatumGetCString(DirectFunctionCall1(regclassout, ObjectIdGetDatum(*relation)));
@@ -263,7 +235,9 @@ std::optional<ManagedParent> read_parent(const TableName& name) {
 
 void require_same_configuration(const Parent& parent) {
     const Configuration& before = parent.configuration;
-    const auto now = read_parent(before.name());
+    auto now = read_parent(before.name());
+    if (now && now->parent.table)
+        read_hooks({{now->parent.table->relation, &now->parent}}, {now->parent.table->relation});
     if (!now || now->parent.configuration != before || !means_the_same(now->parent, parent) ||
         !validate(now->parent).empty())
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -278,7 +252,8 @@ bool is_partition(RelationId relation, RelationId parent, KeyType type, const Bo
         "SELECT r.relpartbound FROM pg_class r JOIN pg_inherits i ON i.inhrelid = r.oid "
         "WHERE r.oid = $1 AND i.inhparent = $2 AND r.relispartition AND NOT i.inhdetachpending",
         {oid_parameter(relation), oid_parameter(parent)});
-    return rows.count() == 1 && read_partition_bound(rows.datum(0, 1), type) == bounds;
+    const auto bound = rows.first_value<Datum>();
+    return bound && read_partition_bound(*bound, type) == bounds;
 }
 
 void require_same_bounds(const ManagedParent& managed, const Partition& partition) {
@@ -302,15 +277,23 @@ void read_partitions(std::vector<ManagedParent>& parents, Look look) {
     if (relations.empty())
         return;
 
-    const Rows rows = query(partitions_query, {oid_array_parameter(relations)});
+    const Rows rows = query(std::string{partitions_query} +
+                                (relations.size() == 1 ? with_each_class : with_all_classes),
+                            {oid_array_parameter(relations)});
     WorkMemory memory{"ppm partition bounds"};
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        add_partition(*by_relation.at(rows.oid(row, 1)), rows, row);
+    for (const auto& [parent, relation, schema_name, name, is_pending, bound, stranger] :
+         rows.as<Oid, Oid, std::string, std::string, bool, Datum, std::vector<std::string>>()) {
+        Partition partition{relation, schema_name, name,
+                            BoundRange{Bound::min_value(), Bound::max_value()}, is_pending};
+        if (!stranger.empty())
+            partition.stranger = {stranger[0], stranger[1], stranger[2], stranger[3]};
+        add_partition(*by_relation.at(parent), std::move(partition), bound);
         memory.reset();
     }
     read_detached(by_relation, relations);
     read_kept(by_relation);
     read_hooks(by_relation, relations);
+    read_pending_hooks(by_relation, relations);
     for (const auto& [relation, parent] : by_relation)
         read_template(*parent);
     read_clock_references(parents);
@@ -319,6 +302,19 @@ void read_partitions(std::vector<ManagedParent>& parents, Look look) {
                           [](const Partition& each) { return each.bounds.lower; });
     read_greatest_keys(by_relation, look);
     read_referring_parents(parents);
+}
+
+std::vector<ManagedParent> read_again(std::optional<Oid> relation,
+                                      const std::vector<ManagedParent>& before) {
+    std::vector<ManagedParent> now = read_parents(relation);
+    const auto is_same = [](const ManagedParent& a, const ManagedParent& b) {
+        return a.parent.configuration == b.parent.configuration &&
+               means_the_same(a.parent, b.parent) && is_fresh(b);
+    };
+    if (std::ranges::equal(now, before, is_same))
+        return before;
+    read_partitions(now);
+    return now;
 }
 
 std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation, Look look) {

@@ -3,7 +3,9 @@
 // need an SpiConnection and a pinned search_path, and throw PostgresError.
 #pragma once
 
-#include "core/plan/configuration.hpp"
+#include "core/deadline.hpp"
+#include "core/plan/parent.hpp"
+#include "pg/catalog/catalog_watch.hpp"
 #include "pg/catalog/time_zone.hpp"
 
 namespace ppm {
@@ -17,6 +19,10 @@ enum class Look { into_tables, into_catalog };
 struct ManagedParent {
     Parent parent;
     std::optional<ServerTimeZone> zone;
+
+    // When it was read.
+    CatalogMoment moment = 0;
+    Deadline::Clock::time_point time = {};
 };
 
 // What the routines take for their argument `parent`.
@@ -47,6 +53,12 @@ void require_same_bounds(const ManagedParent& managed, const Partition& partitio
 
 // Reads the partitions, what was detached, and the greatest keys, of those parents that are valid.
 void read_partitions(std::vector<ManagedParent>& parents, Look look = Look::into_tables);
+
+// The same, for a call that has read these parents before: their rows of ppm.config are read anew,
+// their partitions only if somebody may have changed them. A call looks at its parents several
+// times, and mostly nobody has.
+std::vector<ManagedParent> read_again(std::optional<Oid> relation,
+                                      const std::vector<ManagedParent>& before);
 
 // read_parents() and read_partitions() in one.
 std::vector<ManagedParent> read_with_partitions(std::optional<Oid> relation,

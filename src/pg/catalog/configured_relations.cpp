@@ -41,17 +41,20 @@ bool has_table() {
     return has_own_table("configured_relations");
 }
 
-Rows read(const std::optional<TableName>& name) {
+std::map<TableName, ConfiguredRelation> read(const std::optional<TableName>& name) {
     const UserContext owner{owner_of_ppm()};
-    return query(read_query,
-                 {text_parameter(name ? std::optional{name->schema_name} : std::nullopt),
-                  text_parameter(name ? std::optional{name->table_name} : std::nullopt)});
-}
-
-ConfiguredRelation configured_in(const Rows& rows, std::size_t row) {
-    ConfiguredRelation result{rows.oid(row, 3), rows.string(row, 4), rows.string(row, 5), {}};
-    if (!rows.is_null(row, 7))
-        result.present_name = TableName{rows.string(row, 6), rows.string(row, 7)};
+    std::map<TableName, ConfiguredRelation> result;
+    for (const auto& [schema_name, table_name, relation, confirmed_by, confirmed_at, present_schema,
+                      present_name] :
+         query(read_query, {text_parameter(name ? std::optional{name->schema_name} : std::nullopt),
+                            text_parameter(name ? std::optional{name->table_name} : std::nullopt)})
+             .as<std::string, std::string, Oid, std::string, std::string,
+                 std::optional<std::string>, std::optional<std::string>>()) {
+        ConfiguredRelation& configured = result[{schema_name, table_name}];
+        configured = {relation, confirmed_by, confirmed_at, std::nullopt};
+        if (present_schema && present_name)
+            configured.present_name = TableName{*present_schema, *present_name};
+    }
     return result;
 }
 
@@ -79,20 +82,17 @@ void read_configured_relations(std::vector<ManagedParent>& parents) {
     std::map<TableName, Parent*> by_name;
     for (ManagedParent& managed : parents)
         by_name[managed.parent.configuration.name()] = &managed.parent;
-    const Rows rows =
-        read(parents.size() == 1 ? std::optional{by_name.begin()->first} : std::nullopt);
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        const auto found = by_name.find({rows.string(row, 1), rows.string(row, 2)});
-        if (found != by_name.end())
-            found->second->configured = configured_in(rows, row);
-    }
+    for (const auto& [name, configured] :
+         read(parents.size() == 1 ? std::optional{by_name.begin()->first} : std::nullopt))
+        if (const auto found = by_name.find(name); found != by_name.end())
+            found->second->configured = configured;
 }
 
 std::optional<Oid> configured_relation(const TableName& name) {
     if (!has_table())
         return std::nullopt;
-    const Rows rows = read(name);
-    return rows.count() == 0 ? std::nullopt : std::optional{rows.oid(0, 3)};
+    const auto configured = read(name);
+    return configured.empty() ? std::nullopt : std::optional{configured.begin()->second.relation};
 }
 
 void record_configured_relation(const TableName& name, Oid relation) {

@@ -1,6 +1,7 @@
 #include "pg/catalog/default_rows.hpp"
 
 #include "pg/bridge/scope.hpp"
+#include "pg/catalog/distributed_rows.hpp"
 #include "pg/catalog/leading_index.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/scan.hpp"
@@ -179,6 +180,10 @@ InDefault look(Oid parent_relation, Oid default_partition, const char* column, c
 InDefault look_into_default(const ManagedParent& managed, Oid default_partition,
                             const BoundRange& range, const Deadline& deadline) {
     const Table& table = *managed.parent.table;
+    if (table.is_distributed)
+        return distributed_has_rows(default_partition, table.key_column, *table.key_type, range)
+                   ? InDefault::some
+                   : InDefault::none;
     const std::string lower = bound_text(range.lower, *table.key_type, *managed.zone);
     const std::string upper = bound_text(range.upper, *table.key_type, *managed.zone);
     const UserContext owner{table.owner};

@@ -3,6 +3,7 @@
 #include "pg/bridge/guard.hpp"
 #include "pg/bridge/settings.hpp"
 #include "pg/bridge/spi.hpp"
+#include "pg/catalog/distributed_rows.hpp"
 #include "pg/catalog/index_end.hpp"
 #include "pg/catalog/tree.hpp"
 
@@ -73,6 +74,8 @@ class Search {
 
     // The greatest key below the limit, of all partitions.
     std::optional<Found> below(std::optional<std::int64_t> limit) {
+        if (parent_.table->is_distributed)
+            return in_shards(limit);
         std::optional<Found> found;
         if (const auto& partition = parent_.default_partition)
             if (const auto key = in_partition(*partition, limit))
@@ -91,6 +94,19 @@ class Search {
             break;
         }
         return found;
+    }
+
+    // One question to all servers is cheaper than one for each partition.
+    std::optional<Found> in_shards(std::optional<std::int64_t> limit) {
+        std::optional<std::int64_t> key;
+        is_known_ = is_known_ && find_distributed_key(parent_.table->relation, column_, limit, key);
+        if (!key)
+            return std::nullopt;
+        const auto home = std::ranges::find_if(parent_.partitions, [&](const Partition& each) {
+            const Bound bound = Bound::of_integer(*key);
+            return each.bounds.lower <= bound && bound < each.bounds.upper;
+        });
+        return Found{*key, home != parent_.partitions.end() && has_end(*home)};
     }
 
     std::optional<std::int64_t> in_partition(const Partition& partition,
@@ -164,11 +180,11 @@ std::map<Oid, std::int64_t> starts_of(const std::vector<const Parent*>& parents)
         relations.push_back(parent->table->relation);
         columns.push_back(parent->table->key_column);
     }
-    const Rows rows =
-        query(starts_query, {oid_array_parameter(relations), text_array_parameter(columns)});
     std::map<Oid, std::int64_t> starts;
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        starts.emplace(rows.oid(row, 1), rows.bigint(row, 2));
+    for (const auto& [relation, start] :
+         query(starts_query, {oid_array_parameter(relations), text_array_parameter(columns)})
+             .as<Oid, std::int64_t>())
+        starts.emplace(relation, start);
     return starts;
 }
 

@@ -72,18 +72,17 @@ std::vector<Oid> those_of(const std::vector<Oid>& relations, IsOne is_one) {
 std::vector<Oid> strangers_that_refer_to(Oid partition, Oid owner) {
     if (possibly_referenced({partition}).empty())
         return {};
-    const Rows rows = query(strangers_query, {oid_parameter(partition), oid_parameter(owner)});
-    std::vector<Oid> strangers;
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        strangers.push_back(rows.oid(row, 1));
-    return strangers;
+    return query(strangers_query, {oid_parameter(partition), oid_parameter(owner)}).values<Oid>();
 }
 
 }  // namespace
 
 std::vector<Oid> possibly_referenced(const std::vector<Oid>& relations) {
     return those_of(relations, [](const FormData_pg_class& each) {
-        return each.relhastriggers || (!foreign_keys_have_triggers && each.relhasindex);
+        const bool would_have_triggers =
+            foreign_keys_have_triggers &&
+            (partitioned_tables_have_action_triggers || each.relkind != RELKIND_PARTITIONED_TABLE);
+        return each.relhastriggers || (!would_have_triggers && each.relhasindex);
     });
 }
 
@@ -104,14 +103,17 @@ void require_harmless_references(Oid owner, Oid partition) {
         call([=] { LockRelationOid(each, ShareUpdateExclusiveLock); });
     // DETACH has the names of these tables in the query that it makes.
     lock_schema_names(strangers);
-    const Rows rows = query(harm_query, {oid_array_parameter(strangers), oid_parameter(owner)});
-    if (rows.count() != 0)
-        throw PpmError{ERRCODE_INSUFFICIENT_PRIVILEGE,
-                       rows.string(0, 1) + " uses " + rows.string(0, 3) +
-                           ", which DETACH PARTITION would run as the owner of the table that \"" +
-                           rows.string(0, 2) + "\" refers to",
-                       {},
-                       "If you trust it: " + rows.string(0, 4) + " Else drop what uses it."};
+    const auto harm = query(harm_query, {oid_array_parameter(strangers), oid_parameter(owner)})
+                          .first<std::string, std::string, std::string, std::string>();
+    if (!harm)
+        return;
+    const auto& [object, table, use, change_of_owner] = *harm;
+    throw PpmError{ERRCODE_INSUFFICIENT_PRIVILEGE,
+                   object + " uses " + use +
+                       ", which DETACH PARTITION would run as the owner of the table that \"" +
+                       table + "\" refers to",
+                   {},
+                   "If you trust it: " + change_of_owner + " Else drop what uses it."};
 }
 
 }  // namespace ppm

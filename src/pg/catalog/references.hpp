@@ -9,7 +9,8 @@ namespace ppm {
 // Of the relations those that foreign keys may refer to. pg_constraint has no index by which that
 // could be asked; but such a relation has a unique index and triggers
 // (createForeignKeyActionTriggers() in tablecmds.c), and of one that has none pg_class knows it.
-// (From PostgreSQL 18 on a foreign key that is not enforced has no triggers.)
+// (Before PostgreSQL 15 a partitioned table has no such triggers; from 18 on a foreign key that is
+// not enforced has none.)
 std::vector<Oid> possibly_referenced(const std::vector<Oid>& relations);
 
 // Of the relations those that may have foreign keys. (Before PostgreSQL 15 a partitioned table has

@@ -58,14 +58,14 @@ void read_referring_parents(std::vector<ManagedParent>& parents) {
     const std::vector<Oid> referenced = possibly_referenced(relations);
     if (referenced.empty())
         return;
-    const Rows rows =
-        query(references_query, {oid_array_parameter(relations), oid_array_parameter(referenced)});
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        Parent& parent = *by_relation.at(rows.oid(row, 2));
-        if (rows.oid(row, 1) == rows.oid(row, 2))
+    for (const auto& [from, to] :
+         query(references_query, {oid_array_parameter(relations), oid_array_parameter(referenced)})
+             .as<Oid, Oid>()) {
+        Parent& parent = *by_relation.at(to);
+        if (from == to)
             parent.refers_to_itself = true;
         else
-            parent.referring_parents.push_back(rows.oid(row, 1));
+            parent.referring_parents.push_back(from);
     }
 }
 

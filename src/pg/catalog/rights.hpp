@@ -1,7 +1,7 @@
 // Who may do what.
 #pragma once
 
-#include "core/plan/configuration.hpp"
+#include "core/plan/parent.hpp"
 #include "pg/bridge/postgres.hpp"
 
 namespace ppm {

@@ -2,6 +2,7 @@
 
 #include "pg/bridge/guard.hpp"
 #include "pg/catalog/distributed.hpp"
+#include "pg/catalog/distributed_rows.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/scan.hpp"
 #include "pg/catalog/tree.hpp"
@@ -56,8 +57,7 @@ bool is_foreign(Relation table) {
 // ereport.
 bool is_plain_heap(Relation table) {
     return table->rd_rel->relkind == RELKIND_RELATION &&
-           table->rd_tableam == GetHeapamTableAmRoutine() &&
-           !list_member_oid(distributed_relations(), RelationGetRelid(table));
+           table->rd_tableam == GetHeapamTableAmRoutine();
 }
 
 // May ereport.
@@ -86,12 +86,17 @@ constexpr int rows_between_looks_at_the_clock = 1000;
 // A table is of one kind, so a few rows tell.
 constexpr int rows_looked_at = 100;
 
+bool is_closed(Oid relation) {
+    return call(
+        [=] { return OidIsValid(get_relation_constraint_oid(relation, closed_to_rows, true)); });
+}
+
 // Whether one of the table's first keys tells no time; then `found` is it. May ereport.
 bool is_without_time(Relation table, const char* column, const KeyCodec& codec,
                      std::optional<Bound>& found) {
     int looked_at = 0;
     any_key(table, column, codec.type(), [&](Bound key) {
-        if (!codec.tells_time(key))
+        if (!codec.has_time(key))
             found = key;
         return found.has_value() || ++looked_at == rows_looked_at;
     });
@@ -101,14 +106,20 @@ bool is_without_time(Relation table, const char* column, const KeyCodec& codec,
 }  // namespace
 
 bool has_rows(Oid relation) {
+    if (is_distributed(relation))
+        return distributed_has_rows(relation);
     return call([=] { return any_table(relation, has_any_row); });
 }
 
 bool may_have_rows(Oid relation) {
+    if (is_distributed(relation))
+        return distributed_has_rows(relation);
     return call([=] { return any_table_at_a_glance(relation, has_any_row); });
 }
 
 bool has_rows_since(Oid relation, const XidSnapshot& snapshot) {
+    if (is_distributed(relation))
+        return !is_closed(relation) && distributed_has_rows(relation);
     return call([&] {
         const std::uint64_t next = U64FromFullTransactionId(ReadNextFullTransactionId());
         return any_table(relation, [&](Relation table) {
@@ -123,6 +134,8 @@ bool has_rows_since(Oid relation, const XidSnapshot& snapshot) {
 
 std::optional<Bound> key_without_time(Oid relation, const std::string& column,
                                       const KeyCodec& codec) {
+    if (is_distributed(relation))
+        return distributed_key_without_time(relation, column, codec);
     std::optional<Bound> found;
     call([&] {
         any_table(relation, [&](Relation table) {
@@ -134,6 +147,8 @@ std::optional<Bound> key_without_time(Oid relation, const std::string& column,
 
 std::optional<Bound> key_without_time_at_a_glance(Oid relation, const std::string& column,
                                                   const KeyCodec& codec) {
+    if (is_distributed(relation))
+        return distributed_key_without_time(relation, column, codec);
     std::optional<Bound> found;
     call([&] {
         any_table_at_a_glance(relation, [&](Relation table) {
@@ -146,6 +161,13 @@ std::optional<Bound> key_without_time_at_a_glance(Oid relation, const std::strin
 std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,
                                       const std::vector<BoundRange>& ranges,
                                       const Deadline& deadline) {
+    if (is_distributed(relation)) {
+        std::vector<bool> found;
+        found.reserve(ranges.size());
+        for (const BoundRange& range : ranges)
+            found.push_back(distributed_has_rows(relation, column, type, range));
+        return found;
+    }
     std::vector<std::size_t> order(ranges.size());
     std::iota(order.begin(), order.end(), 0);
     std::ranges::sort(order, {}, [&](std::size_t i) { return ranges[i].lower; });

@@ -11,9 +11,10 @@
 
 namespace ppm {
 
-// Whether the relation, or any partition of it, has a row that is visible now. Whatever is not a
-// plain heap table counts as having rows: a foreign table, one of another access method, one that
-// Citus distributes. Takes ACCESS SHARE locks. Throws PostgresError.
+// Whether the relation, or any partition of it, has a row that is visible now. A table that Citus
+// distributes is asked (see distributed_rows.hpp); what else is not a plain heap table counts as
+// having rows: a foreign table, one of another access method. Takes ACCESS SHARE locks. Throws
+// PostgresError.
 bool has_rows(Oid relation);
 
 // A key of the first rows of the relation, and of each partition of it, that tells no time. Foreign
@@ -31,6 +32,9 @@ std::optional<Bound> key_without_time_at_a_glance(Oid relation, const std::strin
 std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, KeyType type,
                                       const std::vector<BoundRange>& ranges,
                                       const Deadline& deadline);
+
+// The constraint that keeps all rows out of a detached table whose rows do not tell when they came.
+inline constexpr const char* closed_to_rows = "ppm_closed_to_rows";
 
 // Whether it has a visible row that a transaction put there which the snapshot does not show, if
 // only by an UPDATE. Foreign tables are passed over: to drop one removes none of its rows.

@@ -1,6 +1,11 @@
+// Before anything of PostgreSQL's: a server without NLS makes macros of what <libintl.h> declares.
+#include <filesystem>
+
 #include "pg/catalog/size.hpp"
 
 #include "pg/bridge/guard.hpp"
+#include "pg/catalog/distributed.hpp"
+#include "pg/catalog/distributed_rows.hpp"
 #include "pg/catalog/tree.hpp"
 
 namespace ppm {
@@ -53,6 +58,8 @@ std::int64_t bytes_of(Oid relation) {
 }  // namespace
 
 std::optional<std::int64_t> total_bytes(Oid relation) {
+    if (is_distributed(relation))
+        return distributed_bytes(relation);
     const std::int64_t bytes = call([=] {
         List* const tables = partition_tree(relation);
         std::int64_t sum = tables == nullptr ? unknown : 0;
@@ -64,6 +71,23 @@ std::optional<std::int64_t> total_bytes(Oid relation) {
         return sum;
     });
     return bytes == unknown ? std::nullopt : std::optional{bytes};
+}
+
+std::optional<std::int64_t> free_bytes(Oid relation) {
+    if (is_distributed(relation))
+        return std::nullopt;
+    // A server's process is in its data directory (ChangeToDataDir()). The database's own directory
+    // in the tablespace comes with its first table there.
+    const std::filesystem::path directory = call([=] {
+        const Oid tablespace = get_rel_tablespace(relation);
+        return GetDatabasePath(MyDatabaseId,
+                               OidIsValid(tablespace) ? tablespace : MyDatabaseTableSpace);
+    });
+    std::error_code error;
+    const auto space = std::filesystem::space(directory.parent_path(), error);
+    if (error)
+        return std::nullopt;
+    return static_cast<std::int64_t>(space.available);
 }
 
 }  // namespace ppm

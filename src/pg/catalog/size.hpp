@@ -10,4 +10,8 @@ namespace ppm {
 // readers, or it is gone. Waits for no lock and keeps none. Throws PostgresError.
 std::optional<std::int64_t> total_bytes(Oid relation);
 
+// Bytes that are free, to the server's user, on the disk of the table's tablespace; nothing where
+// that cannot be known. Throws PostgresError.
+std::optional<std::int64_t> free_bytes(Oid relation);
+
 }  // namespace ppm

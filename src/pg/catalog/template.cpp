@@ -75,11 +75,12 @@ struct Found {
 // the caller has not that. The catalog itself is open to everybody.
 Found find(const Parent& parent) {
     const UserContext ppm{owner_of_ppm()};
-    const Rows rows = query(
-        problem_query, {text_parameter(parent.configuration.template_name),
-                        oid_parameter(parent.table->relation), oid_parameter(parent.table->owner)});
-    return {rows.string(0, 1), rows.integer(0, 2),
-            rows.is_null(0, 3) ? std::nullopt : std::optional{rows.oid(0, 3)}};
+    const auto [problem, suffix, relation] =
+        query(problem_query,
+              {text_parameter(parent.configuration.template_name),
+               oid_parameter(parent.table->relation), oid_parameter(parent.table->owner)})
+            .row<std::string, std::int32_t, std::optional<Oid>>();
+    return {problem, suffix, relation};
 }
 
 }  // namespace
@@ -109,11 +110,11 @@ RelationId lock_template(const Parent& parent) {
 }
 
 std::optional<std::string> spelled_template(const std::string& name) {
-    const Rows rows = query(
-        "SELECT format('%I.%I', n.nspname, r.relname) FROM pg_class r "
-        "JOIN pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = to_regclass($1)",
-        {text_parameter(name)});
-    return rows.count() == 0 ? std::nullopt : std::optional{rows.string(0, 1)};
+    return query(
+               "SELECT format('%I.%I', n.nspname, r.relname) FROM pg_class r "
+               "JOIN pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = to_regclass($1)",
+               {text_parameter(name)})
+        .first_value<std::string>();
 }
 
 }  // namespace ppm

@@ -1,7 +1,7 @@
 // ppm.config.template: the table that new partitions are also like.
 #pragma once
 
-#include "core/plan/configuration.hpp"
+#include "core/plan/parent.hpp"
 #include "pg/bridge/postgres.hpp"
 
 namespace ppm {

@@ -42,11 +42,10 @@ std::multimap<Oid, UnindexedReference> read_unindexed(const std::vector<Oid>& pa
     const std::vector<Oid> referenced = possibly_referenced(parents);
     if (referenced.empty())
         return found;
-    const Rows rows = query(unindexed_query, {oid_array_parameter(referenced)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        found.emplace(rows.oid(row, 1),
-                      UnindexedReference{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4),
-                                         rows.string(row, 5), rows.strings(row, 6)});
+    for (const auto& [parent, relation, schema_name, name, constraint, columns] :
+         query(unindexed_query, {oid_array_parameter(referenced)})
+             .as<Oid, Oid, std::string, std::string, std::string, std::vector<std::string>>())
+        found.emplace(parent, UnindexedReference{relation, schema_name, name, constraint, columns});
     return found;
 }
 

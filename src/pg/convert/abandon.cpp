@@ -58,7 +58,7 @@ class Undo {
             until(parent_.configuration.grid(), codec_of(managed_).decode(former_.bounds.upper));
         const Properties properties = properties_of(parent_, ending, {});
         const std::vector<std::string> index_names =
-            strings(index_names_query, {oid_parameter(former_.relation)});
+            query(index_names_query, {oid_parameter(former_.relation)}).values<std::string>();
 
         for (const auto& [role, statement] : properties.unpublish)
             execute_as(role, statement);
@@ -76,8 +76,9 @@ class Undo {
         for (const std::string& statement : index_names)
             execute(statement);
         for (const std::string& statement :
-             strings(leftovers_query, {oid_parameter(former_.relation), text_parameter(name),
-                                       text_parameter("_" + ending)}))
+             query(leftovers_query, {oid_parameter(former_.relation), text_parameter(name),
+                                     text_parameter("_" + ending)})
+                 .values<std::string>())
             execute(statement);
         for (const std::string& statement : properties.rest)
             execute(statement);
@@ -94,15 +95,6 @@ class Undo {
     }
 
     void execute(const std::string& statement) const { execute_as_owner(parent_, statement); }
-
-    static std::vector<std::string> strings(const char* sql,
-                                            std::initializer_list<Parameter> parameters) {
-        const Rows rows = query(sql, parameters);
-        std::vector<std::string> result;
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            result.push_back(rows.string(row, 1));
-        return result;
-    }
 
     // They are empty: it was looked at, under the lock.
     void drop_others() const {
@@ -184,6 +176,7 @@ CompletedAction take_back(RelationId relation, ConversionRecord& record) {
     if (parent.default_partition)
         require_empty(parent, *parent.default_partition);
     lock_names({NamedRelation{parent}, NamedRelation{former}});
+    lock_used_names({relation, former.relation});
     Undo{managed, record, former}.run();
     record_configured_relation(parent.configuration.name(), record.former);
     forget_conversion(relation);
@@ -225,19 +218,22 @@ void warn_of_keys(const std::vector<std::string>& replaced) {
     if (!replaced.empty())
         call([&] {
             tell(WARNING, ERRCODE_WARNING, "unique keys still have the partition key in them", "",
-                 ("Before the conversion they were: " + statements).c_str());
+                 ("To have them as they were before the conversion: " + statements).c_str());
         });
 }
 
 }  // namespace
 
 bool abandon_conversion(Session& session, History& history, RelationId relation) {
+    std::string name;
     const bool is_partitioned = session.read([&] {
         const Conversion conversion = read_conversion(relation);
         require_owner(relation, conversion.name());
+        name = conversion.qualified_name();
         return conversion.is_partitioned;
     });
-    const RunLock others{session, relation};
+    const RunLock others{session, relation, AdvisoryLock::Of::partitions,
+                         "table " + in_quotes(name)};
     if (!is_partitioned)
         return abandon_steps(session, history, relation);
     auto record = session.read([&] { return conversion_of(relation); });

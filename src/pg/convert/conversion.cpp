@@ -12,10 +12,10 @@ namespace ppm {
 
 namespace {
 
-constexpr char table_query[] = R"(
-    SELECT r.relkind, k.attname, k.atttypid, format_type(k.atttypid, NULL), NOT k.attnotnull, k.attgenerated <> '', k.attnum
-    FROM pg_class r LEFT JOIN pg_attribute k ON k.attrelid = r.oid AND k.attname = $2 AND k.attnum > 0 AND NOT k.attisdropped
-    WHERE r.oid = $1)";
+constexpr char column_query[] = R"(
+    SELECT k.atttypid, format_type(k.atttypid, NULL), k.attcollation IN (0, 950, 951), -- "C" and "POSIX"
+           NOT k.attnotnull, k.attgenerated <> '', k.attnum
+    FROM pg_attribute k WHERE k.attrelid = $1 AND k.attname = $2 AND k.attnum > 0 AND NOT k.attisdropped)";
 
 constexpr char check_query[] =
     "SELECT c.oid, c.convalidated, c.conbin FROM pg_constraint c "
@@ -32,7 +32,10 @@ const Const* compared_with(Node* expression, AttrNumber attribute) {
     auto* const comparison = static_cast<Node*>(lsecond(castNode(BoolExpr, expression)->args));
     if (!IsA(comparison, OpExpr) || list_length(castNode(OpExpr, comparison)->args) != 2)
         return nullptr;
-    auto* const column = static_cast<Node*>(linitial(castNode(OpExpr, comparison)->args));
+    auto* column = static_cast<Node*>(linitial(castNode(OpExpr, comparison)->args));
+    // A varchar is compared as a text.
+    if (IsA(column, RelabelType))
+        column = reinterpret_cast<Node*>(castNode(RelabelType, column)->arg);
     auto* const value = static_cast<Node*>(lsecond(castNode(OpExpr, comparison)->args));
     if (!IsA(column, Var) || castNode(Var, column)->varattno != attribute || !IsA(value, Const) ||
         castNode(Const, value)->constisnull)
@@ -44,7 +47,10 @@ std::optional<Bound> end_in(Datum tree, AttrNumber attribute, KeyType type) {
     return call([=]() -> std::optional<Bound> {
         const Const* const value =
             compared_with(static_cast<Node*>(stringToNode(TextDatumGetCString(tree))), attribute);
-        if (value == nullptr || key_type_of(value->consttype) != type)
+        if (value == nullptr)
+            return std::nullopt;
+        const auto compared = key_type_of(value->consttype);
+        if (compared != type && !(compared == KeyType::text && is_text(type)))
             return std::nullopt;
         return bound_of_value(value->constvalue, type);
     });
@@ -53,11 +59,13 @@ std::optional<Bound> end_in(Datum tree, AttrNumber attribute, KeyType type) {
 std::optional<ConversionCheck> read_check(const Table& table, AttrNumber attribute) {
     const Rows rows = query(check_query, {oid_parameter(table.relation),
                                           text_parameter(std::string{conversion_check})});
-    if (rows.count() == 0)
+    const auto found = rows.first<Oid, bool, Datum>();
+    if (!found)
         return std::nullopt;
-    ConversionCheck check{rows.oid(0, 1), rows.boolean(0, 2), std::nullopt};
+    const auto [constraint, is_valid, tree] = *found;
+    ConversionCheck check{constraint, is_valid, std::nullopt};
     if (table.key_type)
-        check.end = end_in(rows.datum(0, 3), attribute, *table.key_type);
+        check.end = end_in(tree, attribute, *table.key_type);
     return check;
 }
 
@@ -108,25 +116,30 @@ Conversion read_conversion(RelationId relation) {
     Parent& parent = result.managed.parent;
     Table& table = *parent.table;
     const std::string key = parent.configuration.partition_key.value_or("");
-    const Rows rows = query(table_query, {oid_parameter(relation), text_parameter(key)});
-    if (rows.count() == 0)
+    const auto kind =
+        query("SELECT relkind FROM pg_class WHERE oid = $1", {oid_parameter(relation)})
+            .first_value<char>();
+    if (!kind)
         throw PpmError{ERRCODE_UNDEFINED_TABLE,
                        "table " + in_quotes(result.qualified_name()) + " was dropped concurrently"};
-    const char kind = rows.character(0, 1);
     result.is_plain_table = kind == RELKIND_RELATION;
     result.is_partitioned = kind == RELKIND_PARTITIONED_TABLE;
-    result.has_key = !rows.is_null(0, 2);
-    if (result.is_partitioned || !result.has_key)
+    const auto column = query(column_query, {oid_parameter(relation), text_parameter(key)})
+                            .first<Oid, std::string, bool, bool, bool, std::int16_t>();
+    result.has_key = column.has_value();
+    if (result.is_partitioned || !column)
         return result;
+    const auto& [type, type_name, has_byte_order, is_nullable, is_generated, attribute] = *column;
     table.strategy = Strategy::range;
     table.has_plain_key = true;
     table.has_default_order = true;
-    table.key_column = rows.string(0, 2);
-    table.key_type = key_type_of(rows.oid(0, 3));
-    table.key_type_name = rows.string(0, 4);
-    result.key_is_nullable = rows.boolean(0, 5);
-    result.key_is_generated = rows.boolean(0, 6);
-    result.check = read_check(table, DatumGetInt16(rows.datum(0, 7)));
+    table.has_byte_order = has_byte_order;
+    table.key_column = key;
+    table.key_type = key_type_of(type);
+    table.key_type_name = type_name;
+    result.key_is_nullable = is_nullable;
+    result.key_is_generated = is_generated;
+    result.check = read_check(table, attribute);
     return result;
 }
 

@@ -25,12 +25,13 @@ struct EndIsNear {};
 
 class Converter {
   public:
-    Converter(Session& session, History& history, RelationId relation, bool extend_unique)
+    Converter(Session& session, History& history, RelationId relation, const std::string& name,
+              bool extend_unique)
         : session_{session},
           history_{history},
           relation_{relation},
           extend_unique_{extend_unique},
-          others_{session, relation} {}
+          others_{session, relation, AdvisoryLock::Of::partitions, "table " + in_quotes(name)} {}
 
     RelationId run() {
         refresh();
@@ -318,14 +319,18 @@ class Converter {
 }  // namespace
 
 RelationId convert(Session& session, History& history, RelationId relation, bool extend_unique) {
+    std::string name;
     const bool is_done = session.read([&] {
         const Conversion conversion = read_conversion(relation);
         require_owner(relation, conversion.name());
+        name = conversion.qualified_name();
+        if (conversion.is_partitioned)
+            announce("table " + in_quotes(name) + " is partitioned already");
         return conversion.is_partitioned;
     });
     if (is_done)
         return relation;
-    return Converter{session, history, relation, extend_unique}.run();
+    return Converter{session, history, relation, name, extend_unique}.run();
 }
 
 }  // namespace ppm

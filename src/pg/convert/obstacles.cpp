@@ -1,6 +1,7 @@
 #include "pg/convert/obstacles.hpp"
 
 #include "core/grid/naming.hpp"
+#include "core/plan/removal.hpp"
 #include "core/text.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/partition_bound.hpp"
@@ -174,8 +175,8 @@ constexpr char warnings_query[] = R"(
     WHERE r.oid = $1 ORDER BY 1)";
 
 void add(std::vector<Finding>& findings, const Rows& rows) {
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        findings.push_back({rows.string(row, 1), rows.string(row, 2)});
+    for (const auto& [what, mend] : rows.as<std::string, std::string>())
+        findings.push_back({what, mend});
 }
 
 // Of the row of ppm.config, and of the column that it names.
@@ -183,6 +184,10 @@ std::vector<Finding> obstacles_in_configuration(const Conversion& conversion) {
     const Configuration& configuration = conversion.managed.parent.configuration;
     if (!conversion.is_plain_table)
         return {{"It is not a plain table.", "Only a plain table can be converted."}};
+    if (conversion.managed.parent.table->is_distributed)
+        return {{"It is distributed by Citus.",
+                 "Convert it first, and distribute it then: SELECT undistribute_table(...), CALL "
+                 "ppm.convert(...), SELECT create_distributed_table(...)."}};
     if (!configuration.partition_key)
         return {{"Its row in ppm.config has no partition_key.",
                  "UPDATE ppm.config SET partition_key = ... WHERE schema_name = " +
@@ -194,10 +199,6 @@ std::vector<Finding> obstacles_in_configuration(const Conversion& conversion) {
     std::vector<Finding> findings;
     for (const Anomaly& anomaly : validate(conversion.managed.parent))
         findings.push_back({anomaly.detail, anomaly.hint});
-    if (findings.empty() && is_text(*conversion.managed.parent.table->key_type))
-        findings.push_back({"The key " + in_quotes(conversion.key()) +
-                                " is a text: such tables are not converted yet.",
-                            "Convert it by a column that tells time and is not a text."});
     if (conversion.key_is_generated)
         findings.push_back({"The column " + in_quotes(conversion.key()) +
                                 " is generated, so it cannot be a partition key.",
@@ -262,7 +263,7 @@ std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys&
              "CREATE INDEX CONCURRENTLY ON " + conversion.sql_name() + " (" + key + ");"});
     else if (keys.without_time)
         findings.push_back({"There is key " + text(*keys.without_time) + ", which tells no time.",
-                            "Only UUIDs of version 7 tell a time."});
+                            "Only a " + key_noun(codec_of(managed)) + " tells the time."});
     else if (key_of(managed.parent).counts()
                  ? codec_of(managed).encode(end).kind() != Bound::Kind::value
                  : end >= Position{calendar_end})

@@ -66,24 +66,24 @@ void set_privileges(Oid relation, AttrNumber column, const Privileges& privilege
 
 }  // namespace
 
-Privileges privileges_in(const Rows& rows, std::size_t row, int column) {
-    if (rows.is_null(row, column))
+Privileges privileges_in(std::optional<Datum> acl) {
+    if (!acl)
         return std::nullopt;
-    const Acl* const list = call([&] { return DatumGetAclPCopy(rows.datum(row, column)); });
+    const Acl* const list = call([&] { return DatumGetAclPCopy(*acl); });
     return std::vector<AclItem>{ACL_DAT(list), ACL_DAT(list) + ACL_NUM(list)};
 }
 
 void copy_privileges(Oid from, Oid to) {
     const Rows table = query("SELECT relacl FROM pg_class WHERE oid = $1", {oid_parameter(from)});
-    set_privileges(to, 0, privileges_in(table, 0, 1));
+    set_privileges(to, 0, privileges_in(table.value<std::optional<Datum>>()));
     const Rows columns = query(
         "SELECT b.attnum, a.attacl FROM pg_attribute a JOIN pg_attribute b "
         "ON b.attrelid = $2 AND b.attname = a.attname "
         "WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND b.attnum > 0 "
         "AND (a.attacl IS NOT NULL OR b.attacl IS NOT NULL)",
         {oid_parameter(from), oid_parameter(to)});
-    for (std::size_t row = 0; row < columns.count(); ++row)
-        set_privileges(to, DatumGetInt16(columns.datum(row, 1)), privileges_in(columns, row, 2));
+    for (const auto& [column, acl] : columns.as<std::int16_t, std::optional<Datum>>())
+        set_privileges(to, column, privileges_in(acl));
 }
 
 void restore_identity_privileges(Oid relation, const Properties& properties) {
@@ -94,10 +94,10 @@ void restore_identity_privileges(Oid relation, const Properties& properties) {
         "WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
         "AND d.refobjid = $1 AND d.deptype = 'i'",
         {oid_parameter(relation)});
-    for (std::size_t row = 0; row < identities.count(); ++row)
-        if (const auto found = properties.identity_privileges.find(identities.string(row, 1));
+    for (const auto& [column, sequence] : identities.as<std::string, Oid>())
+        if (const auto found = properties.identity_privileges.find(column);
             found != properties.identity_privileges.end())
-            set_privileges(identities.oid(row, 2), 0, found->second);
+            set_privileges(sequence, 0, found->second);
 }
 
 }  // namespace ppm

@@ -9,12 +9,12 @@ namespace ppm {
 
 namespace {
 
-// $2 is the table's name as SQL writes it.
+// $2 is the table's name as SQL writes it. A statement is null where there is nothing to do.
 constexpr char triggers_query[] = R"(
     SELECT format('DROP TRIGGER %I ON %s', t.tgname, $2), pg_get_triggerdef(t.oid),
-           format('ALTER TABLE %s %s TRIGGER %I', $2, CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' END, t.tgname),
-           t.tgenabled <> 'O',
-           format('COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, $2, obj_description(t.oid, 'pg_trigger')), obj_description(t.oid, 'pg_trigger') IS NOT NULL
+           format('ALTER TABLE %s ', $2) || CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' END
+               || format(' TRIGGER %I', t.tgname),
+           format('COMMENT ON TRIGGER %I ON %s IS ', t.tgname, $2) || quote_literal(obj_description(t.oid, 'pg_trigger'))
     FROM pg_trigger t WHERE t.tgrelid = $1 AND NOT t.tgisinternal ORDER BY t.tgname)";
 
 constexpr char identities_query[] = R"(
@@ -23,7 +23,7 @@ constexpr char identities_query[] = R"(
            format('ALTER TABLE %s ALTER COLUMN %I ADD GENERATED %s AS IDENTITY (SEQUENCE NAME %I.%I START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s %s)',
                   $2, a.attname, CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END, n.nspname, s.relname,
                   q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, CASE WHEN q.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),
-           format('COMMENT ON SEQUENCE %I.%I IS %L', n.nspname, s.relname, obj_description(s.oid, 'pg_class')), obj_description(s.oid, 'pg_class') IS NOT NULL,
+           format('COMMENT ON SEQUENCE %I.%I IS ', n.nspname, s.relname) || quote_literal(obj_description(s.oid, 'pg_class')),
            s.relacl
     FROM pg_attribute a
     JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype = 'i'
@@ -32,11 +32,11 @@ constexpr char identities_query[] = R"(
 
 constexpr char indexes_query[] = R"(
     SELECT k.indexrelid, n.nspname, x.relname,
-           format('ALTER INDEX %I.%I SET TABLESPACE ', n.nspname, x.relname) || quote_ident(s.spcname), s.oid IS NOT NULL,
+           format('ALTER INDEX %I.%I SET TABLESPACE ', n.nspname, x.relname) || quote_ident(s.spcname),
            (SELECT string_agg(format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s', n.nspname, x.relname, a.attnum, a.attstattarget), ';' ORDER BY a.attnum)
             FROM pg_attribute a WHERE a.attrelid = x.oid AND a.attstattarget >= 0),
-           format('COMMENT ON INDEX %I.%I IS %L', n.nspname, x.relname, obj_description(x.oid, 'pg_class')), obj_description(x.oid, 'pg_class') IS NOT NULL,
-           format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', $2, x.relname), k.indisreplident
+           format('COMMENT ON INDEX %I.%I IS ', n.nspname, x.relname) || quote_literal(obj_description(x.oid, 'pg_class')),
+           CASE WHEN k.indisreplident THEN format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', $2, x.relname) END
     FROM pg_index k JOIN pg_class x ON x.oid = k.indexrelid JOIN pg_namespace n ON n.oid = x.relnamespace
     LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace
     WHERE k.indrelid = $1 ORDER BY NOT k.indisprimary, x.relname)";
@@ -54,9 +54,8 @@ constexpr char constraint_comments_query[] = R"(
 
 constexpr char statistics_query[] = R"(
     SELECT n.nspname, s.stxname, pg_get_statisticsobjdef(s.oid),
-           format('ALTER STATISTICS %I.%I SET STATISTICS %s', n.nspname, s.stxname, s.stxstattarget), coalesce(s.stxstattarget >= 0, false),
-           format('COMMENT ON STATISTICS %I.%I IS %L', n.nspname, s.stxname, obj_description(s.oid, 'pg_statistic_ext')),
-           obj_description(s.oid, 'pg_statistic_ext') IS NOT NULL
+           CASE WHEN s.stxstattarget >= 0 THEN format('ALTER STATISTICS %I.%I SET STATISTICS %s', n.nspname, s.stxname, s.stxstattarget) END,
+           format('COMMENT ON STATISTICS %I.%I IS ', n.nspname, s.stxname) || quote_literal(obj_description(s.oid, 'pg_statistic_ext'))
     FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = $1 ORDER BY s.stxname)";
 
 constexpr char sequences_query[] = R"(
@@ -77,7 +76,7 @@ constexpr char publications_query[] = R"(
     WHERE p.prrelid = $1 ORDER BY b.pubname)";
 
 constexpr char views_query[] = R"(
-    SELECT v.oid, v.relowner,
+    SELECT v.relowner,
            format('CREATE OR REPLACE VIEW %I.%I%s AS %s', n.nspname, v.relname,
                   (SELECT ' WITH (' || string_agg(format('%I = %L', o.option_name, o.option_value), ', ') || ')' FROM pg_options_to_table(v.reloptions) AS o),
                   rtrim(pg_get_viewdef(v.oid), ';'))
@@ -156,7 +155,7 @@ class PropertyReader {
         append(result_.rest, policy_statements(parent_, parent_.configuration.schema_name,
                                                parent_.configuration.table_name));
         add_statistics();
-        append(result_.rest, strings(rows_of(constraint_comments_query)));
+        append(result_.rest, rows_of(constraint_comments_query).values<std::string>());
         std::ranges::move(replica_identity_, std::back_inserter(result_.rest));
         add_references();
         add_views();
@@ -168,22 +167,13 @@ class PropertyReader {
         return query(sql, {oid_parameter(relation_), text_parameter(sql_name_)});
     }
 
-    static std::vector<std::string> strings(const Rows& rows) {
-        std::vector<std::string> result;
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            result.push_back(rows.string(row, 1));
-        return result;
-    }
-
     static void append(std::vector<std::string>& to, std::vector<std::string> from) {
         std::ranges::move(from, std::back_inserter(to));
     }
 
-    // The statement in a column, if the next column says that there is something to do.
-    static void add_if(std::vector<std::string>& to, const Rows& rows, std::size_t row,
-                       int column) {
-        if (rows.boolean(row, column + 1))
-            to.push_back(rows.string(row, column));
+    static void append(std::vector<std::string>& to, const std::optional<std::string>& statement) {
+        if (statement)
+            to.push_back(*statement);
     }
 
     std::string out_of_the_way(const std::string& schema_name, const std::string& name) const {
@@ -194,51 +184,59 @@ class PropertyReader {
     }
 
     void add_indexes() {
-        const Rows rows = rows_of(indexes_query);
-        for (std::size_t row = 0; row < rows.count(); ++row) {
-            const Oid index = rows.oid(row, 1);
-            if (std::ranges::find(indexes_, index, &NarrowIndex::built) != indexes_.end())
+        using Statement = std::optional<std::string>;
+        for (const auto& [index, schema_name, name, tablespace, statistics, comment,
+                          replica_identity] :
+             rows_of(indexes_query)
+                 .as<Oid, std::string, std::string, Statement, Statement, Statement, Statement>()) {
+            if (contains(&NarrowIndex::built, index))
                 continue;
-            const bool is_narrow =
-                std::ranges::find(indexes_, index, &NarrowIndex::index) != indexes_.end();
             const std::string definition = definition_of(index);
-            result_.keys.push_back(is_narrow ? with_column(definition, key()) : definition);
-            add_if(result_.keys, rows, row, 4);
-            if (!rows.is_null(row, 6))
-                result_.keys.push_back(rows.string(row, 6));
-            add_if(result_.keys, rows, row, 7);
-            add_if(replica_identity_, rows, row, 9);
-            result_.renamings.push_back({"INDEX", rows.string(row, 2), rows.string(row, 3),
-                                         out_of_the_way(rows.string(row, 2), rows.string(row, 3))});
+            result_.keys.push_back(
+                contains(&NarrowIndex::index, index) ? with_column(definition, key()) : definition);
+            append(result_.keys, tablespace);
+            append(result_.keys, statistics);
+            append(result_.keys, comment);
+            append(replica_identity_, replica_identity);
+            result_.renamings.push_back(
+                {"INDEX", schema_name, name, out_of_the_way(schema_name, name)});
         }
+    }
+
+    bool contains(Oid NarrowIndex::*which, Oid index) const {
+        return std::ranges::find(indexes_, index, which) != indexes_.end();
     }
 
     std::string key() const { return identifier(parent_.table->key_column); }
 
     void add_foreign_keys() {
-        const Rows rows = query(foreign_keys_query, {oid_parameter(relation_)});
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            result_.keys.push_back(constraint_definition(rows.oid(row, 1)));
+        for (const Oid constraint :
+             query(foreign_keys_query, {oid_parameter(relation_)}).values<Oid>())
+            result_.keys.push_back(constraint_definition(constraint));
     }
 
     void add_triggers() {
-        const Rows rows = rows_of(triggers_query);
-        for (std::size_t row = 0; row < rows.count(); ++row) {
-            result_.removals.push_back(rows.string(row, 1));
-            result_.rest.push_back(rows.string(row, 2));
-            add_if(result_.rest, rows, row, 3);
-            add_if(result_.rest, rows, row, 5);
+        for (const auto& [removal, definition, firing, comment] :
+             rows_of(triggers_query)
+                 .as<std::string, std::string, std::optional<std::string>,
+                     std::optional<std::string>>()) {
+            result_.removals.push_back(removal);
+            result_.rest.push_back(definition);
+            append(result_.rest, firing);
+            append(result_.rest, comment);
         }
     }
 
     void add_identities() {
         const Rows rows = rows_of(identities_query);
-        for (std::size_t row = 0; row < rows.count(); ++row) {
-            result_.removals.push_back(rows.string(row, 4));
-            result_.rest.push_back(rows.string(row, 5));
-            result_.rest.push_back(next_value(rows.oid(row, 2), rows.string(row, 3)));
-            add_if(result_.rest, rows, row, 6);
-            result_.identity_privileges[rows.string(row, 1)] = privileges_in(rows, row, 8);
+        for (const auto& [column, sequence, sequence_name, removal, definition, comment, acl] :
+             rows.as<std::string, Oid, std::string, std::string, std::string,
+                     std::optional<std::string>, std::optional<Datum>>()) {
+            result_.removals.push_back(removal);
+            result_.rest.push_back(definition);
+            result_.rest.push_back(next_value(sequence, sequence_name));
+            append(result_.rest, comment);
+            result_.identity_privileges[column] = privileges_in(acl);
         }
     }
 
@@ -250,33 +248,35 @@ class PropertyReader {
     }
 
     void add_statistics() {
-        const Rows rows = rows_of(statistics_query);
-        for (std::size_t row = 0; row < rows.count(); ++row) {
-            result_.rest.push_back(rows.string(row, 3));
-            add_if(result_.rest, rows, row, 4);
-            add_if(result_.rest, rows, row, 6);
-            const std::string name = rows.string(row, 2);
-            result_.renamings.push_back(
-                {"STATISTICS", rows.string(row, 1), name,
-                 call([&] { return makeObjectName(name.c_str(), nullptr, ending_.c_str()); })});
+        for (const auto& [schema_name, name, definition, target, comment] :
+             rows_of(statistics_query)
+                 .as<std::string, std::string, std::string, std::optional<std::string>,
+                     std::optional<std::string>>()) {
+            result_.rest.push_back(definition);
+            append(result_.rest, target);
+            append(result_.rest, comment);
+            result_.renamings.push_back({"STATISTICS", schema_name, name, with_ending(name)});
         }
     }
 
+    std::string with_ending(const std::string& name) const {
+        return call([&] { return makeObjectName(name.c_str(), nullptr, ending_.c_str()); });
+    }
+
     void add_references() {
-        const Rows sequences = rows_of(sequences_query);
-        for (std::size_t row = 0; row < sequences.count(); ++row)
-            result_.references.push_back({sequences.oid(row, 2), sequences.string(row, 1)});
-        const Rows publications = rows_of(publications_query);
-        for (std::size_t row = 0; row < publications.count(); ++row)
-            result_.references.push_back({publications.oid(row, 2), publications.string(row, 1)});
-        for (std::size_t row = 0; row < publications.count(); ++row)
-            result_.unpublish.push_back({publications.oid(row, 2), publications.string(row, 3)});
+        for (const auto& [statement, role] : rows_of(sequences_query).as<std::string, Oid>())
+            result_.references.push_back({role, statement});
+        for (const auto& [publish, role, unpublish] :
+             rows_of(publications_query).as<std::string, Oid, std::string>()) {
+            result_.references.push_back({role, publish});
+            result_.unpublish.push_back({role, unpublish});
+        }
     }
 
     void add_views() {
-        const Rows rows = query(views_query, {oid_parameter(relation_)});
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            result_.views.push_back({rows.oid(row, 2), rows.string(row, 3)});
+        for (const auto& [role, statement] :
+             query(views_query, {oid_parameter(relation_)}).as<Oid, std::string>())
+            result_.views.push_back({role, statement});
     }
 
     const Parent& parent_;
@@ -296,24 +296,23 @@ Properties properties_of(const Parent& parent, const std::string& ending,
 }
 
 std::string definition_of(Oid index) {
-    const Rows rows = query(
-        "SELECT c.oid, pg_get_indexdef(k.indexrelid) FROM pg_index k LEFT JOIN pg_constraint c "
-        "ON c.conindid = k.indexrelid AND c.conrelid = k.indrelid AND c.contype IN ('p', 'u', 'x') "
-        "WHERE k.indexrelid = $1",
-        {oid_parameter(index)});
-    return rows.is_null(0, 1) ? rows.string(0, 2) : constraint_definition(rows.oid(0, 1));
+    const auto [constraint, definition] =
+        query(
+            "SELECT c.oid, pg_get_indexdef(k.indexrelid) FROM pg_index k LEFT JOIN pg_constraint c "
+            "ON c.conindid = k.indexrelid AND c.conrelid = k.indrelid AND c.contype IN ('p', 'u', "
+            "'x') WHERE k.indexrelid = $1",
+            {oid_parameter(index)})
+            .row<std::optional<Oid>, std::string>();
+    return constraint ? constraint_definition(*constraint) : definition;
 }
 
 std::vector<Oid> companions_of(Oid relation) {
-    const Rows rows = query(companions_query, {oid_parameter(relation)});
-    std::vector<Oid> result;
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        result.push_back(rows.oid(row, 1));
-    return result;
+    return query(companions_query, {oid_parameter(relation)}).values<Oid>();
 }
 
 std::string fingerprint_of_companions(Oid relation, Oid instead) {
-    return query(fingerprint_query, {oid_parameter(relation), oid_parameter(instead)}).string(0, 1);
+    return query(fingerprint_query, {oid_parameter(relation), oid_parameter(instead)})
+        .value<std::string>();
 }
 
 }  // namespace ppm

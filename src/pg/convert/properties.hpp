@@ -16,7 +16,7 @@ struct RoleStatement {
 // Whose privileges. Privileges are copied as they are: who granted them is not always the owner,
 // and GRANT would need to be called by each of them.
 using Privileges = std::optional<std::vector<AclItem>>;
-Privileges privileges_in(const Rows& rows, std::size_t row, int column);
+Privileges privileges_in(std::optional<Datum> acl);
 
 struct Properties {
     // What a table must not have any more when another one gets it: triggers, identities.

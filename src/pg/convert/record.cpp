@@ -22,11 +22,6 @@ constexpr char prune_statement[] =
     "DELETE FROM ppm.conversions c WHERE NOT EXISTS (SELECT FROM pg_inherits i "
     "WHERE i.inhparent = c.relation AND i.inhrelid = c.former)";
 
-// Before 1.1.0 there was no such table.
-bool has_table() {
-    return has_own_table("conversions");
-}
-
 }  // namespace
 
 void record_conversion(const Conversion& conversion, RelationId parent,
@@ -41,14 +36,15 @@ void record_conversion(const Conversion& conversion, RelationId parent,
 }
 
 std::optional<ConversionRecord> conversion_of(RelationId parent) {
-    if (!has_table())
+    if (!may_have_own_rows("conversions"))
         return std::nullopt;
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(read_query, {oid_parameter(parent)});
-    if (rows.count() == 0)
+    const auto record = query(read_query, {oid_parameter(parent)})
+                            .first<Oid, std::string, bool, std::vector<std::string>>();
+    if (!record)
         return std::nullopt;
-    return ConversionRecord{rows.oid(0, 1), rows.string(0, 2), rows.boolean(0, 3),
-                            rows.strings(0, 4)};
+    const auto& [former, former_name, key_was_nullable, replaced] = *record;
+    return ConversionRecord{former, former_name, key_was_nullable, replaced};
 }
 
 void forget_conversion(RelationId parent) {
@@ -57,7 +53,7 @@ void forget_conversion(RelationId parent) {
 }
 
 void prune_conversions() {
-    if (!has_table())
+    if (!may_have_own_rows("conversions"))
         return;
     const UserContext owner{owner_of_ppm()};
     execute(prune_statement);

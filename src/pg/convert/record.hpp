@@ -10,7 +10,7 @@ struct ConversionRecord {
     RelationId former;        // the old table, now a partition
     std::string former_name;  // what it is called as one
     bool key_was_nullable;
-    std::vector<std::string> replaced;  // unique indexes that had not the key yet, as SQL
+    std::vector<std::string> replaced;  // SQL that restores each unique index that got the key
 };
 
 void record_conversion(const Conversion& conversion, RelationId parent,

@@ -72,12 +72,9 @@ class TableSwap {
     RelationId old() const { return conversion_.relation(); }
 
     static std::vector<Oid> indexes_of(Oid relation) {
-        const Rows rows =
-            query("SELECT indexrelid FROM pg_index WHERE indrelid = $1", {oid_parameter(relation)});
-        std::vector<Oid> result;
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            result.push_back(rows.oid(row, 1));
-        return result;
+        return query("SELECT indexrelid FROM pg_index WHERE indrelid = $1",
+                     {oid_parameter(relation)})
+            .values<Oid>();
     }
 
     // Those of any partition: what refers to the table means the partitioned one.
@@ -89,8 +86,8 @@ class TableSwap {
             "SELECT format('DROP POLICY %I ON %s', p.polname, $2) FROM pg_policy p "
             "WHERE p.polrelid = $1",
             {oid_parameter(old()), text_parameter(partition)});
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            execute_as_owner(parent_, rows.string(row, 1));
+        for (const std::string& statement : rows.values<std::string>())
+            execute_as_owner(parent_, statement);
         Parent parent = parent_;
         parent.table->relation = created;
         for (const std::string& statement :
@@ -106,12 +103,14 @@ class TableSwap {
     }
 
     void require_adopted(RelationId created, const std::vector<Oid>& existing) const {
-        const Rows rows = query(not_adopted_query, {oid_parameter(created), oid_parameter(old()),
-                                                    oid_array_parameter(existing)});
-        if (rows.count() > 0)
+        const auto not_adopted =
+            query(not_adopted_query,
+                  {oid_parameter(created), oid_parameter(old()), oid_array_parameter(existing)})
+                .values<std::string>();
+        if (!not_adopted.empty())
             throw PpmError{
                 ERRCODE_FEATURE_NOT_SUPPORTED,
-                in_quotes(rows.string(0, 1)) + " cannot be taken over from the old table",
+                in_quotes(not_adopted.front()) + " cannot be taken over from the old table",
                 "PostgreSQL reads its definition differently for the new table.",
                 "Drop it, and create it again after the conversion."};
     }
@@ -140,6 +139,20 @@ void require_unchanged(const Conversion& now, Position end, const std::vector<Na
         std::ranges::any_of(indexes, [](const NarrowIndex& each) { return !each.is_ready; }))
         TableSwap::raise_changed(now,
                                  "its constraint or an index of the conversion is another one");
+}
+
+// SQL for a person, which takes the partition key out of the unique key again.
+std::string restoring_statements(Oid index) {
+    return query(
+               "SELECT CASE WHEN c.oid IS NULL THEN format('DROP INDEX %I.%I', n.nspname, "
+               "i.relname) ELSE format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, "
+               "t.relname, c.conname) END FROM pg_index k JOIN pg_class i ON i.oid = k.indexrelid "
+               "JOIN pg_class t ON t.oid = k.indrelid JOIN pg_namespace n ON n.oid = "
+               "t.relnamespace LEFT JOIN pg_constraint c ON c.conindid = i.oid AND c.conrelid = "
+               "t.oid AND c.contype IN ('p', 'u') WHERE i.oid = $1",
+               {oid_parameter(index)})
+               .value<std::string>() +
+           "; " + definition_of(index);
 }
 
 }  // namespace
@@ -172,7 +185,7 @@ std::vector<RoleStatement> script_of(const Conversion& conversion, const Propert
             identifier(away));
     add("CREATE TABLE " + name + " (LIKE " + partition + create_clauses +
         identifier(conversion.key()) + ")" +
-        query(tablespace_query, {oid_parameter(conversion.relation())}).string(0, 1));
+        query(tablespace_query, {oid_parameter(conversion.relation())}).value<std::string>());
     add("ALTER TABLE " + name + " DROP CONSTRAINT " + conversion_check);
     std::ranges::for_each(properties.keys, add);
     std::ranges::for_each(properties.rest, add);
@@ -196,10 +209,11 @@ RelationId put_in_place(const Conversion& seen, Position end, bool extend_unique
     const std::vector<NarrowIndex> indexes = narrow_indexes(now);
     require_unchanged(now, end, indexes, extend_unique);
     lock_names({NamedRelation{now.managed.parent}});
+    lock_used_names({relation});
     std::vector<std::string> replaced;
     replaced.reserve(indexes.size());
     for (const NarrowIndex& index : indexes)
-        replaced.push_back(definition_of(index.index));
+        replaced.push_back(restoring_statements(index.index));
     const RelationId created = TableSwap{now, end}.run(indexes);
     // The row of ppm.config means the new table from here on.
     record_configured_relation(now.managed.parent.configuration.name(), created);

@@ -93,18 +93,21 @@ std::string deferral_of(const std::string& constraint) {
 }
 
 void look_for_built(const Conversion& conversion, NarrowIndex& index) {
-    const Rows rows = query(
-        "SELECT x.oid, k.indrelid = $1 AND k.indisunique, k.indisvalid FROM pg_class x "
-        "JOIN pg_namespace n ON n.oid = x.relnamespace LEFT JOIN pg_index k ON k.indexrelid = "
-        "x.oid "
-        "WHERE n.nspname = $2 AND x.relname = $3",
-        {oid_parameter(conversion.relation()), text_parameter(index.schema_name),
-         text_parameter(index.built_name)});
-    if (rows.count() == 0)
+    const auto found = query(
+                           "SELECT x.oid, coalesce(k.indrelid = $1 AND k.indisunique, false), "
+                           "coalesce(k.indisvalid, false) FROM pg_class x "
+                           "JOIN pg_namespace n ON n.oid = x.relnamespace "
+                           "LEFT JOIN pg_index k ON k.indexrelid = x.oid "
+                           "WHERE n.nspname = $2 AND x.relname = $3",
+                           {oid_parameter(conversion.relation()), text_parameter(index.schema_name),
+                            text_parameter(index.built_name)})
+                           .first<Oid, bool, bool>();
+    if (!found)
         return;
-    index.is_taken = rows.is_null(0, 2) || !rows.boolean(0, 2);
-    index.built = index.is_taken ? InvalidOid : rows.oid(0, 1);
-    index.is_ready = !index.is_taken && rows.boolean(0, 3);
+    const auto [relation, is_unique_index, is_valid] = *found;
+    index.is_taken = !is_unique_index;
+    index.built = index.is_taken ? InvalidOid : relation;
+    index.is_ready = !index.is_taken && is_valid;
 }
 
 }  // namespace
@@ -113,20 +116,10 @@ std::vector<NarrowIndex> narrow_indexes(const Conversion& conversion) {
     const Rows rows = query(
         narrow_query, {oid_parameter(conversion.relation()), text_parameter(conversion.key())});
     std::vector<NarrowIndex> indexes;
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        NarrowIndex index{rows.oid(row, 1),
-                          rows.string(row, 2),
-                          rows.string(row, 3),
-                          rows.string(row, 6),
-                          std::nullopt,
-                          rows.boolean(row, 4),
-                          {},
-                          InvalidOid,
-                          false,
-                          false};
-        if (!rows.is_null(row, 5))
-            index.constraint = rows.string(row, 5);
-        index.built_name = name_to_build(index.name);
+    for (const auto& [relation, schema_name, name, is_primary, constraint, columns] :
+         rows.as<Oid, std::string, std::string, bool, std::optional<std::string>, std::string>()) {
+        NarrowIndex index{relation,   schema_name,         name,       columns, constraint,
+                          is_primary, name_to_build(name), InvalidOid, false,   false};
         look_for_built(conversion, index);
         indexes.push_back(std::move(index));
     }
@@ -141,16 +134,18 @@ std::string with_column(const std::string& definition, const std::string& column
 }
 
 std::string build_statement(Oid index, const std::string& key, const std::string& built_name) {
-    const Rows rows = query(definition_query, {oid_parameter(index)});
-    if (rows.count() == 0)
+    const auto found =
+        query(definition_query, {oid_parameter(index)}).first<std::string, std::string>();
+    if (!found)
         return {};
-    const std::string definition = rows.string(0, 1);
+    const std::string& definition = std::get<0>(*found);
+    const std::string& tablespace = std::get<1>(*found);
     const std::size_t on = Scanner{definition}.find(
         [&](std::size_t i) { return definition.compare(i, 4, " ON ") == 0; });
     return with_tablespace(with_column("CREATE UNIQUE INDEX CONCURRENTLY " +
                                            identifier(built_name) + definition.substr(on),
                                        identifier(key)),
-                           rows.string(0, 2));
+                           tablespace);
 }
 
 std::vector<std::string> replace_statements(const Conversion& conversion,
@@ -169,9 +164,8 @@ std::vector<std::string> replace_statements(const Conversion& conversion,
         statements.push_back("ALTER INDEX " + schema + identifier(index.built_name) +
                              " RENAME TO " + name);
     }
-    const Rows rows = query(comment_query, {oid_parameter(index.index)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        statements.push_back(rows.string(row, 1));
+    std::ranges::move(query(comment_query, {oid_parameter(index.index)}).values<std::string>(),
+                      std::back_inserter(statements));
     return statements;
 }
 

@@ -1,7 +1,9 @@
 #include "pg/ddl/ddl.hpp"
 
+#include "core/plan/capabilities.hpp"
 #include "pg/bridge/guard.hpp"
 #include "pg/catalog/partition_bound.hpp"
+#include "pg/catalog/rows.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/template.hpp"
 
@@ -75,6 +77,16 @@ std::string fence_statement(const ManagedParent& managed, const Partition& parti
            ") NOT VALID";
 }
 
+std::string close_statement(const Partition& partition) {
+    return "ALTER TABLE " + partition_identifier(partition) + " ADD CONSTRAINT " + closed_to_rows +
+           " CHECK (false) NOT VALID";
+}
+
+std::string open_statement(const Partition& partition) {
+    return "ALTER TABLE " + partition_identifier(partition) + " DROP CONSTRAINT IF EXISTS " +
+           closed_to_rows;
+}
+
 std::string detach_statement(const Parent& parent, const Partition& partition, Detach how) {
     return "ALTER TABLE " + parent_identifier(parent) + " DETACH PARTITION " +
            partition_identifier(partition) +
@@ -108,18 +120,29 @@ std::vector<std::string> statements_for(const ManagedParent& managed, const Acti
             statements.push_back(*std::move(last));
         return statements;
     }
-    if (const auto* const attach = std::get_if<AttachPartition>(&action))
-        return {attach_statement(managed, attach->partition.schema_name, attach->partition.name,
-                                 attach->partition.bounds)};
+    const Capabilities capabilities = capabilities_of(managed.parent);
+    if (const auto* const attach = std::get_if<AttachPartition>(&action)) {
+        std::vector<std::string> statements;
+        if (!capabilities.dates_rows)
+            statements.push_back(open_statement(attach->partition));
+        statements.push_back(attach_statement(managed, attach->partition.schema_name,
+                                              attach->partition.name, attach->partition.bounds));
+        return statements;
+    }
     if (const auto* const finalize = std::get_if<FinalizeDetach>(&action))
         return {detach_statement(managed.parent, finalize->partition, Detach::finalize)};
     if (const auto* const detach = std::get_if<DetachPartition>(&action)) {
         if (detach->concurrently)
             return {detach_statement(managed.parent, detach->partition, Detach::concurrently)};
-        std::vector<std::string> statements;
-        if (policy_for(managed.parent.configuration, detach->partition) == CleanupPolicy::drop)
-            statements.push_back(fence_statement(managed, detach->partition));
-        statements.push_back(detach_statement(managed.parent, detach->partition, Detach::plain));
+        std::vector<std::string> statements{
+            detach_statement(managed.parent, detach->partition, Detach::plain)};
+        const bool to_drop =
+            policy_for(managed.parent.configuration, detach->partition) == CleanupPolicy::drop;
+        // On shards the fence comes last: who writes locks the parent's first.
+        if (to_drop && capabilities.dates_rows)
+            statements.insert(statements.begin(), fence_statement(managed, detach->partition));
+        else if (to_drop)
+            statements.push_back(close_statement(detach->partition));
         return statements;
     }
     if (const auto* const drop = std::get_if<DropPartition>(&action))

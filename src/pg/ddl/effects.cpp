@@ -62,27 +62,31 @@ void require_attached(const ManagedParent& managed, RelationId relation, const B
 }
 
 void require_detached(RelationId partition) {
-    const Rows rows = query(
-        "SELECT FROM pg_class r WHERE r.oid = $1 AND NOT r.relispartition "
-        "AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid)",
-        {oid_parameter(partition)});
-    if (rows.count() != 1)
+    const bool is_detached = call([=] {
+        CommandCounterIncrement();
+        return get_rel_relkind(partition) != '\0' && !get_rel_relispartition(partition) &&
+               !has_superclass(partition);
+    });
+    if (!is_detached)
         raise_other_relation("partition " + name_of(partition) + " was not detached");
 }
 
-void require_dropped(const Partition& table) {
-    const Rows rows =
-        query("SELECT FROM pg_class r WHERE r.oid = $1", {oid_parameter(table.relation)});
-    if (rows.count() != 0)
-        raise_other_relation("table " + in_quotes(table.qualified_name()) + " was not dropped");
+void require_dropped(RelationId table, const std::string& qualified_name) {
+    const bool is_dropped = call([=] {
+        CommandCounterIncrement();
+        return get_rel_relkind(table) == '\0';
+    });
+    if (!is_dropped)
+        raise_other_relation("table " + in_quotes(qualified_name) + " was not dropped");
 }
 
 void require_same_policies(const Parent& parent, RelationId partition) {
-    const Rows rows = query(other_policies_query,
-                            {oid_parameter(parent.table->relation), oid_parameter(partition)});
-    if (rows.count() != 0)
+    const auto policies = query(other_policies_query,
+                                {oid_parameter(parent.table->relation), oid_parameter(partition)})
+                              .values<std::string>();
+    if (!policies.empty())
         throw PpmError{ERRCODE_INSUFFICIENT_PRIVILEGE,
-                       "policy " + in_quotes(rows.string(0, 1)) +
+                       "policy " + in_quotes(policies.front()) +
                            " names a role or an object that was renamed concurrently"};
 }
 

@@ -16,8 +16,8 @@ void require_attached(const ManagedParent& managed, RelationId relation, const B
 // The partition is none any more, and is still there.
 void require_detached(RelationId partition);
 
-// The table is gone.
-void require_dropped(const Partition& table);
+// The table, which had that name when it was judged, is gone.
+void require_dropped(RelationId table, const std::string& qualified_name);
 
 // Policies that the partition has from its parent are for the same roles and use the same objects.
 // Throws 42501, as what an owner may not do.

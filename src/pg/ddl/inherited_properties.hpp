@@ -35,8 +35,4 @@ std::optional<std::string> replica_identity_statement(const Parent& parent,
                                                       const std::string& schema_name,
                                                       const std::string& name);
 
-// Finds in what the partitions differ from their parents, of all parents that are valid, in two
-// queries. Needs what read_partitions() needs.
-void read_differences(std::vector<ManagedParent>& parents);
-
 }  // namespace ppm

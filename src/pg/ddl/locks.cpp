@@ -48,13 +48,9 @@ constexpr char referencing_by_parent_query[] =
     "WHERE c.contype = 'f' AND c.confrelid = ANY ($1) AND p.confrelid <> c.confrelid";
 
 std::vector<Oid> relations(const char* sql, const std::vector<Oid>& of) {
-    std::vector<Oid> found;
     if (of.empty())
-        return found;
-    const Rows rows = query(sql, {oid_array_parameter(of)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        found.push_back(rows.oid(row, 1));
-    return found;
+        return {};
+    return query(sql, {oid_array_parameter(of)}).values<Oid>();
 }
 
 // The relations, and all that they are partitioned into.
@@ -106,11 +102,13 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
     const std::vector<Oid> tree = trees(partitions);
     const bool detaches = statement == Statement::detach || statement == Statement::begin_detach ||
                           statement == Statement::finish_detach;
-    const bool attaches = statement == Statement::attach || statement == Statement::attach_new;
+    const bool attaches = statement == Statement::attach || statement == Statement::attach_new ||
+                          statement == Statement::attach_filled;
+    const bool excludes_readers =
+        statement == Statement::detach || statement == Statement::attach_filled;
 
     // ATPrepCmd(), AlterTableGetLockLevel()
-    locks.add(statement == Statement::detach ? AccessExclusiveLock : ShareUpdateExclusiveLock,
-              parents);
+    locks.add(excludes_readers ? AccessExclusiveLock : ShareUpdateExclusiveLock, parents);
     locks.add(statement == Statement::begin_detach ? ShareUpdateExclusiveLock : AccessExclusiveLock,
               tree);
     if (attaches || statement == Statement::detach) {
@@ -276,6 +274,11 @@ void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others
         locks.add(AccessExclusiveLock, trees(others()));
         return locks.list();
     });
+}
+
+bool drop_locks_only(Oid table) {
+    return call([=] { return get_rel_relkind(table); }) == RELKIND_RELATION &&
+           referenced_by({table}).empty();
 }
 
 void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait) {

@@ -11,6 +11,8 @@ namespace ppm {
 
 enum class Statement {
     attach_new,     // ATTACH PARTITION of a table that was just created, and so has no foreign keys
+    attach_filled,  // the same of one that was filled from the default partition: nobody may have
+                    // chosen the partitions that he reads before it is there
     attach,         // ATTACH PARTITION of one that was detached
     detach,         // DETACH PARTITION
     begin_detach,   // the first transaction of DETACH PARTITION ... CONCURRENTLY
@@ -40,5 +42,8 @@ void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait);
 // The same for a transaction that detaches partitions of the parent and attaches tables in their
 // place, `tables` being all of them: nobody else has any of them from here on.
 void lock_to_swap(Oid parent, const std::vector<Oid>& tables, int wait);
+
+// Whether DROP TABLE of one that was just detached locks nothing but the table and what is its own.
+bool drop_locks_only(Oid table);
 
 }  // namespace ppm

@@ -17,14 +17,26 @@ bool is_named(RelationId relation, const char* schema_name, const char* name) {
     return same;
 }
 
-// A table's lock does not keep its schema from being renamed: two schemas change places, and a name
-// means a stranger's table. Newer minor versions of PostgreSQL lock the schema itself to rename it;
-// those before (15.18 has it so) only its row, whose name is in a unique index. Only a superuser
-// may lock a row of the catalog.
-void lock_schema_names(const std::vector<Oid>& relations) {
-    std::set<Oid> schemas;
-    for (const Oid relation : relations)
-        schemas.insert(call([=] { return get_rel_namespace(relation); }));
+namespace {
+
+// Newer minor versions of PostgreSQL lock the schema itself to rename it; those before (15.18 has
+// it so) only its row, whose name is in a unique index. Only a superuser may lock a row of the
+// catalog.
+void lock_schemas(std::set<Oid> schemas) {
+    // What this part of the transaction has, it keeps to the end of the part. (To lock a row is to
+    // have a transaction ID.)
+    struct Had {
+        TransactionId transaction = InvalidTransactionId;
+        SubTransactionId part = InvalidSubTransactionId;
+        std::set<Oid> schemas;
+    };
+    static Had had;
+    const bool is_same_part = TransactionIdIsValid(had.transaction) &&
+                              had.transaction == GetTopTransactionIdIfAny() &&
+                              had.part == GetCurrentSubTransactionId();
+    if (is_same_part && std::ranges::includes(had.schemas, schemas))
+        return call([] { AcceptInvalidationMessages(); });
+    had = {};
     // In the order that a renaming takes them, so that no deadlock fails it.
     for (const Oid schema : schemas)
         call([=] { LockDatabaseObject(NamespaceRelationId, schema, 0, AccessShareLock); });
@@ -33,6 +45,54 @@ void lock_schema_names(const std::vector<Oid>& relations) {
             {oid_array_parameter({schemas.begin(), schemas.end()})});
     // Of the one that was waited for.
     call([] { AcceptInvalidationMessages(); });
+    had = {GetTopTransactionIdIfAny(), GetCurrentSubTransactionId(), std::move(schemas)};
+}
+
+// Of functions, operators, types and the like that definitions of the relations' own objects name.
+// PostgreSQL's own have no entry in pg_depend.
+constexpr char used_schemas_query[] = R"(
+    WITH object AS (
+        SELECT 'pg_class'::regclass AS class, indexrelid AS oid FROM pg_index WHERE indrelid = ANY ($1)
+        UNION ALL SELECT 'pg_class'::regclass, unnest($1)
+        UNION ALL SELECT 'pg_trigger'::regclass, oid FROM pg_trigger WHERE tgrelid = ANY ($1)
+        UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = ANY ($1)
+        UNION ALL SELECT 'pg_policy'::regclass, oid FROM pg_policy WHERE polrelid = ANY ($1)
+        UNION ALL SELECT 'pg_attrdef'::regclass, oid FROM pg_attrdef WHERE adrelid = ANY ($1)
+        UNION ALL SELECT 'pg_statistic_ext'::regclass, oid FROM pg_statistic_ext WHERE stxrelid = ANY ($1))
+    SELECT DISTINCT used.schema FROM object JOIN pg_depend d ON d.classid = object.class AND d.objid = object.oid
+    -- A join would read all functions and operators.
+    CROSS JOIN LATERAL (SELECT CASE d.refclassid
+        WHEN 'pg_proc'::regclass THEN (SELECT pronamespace FROM pg_proc WHERE oid = d.refobjid)
+        WHEN 'pg_operator'::regclass THEN (SELECT oprnamespace FROM pg_operator WHERE oid = d.refobjid)
+        WHEN 'pg_type'::regclass THEN (SELECT typnamespace FROM pg_type WHERE oid = d.refobjid)
+        WHEN 'pg_opclass'::regclass THEN (SELECT opcnamespace FROM pg_opclass WHERE oid = d.refobjid)
+        WHEN 'pg_collation'::regclass THEN (SELECT collnamespace FROM pg_collation WHERE oid = d.refobjid) END) AS used (schema)
+    WHERE used.schema IS NOT NULL)";
+
+}  // namespace
+
+void lock_used_names(const std::vector<Oid>& relations) {
+    const StatementTimeout timeout{statement_timeout()};
+    const auto found = query(used_schemas_query, {oid_array_parameter(relations)}).values<Oid>();
+    std::set<Oid> schemas{found.begin(), found.end()};
+    if (!schemas.empty())
+        lock_schemas(std::move(schemas));
+}
+
+// A table's lock does not keep its schema from being renamed: two schemas change places, and a name
+// means a stranger's table.
+void lock_schema_names(const std::vector<Oid>& relations) {
+    std::set<Oid> schemas;
+    for (const Oid relation : relations)
+        schemas.insert(call([=] { return get_rel_namespace(relation); }));
+    lock_schemas(std::move(schemas));
+}
+
+void lock_function_name(Oid function) {
+    const StatementTimeout timeout{statement_timeout()};
+    // Whoever owns the schema may drop it.
+    call([=] { LockDatabaseObject(ProcedureRelationId, function, 0, AccessShareLock); });
+    lock_schemas({call([=] { return get_func_namespace(function); })});
 }
 
 void lock_names(const std::vector<NamedRelation>& relations) {

@@ -1,7 +1,7 @@
 // The names in a statement, and the OIDs that were judged: how long the one means the other.
 #pragma once
 
-#include "core/plan/configuration.hpp"
+#include "core/plan/parent.hpp"
 #include "pg/bridge/postgres.hpp"
 
 namespace ppm {
@@ -26,6 +26,15 @@ bool is_named(RelationId relation, const char* schema_name, const char* name);
 // Has whoever renames or drops the schemas of these relations wait until the transaction ends.
 // Nobody else waits: not for a GRANT, nor for a table in the schema. Throws PostgresError.
 void lock_schema_names(const std::vector<Oid>& relations);
+
+// The same for the schemas of functions, operators and types that the relations' indexes, triggers,
+// constraints, policies and statistics use. To be called before their definitions are read, for
+// statements that make the like: they name what they use.
+void lock_used_names(const std::vector<Oid>& relations);
+
+// Has whoever drops the function, or renames its schema, wait until the transaction ends. Its name
+// may have come to mean another one before.
+void lock_function_name(Oid function);
 
 // From here to the end of the transaction a statement that names the relations means them. Each is
 // locked, so that it is not renamed itself. To be called last, after every wait and every scan.

@@ -26,7 +26,7 @@ constexpr char below_query[] = R"(
                CASE WHEN starts_with(r.relname, concat(t.root, '_')) THEN substr(r.relname, length(t.root) + 1) ELSE concat('_', r.relname) END COLLATE "C",
                t.suffix, t.place || r.oid::bigint, r.relpartbound, r.relkind
         FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid JOIN pg_class r ON r.oid = i.inhrelid)
-    SELECT oid, suffix, above, pg_get_expr(relpartbound, oid), relkind = 'p'
+    SELECT oid, suffix, above, pg_get_expr(relpartbound, oid)
     FROM tree WHERE oid <> $1 ORDER BY place)";
 
 // What the template has and neither the parent nor each partition of $3 has: two indexes are alike
@@ -60,7 +60,7 @@ constexpr char additions_query[] = R"(
     missing AS (
         SELECT p.oid, p.name, t.* FROM partition p CROSS JOIN trigger t
         WHERE NOT EXISTS (SELECT FROM pg_trigger o WHERE o.tgrelid = p.oid AND o.tgname = t.tgname))
-    SELECT oid, what, statement, mend FROM (
+    SELECT oid, number = 1, what, statement, mend FROM (
         SELECT p.oid, 1 AS number, a.relname AS label,
                format(CASE a.contype WHEN 'p' THEN 'has no primary key like "%s" of its template' WHEN 'u' THEN 'has no unique key like "%s" of its template'
                                      ELSE 'has no index like "%s" of its template' END, a.relname) AS what,
@@ -115,6 +115,29 @@ std::string qualified(const Parent& parent, const std::string& name) {
     return identifier(parent.configuration.schema_name) + "." + identifier(name);
 }
 
+// What a partition is to get for its template. To a partition that has it not, `what` says so, and
+// `mend` how to mend that; neither is said of what belongs to another addition.
+struct Addition {
+    Oid partition;
+    bool is_index;  // or a trigger
+    std::optional<std::string> what;
+    std::string statement;
+    std::optional<std::string> mend;
+};
+
+std::vector<Addition> additions(RelationId from_template, const Parent& parent,
+                                const std::vector<Oid>& partitions,
+                                const std::optional<std::string>& name) {
+    std::vector<Addition> result;
+    for (const auto& [partition, is_index, what, statement, mend] :
+         query(additions_query,
+               {oid_parameter(from_template), oid_parameter(parent.table->relation),
+                oid_array_parameter(partitions), text_parameter(name)})
+             .as<Oid, bool, std::optional<std::string>, std::string, std::optional<std::string>>())
+        result.push_back({partition, is_index, what, statement, mend});
+    return result;
+}
+
 // The parent's clauses for a table that is none of a partitioned one's.
 std::string leaf_clauses(const Parent& parent, const TemplateClauses& clauses) {
     return storage_clauses(parent, clauses.storage_options, clauses.tablespace);
@@ -123,23 +146,28 @@ std::string leaf_clauses(const Parent& parent, const TemplateClauses& clauses) {
 }  // namespace
 
 TemplateClauses template_clauses(RelationId relation) {
-    const Rows rows = query(clauses_query, {oid_parameter(relation)});
-    if (rows.count() == 0)
+    const auto clauses = query(clauses_query, {oid_parameter(relation)})
+                             .first<bool, std::string, std::vector<std::string>, std::string>();
+    if (!clauses)
         return {};
-    return {rows.boolean(0, 1), rows.string(0, 2), rows.strings(0, 3), rows.string(0, 4)};
+    const auto& [is_unlogged, partition_by, storage_options, tablespace] = *clauses;
+    return {is_unlogged, partition_by, storage_options, tablespace};
 }
 
 std::vector<SubPartition> sub_partitions(const Parent& parent, RelationId from_template,
                                          const std::string& partition) {
-    const Rows rows = query(below_query, {oid_parameter(from_template)});
     std::vector<SubPartition> result;
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        const TemplateClauses clauses = template_clauses(rows.oid(row, 1));
-        const std::string name = partition + rows.string(row, 2);
-        std::string statement = std::string{"CREATE "} + (clauses.is_unlogged ? "UNLOGGED " : "") +
-                                "TABLE " + qualified(parent, name) + " PARTITION OF " +
-                                qualified(parent, partition + rows.string(row, 3)) + " " +
-                                rows.string(row, 4);
+    for (const auto& [relation, suffix, above, bounds] :
+         query(below_query, {oid_parameter(from_template)})
+             .as<Oid, std::string, std::string, std::string>()) {
+        const TemplateClauses clauses = template_clauses(relation);
+        const std::string name = partition + suffix;
+        std::string statement = clauses.is_unlogged ? "CREATE UNLOGGED TABLE " : "CREATE TABLE ";
+        statement.append(qualified(parent, name))
+            .append(" PARTITION OF ")
+            .append(qualified(parent, partition + above))
+            .append(" ")
+            .append(bounds);
         statement += clauses.is_partitioned() ? clauses.partition_by + clauses.tablespace
                                               : leaf_clauses(parent, clauses);
         result.push_back({name, std::move(statement), clauses.is_partitioned()});
@@ -149,14 +177,12 @@ std::vector<SubPartition> sub_partitions(const Parent& parent, RelationId from_t
 
 std::vector<std::string> template_statements(const Parent& parent, RelationId from_template,
                                              std::optional<RelationId> partition,
-                                             const std::string& name) {
-    const Rows rows =
-        query(additions_query,
-              {oid_parameter(from_template), oid_parameter(parent.table->relation),
-               oid_array_parameter({partition.value_or(InvalidOid)}), text_parameter(name)});
+                                             const std::string& name, TemplatePart part) {
     std::vector<std::string> statements;
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        statements.push_back(rows.string(row, 3));
+    for (const Addition& each :
+         additions(from_template, parent, {partition.value_or(InvalidOid)}, name))
+        if (part == TemplatePart::everything || each.is_index == (part == TemplatePart::indexes))
+            statements.push_back(each.statement);
     return statements;
 }
 
@@ -165,15 +191,14 @@ std::optional<RelationId> template_of(const Parent& parent) {
     if (!name || !parent.template_problem.empty())
         return std::nullopt;
     const UserContext ppm{owner_of_ppm()};
-    const Rows rows = query("SELECT to_regclass($1)::oid", {text_parameter(*name)});
-    return rows.is_null(0, 1) ? std::nullopt : std::optional{rows.oid(0, 1)};
+    return query("SELECT to_regclass($1)::oid", {text_parameter(*name)})
+        .value<std::optional<Oid>>();
 }
 
 void read_template_differences(Parent& parent) {
     const auto from_template = template_of(parent);
     if (!from_template)
         return;
-    const Oid relation = parent.table->relation;
     std::map<Oid, Partition*> partitions;
     std::vector<Oid> relations;
     for (Partition& partition : parent.partitions) {
@@ -192,17 +217,15 @@ void read_template_differences(Parent& parent) {
     };
     std::vector<std::string> options = parent.configuration.partition_options;
     std::ranges::transform(options, options.begin(), option_name);
-    const Rows rows = query(
-        differences_query,
-        {oid_parameter(*from_template), oid_parameter(relation), text_array_parameter(options)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        add(rows.oid(row, 1), rows.string(row, 2), rows.string(row, 3));
-    const Rows missing =
-        query(additions_query, {oid_parameter(*from_template), oid_parameter(relation),
-                                oid_array_parameter(relations), text_parameter(std::nullopt)});
-    for (std::size_t row = 0; row < missing.count(); ++row)
-        if (!missing.is_null(row, 2))
-            add(missing.oid(row, 1), missing.string(row, 2), missing.string(row, 4));
+    for (const auto& [partition, what, mend] :
+         query(differences_query,
+               {oid_parameter(*from_template), oid_parameter(parent.table->relation),
+                text_array_parameter(options)})
+             .as<Oid, std::string, std::string>())
+        add(partition, what, mend);
+    for (const Addition& each : additions(*from_template, parent, relations, std::nullopt))
+        if (each.what)
+            add(each.partition, *each.what, each.mend.value());
 }
 
 }  // namespace ppm

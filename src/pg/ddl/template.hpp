@@ -29,11 +29,14 @@ struct SubPartition {
 std::vector<SubPartition> sub_partitions(const Parent& parent, RelationId from_template,
                                          const std::string& partition);
 
+enum class TemplatePart { everything, indexes, triggers };
+
 // The statements that give the partition what else the template has: indexes, keys and triggers.
 // `name` is the partition's as SQL writes it. Without a relation it is about to be created.
 std::vector<std::string> template_statements(const Parent& parent, RelationId from_template,
                                              std::optional<RelationId> partition,
-                                             const std::string& name);
+                                             const std::string& name,
+                                             TemplatePart part = TemplatePart::everything);
 
 // Finds in what the parent's partitions differ from its template.
 void read_template_differences(Parent& parent);

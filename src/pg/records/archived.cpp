@@ -12,13 +12,14 @@ namespace {
 
 // What 1.0.0 recorded has no snapshot, but the row's xmin, which is lost when the row is written.
 std::optional<std::string> snapshot_of_row(RelationId relation) {
-    const Rows rows = query(
-        "SELECT xmin::text::bigint FROM ppm.detached "
-        "WHERE relation = $1 AND version IS NOT NULL AND snapshot IS NULL",
-        {oid_parameter(relation)});
-    if (rows.count() == 0)
+    const auto xmin = query(
+                          "SELECT xmin::text::bigint FROM ppm.detached "
+                          "WHERE relation = $1 AND version IS NOT NULL AND snapshot IS NULL",
+                          {oid_parameter(relation)})
+                          .first_value<std::int64_t>();
+    if (!xmin)
         return std::nullopt;
-    const XidSnapshot before = snapshot_before(static_cast<TransactionId>(rows.bigint(0, 1)));
+    const XidSnapshot before = snapshot_before(static_cast<TransactionId>(*xmin));
     return std::to_string(before.xmin) + ":" + std::to_string(before.xmax) + ":";
 }
 
@@ -28,19 +29,19 @@ std::optional<std::string> home_of(RelationId relation) {
     if (!has_own_column("detached", "archived_from"))
         return std::nullopt;
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query("SELECT archived_from FROM ppm.detached WHERE relation = $1",
-                            {oid_parameter(relation)});
-    if (rows.count() == 0 || rows.is_null(0, 1))
-        return std::nullopt;
-    return rows.string(0, 1);
+    return query("SELECT archived_from FROM ppm.detached WHERE relation = $1",
+                 {oid_parameter(relation)})
+        .first_value<std::optional<std::string>>()
+        .value_or(std::nullopt);
 }
 
 bool is_as_detached(RelationId relation) {
     const UserContext owner{owner_of_ppm()};
-    const Rows rows =
-        query("SELECT version FROM ppm.detached WHERE relation = $1", {oid_parameter(relation)});
-    return rows.count() == 1 && !rows.is_null(0, 1) &&
-           is_fingerprint_of(relation, rows.string(0, 1));
+    const auto fingerprint =
+        query("SELECT version FROM ppm.detached WHERE relation = $1", {oid_parameter(relation)})
+            .first_value<std::optional<std::string>>()
+            .value_or(std::nullopt);
+    return fingerprint && is_fingerprint_of(relation, *fingerprint);
 }
 
 void record_move(RelationId relation, const std::string& schema_name,

@@ -8,7 +8,9 @@ namespace ppm {
 namespace {
 
 constexpr char read_query[] =
-    "SELECT schema_name, table_name, at, outcome FROM ppm.last_run WHERE procedure = 'cleanup'";
+    "SELECT schema_name, table_name, at, outcome = 'ok' FROM ppm.last_run "
+    "WHERE procedure = 'cleanup'";
+constexpr char of_one_table[] = " AND schema_name = $1 AND table_name = $2";
 
 // Nothing that is a minute old can be in doubt: a window is longer. So this hardly ever waits for
 // somebody who records a call.
@@ -16,6 +18,15 @@ constexpr char confirm_statement[] =
     "UPDATE ppm.last_run SET at = clock_timestamp() WHERE schema_name = $1 AND table_name = $2 "
     "AND procedure = 'cleanup' "
     "AND at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()";
+
+Rows read_last_cleanups(const std::vector<ManagedParent>& parents) {
+    const UserContext owner{owner_of_ppm()};
+    if (parents.size() != 1)
+        return query(read_query);
+    const Configuration& only = parents.front().parent.configuration;
+    return query(std::string{read_query} + of_one_table,
+                 {text_parameter(only.schema_name), text_parameter(only.table_name)});
+}
 
 }  // namespace
 
@@ -25,15 +36,11 @@ void read_clock_references(std::vector<ManagedParent>& parents) {
         ClockReference::Kind kind;
     };
     std::map<TableName, LastCleanup> last;
-    {
-        const UserContext owner{owner_of_ppm()};
-        const Rows rows = query(read_query);
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            last[{rows.string(row, 1), rows.string(row, 2)}] = {
-                to_instant(DatumGetTimestampTz(rows.datum(row, 3))),
-                rows.string(row, 4) == "ok" ? ClockReference::Kind::cleaned_up
-                                            : ClockReference::Kind::failed};
-    }
+    for (auto& [schema_name, table_name, at, is_ok] :
+         read_last_cleanups(parents).as<std::string, std::string, std::int64_t, bool>())
+        last[{std::move(schema_name), std::move(table_name)}] = {
+            to_instant(at),
+            is_ok ? ClockReference::Kind::cleaned_up : ClockReference::Kind::failed};
     const LastCleanup start{to_instant(PgStartTime), ClockReference::Kind::server_started};
     for (ManagedParent& managed : parents) {
         if (!managed.zone)

@@ -111,8 +111,7 @@ std::string ask(const char* sql, Oid relation) {
     tree.reserve(static_cast<std::size_t>(list_length(all)));
     for (int i = 0; i < list_length(all); ++i)
         tree.push_back(list_nth_oid(all, i));
-    const Rows rows = query(sql, {oid_array_parameter(tree)});
-    return rows.is_null(0, 1) ? "" : rows.string(0, 1);
+    return query(sql, {oid_array_parameter(tree)}).value<std::optional<std::string>>().value_or("");
 }
 
 std::string cluster() {

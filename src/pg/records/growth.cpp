@@ -50,22 +50,24 @@ void record_growth(const Parent& parent) {
 }
 
 void prune_growth() {
-    if (!has_own_table("growth"))
+    if (!may_have_own_rows("growth"))
         return;
     const UserContext owner{owner_of_ppm()};
     execute(prune_statement);
 }
 
 std::optional<double> keys_per_second(const Parent& parent) {
-    if (!has_own_table("growth"))
+    if (!may_have_own_rows("growth"))
         return std::nullopt;
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(rate_query, {text_parameter(parent.configuration.schema_name),
-                                         text_parameter(parent.configuration.table_name)});
+    const auto rate = query(rate_query, {text_parameter(parent.configuration.schema_name),
+                                         text_parameter(parent.configuration.table_name)})
+                          .first_value<std::optional<std::int64_t>>()
+                          .value_or(std::nullopt);
     constexpr double millionths = 1e6;
-    if (rows.count() == 0 || rows.is_null(0, 1) || rows.bigint(0, 1) == 0)
+    if (!rate || *rate == 0)
         return std::nullopt;
-    return static_cast<double>(rows.bigint(0, 1)) / millionths;
+    return static_cast<double>(*rate) / millionths;
 }
 
 }  // namespace ppm

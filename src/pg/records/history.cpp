@@ -9,15 +9,19 @@ namespace ppm {
 
 namespace {
 
+// Whoever orders them by their time finds them in the order of the steps.
+#define STEPS "FROM unnest($6, $11) WITH ORDINALITY AS s(action, message, number)"
+
 constexpr char record_statement[] =
     "INSERT INTO ppm.history (run_id, at, schema_name, table_name, partition, action, lower_bound, "
     "upper_bound, outcome, sqlstate, message, duration, executed_by, lower_value, upper_value) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 * interval '1 microsecond', $13, "
-    "$14, $15)";
+    "SELECT $1, $2 + (s.number - 1) * interval '1 microsecond', $3, $4, $5, s.action, $7, $8, $9, "
+    "$10, s.message, $12 * interval '1 microsecond', $13, $14, $15 " STEPS;
 constexpr char record_statement_of_1_0_0[] =
     "INSERT INTO ppm.history (run_id, at, schema_name, table_name, partition, action, lower_bound, "
     "upper_bound, outcome, sqlstate, message, duration, executed_by) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 * interval '1 microsecond', $13)";
+    "SELECT $1, $2 + (s.number - 1) * interval '1 microsecond', $3, $4, $5, s.action, $7, $8, $9, "
+    "$10, s.message, $12 * interval '1 microsecond', $13 " STEPS;
 
 // A dump that is restored into a database that has gone on sets the sequence back. What is known
 // of earlier calls is in ppm.last_run, which no dump has, and at the end of ppm.history.
@@ -33,7 +37,7 @@ constexpr char record_run_statement[] =
     "INSERT INTO ppm.last_run (schema_name, table_name, run_id, at, procedure, outcome) "
     "SELECT t.schema_name, t.table_name, $1, "
     "CASE WHEN t.kept = 'kept' AND p.procedure = 'cleanup' THEN pg_postmaster_start_time() "
-    "ELSE clock_timestamp() END, p.procedure, t.outcome "
+    "ELSE least(clock_timestamp(), $7) END, p.procedure, t.outcome "
     "FROM unnest($3::name[], $4::name[], $5::text[], $6::text[]) "
     "AS t(schema_name, table_name, outcome, kept), unnest($2::text[]) AS p(procedure) "
     // Always in the same order: two calls may do this at the same time.
@@ -72,14 +76,15 @@ std::chrono::microseconds since(Deadline::Clock::time_point begun) {
     return std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - begun);
 }
 
+// One step or more of what was done to a partition, or what failed.
 struct Entry {
     TimestampTz at;
     const TableName& table;
     const std::string& partition;
-    std::string action;
+    std::vector<std::string> actions;
     const std::optional<ShownBounds>& bounds;
-    std::optional<int> sqlstate;  // of a failure
-    std::string message;
+    std::optional<int> sqlstate;        // of a failure
+    std::vector<std::string> messages;  // one for each action
     std::chrono::microseconds duration;
 };
 
@@ -98,12 +103,12 @@ void insert(const Entry& entry, std::int64_t run_id, const std::string& caller) 
              text_parameter(entry.table.schema_name),
              text_parameter(entry.table.table_name),
              text_parameter(partition),
-             text_parameter(entry.action),
+             text_array_parameter(entry.actions),
              timestamp_parameter(civil, &Slot::lower),
              timestamp_parameter(civil, &Slot::upper),
              text_parameter(entry.sqlstate ? "failed" : "ok"),
              text_parameter(sqlstate),
-             text_parameter(entry.message),
+             text_array_parameter(entry.messages),
              bigint_parameter(entry.duration.count()),
              text_parameter(caller),
              value(&ShownBounds::lower_value),
@@ -118,6 +123,12 @@ void History::begin_action() {
     begun_ = Deadline::Clock::now();
 }
 
+// By the clock that the call began with, which cleanup has judged. If it has jumped ahead since,
+// the next cleanup must see that.
+TimestampTz History::now() const {
+    return called_at_ + since(called_).count();
+}
+
 std::chrono::microseconds History::elapsed() const {
     return since(begun_);
 }
@@ -125,45 +136,66 @@ std::chrono::microseconds History::elapsed() const {
 std::int64_t History::run_id() {
     if (!run_id_) {
         const UserContext owner{owner_of_ppm()};
-        run_id_ = query_to_change(next_run_query).bigint(0, 1);
+        run_id_ = query_to_change(next_run_query).value<std::int64_t>();
     }
     return *run_id_;
 }
 
 void History::record(const CompletedAction& completed) {
-    insert({GetCurrentTimestamp(), completed.table, completed.partition, completed.action,
-            completed.bounds, std::nullopt, completed.message(), elapsed()},
+    insert({GetCurrentTimestamp(),
+            completed.table,
+            completed.partition,
+            {completed.action},
+            completed.bounds,
+            std::nullopt,
+            {completed.message()},
+            elapsed()},
            run_id(), caller_);
 }
 
 void History::record(const std::vector<Failure>& failures) {
     for (const Failure& failure : failures)
-        insert({failure.at, failure.table, failure.partition, failure.action, failure.bounds,
-                failure.sqlstate, failure.message, failure.duration},
+        insert({failure.at,
+                failure.table,
+                failure.partition,
+                {failure.action},
+                failure.bounds,
+                failure.sqlstate,
+                {failure.message},
+                failure.duration},
                run_id(), caller_);
 }
 
-WorkerRecord History::for_worker(const CompletedAction& completed) {
-    WorkerRecord record{run_id(), begun_, {}, {}, {}, {}, {}, completed.bounds->civil, {}, {}, {}};
+WorkerRecord History::for_worker(const std::array<CompletedAction, 2>& steps) {
+    const CompletedAction& first = steps.front();
+    WorkerRecord record{run_id(), begun_, {}, {}, {}, {}, first.bounds->civil, {}, {}, {}};
     namestrcpy(&record.caller, caller_.c_str());
-    namestrcpy(&record.schema_name, completed.table.schema_name.c_str());
-    namestrcpy(&record.table_name, completed.table.table_name.c_str());
-    namestrcpy(&record.partition, completed.partition.c_str());
-    namestrcpy(&record.action, completed.action.c_str());
-    strlcpy(record.lower_value.data(), completed.bounds->lower_value.c_str(),
+    namestrcpy(&record.schema_name, first.table.schema_name.c_str());
+    namestrcpy(&record.table_name, first.table.table_name.c_str());
+    namestrcpy(&record.partition, first.partition.c_str());
+    strlcpy(record.lower_value.data(), first.bounds->lower_value.c_str(),
             record.lower_value.size());
-    strlcpy(record.upper_value.data(), completed.bounds->upper_value.c_str(),
+    strlcpy(record.upper_value.data(), first.bounds->upper_value.c_str(),
             record.upper_value.size());
-    strlcpy(record.message, completed.message().c_str(), sizeof(record.message));
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        namestrcpy(&record.steps[i].action, steps[i].action.c_str());
+        strlcpy(record.steps[i].message, steps[i].message().c_str(),
+                sizeof(record.steps[i].message));
+    }
     return record;
 }
 
-void write(const WorkerRecord& record) {
-    const TableName table{NameStr(record.schema_name), NameStr(record.table_name)};
-    const std::optional bounds{
-        ShownBounds{record.civil_bounds, record.lower_value.data(), record.upper_value.data()}};
-    insert({GetCurrentTimestamp(), table, NameStr(record.partition), NameStr(record.action), bounds,
-            std::nullopt, record.message, since(record.begun)},
+void write(const WorkerRecord& record, std::size_t steps) {
+    const TableName table = record.table();
+    const std::optional bounds{record.bounds()};
+    std::vector<std::string> actions;
+    std::vector<std::string> messages;
+    for (const auto& step : std::span{record.steps}.first(steps)) {
+        actions.emplace_back(NameStr(step.action));
+        messages.emplace_back(step.message);
+    }
+    insert({GetCurrentTimestamp(), table, NameStr(record.partition), std::move(actions), bounds,
+            std::nullopt, std::move(messages), since(record.begun)},
            record.run_id, NameStr(record.caller));
 }
 
@@ -181,9 +213,13 @@ void History::record_run(const std::vector<std::string>& procedures,
     }
     const std::int64_t id = run_id();
     const UserContext owner{owner_of_ppm()};
-    execute(record_run_statement, {bigint_parameter(id), text_array_parameter(procedures),
-                                   text_array_parameter(schemas), text_array_parameter(tables),
-                                   text_array_parameter(results), text_array_parameter(kept)});
+    execute(record_run_statement, {bigint_parameter(id),
+                                   text_array_parameter(procedures),
+                                   text_array_parameter(schemas),
+                                   text_array_parameter(tables),
+                                   text_array_parameter(results),
+                                   text_array_parameter(kept),
+                                   {TIMESTAMPTZOID, TimestampTzGetDatum(now()), false}});
 }
 
 void History::record_not_called(const Error& error) {
@@ -214,6 +250,13 @@ void lock_own_tables() {
         LockRelationOid(get_relname_relid("config", schema), AccessShareLock);
         LockRelationOid(get_relname_relid("detached", schema), RowExclusiveLock);
         LockRelationOid(get_relname_relid("history", schema), RowExclusiveLock);
+        // These the version of the objects may lack.
+        for (const char* const table : {"configured_relations", "hooks"})
+            if (const Oid relation = get_relname_relid(table, schema); OidIsValid(relation))
+                LockRelationOid(relation, AccessShareLock);
+        for (const char* const table : {"kept", "pending_hooks"})
+            if (const Oid relation = get_relname_relid(table, schema); OidIsValid(relation))
+                LockRelationOid(relation, RowExclusiveLock);
     });
 }
 
@@ -222,9 +265,8 @@ std::map<std::string, LastFailure> last_failures(const Configuration& configurat
     const Rows rows = query(last_failures_query, {text_parameter(configuration.schema_name),
                                                   text_parameter(configuration.table_name)});
     std::map<std::string, LastFailure> failures;
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        failures.emplace(rows.string(row, 1),
-                         LastFailure{rows.string(row, 2), rows.boolean(row, 3)});
+    for (auto& [partition, message, passes] : rows.as<std::string, std::string, bool>())
+        failures.emplace(std::move(partition), LastFailure{std::move(message), passes});
     return failures;
 }
 

@@ -9,9 +9,14 @@
 
 namespace ppm {
 
-// What a worker records of what it does for a call, in its own transaction. Goes through shared
-// memory.
+// What a worker records of what it does to a partition for a call, in its own transaction. Goes
+// through shared memory.
 struct WorkerRecord {
+    struct Step {
+        NameData action;
+        char message[512];  // holds the longest names
+    };
+
     std::int64_t run_id;
     Deadline::Clock::time_point
         begun;  // of the machine's, so that it means the same in every process
@@ -19,15 +24,17 @@ struct WorkerRecord {
     NameData schema_name;
     NameData table_name;
     NameData partition;
-    NameData action;
     std::optional<Slot> civil_bounds;
     std::array<char, 64> lower_value;
     std::array<char, 64> upper_value;
-    char message[512];  // holds the longest names
+    std::array<Step, 2> steps;  // what it may do, in this order
+
+    TableName table() const { return {NameStr(schema_name), NameStr(table_name)}; }
+    ShownBounds bounds() const { return {civil_bounds, lower_value.data(), upper_value.data()}; }
 };
 
-// In the worker.
-void write(const WorkerRecord& record);
+// In the worker, when it has taken so many of the steps.
+void write(const WorkerRecord& record, std::size_t steps);
 
 // Of one call of a procedure.
 class History {
@@ -43,8 +50,8 @@ class History {
     void record(const CompletedAction& completed);
     void record(const std::vector<Failure>& failures);
 
-    // For what the worker is to do.
-    WorkerRecord for_worker(const CompletedAction& completed);
+    // For what the worker is to do to one partition, one after the other.
+    WorkerRecord for_worker(const std::array<CompletedAction, 2>& steps);
 
     // How a call went with a table.
     struct Outcome {
@@ -68,8 +75,11 @@ class History {
 
   private:
     std::int64_t run_id();
+    TimestampTz now() const;
 
     std::string caller_;
+    TimestampTz called_at_ = GetCurrentTimestamp();
+    Deadline::Clock::time_point called_ = Deadline::Clock::now();
     Deadline::Clock::time_point begun_ = Deadline::Clock::now();
     std::optional<std::int64_t> run_id_;
 };

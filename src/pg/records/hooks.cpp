@@ -31,17 +31,18 @@ namespace {
     "THEN format('may not be executed by role \"%s\", the owner of the table', "                \
     "pg_get_userbyid(" owner ")) ELSE '' END"
 
-constexpr char hooks_query[] =
-    "SELECT t.oid, h.event, h.function, " PROBLEM_OF("t.relowner")
-    " FROM ppm.hooks h "
-    "JOIN pg_namespace n ON n.nspname = h.schema_name "
-    "JOIN pg_class t ON t.relnamespace = n.oid AND t.relname = h.table_name "
-    "LEFT JOIN pg_proc p ON p.oid = " FUNCTION_OF("h.function")
-    " WHERE t.oid = ANY ($1) ORDER BY h.position, h.function";
+constexpr char hooks_query[] = "SELECT t.oid, h.event, h.function, " PROBLEM_OF(
+    "t.relowner") ", " PPM_HASH_OF_HOOK
+                  " FROM ppm.hooks h "
+                  "JOIN pg_namespace n ON n.nspname = h.schema_name "
+                  "JOIN pg_class t ON t.relnamespace = n.oid AND t.relname = h.table_name "
+                  "LEFT JOIN pg_proc p ON p.oid = " FUNCTION_OF(
+                      "h.function") " WHERE t.oid = ANY ($1) ORDER BY h.position, h.function";
 
 constexpr char function_query[] =
-    "SELECT format('%I.%I', n.nspname, p.proname), p.oid IS NULL, " PROBLEM_OF("$2")
-    " FROM (SELECT " FUNCTION_OF("$1")
+    "SELECT CASE WHEN p.oid IS NOT NULL THEN format('%I.%I', n.nspname, p.proname) ELSE '' END, "
+    PROBLEM_OF("$2")
+    ", coalesce(f.oid, 0) FROM (SELECT " FUNCTION_OF("$1")
     " AS oid) AS f LEFT JOIN pg_proc p ON p.oid = f.oid "
     "LEFT JOIN pg_namespace n ON n.oid = p.pronamespace";
 
@@ -89,46 +90,51 @@ Parameter event_parameter(HookEvent event) {
     return text_parameter(std::string{name_of(event)});
 }
 
-bool knows_hooks() {
-    return has_own_table("pending_hooks");
-}
-
 void read_pending(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations) {
-    const Rows rows = query(pending_query, {oid_array_parameter(relations)});
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        Parent& parent = *parents.at(rows.oid(row, 1));
+    for (const auto& [relation, event, function, partition, schema_name, name, lower, upper] :
+         query(pending_query, {oid_array_parameter(relations)})
+             .as<Oid, std::string, std::string, Oid, std::string, std::string, std::string,
+                 std::string>()) {
+        Parent& parent = *parents.at(relation);
         const KeyType type = *parent.table->key_type;
-        parent.pending_hooks.push_back({event_named(rows.string(row, 2)),
-                                        rows.string(row, 3),
-                                        {rows.oid(row, 4), rows.string(row, 5), rows.string(row, 6),
-                                         BoundRange{bound_of_text(rows.string(row, 7), type),
-                                                    bound_of_text(rows.string(row, 8), type)},
-                                         false}});
+        const BoundRange bounds{bound_of_text(lower, type), bound_of_text(upper, type)};
+        parent.pending_hooks.push_back(
+            {event_named(event), function, {partition, schema_name, name, bounds, false}});
     }
 }
 
 }  // namespace
 
 void read_hooks(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations) {
-    if (!knows_hooks())
+    if (!may_have_own_rows("hooks"))
         return;
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(hooks_query, {oid_array_parameter(relations)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        parents.at(rows.oid(row, 1))
-            ->hooks.push_back(
-                {event_named(rows.string(row, 2)), rows.string(row, 3), rows.string(row, 4)});
+    for (const auto& [relation, event, function, problem, hash] :
+         query(hooks_query, {oid_array_parameter(relations)})
+             .as<Oid, std::string, std::string, std::string, std::int64_t>()) {
+        Parent& parent = *parents.at(relation);
+        parent.hooks.push_back({event_named(event), function, problem});
+        parent.configuration.row_hash ^= hash;
+    }
+}
+
+void read_pending_hooks(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations) {
+    if (!may_have_own_rows("pending_hooks"))
+        return;
+    const UserContext owner{owner_of_ppm()};
     read_pending(parents, relations);
 }
 
 HookFunction hook_function(const std::string& function, Oid table_owner) {
-    const Rows rows = query(function_query, {text_parameter(function), oid_parameter(table_owner)});
-    return {rows.boolean(0, 2) ? "" : rows.string(0, 1), rows.string(0, 3)};
+    const auto [name, problem, oid] =
+        query(function_query, {text_parameter(function), oid_parameter(table_owner)})
+            .row<std::string, std::string, Oid>();
+    return {name, problem, oid};
 }
 
 void queue_after_create(const ManagedParent& managed, RelationId relation,
                         const BoundRange& bounds) {
-    if (!knows_hooks())
+    if (!may_have_own_rows("hooks"))
         return;
     const Configuration& configuration = managed.parent.configuration;
     const ShownBounds shown = shown_bounds(managed, bounds);
@@ -140,7 +146,7 @@ void queue_after_create(const ManagedParent& managed, RelationId relation,
 }
 
 void queue_after_detach(RelationId relation) {
-    if (!knows_hooks())
+    if (!may_have_own_rows("hooks"))
         return;
     const UserContext owner{owner_of_ppm()};
     execute(queue_detached_statement, {oid_parameter(relation)});
@@ -151,11 +157,11 @@ std::optional<RelationId> lock_pending_hook(const ManagedParent& managed, HookEv
                                             const Partition& partition) {
     const ShownBounds shown = shown_bounds(managed, partition.bounds);
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query_to_change(
-        lock_statement, {oid_parameter(managed.parent.table->relation), event_parameter(event),
-                         text_parameter(function), oid_parameter(partition.relation),
-                         text_parameter(shown.lower_value), text_parameter(shown.upper_value)});
-    return rows.count() == 0 ? std::nullopt : std::optional{rows.oid(0, 1)};
+    return query_to_change(lock_statement,
+                           {oid_parameter(managed.parent.table->relation), event_parameter(event),
+                            text_parameter(function), oid_parameter(partition.relation),
+                            text_parameter(shown.lower_value), text_parameter(shown.upper_value)})
+        .first_value<Oid>();
 }
 
 void forget_pending_hook(RelationId relation, HookEvent event, const std::string& function) {
@@ -165,7 +171,7 @@ void forget_pending_hook(RelationId relation, HookEvent event, const std::string
 }
 
 bool has_pending_hook(RelationId relation, HookEvent event) {
-    if (!knows_hooks())
+    if (!may_have_own_rows("pending_hooks"))
         return false;
     const UserContext owner{owner_of_ppm()};
     return query(
@@ -179,7 +185,7 @@ bool has_pending_hook(RelationId relation, HookEvent event) {
 }
 
 void forget_after_detach(RelationId relation) {
-    if (!knows_hooks())
+    if (!may_have_own_rows("pending_hooks"))
         return;
     const UserContext owner{owner_of_ppm()};
     execute("DELETE FROM ppm.pending_hooks WHERE relation = $1 AND event = 'after_detach'",
@@ -187,7 +193,7 @@ void forget_after_detach(RelationId relation) {
 }
 
 void prune_pending_hooks() {
-    if (!knows_hooks())
+    if (!may_have_own_rows("pending_hooks"))
         return;
     const UserContext owner{owner_of_ppm()};
     execute(
@@ -199,7 +205,7 @@ void prune_pending_hooks() {
 }
 
 void rename_hooks(const TableName& before, const TableName& name) {
-    if (!knows_hooks())
+    if (!may_have_own_rows("hooks"))
         return;
     const UserContext owner{owner_of_ppm()};
     execute(

@@ -8,14 +8,24 @@
 
 namespace ppm {
 
-// Reads the hooks of each parent, by the OID of its table, with what is wrong with them, and the
-// pending ones.
+// What a hook h that comes before a removal adds to the hash of its table's configuration, by
+// exclusive or: whoever adds one while others are being called wants it called.
+#define PPM_HASH_OF_HOOK                                     \
+    "CASE WHEN h.event IN ('before_detach', 'before_drop') " \
+    "THEN hashtextextended(h.event || ' ' || h.function, 0) ELSE 0 END"
+
+// Reads the hooks of each parent, by the OID of its table, with what is wrong with them. Once for
+// each, as they change the hash of its configuration.
 void read_hooks(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations);
+
+// Those that are still to be called.
+void read_pending_hooks(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations);
 
 // Where PostgreSQL finds the function of a hook now, and why it cannot be called.
 struct HookFunction {
     std::string name;     // as SQL writes it; empty if there is none
     std::string problem;  // a predicate; empty: it can be called
+    Oid function = InvalidOid;
 };
 HookFunction hook_function(const std::string& function, Oid table_owner);
 

@@ -6,9 +6,9 @@
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/rows.hpp"
-#include "pg/catalog/shown_bounds.hpp"
 #include "pg/records/fingerprint.hpp"
 #include "pg/records/hooks.hpp"
+#include "pg/records/kept.hpp"
 
 namespace ppm {
 
@@ -18,14 +18,20 @@ namespace {
 // partition of the same parent whose detaching has begun; not one that ppm had detached before, and
 // somebody attached and is detaching again. That it is the very relation, and not one that got its
 // OID, is for what the fingerprint says.
+//
+// OFFSET 0, here and below: to be looked up by an index for the few rows of ppm's table, where the
+// planner would read all of a large catalog.
 #define AGREES                                                                                  \
     "r.oid = d.relation AND n.oid = r.relnamespace AND CASE WHEN r.relispartition THEN EXISTS " \
     "(SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND i.inhparent = d.parent "           \
-    "AND i.inhdetachpending AND d.version IS NULL) "                                            \
-    "ELSE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid) END"
+    "AND i.inhdetachpending AND d.version IS NULL OFFSET 0) "                                   \
+    "ELSE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid OFFSET 0) END"
 
-// An entry that ppm detached and was to keep.
-#define WAS_KEPT "d.cleanup_policy = 'detach' AND d.version IS NOT NULL"
+// Where what is $1 may be dropped now.
+#define MAY_BE_DROPPED                                                                          \
+    "d.relation = $1 AND d.cleanup_policy = 'drop' "                                            \
+    "AND NOT coalesce((to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp(), false) " \
+    "AND " AGREES
 
 constexpr char read_query[] =
     "SELECT d.parent, d.relation, n.nspname, r.relname, d.lower_value, d.upper_value, "
@@ -48,7 +54,7 @@ constexpr char prune_statement[] = "DELETE FROM ppm.detached d WHERE " CONTRADIC
 // Where ppm.kept is not there yet, the entry of what is a partition again remembers that it was
 // kept.
 constexpr char prune_statement_of_1_0_0[] =
-    "DELETE FROM ppm.detached d WHERE " CONTRADICTED " AND NOT (" WAS_KEPT
+    "DELETE FROM ppm.detached d WHERE " CONTRADICTED " AND NOT (" PPM_WAS_KEPT
     " AND EXISTS (SELECT FROM pg_class r WHERE r.oid = d.relation AND r.relispartition))";
 
 // The names are for people: they follow the relations. $1 is one parent, or null.
@@ -67,30 +73,25 @@ constexpr char refresh_statement[] =
 constexpr char forget_statement[] =
     "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n WHERE d.relation = $1 AND " AGREES;
 
-constexpr char forget_dropped_statement[] =
-    "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n "
-    "WHERE d.relation = $1 AND d.cleanup_policy = 'drop' "
-    "AND NOT coalesce((to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp(), false) "
-    "AND " AGREES;
+constexpr char take_entry_to_drop_statement[] =
+    "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n WHERE " MAY_BE_DROPPED;
 
 constexpr char remember_statement[] =
     "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition) "
     "SELECT d.relation, d.schema_name, d.table_name, n.nspname, r.relname "
     "FROM ppm.detached d, pg_class r, pg_namespace n WHERE r.oid = d.relation "
-    "AND n.oid = r.relnamespace AND " WAS_KEPT " AND ";
+    "AND n.oid = r.relnamespace AND " PPM_WAS_KEPT " AND ";
 constexpr char already_remembered[] =
     " ON CONFLICT (relation, partition_schema, partition) DO UPDATE SET "
     "schema_name = excluded.schema_name, table_name = excluded.table_name";
 
-constexpr char record_statement[] =
-    "INSERT INTO ppm.detached (relation, parent, schema_name, table_name, detached_schema, "
-    "detached, lower_bound, upper_bound, lower_value, upper_value, cleanup_policy) "
-    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::ppm.cleanup_policy";
 // Whoever is about to write another policy is waited for, and whoever comes later waits: his
 // statement keeps what this one has recorded.
-constexpr char if_still_to_drop[] =
-    " FROM (SELECT FROM ppm.config WHERE schema_name = $3 AND table_name = $4 "
-    "AND cleanup_policy = 'drop' FOR SHARE) AS c";
+constexpr char record_statement[] =
+    "INSERT INTO ppm.detached (relation, parent, schema_name, table_name, detached_schema, "
+    "detached, lower_bound, upper_bound, lower_value, upper_value, cleanup_policy";
+constexpr char recorded_values[] =
+    ") SELECT $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $12::ppm.cleanup_policy";
 constexpr char already_recorded[] =
     " ON CONFLICT (relation) DO UPDATE SET parent = excluded.parent, "
     "schema_name = excluded.schema_name, table_name = excluded.table_name, "
@@ -107,50 +108,6 @@ constexpr char delay_statement[] =
     "AND d.cleanup_policy = 'drop' AND (d.version IS NULL OR to_jsonb(d) ->> 'snapshot' IS NOT "
     "NULL) AND ";
 
-// The partitions that were kept once, by name: a dump and restore changes OIDs. It also creates the
-// table before the row, while one of that name that somebody created later is another: the row of a
-// system column is as old as its table.
-#define KEPT_BY_NAME                                                               \
-    "FROM ppm.kept k "                                                             \
-    "JOIN pg_namespace n ON n.nspname = k.partition_schema "                       \
-    "JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = k.partition "       \
-    "JOIN pg_inherits i ON i.inhrelid = r.oid "                                    \
-    "JOIN pg_class p ON p.oid = i.inhparent AND p.relname = k.table_name "         \
-    "JOIN pg_namespace s ON s.oid = p.relnamespace AND s.nspname = k.schema_name " \
-    "JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = -1 "                 \
-    "WHERE age(a.xmin) NOT BETWEEN 0 AND age(k.xmin) - 1 "
-
-// Each, and whether only the name tells.
-constexpr char kept_query[] =
-    "SELECT r.oid, false FROM ppm.kept k JOIN pg_class r ON r.oid = k.relation "
-    "WHERE r.relispartition UNION ALL "
-    "SELECT r.oid, NOT EXISTS (SELECT FROM ppm.kept o WHERE o.relation = r.oid) " KEPT_BY_NAME
-    "UNION ALL ";
-// And those that somebody attached by hand, whose entries are still there.
-constexpr char kept_before_query[] =
-    "SELECT r.oid, false FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation "
-    "WHERE r.relispartition AND " WAS_KEPT;
-
-// The names that they have now, for a dump to know: as a row more, because after a restore the OID
-// may be that of another table.
-constexpr char rename_kept_statement[] =
-    "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition, since) "
-    "SELECT DISTINCT ON (r.oid) r.oid, s.nspname, p.relname, n.nspname, r.relname, k.since "
-    "FROM ppm.kept k JOIN pg_class r ON r.oid = k.relation "
-    "JOIN pg_namespace n ON n.oid = r.relnamespace JOIN pg_inherits i ON i.inhrelid = r.oid "
-    "JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace s ON s.oid = p.relnamespace "
-    "WHERE r.relispartition AND NOT EXISTS (SELECT FROM ppm.kept o WHERE o.relation = r.oid "
-    "AND (o.schema_name, o.table_name, o.partition_schema, o.partition) = "
-    "(s.nspname, p.relname, n.nspname, r.relname)) ORDER BY r.oid, k.since "
-    "ON CONFLICT (relation, partition_schema, partition) DO UPDATE SET "
-    "schema_name = excluded.schema_name, table_name = excluded.table_name";
-
-// A row more, and none changed: its OID may be that of another partition, which is kept, too.
-constexpr char adopt_statement[] =
-    "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition, since) "
-    "SELECT r.oid, k.schema_name, k.table_name, k.partition_schema, k.partition, "
-    "k.since " KEPT_BY_NAME "AND p.oid = $1 ON CONFLICT DO NOTHING";
-
 constexpr char look_first[] =
     "Check what happened to it, then drop it, or delete its row from ppm.detached to keep it.";
 
@@ -158,6 +115,23 @@ constexpr char look_first[] =
 constexpr char entry_query[] =
     "SELECT d.version, to_jsonb(d) ->> 'snapshot', d.xmin::text::bigint, r.relowner "
     "FROM ppm.detached d JOIN pg_class r ON r.oid = d.relation WHERE d.relation = $1";
+
+struct Entry {
+    std::optional<std::string> version;
+    std::optional<std::string> snapshot;
+    std::int64_t written_by;  // the transaction
+    Oid owner;
+};
+
+std::optional<Entry> entry_of(const Partition& partition) {
+    const auto row =
+        query(entry_query, {oid_parameter(partition.relation)})
+            .first<std::optional<std::string>, std::optional<std::string>, std::int64_t, Oid>();
+    if (!row)
+        return std::nullopt;
+    const auto& [version, snapshot, written_by, owner] = *row;
+    return Entry{version, snapshot, written_by, owner};
+}
 
 bool is_recorded(const char* column) {
     return has_own_column("detached", column);
@@ -167,8 +141,28 @@ bool knows_delays() {
     return is_recorded("drop_after");
 }
 
-bool remembers_what_was_kept() {
-    return has_own_table("kept");
+// That c is the configuration of a removal: $2 is the parent, $3 and $4 its name, and $5 the hash
+// of the row and its hooks, or null. Somebody may have written the row for another table that bore
+// the name for a while.
+std::string is_configuration_of_removal() {
+    const std::string hooks =
+        has_own_table("hooks")
+            ? " # (SELECT coalesce(bit_xor(" PPM_HASH_OF_HOOK
+              "), 0) FROM ppm.hooks h WHERE h.schema_name = $3 AND h.table_name = $4)"
+            : "";
+    return "c.schema_name = $3 AND c.table_name = $4 "
+           "AND ($5 IS NULL OR hash_record_extended(c, 0)" +
+           hooks + " = $5)" +
+           (has_own_table("configured_relations")
+                ? " AND ($5 IS NULL OR NOT EXISTS (SELECT FROM ppm.configured_relations m "
+                  "WHERE m.schema_name = $3 AND m.table_name = $4 AND m.relation <> $2))"
+                : "");
+}
+
+Parameter hash_parameter(const Removal& removal) {
+    Parameter parameter = bigint_parameter(removal.row_hash.value_or(0));
+    parameter.is_null = !removal.row_hash;
+    return parameter;
 }
 
 void forget(const Partition& partition, const char* statement) {
@@ -192,11 +186,8 @@ bool is_pending_with(const Parent& parent, Oid relation, const BoundRange& bound
 }  // namespace
 
 void lock_entry(RelationId relation) {
-    const bool remembers = remembers_what_was_kept();
     const UserContext owner{owner_of_ppm()};
     execute("SELECT FROM ppm.detached WHERE relation = $1 FOR UPDATE", {oid_parameter(relation)});
-    if (remembers)
-        execute("SELECT FROM ppm.kept WHERE relation = $1 FOR UPDATE", {oid_parameter(relation)});
 }
 
 void lock_policy(const Parent& parent) {
@@ -206,36 +197,52 @@ void lock_policy(const Parent& parent) {
              text_parameter(parent.configuration.table_name)});
 }
 
-void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy) {
-    const Configuration& configuration = managed.parent.configuration;
-    const ShownBounds bounds = shown_bounds(managed, partition.bounds);
-    const bool to_drop = policy == CleanupPolicy::drop;
+Removal removal_of(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy) {
+    return {partition.relation,
+            managed.parent.table->relation,
+            managed.parent.configuration.name(),
+            {partition.schema_name, partition.name},
+            shown_bounds(managed, partition.bounds),
+            policy,
+            std::nullopt};
+}
+
+void record_detach(const Removal& removal) {
+    const bool to_drop = removal.policy == CleanupPolicy::drop;
+    const bool delays = knows_delays();
+    std::string statement = record_statement;
+    statement += delays ? ", drop_after" : "";
+    statement += recorded_values;
+    if (delays)
+        statement += to_drop ? ", now() + c.drop_delay" : ", NULL";
+    if (to_drop || removal.row_hash)
+        statement += " FROM (SELECT c.* FROM ppm.config c WHERE " + is_configuration_of_removal() +
+                     (to_drop ? " AND c.cleanup_policy = 'drop'" : "") + " FOR SHARE) AS c";
+    statement += already_recorded;
+    // What an entry that the catalog contradicts has left.
+    statement += delays ? ", drop_after = excluded.drop_after, archived_from = NULL" : "";
     const UserContext owner{owner_of_ppm()};
-    if (execute(
-            std::string{record_statement} + (to_drop ? if_still_to_drop : "") + already_recorded,
-            {oid_parameter(partition.relation), oid_parameter(managed.parent.table->relation),
-             text_parameter(configuration.schema_name), text_parameter(configuration.table_name),
-             text_parameter(partition.schema_name), text_parameter(partition.name),
-             timestamp_parameter(bounds.civil, &Slot::lower),
-             timestamp_parameter(bounds.civil, &Slot::upper), text_parameter(bounds.lower_value),
-             text_parameter(bounds.upper_value), text_parameter(to_drop ? "drop" : "detach")}) != 1)
+    const std::size_t recorded = execute(
+        statement,
+        {oid_parameter(removal.relation), oid_parameter(removal.parent),
+         text_parameter(removal.table.schema_name), text_parameter(removal.table.table_name),
+         hash_parameter(removal), text_parameter(removal.partition.schema_name),
+         text_parameter(removal.partition.table_name),
+         timestamp_parameter(removal.bounds.civil, &Slot::lower),
+         timestamp_parameter(removal.bounds.civil, &Slot::upper),
+         text_parameter(removal.bounds.lower_value), text_parameter(removal.bounds.upper_value),
+         text_parameter(to_drop ? "drop" : "detach")});
+    if (recorded != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       "the configuration of table " + in_quotes(configuration.qualified_name()) +
+                       "the configuration of table " + in_quotes(removal.table.qualified()) +
                            " was changed concurrently",
                        {},
                        "Call the procedure again."};
-    if (!knows_delays())
-        return;
-    // What an entry that the catalog contradicts has left.
-    execute("UPDATE ppm.detached SET drop_after = NULL, archived_from = NULL WHERE relation = $1",
-            {oid_parameter(partition.relation)});
-    if (to_drop)
-        execute(std::string{delay_statement} + "d.relation = $1",
-                {oid_parameter(partition.relation)});
 }
 
 void record_repartitioned(const ManagedParent& managed, const Partition& partition) {
-    record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
+    record_detach(
+        removal_of(managed, partition, policy_for(managed.parent.configuration, partition)));
     const UserContext owner{owner_of_ppm()};
     execute("UPDATE ppm.detached SET kind = 'repartitioned' WHERE relation = $1",
             {oid_parameter(partition.relation)});
@@ -254,9 +261,8 @@ void confirm_detached(RelationId relation) {
 
 void require_unchanged(const Partition& partition, RowsSince rows_since) {
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(entry_query, {oid_parameter(partition.relation)});
-    if (rows.count() == 0 || rows.is_null(0, 1) ||
-        !is_fingerprint_of(partition.relation, rows.string(0, 1)))
+    const auto entry = entry_of(partition);
+    if (!entry || !entry->version || !is_fingerprint_of(partition.relation, *entry->version))
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
                            " was changed after ppm detached it, so it is not dropped",
@@ -266,8 +272,8 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
         return;
     // What 1.0.0 recorded has no snapshot, but was written in the transaction that detached.
     const XidSnapshot snapshot =
-        rows.is_null(0, 2) ? snapshot_before(static_cast<TransactionId>(rows.bigint(0, 3)))
-                           : snapshot_of_text(rows.string(0, 2));
+        entry->snapshot ? snapshot_of_text(*entry->snapshot)
+                        : snapshot_before(static_cast<TransactionId>(entry->written_by));
     if (has_rows_since(partition.relation, snapshot))
         throw PpmError{ERRCODE_OBJECT_IN_USE,
                        "table " + in_quotes(partition.qualified_name()) +
@@ -278,11 +284,11 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
 
 std::string change_of(const Parent& parent, const Partition& partition) {
     const UserContext ppm{owner_of_ppm()};
-    const Rows rows = query(entry_query, {oid_parameter(partition.relation)});
+    const auto entry = entry_of(partition);
     // That it is not there any more is said where it is to be forgotten.
-    if (rows.count() == 0)
+    if (!entry)
         return "";
-    const Oid owner = rows.oid(0, 4);
+    const Oid owner = entry->owner;
     const auto role = [](Oid oid) {
         return in_quotes(call([=] {
             const char* const name = GetUserNameFromId(oid, true);
@@ -292,10 +298,10 @@ std::string change_of(const Parent& parent, const Partition& partition) {
     if (owner != parent.table->owner)
         return "belongs to role " + role(owner) + ", not to role " + role(parent.table->owner) +
                " as its parent";
-    if (rows.is_null(0, 1))
+    if (!entry->version)
         return "might be another one, because somebody else finished detaching it";
     // After pg_upgrade there is nothing to compare with.
-    const std::string then = rows.string(0, 1);
+    const std::string& then = *entry->version;
     return !is_of_this_cluster(then) || is_fingerprint_of(partition.relation, then)
                ? ""
                : "was changed since";
@@ -310,11 +316,27 @@ void require_attachable(const Parent& parent, const Partition& partition) {
                        "Check what happened to it, then attach it yourself."};
 }
 
-void forget_dropped(const Partition& partition) {
-    forget(partition, forget_dropped_statement);
+void take_entry_to_drop(const Partition& partition) {
+    forget(partition, take_entry_to_drop_statement);
 }
 
-void forget_attached(const Partition& partition) {
+bool take_entry_just_detached(const Removal& removal) {
+    std::string statement{
+        "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n, ppm.config c "
+        "WHERE " MAY_BE_DROPPED " AND c.cleanup_policy = 'drop' AND "};
+    statement += is_configuration_of_removal();
+    if (has_own_table("hooks"))
+        statement +=
+            " AND NOT EXISTS (SELECT FROM ppm.hooks h WHERE h.schema_name = $3 "
+            "AND h.table_name = $4 AND h.event IN ('after_detach', 'before_drop'))";
+    const UserContext owner{owner_of_ppm()};
+    return execute(statement,
+                   {oid_parameter(removal.relation), oid_parameter(removal.parent),
+                    text_parameter(removal.table.schema_name),
+                    text_parameter(removal.table.table_name), hash_parameter(removal)}) == 1;
+}
+
+void take_entry_to_attach(const Partition& partition) {
     if (remembers_what_was_kept()) {
         const UserContext owner{owner_of_ppm()};
         execute(std::string{remember_statement} + "d.relation = $1" + already_remembered,
@@ -359,6 +381,8 @@ void prune_detached(const Parent& parent) {
 }
 
 void prune_detached() {
+    if (!may_have_own_rows("detached"))
+        return;
     const UserContext owner{owner_of_ppm()};
     execute(refresh_statement, {oid_parameter(std::nullopt)});
     execute(
@@ -366,68 +390,40 @@ void prune_detached() {
         "WHERE NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = d.relation)");
 }
 
-void prune_kept() {
-    if (!remembers_what_was_kept())
+void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations) {
+    if (!may_have_own_rows("detached"))
         return;
     const UserContext owner{owner_of_ppm()};
-    execute(rename_kept_statement);
-    execute(
-        "DELETE FROM ppm.kept k WHERE NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = k.relation) "
-        "AND NOT EXISTS (SELECT FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace "
-        "WHERE n.nspname = k.partition_schema AND r.relname = k.partition)");
-}
-
-void adopt_kept(const Parent& parent) {
-    const UserContext owner{owner_of_ppm()};
-    execute(adopt_statement, {oid_parameter(parent.table->relation)});
-}
-
-void read_kept(const std::map<Oid, Parent*>& parents) {
-    const bool remembers = remembers_what_was_kept();
-    const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(std::string{remembers ? kept_query : ""} + kept_before_query);
-    std::map<Oid, bool> kept;
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        kept[rows.oid(row, 1)] |= rows.boolean(row, 2);
-    for (const auto& [relation, parent] : parents) {
-        parent->forgets_what_was_kept = !remembers;
-        for (Partition& partition : parent->partitions) {
-            const auto found = kept.find(partition.relation);
-            partition.was_kept = found != kept.end();
-            parent->is_kept_by_name |= partition.was_kept && found->second;
-        }
-    }
-}
-
-void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations) {
-    const UserContext owner{owner_of_ppm()};
     const Rows rows = query(read_query, {oid_array_parameter(relations)});
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        Parent& parent = *parents.at(rows.oid(row, 1));
-        if (rows.is_null(row, 8)) {
+    for (const auto& [of, relation, schema_name, name, lower_value, upper_value, says_drop,
+                      is_detached, is_unconfirmed, is_repartitioned, drop_after, archived_from,
+                      is_renamed] :
+         rows.as<Oid, Oid, std::optional<std::string>, std::optional<std::string>, std::string,
+                 std::string, bool, std::optional<bool>, bool, bool, std::optional<std::string>,
+                 std::optional<std::string>, bool>()) {
+        Parent& parent = *parents.at(of);
+        // The catalog contradicts it.
+        if (!is_detached) {
             parent.ledger_is_stale = true;
             continue;
         }
         const KeyType type = *parent.table->key_type;
-        const BoundRange bounds{bound_of_text(rows.string(row, 5), type),
-                                bound_of_text(rows.string(row, 6), type)};
-        if (!rows.boolean(row, 8) && !is_pending_with(parent, rows.oid(row, 2), bounds)) {
+        const BoundRange bounds{bound_of_text(lower_value, type), bound_of_text(upper_value, type)};
+        if (!*is_detached && !is_pending_with(parent, relation, bounds)) {
             parent.ledger_is_stale = true;
             continue;
         }
-        parent.ledger_is_stale = parent.ledger_is_stale || rows.boolean(row, 13);
-        const bool to_drop = rows.boolean(row, 7);
         const bool kept_now =
-            to_drop && parent.configuration.cleanup_policy == CleanupPolicy::detach;
-        parent.ledger_is_stale = parent.ledger_is_stale || kept_now;
+            says_drop && parent.configuration.cleanup_policy == CleanupPolicy::detach;
+        parent.ledger_is_stale = parent.ledger_is_stale || is_renamed || kept_now;
         parent.detached.push_back(
-            {{rows.oid(row, 2), rows.string(row, 3), rows.string(row, 4), bounds, false},
-             to_drop && !kept_now ? CleanupPolicy::drop : CleanupPolicy::detach,
-             rows.boolean(row, 8),
-             rows.boolean(row, 8) && rows.boolean(row, 9),
-             rows.boolean(row, 10),
-             rows.is_null(row, 11) ? "" : rows.string(row, 11),
-             rows.is_null(row, 12) ? "" : rows.string(row, 12)});
+            {{relation, *schema_name, *name, bounds, false},
+             says_drop && !kept_now ? CleanupPolicy::drop : CleanupPolicy::detach,
+             *is_detached,
+             *is_detached && is_unconfirmed,
+             is_repartitioned,
+             drop_after.value_or(""),
+             archived_from.value_or("")});
     }
     for (const auto& [relation, parent] : parents)
         std::ranges::sort(parent->detached, {}, [](const DetachedPartition& each) {

@@ -4,7 +4,7 @@
 // All of these run inside a step.
 #pragma once
 
-#include "pg/catalog/catalog.hpp"
+#include "pg/catalog/shown_bounds.hpp"
 
 namespace ppm {
 
@@ -13,16 +13,28 @@ namespace ppm {
 void lock_entry(RelationId relation);
 void lock_policy(const Parent& parent);
 
+// A partition that is to be removed.
+struct Removal {
+    RelationId relation;
+    RelationId parent;
+    TableName table;  // the parent
+    TableName partition;
+    ShownBounds bounds;
+    CleanupPolicy policy;
+    std::optional<std::int64_t> row_hash;  // of the configuration that says so, where it may change
+};
+Removal removal_of(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy);
+
 // Records that the partition is being detached. To drop it the configuration must say so in this
-// very moment: throws 55000 if it does not.
-void record_detach(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy);
+// very moment, and with a hash its row must be that one: throws 55000 if not.
+void record_detach(const Removal& removal);
 
 // The same for a partition whose rows others have now: it is never attached again.
 void record_repartitioned(const ManagedParent& managed, const Partition& partition);
 
 // Records that ppm has detached it: from here on, and as long as nobody changes it, it may be
-// dropped. Without, the table could be one that somebody else detached, after ppm had been
-// interrupted before it did.
+// dropped. Without this record somebody else may have detached the table, after ppm had been
+// interrupted.
 // In the transaction that detaches it, under its lock on the partition.
 void confirm_detached(RelationId relation);
 
@@ -45,8 +57,12 @@ void require_attachable(const Parent& parent, const Partition& partition);
 
 // Before the table is dropped, or attached, under a lock on it. Each throws 55000 if the catalog
 // contradicts the entry, or there is none. What was kept and is attached is remembered in ppm.kept.
-void forget_dropped(const Partition& partition);
-void forget_attached(const Partition& partition);
+void take_entry_to_drop(const Partition& partition);
+void take_entry_to_attach(const Partition& partition);
+
+// The same for what was detached in this transaction and is dropped in it. Returns whether it may
+// be: not if the configuration has changed, or a hook is to be called before.
+bool take_entry_just_detached(const Removal& removal);
 
 // Has what waits to be dropped kept for good.
 void keep_detached(RelationId parent);
@@ -55,23 +71,13 @@ void keep_detached(RelationId parent);
 // the trigger that sees it written.
 void follow_policy(const TableName& name);
 
-// Forgets what the catalog contradicts: relations that are gone, or partitions again. Of others it
-// has the names follow.
+// Forgets what the catalog contradicts: relations that are gone, or partitions again. For all other
+// entries it updates the names.
 void prune_detached(const Parent& parent);
 
 // Forgets relations that are gone, and has names follow, also of parents that are gone or not
 // configured any more.
 void prune_detached();
-
-// Forgets what of ppm.kept is gone by OID and by name, and adds names that were given since.
-void prune_kept();
-
-// Has ppm.kept know the parent's partitions by their OIDs that it knows by their names: from then
-// on they may be renamed.
-void adopt_kept(const Parent& parent);
-
-// Marks the partitions that were detached once to be kept, and were attached again.
-void read_kept(const std::map<Oid, Parent*>& parents);
 
 // Gives each parent, by the OID of its table, its entries that the catalog agrees with. Where the
 // configuration says to detach, none is to be dropped any more.

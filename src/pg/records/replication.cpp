@@ -128,8 +128,8 @@ void keep_replication_out() {
         "FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
         "WHERE c.relnamespace = 'ppm'::regnamespace AND p.pronamespace = 'ppm'::regnamespace "
         "AND p.proname IN ('skip_replicated', 'refuse_truncate') AND t.tgenabled = 'O'");
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        execute_once(rows.string(row, 1));
+    for (const std::string& statement : rows.values<std::string>())
+        execute_once(statement);
 }
 
 }  // namespace ppm

@@ -7,6 +7,7 @@
 #include "pg/catalog/rights.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/effects.hpp"
+#include "pg/ddl/names.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/move.hpp"
 #include "pg/repartition/patience.hpp"
@@ -37,7 +38,8 @@ void release_source(Oid source) {
     if (call([=] { return get_rel_relkind(source); }) == '\0')
         return;
     lock_all({source}, AccessExclusiveLock, lock_timeout());
-    drop_capture(source);
+    lock_schema_names({source});
+    drop_capture(source, Deadline{std::chrono::milliseconds{statement_timeout()}});
 }
 
 // It is nobody's partition, or else it is not what the move has made.
@@ -51,8 +53,9 @@ void drop_target(const ManagedParent& managed, const Job& job, const JobTarget& 
     lock_to_drop(table);
     lock_partition(table, true);
     require_owner_of_tree(managed.parent.table->owner, target.relation);
+    lock_names({NamedRelation{table}});
     execute_as_owner(managed.parent, drop_statement(table));
-    require_dropped(table);
+    require_dropped(table.relation, table.qualified_name());
 }
 
 void take_back(Session& session, const ManagedParent& managed, const Job& job) {
@@ -63,7 +66,7 @@ void take_back(Session& session, const ManagedParent& managed, const Job& job) {
         if (OidIsValid(each.relation))
             step_with_patience(session, [&] { drop_target(managed, job, each); });
     session.step([&] {
-        drop_log(job);
+        drop_log(job, Deadline{std::chrono::milliseconds{statement_timeout()}});
         forget_job(job.parent);
     });
 }
@@ -77,13 +80,8 @@ constexpr char captured_query[] =
 // Partitions whose changes are captured although there is no move: after a restore of a dump that
 // was made in the middle of one.
 std::vector<Oid> captured_partitions(Session& session, Oid parent) {
-    return session.read([&] {
-        const Rows rows = query(captured_query, {oid_parameter(parent)});
-        std::vector<Oid> found;
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            found.push_back(rows.oid(row, 1));
-        return found;
-    });
+    return session.read(
+        [&] { return query(captured_query, {oid_parameter(parent)}).values<Oid>(); });
 }
 
 // A move whose table is gone.
@@ -93,15 +91,15 @@ struct Orphan {
 };
 
 std::vector<Orphan> read_orphans() {
-    if (!has_own_table("move"))
+    if (!may_have_own_rows("move"))
         return {};
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(
-        "SELECT parent, schema_name, table_name FROM ppm.move m "
-        "WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = m.parent)");
     std::vector<Orphan> orphans;
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        orphans.push_back({rows.oid(row, 1), {rows.string(row, 2), rows.string(row, 3)}});
+    for (const auto& [parent, schema_name, table_name] :
+         query("SELECT parent, schema_name, table_name FROM ppm.move m "
+               "WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = m.parent)")
+             .as<Oid, std::string, std::string>())
+        orphans.push_back({parent, {schema_name, table_name}});
     return orphans;
 }
 
@@ -126,10 +124,10 @@ void take_back(Session& session, const Orphan& orphan) {
     if (const Oid owner = managed.parent.table->owner;
         OidIsValid(owner) && !call([=] { return has_privs_of_role(GetUserId(), owner); }))
         return;
-    const RunLock lock{session, orphan.parent, AdvisoryLock::Of::move};
+    const std::string name = "table " + in_quotes(orphan.name.qualified());
+    const RunLock lock{session, orphan.parent, AdvisoryLock::Of::move, name};
     take_back(session, managed, *job);
-    announce("took back the move of rows of table " + in_quotes(orphan.name.qualified()) +
-             ", which was dropped");
+    announce("took back the move of rows of " + name + ", which was dropped");
 }
 
 }  // namespace
@@ -170,12 +168,12 @@ bool abandon_move(Session& session, History&, Oid parent) {
     const std::string name = session.read([&] {
         const ManagedParent managed = parent_as_it_is(parent);
         require_owner(parent, managed.parent.configuration.table_name);
-        return managed.parent.configuration.qualified_name();
+        return "table " + in_quotes(managed.parent.configuration.qualified_name());
     });
-    const RunLock lock{session, parent, AdvisoryLock::Of::move};
+    const RunLock lock{session, parent, AdvisoryLock::Of::move, name};
     if (!take_back_move(session, parent))
         return false;
-    announce("took back the move of rows of table " + in_quotes(name));
+    announce("took back the move of rows of " + name);
     return true;
 }
 

@@ -11,10 +11,11 @@ namespace ppm {
 
 namespace {
 
-// As ppm's owner, who alone may use the functions. No code of anybody's runs in these statements.
-void execute_as_ppm(const std::string& statement) {
+// As ppm's owner, who alone may use the functions. No code of anybody's runs in these statements,
+// but for event triggers, which are a superuser's.
+void execute_as_ppm(const std::string& statement, int milliseconds = statement_timeout()) {
     const UserContext owner{owner_of_ppm()};
-    const StatementTimeout timeout{statement_timeout()};
+    const StatementTimeout timeout{std::max(milliseconds, 1)};
     execute_once(statement);
 }
 
@@ -73,12 +74,12 @@ void create_log(const ManagedParent& managed, const Job& job, const MatchingKey&
     add_to_extension(relation_of_ppm(job.log_name()));
 }
 
-void drop_log(const Job& job) {
+void drop_log(const Job& job, const Deadline& deadline) {
     const Oid relation = relation_of_ppm(job.log_name());
     if (!OidIsValid(relation))
         return;
     remove_from_extension(relation);
-    execute_as_ppm("DROP TABLE ppm." + identifier(job.log_name()));
+    execute_as_ppm("DROP TABLE ppm." + identifier(job.log_name()), deadline.left());
 }
 
 void lock_sources(const ManagedParent& managed, const Job& job) {
@@ -107,11 +108,11 @@ void set_capture(const ManagedParent& managed, Job& job, Capture capture) {
     }
 }
 
-void drop_capture(Oid source) {
-    const Rows rows = query(triggers_query, {oid_parameter(source)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        execute_as_ppm("DROP TRIGGER " + identifier(rows.string(row, 1)) + " ON " +
-                       qualified_name(source));
+void drop_capture(Oid source, const Deadline& deadline) {
+    for (const std::string& trigger :
+         query(triggers_query, {oid_parameter(source)}).values<std::string>())
+        execute_as_ppm("DROP TRIGGER " + identifier(trigger) + " ON " + qualified_name(source),
+                       deadline.left());
 }
 
 std::string change_of(const ManagedParent& managed, const JobSource& source) {

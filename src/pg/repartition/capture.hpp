@@ -11,7 +11,7 @@ namespace ppm {
 
 // Makes the table that notes keys.
 void create_log(const ManagedParent& managed, const Job& job, const MatchingKey& key);
-void drop_log(const Job& job);
+void drop_log(const Job& job, const Deadline& deadline);
 
 enum class Capture { log, write_through };
 
@@ -21,7 +21,7 @@ void lock_sources(const ManagedParent& managed, const Job& job);
 void set_capture(const ManagedParent& managed, Job& job, Capture capture);
 
 // Takes the triggers away from a source that is locked; one that is gone has none.
-void drop_capture(Oid source);
+void drop_capture(Oid source, const Deadline& deadline);
 
 // Whether a change of the source can have gone unnoticed. Empty: none; or else what happened, as a
 // predicate.

@@ -5,6 +5,7 @@
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/ddl/ddl.hpp"
+#include "pg/ddl/names.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/targets.hpp"
 #include "pg/run/session.hpp"
@@ -17,20 +18,27 @@ namespace {
 constexpr int unlimited = INT_MAX;
 
 // Runs it as the owner, who must see all rows of his.
-std::size_t execute_on_rows(const ManagedParent& managed, const std::string& statement) {
+std::size_t execute_on_rows(const ManagedParent& managed, const std::string& statement,
+                            int milliseconds = unlimited) {
     LocalSettings settings;
     settings.set("row_security", "off");
     // Its operators are PostgreSQL's own.
-    execute_as_owner(managed.parent, statement, unlimited, Path::pinned);
+    execute_as_owner(managed.parent, statement, milliseconds, Path::pinned);
     return SPI_processed;
 }
 
+// What a statement may still take.
+int left_of(const std::optional<Deadline>& deadline) {
+    return deadline ? std::max(static_cast<int>(deadline->left()), 1) : unlimited;
+}
+
 template <typename Use>
-auto query_as_owner(const ManagedParent& managed, const std::string& sql, Use use) {
+auto query_as_owner(const ManagedParent& managed, const std::string& sql, Use use,
+                    int milliseconds = unlimited) {
     LocalSettings settings;
     settings.set("row_security", "off");
     const UserContext owner{managed.parent.table->owner};
-    const StatementTimeout timeout{unlimited};
+    const StatementTimeout timeout{milliseconds};
     return use(query_once(sql));
 }
 
@@ -60,7 +68,8 @@ const JobTarget* target_between(const Job& job, const std::vector<Bound>& edges,
 
 // The targets that rows of these tables go to. `from` is what follows FROM.
 std::vector<const JobTarget*> targets_of_rows(const ManagedParent& managed, const Job& job,
-                                              const std::string& from) {
+                                              const std::string& from,
+                                              const std::optional<Deadline>& deadline = {}) {
     const Table& table = *managed.parent.table;
     const std::vector<Bound> edges = edges_of(job);
     std::string array;
@@ -70,35 +79,50 @@ std::vector<const JobTarget*> targets_of_rows(const ManagedParent& managed, cons
                             identifier(table.key_column) + ", ARRAY[" + array +
                             "]::" + table.key_type_name + "[]) FROM " + from;
     std::set<const JobTarget*> found;
-    query_as_owner(managed, sql, [&](const Rows& rows) {
-        for (std::size_t row = 0; row < rows.count(); ++row)
+    const auto note = [&](const Rows& rows) {
+        for (const auto& below : rows.values<std::optional<std::int32_t>>())
             // A null key is in no range.
-            found.insert(
-                rows.is_null(row, 1)
-                    ? target_between(job, {}, 0)
-                    : target_between(job, edges, static_cast<std::size_t>(rows.integer(row, 1))));
+            found.insert(below ? target_between(job, edges, static_cast<std::size_t>(*below))
+                               : target_between(job, {}, 0));
         return true;
-    });
+    };
+    query_as_owner(managed, sql, note, left_of(deadline));
     if (found.contains(nullptr))
         throw MustBeginAnew{"rows came that belong in no new partition"};
     return {found.begin(), found.end()};
 }
 
 void insert_changed(const ManagedParent& managed, const Job& job, const MatchingKey& key,
-                    const JobTarget& target, const JobSource& source, const std::string& log) {
+                    const JobTarget& target, const JobSource& source, const std::string& log,
+                    const std::optional<Deadline>& deadline) {
     const std::string columns = copied_columns(job.parent);
-    execute_on_rows(managed, "INSERT INTO " + qualified_name(target.relation) + " (" + columns +
-                                 ") OVERRIDING SYSTEM VALUE SELECT " + columns + " FROM ONLY " +
-                                 qualified_name(source.partition.relation) + " AS s WHERE (" +
-                                 condition_of(managed, job, target) + ") AND EXISTS (SELECT FROM " +
-                                 log + " AS l WHERE " + key.matches("l", "s") + ")");
+    execute_on_rows(managed,
+                    "INSERT INTO " + qualified_name(target.relation) + " (" + columns +
+                        ") OVERRIDING SYSTEM VALUE SELECT " + columns + " FROM ONLY " +
+                        qualified_name(source.partition.relation) + " AS s WHERE (" +
+                        condition_of(managed, job, target) + ") AND EXISTS (SELECT FROM " + log +
+                        " AS l WHERE " + key.matches("l", "s") + ")",
+                    left_of(deadline));
 }
 
-// From here to the end of the transaction nobody alters the tables; readers and writers go on.
+// Whether a row of the source can belong in the target.
+bool can_feed(const JobSource& source, const JobTarget& target) {
+    return source.is_default || target.is_default ||
+           source.partition.bounds.overlaps(target.bounds);
+}
+
+// From here to the end of the transaction nobody alters the tables, and their names mean them;
+// readers and writers go on.
 void keep_as_they_are(const ManagedParent& managed, const Job& job) {
-    call([&] { LockRelationOid(job.parent, AccessShareLock); });
-    for (const Oid source : job.source_relations())
-        call([=] { LockRelationOid(source, AccessShareLock); });
+    std::vector<Oid> tables{job.parent};
+    std::ranges::copy(job.source_relations(), std::back_inserter(tables));
+    std::ranges::copy(job.target_relations(), std::back_inserter(tables));
+    {
+        const StatementTimeout timeout{statement_timeout()};
+        for (const Oid each : tables)
+            call([=] { LockRelationOid(each, AccessShareLock); });
+        lock_schema_names(tables);
+    }
     require_trustworthy(managed, job);
 }
 
@@ -147,30 +171,31 @@ std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource
     return rows;
 }
 
-std::size_t replay(const ManagedParent& managed, const Job& job, const MatchingKey& key,
-                   ReplayIn in) {
+void replay(const ManagedParent& managed, const Job& job, const MatchingKey& key,
+            const std::optional<Deadline>& deadline) {
     // What rows commit while this goes on belongs to the next one, with the keys that were noted of
     // them: their numbers, or places, may be lower than those of keys that are there.
-    if (in == ReplayIn::own_snapshot)
+    if (!deadline)
         XactIsoLevel = XACT_REPEATABLE_READ;
     keep_as_they_are(managed, job);
     const std::string log = log_of(job);
     const std::string keys = "(SELECT DISTINCT " + key.list() + " FROM " + log + ")";
-    const std::vector<const JobTarget*> touched = targets_of_rows(managed, job, log);
+    const std::vector<const JobTarget*> touched = targets_of_rows(managed, job, log, deadline);
     if (touched.empty())
-        return 0;
+        return;
     // All of them first: a unique key may have changed hands.
     for (const JobTarget* const target : touched)
-        execute_on_rows(managed, "DELETE FROM " + qualified_name(target->relation) +
-                                     " AS t USING " + keys + " AS l WHERE " +
-                                     key.matches("t", "l"));
+        execute_on_rows(managed,
+                        "DELETE FROM " + qualified_name(target->relation) + " AS t USING " + keys +
+                            " AS l WHERE " + key.matches("t", "l"),
+                        left_of(deadline));
     for (const JobTarget* const target : touched)
         for (const JobSource& source : job.sources)
-            insert_changed(managed, job, key, *target, source, log);
+            if (can_feed(source, *target))
+                insert_changed(managed, job, key, *target, source, log, deadline);
     const UserContext owner{owner_of_ppm()};
-    const StatementTimeout timeout{unlimited};
+    const StatementTimeout timeout{left_of(deadline)};
     execute_once("DELETE FROM " + log);
-    return SPI_processed;
 }
 
 Counts count_rows(const ManagedParent& managed, const Job& job) {
@@ -181,11 +206,18 @@ Counts count_rows(const ManagedParent& managed, const Job& job) {
             text += " + (SELECT count(*) FROM ONLY " + qualified_name(each) + ")";
         return text;
     };
-    return query_as_owner(
-        managed, "SELECT " + sum(job.source_relations()) + ", " + sum(job.target_relations()),
-        [](const Rows& rows) {
-            return Counts{rows.bigint(0, 1), rows.bigint(0, 2)};
-        });
+    std::vector<Oid> defaults;
+    for (const JobTarget& target : job.targets)
+        if (target.is_default)
+            defaults.push_back(target.relation);
+    return query_as_owner(managed,
+                          "SELECT " + sum(job.source_relations()) + ", " +
+                              sum(job.target_relations()) + ", " + sum(defaults),
+                          [](const Rows& rows) {
+                              const auto [sources, targets, in_default] =
+                                  rows.row<std::int64_t, std::int64_t, std::int64_t>();
+                              return Counts{sources, targets, in_default};
+                          });
 }
 
 }  // namespace ppm

@@ -1,6 +1,7 @@
 // Rows of the sources, brought into the new tables.
 #pragma once
 
+#include "core/deadline.hpp"
 #include "pg/repartition/job.hpp"
 #include "pg/repartition/shape.hpp"
 
@@ -29,16 +30,16 @@ std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource
                          std::int64_t blocks);
 
 // Brings up to date the rows whose keys have been noted, all of them with one snapshot: in a
-// transaction of its own, which is made REPEATABLE READ, or under a lock that keeps writers out.
-// Returns how many keys there were.
-enum class ReplayIn { own_snapshot, lock };
-std::size_t replay(const ManagedParent& managed, const Job& job, const MatchingKey& key,
-                   ReplayIn in);
+// transaction of its own, which is made REPEATABLE READ; or, with a deadline, under a lock that
+// keeps writers out, and is cancelled when that has passed.
+void replay(const ManagedParent& managed, const Job& job, const MatchingKey& key,
+            const std::optional<Deadline>& deadline = std::nullopt);
 
 // How many rows the sources have, and the targets, in one moment.
 struct Counts {
     std::int64_t sources;
     std::int64_t targets;
+    std::int64_t in_default;  // of those of the targets, in the new default partition
 };
 Counts count_rows(const ManagedParent& managed, const Job& job);
 

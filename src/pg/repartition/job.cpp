@@ -40,31 +40,33 @@ MovePhase phase_named(const std::string& name) {
     return static_cast<MovePhase>(found - phase_names.begin());
 }
 
-// Of the columns lower_value and upper_value; the default partition has neither.
-BoundRange bounds_in(const Rows& rows, std::size_t row, int column, std::optional<KeyType> type) {
-    if (!type || rows.is_null(row, column))
+// The default partition has neither end.
+BoundRange bounds_of(const std::optional<std::string>& lower,
+                     const std::optional<std::string>& upper, std::optional<KeyType> type) {
+    if (!type || !lower || !upper)
         return {Bound::min_value(), Bound::max_value()};
-    return {bound_of_text(rows.string(row, column), *type),
-            bound_of_text(rows.string(row, column + 1), *type)};
+    return {bound_of_text(*lower, *type), bound_of_text(*upper, *type)};
 }
 
 void read_sources(Job& job, std::optional<KeyType> type) {
-    const Rows rows = query(sources_query, {oid_parameter(job.parent)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        job.sources.push_back({{rows.oid(row, 1), rows.string(row, 2), rows.string(row, 3),
-                                bounds_in(rows, row, 4, type), false},
-                               rows.is_null(row, 4),
-                               rows.string(row, 6),
-                               rows.bigint(row, 7),
-                               rows.bigint(row, 8)});
+    for (const auto& [relation, schema_name, name, lower, upper, version, blocks, next_block] :
+         query(sources_query, {oid_parameter(job.parent)})
+             .as<Oid, std::string, std::string, std::optional<std::string>,
+                 std::optional<std::string>, std::string, std::int64_t, std::int64_t>())
+        job.sources.push_back({{relation, schema_name, name, bounds_of(lower, upper, type), false},
+                               !lower,
+                               version,
+                               blocks,
+                               next_block});
 }
 
 void read_targets(Job& job, std::optional<KeyType> type) {
-    const Rows rows = query(targets_query, {oid_parameter(job.parent)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        job.targets.push_back({rows.integer(row, 1), rows.string(row, 2),
-                               bounds_in(rows, row, 3, type), rows.is_null(row, 3),
-                               rows.oid(row, 5), rows.oid(row, 6), rows.boolean(row, 7)});
+    for (const auto& [number, name, lower, upper, relation, key_index, indexed] :
+         query(targets_query, {oid_parameter(job.parent)})
+             .as<std::int32_t, std::string, std::optional<std::string>, std::optional<std::string>,
+                 Oid, Oid, bool>())
+        job.targets.push_back(
+            {number, name, bounds_of(lower, upper, type), !lower, relation, key_index, indexed});
 }
 
 std::optional<std::string> bound_or_null(const ManagedParent& managed, bool is_default,
@@ -135,19 +137,15 @@ std::optional<Job> read_job(Oid parent, std::optional<KeyType> type) {
     if (!has_job(parent))
         return std::nullopt;
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(job_query, {oid_parameter(parent)});
     Job job{};
     job.parent = parent;
-    job.phase = phase_named(rows.string(0, 1));
-    if (!rows.is_null(0, 2))
-        job.from = rows.string(0, 2);
-    if (!rows.is_null(0, 3))
-        job.to = rows.string(0, 3);
-    job.key_columns = rows.strings(0, 4);
-    job.version = rows.string(0, 5);
-    job.default_condition = rows.string(0, 6);
-    job.rows_done = rows.bigint(0, 7);
-    job.rows_estimated = rows.bigint(0, 8);
+    std::string phase;
+    std::tie(phase, job.from, job.to, job.key_columns, job.version, job.default_condition,
+             job.rows_done, job.rows_estimated) =
+        query(job_query, {oid_parameter(parent)})
+            .row<std::string, std::optional<std::string>, std::optional<std::string>,
+                 std::vector<std::string>, std::string, std::string, std::int64_t, std::int64_t>();
+    job.phase = phase_named(phase);
     read_sources(job, type);
     read_targets(job, type);
     return job;
@@ -223,9 +221,9 @@ void forget_job(Oid parent) {
 
 std::optional<std::string> broken_reason(Oid parent) {
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query("SELECT reason FROM ppm.move_broken WHERE parent = $1 LIMIT 1",
-                            {oid_parameter(parent)});
-    return rows.count() == 0 ? std::nullopt : std::optional{rows.string(0, 1)};
+    return query("SELECT reason FROM ppm.move_broken WHERE parent = $1 LIMIT 1",
+                 {oid_parameter(parent)})
+        .first_value<std::string>();
 }
 
 void mark_broken(Oid parent, const char* reason) {

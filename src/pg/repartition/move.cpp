@@ -31,9 +31,9 @@ constexpr int swap_attempts = 20;
 // A move that has to begin anew does, so often.
 constexpr int beginnings = 3;
 
-// Keys that one replay may leave to the last one, under a lock, whatever it takes.
-constexpr std::size_t few_keys = 1000;
+// Replays until one is quickly done; and last ones, under a lock, which must be.
 constexpr int max_replays = 50;
+constexpr int last_replays = 10;
 
 class Move {
   public:
@@ -101,10 +101,26 @@ class Move {
     MoveRange range_of_arguments() const {
         MoveRange range;
         if (from_)
-            range.from = bound_of_text(*from_, key_type());
+            range.from = bound_of_argument("from_value", *from_);
         if (to_)
-            range.to = bound_of_text(*to_, key_type());
+            range.to = bound_of_argument("to_value", *to_);
+        if (range.from && range.to && *range.from >= *range.to)
+            throw PpmError{ERRCODE_INVALID_PARAMETER_VALUE, "from_value must be less than to_value",
+                           "They are " + in_quotes(*from_) + " and " + in_quotes(*to_) + "."};
         return range;
+    }
+
+    Bound bound_of_argument(const char* argument, const std::string& value) const {
+        try {
+            return bound_of_text(value, key_type());
+        } catch (const PostgresError& error) {
+            if (ERRCODE_TO_CATEGORY(error.sqlstate()) != ERRCODE_DATA_EXCEPTION)
+                throw;
+            throw PpmError{error.sqlstate(),
+                           "invalid value for " + std::string{argument} + ": " + in_quotes(value),
+                           "It is not a value of the partition key of table " + name() +
+                               ", which is of type " + managed_.parent.table->key_type_name + "."};
+        }
     }
 
     Job begin(const MovePlan& plan, const MoveRange& range) {
@@ -249,35 +265,63 @@ class Move {
     void replay_all() {
         for (int i = 0; i < max_replays && !is_nearly_up_to_date(); ++i)
             ;
-        step_with_patience(session_, [&] {
-            Job job = job_;
-            lock_sources(managed_, job);
-            replay(managed_, job, key_, ReplayIn::lock);
-            set_capture(managed_, job, Capture::write_through);
-            set_phase(job, MovePhase::waiting);
-            job.phase = MovePhase::waiting;
-            job_ = std::move(job);
-        });
+        for (int attempt = 1; attempt <= last_replays; ++attempt) {
+            if (replay_last())
+                return;
+            session_.leave_room(time_for_last_replay());
+            replay_once();
+        }
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "rows of table " + name() +
+                           " are written faster than they can be copied again within "
+                           "ppm.lock_timeout",
+                       "Until the last of them are copied, writers have to wait.",
+                       "Call the procedure again when less is written, or raise "
+                       "ppm.lock_timeout for it."};
     }
 
-    std::size_t replay_once() {
-        std::size_t keys = 0;
-        step_with_patience(session_,
-                           [&] { keys = replay(managed_, job_, key_, ReplayIn::own_snapshot); });
-        return keys;
+    // Writers wait meanwhile, so it must be done in their time. Returns false if it was not.
+    bool replay_last() {
+        try {
+            step_with_patience(session_, [&] {
+                Job job = job_;
+                const Deadline deadline{time_for_last_replay()};
+                lock_sources(managed_, job);
+                replay(managed_, job, key_, deadline);
+                set_capture(managed_, job, Capture::write_through);
+                set_phase(job, MovePhase::waiting);
+                job.phase = MovePhase::waiting;
+                job_ = std::move(job);
+            });
+            return true;
+        } catch (const Error& error) {
+            if (error.sqlstate() != ERRCODE_QUERY_CANCELED || ends_the_call(error))
+                throw;
+        }
+        return false;
+    }
+
+    void replay_once() {
+        // The transaction may have a snapshot of its own, and a replay is to have one of now.
+        session_.step([] {});
+        step_with_patience(session_, [&] { replay(managed_, job_, key_); });
+    }
+
+    // With the wait for the lock.
+    static std::chrono::milliseconds time_for_last_replay() {
+        return std::chrono::milliseconds{lock_timeout()};
     }
 
     // The last replay, under a lock, takes about as long as the one before it.
     bool is_nearly_up_to_date() {
         const auto begun = Deadline::Clock::now();
-        const std::size_t keys = replay_once();
-        return keys < few_keys ||
-               Deadline::Clock::now() - begun < std::chrono::milliseconds{lock_timeout()} / 2;
+        replay_once();
+        return Deadline::Clock::now() - begun < time_for_last_replay() / 2;
     }
 
     void finish() {
         wait_for_snapshots_of_others(session_);
-        session_.read([&] {
+        const std::int64_t stay = session_.read([&] {
             const Counts counts = count_rows(managed_, job_);
             if (counts.sources != counts.targets)
                 throw PpmError{ERRCODE_DATA_CORRUPTED,
@@ -286,12 +330,13 @@ class Move {
                                    std::to_string(counts.sources),
                                "Nothing was changed.", "CALL ppm.abandon(), and tell us."};
             job_.rows_done = counts.targets;
-            return true;
+            return counts.in_default;
         });
         swap_with_patience();
-        announce("moved " + std::to_string(job_.rows_done) + " rows of table " + name() + " from " +
-                 std::to_string(job_.sources.size()) + " partitions to " +
-                 std::to_string(job_.targets.size()));
+        const auto partitions = std::ranges::count(job_.targets, false, &JobTarget::is_default);
+        announce("moved " + counted(job_.rows_done - stay, "row") + " of table " + name() + " to " +
+                 counted(partitions, "partition") +
+                 (stay > 0 ? "; the default partition keeps " + counted(stay, "row") : ""));
     }
 
     void swap_with_patience() {
@@ -315,6 +360,7 @@ class Move {
             return;
         const auto target = std::ranges::find_if(
             job.targets, [](const JobTarget& each) { return each.is_default; });
+        keep_name(*target);
         execute_as_owner(managed_.parent, "ALTER TABLE " + qualified_name(target->relation) +
                                               " DROP CONSTRAINT " + condition_name +
                                               ", ADD CONSTRAINT " + condition_name + " CHECK (" +
@@ -343,6 +389,13 @@ ManagedParent read_parent_to_move(Session& session, Oid parent) {
                            {},
                            anomalies.front().hint};
         require_owner(parent, found.configuration.table_name);
+        if (found.table->is_distributed)
+            throw PpmError{ERRCODE_FEATURE_NOT_SUPPORTED,
+                           "cannot repartition table " +
+                               in_quotes(found.configuration.qualified_name()) +
+                               ": it is distributed by Citus",
+                           {},
+                           "Repartition it before it is distributed, or move its rows yourself."};
         return std::move(parents.front());
     });
 }
@@ -351,8 +404,9 @@ ManagedParent read_parent_to_move(Session& session, Oid parent) {
 
 void repartition(Session& session, History& history, Oid parent,
                  const std::optional<std::string>& from, const std::optional<std::string>& to) {
-    read_parent_to_move(session, parent);
-    const RunLock lock{session, parent, AdvisoryLock::Of::move};
+    const std::string name =
+        read_parent_to_move(session, parent).parent.configuration.qualified_name();
+    const RunLock lock{session, parent, AdvisoryLock::Of::move, "table " + in_quotes(name)};
     if (is_being_abandoned(session, parent))
         take_back_move(session, parent);
     for (int beginning = 1;; ++beginning) {

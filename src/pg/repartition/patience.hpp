@@ -8,20 +8,33 @@ namespace ppm {
 
 inline constexpr int usual_attempts = 3;
 
-// Runs body() as a step, again if others held a lock for too long.
-template <typename Body>
-void step_with_patience(Session& session, Body body, int most = usual_attempts) {
+// A schema that was renamed, or given rights to others, since the step's one snapshot was taken can
+// be locked in another transaction only.
+inline bool is_passing(const Error& error) {
+    return is_lock_failure(error) || error.sqlstate() == ERRCODE_T_R_SERIALIZATION_FAILURE;
+}
+
+// Runs body() as a step, again if others held a lock for too long. held() tells for how long an
+// attempt kept others waiting.
+template <typename Body, typename Held>
+void step_with_patience(Session& session, Body body, int most, Held held) {
     constexpr std::chrono::milliseconds shortest_pause{100};
     for (int attempt = 1;; ++attempt) {
         try {
             return session.step(body);
         } catch (const Error& error) {
-            if (!is_lock_failure(error) || attempt == most)
+            if (!is_passing(error) || attempt == most)
                 throw;
         }
-        session.leave_room(std::chrono::milliseconds{lock_timeout()},
-                           shortest_pause * std::min(attempt, 10));
+        session.leave_room(held(), shortest_pause * std::min(attempt, 10));
     }
+}
+
+// The same where an attempt that fails has kept others waiting by its own wait alone.
+template <typename Body>
+void step_with_patience(Session& session, Body body, int most = usual_attempts) {
+    step_with_patience(session, body, most,
+                       [] { return std::chrono::milliseconds{lock_timeout()}; });
 }
 
 }  // namespace ppm

@@ -84,14 +84,17 @@ void require_movable(const ManagedParent& managed, const std::vector<Partition>&
         // Each takes both, if only in a condition that is always true.
         const std::string both = "SELECT * FROM (" + std::string{each} +
                                  ") AS q WHERE $1 IS NOT NULL AND $2 IS NOT NULL";
-        const Rows rows = query(both, {oid_array_parameter(relations), oid_parameter(parent)});
-        if (rows.count() > 0)
-            throw PpmError{ERRCODE_FEATURE_NOT_SUPPORTED,
-                           "cannot repartition table " +
-                               in_quotes(managed.parent.configuration.qualified_name()) + ": " +
-                               rows.string(0, 1),
-                           {},
-                           rows.string(0, 2)};
+        const auto found = query(both, {oid_array_parameter(relations), oid_parameter(parent)})
+                               .first<std::string, std::string>();
+        if (!found)
+            continue;
+        const auto& [obstacle, hint] = *found;
+        throw PpmError{ERRCODE_FEATURE_NOT_SUPPORTED,
+                       "cannot repartition table " +
+                           in_quotes(managed.parent.configuration.qualified_name()) + ": " +
+                           obstacle,
+                       {},
+                       hint};
     }
 }
 
@@ -112,9 +115,10 @@ MatchingKey require_matching_key(const ManagedParent& managed) {
 void require_short_swap(const ManagedParent& managed, std::size_t targets, std::size_t sources) {
     constexpr double per_object = 0.35;
     constexpr double per_partition = 0.2;
-    const Rows rows = query("SELECT count(*) FROM pg_index WHERE indrelid = $1",
-                            {oid_parameter(managed.parent.table->relation)});
-    const auto objects = static_cast<double>(rows.bigint(0, 1) + 2);
+    const auto indexes = query("SELECT count(*) FROM pg_index WHERE indrelid = $1",
+                               {oid_parameter(managed.parent.table->relation)})
+                             .value<std::int64_t>();
+    const auto objects = static_cast<double>(indexes + 2);
     const double estimate = static_cast<double>(targets + sources) * objects * per_object +
                             static_cast<double>(managed.parent.partitions.size()) * per_partition;
     if (estimate > swap_limit())

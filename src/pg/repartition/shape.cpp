@@ -60,8 +60,9 @@ constexpr char source_version_query[] =
     "FROM pg_class c WHERE c.oid = $1";
 
 std::string text_of(const char* sql, Oid relation) {
-    const Rows rows = query(sql, {oid_parameter(relation)});
-    return rows.count() == 0 || rows.is_null(0, 1) ? "" : rows.string(0, 1);
+    const auto text =
+        query(sql, {oid_parameter(relation)}).first_value<std::optional<std::string>>();
+    return text.value_or(std::nullopt).value_or("");
 }
 
 }  // namespace
@@ -91,14 +92,15 @@ std::string MatchingKey::list(const std::string& table) const {
 }
 
 std::optional<MatchingKey> matching_key(Oid parent) {
-    const Rows rows = query(key_query, {oid_parameter(parent)});
-    if (rows.count() == 0)
-        return std::nullopt;
-    MatchingKey key{rows.oid(0, 1), {}, {}, {}};
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        key.columns.push_back(rows.string(row, 2));
-        key.operators.push_back(rows.string(row, 3));
-        key.log_columns += (row == 0 ? "" : ", ") + rows.string(row, 4);
+    std::optional<MatchingKey> key;
+    for (const auto& [index, column, equality, log_column] :
+         query(key_query, {oid_parameter(parent)})
+             .as<Oid, std::string, std::string, std::string>()) {
+        if (!key)
+            key = MatchingKey{index, {}, {}, {}};
+        key->columns.push_back(column);
+        key->operators.push_back(equality);
+        key->log_columns += (key->log_columns.empty() ? "" : ", ") + log_column;
     }
     return key;
 }
@@ -117,19 +119,20 @@ std::string version_of_source(Oid source) {
 
 // As the planner does: by the density of when it was last counted, or else by the statistics.
 std::int64_t estimated_rows(Oid relation) {
-    const Rows rows = query(
-        "SELECT CASE WHEN c.reltuples >= 0 AND c.relpages > 0 THEN (c.reltuples / c.relpages * "
-        "(pg_relation_size(c.oid) / current_setting('block_size')::bigint))::bigint "
-        "ELSE pg_stat_get_live_tuples(c.oid) END FROM pg_class c WHERE c.oid = $1",
-        {oid_parameter(relation)});
-    return rows.count() == 0 || rows.is_null(0, 1) ? 0 : rows.bigint(0, 1);
+    const auto estimate =
+        query(
+            "SELECT CASE WHEN c.reltuples >= 0 AND c.relpages > 0 THEN (c.reltuples / c.relpages * "
+            "(pg_relation_size(c.oid) / current_setting('block_size')::bigint))::bigint "
+            "ELSE pg_stat_get_live_tuples(c.oid) END FROM pg_class c WHERE c.oid = $1",
+            {oid_parameter(relation)})
+            .first_value<std::optional<std::int64_t>>();
+    return estimate.value_or(std::nullopt).value_or(0);
 }
 
 std::int64_t block_count(Oid relation) {
-    const Rows rows =
-        query("SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint",
-              {oid_parameter(relation)});
-    return rows.bigint(0, 1);
+    return query("SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint",
+                 {oid_parameter(relation)})
+        .value<std::int64_t>();
 }
 
 std::string qualified_name(Oid relation) {

@@ -7,6 +7,7 @@
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
+#include "pg/ddl/template.hpp"
 #include "pg/records/hooks.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/repartition/capture.hpp"
@@ -29,6 +30,18 @@ class Swap {
 
     void run() {
         lock();
+        try {
+            exchange();
+        } catch (const Error& error) {
+            if (error.sqlstate() == ERRCODE_QUERY_CANCELED && !ends_the_call(error) &&
+                limit_->has_passed())
+                raise_too_long();
+            throw;
+        }
+    }
+
+  private:
+    void exchange() {
         for (const JobSource& each : job_.sources)
             detach(each);
         set_foreign_key_triggers(job_.target_relations(), true);
@@ -41,16 +54,18 @@ class Swap {
                 attach(each);
         for (const JobSource& each : job_.sources)
             confirm_detached(each.partition.relation);
-        drop_log(job_);
+        drop_log(job_, deadline());
         forget_job(job_.parent);
+        if (limit_->has_passed())
+            raise_too_long();
     }
 
-  private:
     const Table& table() const { return *managed_.parent.table; }
 
     // A lock on the parent alone would not stop those who write to a partition by its name.
-    void lock() const {
+    void lock() {
         lock_own_tables();
+        template_ = lock_models(managed_);
         const AdvisoryLock others{job_.parent, AdvisoryLock::Lifetime::transaction};
         std::vector<Oid> tables = job_.source_relations();
         std::ranges::copy(job_.target_relations(), std::back_inserter(tables));
@@ -58,6 +73,7 @@ class Swap {
             const StatementTimeout timeout{statement_timeout()};
             lock_to_swap(job_.parent, tables, lock_timeout());
         }
+        limit_.emplace(std::chrono::milliseconds{swap_limit()});
         lock_parent(managed_.parent, AccessExclusiveLock);
         for (const JobSource& each : job_.sources)
             require_owner_of_tree(table().owner, each.partition.relation);
@@ -97,19 +113,42 @@ class Swap {
     }
 
     void execute(const std::string& statement) const {
-        execute_as_owner(managed_.parent, statement);
+        execute_as_owner(managed_.parent, statement, deadline().left());
+    }
+
+    // The estimate that let the move begin knows nothing of this machine, or of an event trigger.
+    Deadline deadline() const {
+        const int left = limit_->left();
+        if (left == 0)
+            raise_too_long();
+        return Deadline{std::chrono::milliseconds{std::min(statement_timeout(), left)}};
+    }
+
+    [[noreturn]] void raise_too_long() const {
+        throw PpmError{ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                       "the swap of partitions of table " +
+                           in_quotes(managed_.parent.configuration.qualified_name()) +
+                           " took longer than ppm.swap_limit",
+                       "It was to put " + std::to_string(job_.targets.size()) +
+                           " partitions in place of " + std::to_string(job_.sources.size()) +
+                           ". Nothing was changed.",
+                       "Raise ppm.swap_limit and call the procedure again. Or CALL ppm.abandon(), "
+                       "and move a range of keys at a time."};
     }
 
     void detach(const JobSource& source) const {
         const Partition& partition = source.partition;
         execute(detach_statement(managed_.parent, partition, Detach::plain));
         require_detached(partition.relation);
-        drop_capture(partition.relation);
+        drop_capture(partition.relation, deadline());
         const std::string table = qualified_name(partition.relation);
         // They would keep rows in the other table from being deleted for ever.
-        const Rows rows = query(foreign_keys_query, {oid_parameter(partition.relation)});
-        for (std::size_t row = 0; row < rows.count(); ++row)
-            execute("ALTER TABLE " + table + " DROP CONSTRAINT " + rows.string(row, 1));
+        for (const std::string& constraint :
+             query(foreign_keys_query, {oid_parameter(partition.relation)}).values<std::string>())
+            execute(std::string{"ALTER TABLE "}
+                        .append(table)
+                        .append(" DROP CONSTRAINT ")
+                        .append(constraint));
         const std::string name = call([&] {
             return ChooseRelationName(partition.name.c_str(), nullptr, "repartitioned",
                                       get_rel_namespace(partition.relation), false);
@@ -134,8 +173,13 @@ class Swap {
         execute("ALTER TABLE " + table + " DROP CONSTRAINT " + condition_name);
         if (const auto statement = replica_identity_statement(managed_.parent, schema, target.name))
             execute(*statement);
-        if (!target.is_default)
-            queue_after_create(managed_, target.relation, target.bounds);
+        if (target.is_default)
+            return;
+        if (template_)
+            for (const std::string& statement : template_statements(
+                     managed_.parent, *template_, target.relation, table, TemplatePart::triggers))
+                execute(statement);
+        queue_after_create(managed_, target.relation, target.bounds);
     }
 
     void require_is_partition(const JobTarget& target) const {
@@ -149,6 +193,8 @@ class Swap {
     const ManagedParent& managed_;
     const Job& job_;
     History& history_;
+    std::optional<RelationId> template_ = {};
+    std::optional<Deadline> limit_ = {};  // since all is locked
 };
 
 }  // namespace

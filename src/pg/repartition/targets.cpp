@@ -6,10 +6,12 @@
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/scan.hpp"
+#include "pg/catalog/template.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
+#include "pg/ddl/template.hpp"
 #include "pg/run/report.hpp"
 #include "pg/run/session.hpp"
 
@@ -85,14 +87,15 @@ void create_indexes(const ManagedParent& managed, Oid relation, const std::strin
     const Rows rows = query(
         indexes_query,
         {oid_parameter(parent), oid_parameter(key_index), {BOOLOID, BoolGetDatum(is_key), false}});
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        const std::string name = index_name(managed, final_name, rows.string(row, 3));
+    for (const auto& [index, is_unique, parents_name, constraint, deferral] :
+         rows.as<Oid, bool, std::string, std::string, std::string>()) {
+        const std::string name = index_name(managed, final_name, parents_name);
         execute_as_owner(managed.parent,
-                         std::string{"CREATE "} + (rows.boolean(row, 2) ? "UNIQUE " : "") +
-                             "INDEX " + identifier(name) + " ON " + table + " " +
-                             definition_after_names(rows.oid(row, 1), parent),
+                         std::string{"CREATE "} + (is_unique ? "UNIQUE " : "") + "INDEX " +
+                             identifier(name) + " ON " + table + " " +
+                             definition_after_names(index, parent),
                          INT_MAX);
-        if (const std::string constraint = rows.string(row, 4); !constraint.empty())
+        if (!constraint.empty())
             execute_as_owner(managed.parent, std::string{"ALTER TABLE "}
                                                  .append(table)
                                                  .append(" ADD CONSTRAINT ")
@@ -101,7 +104,7 @@ void create_indexes(const ManagedParent& managed, Oid relation, const std::strin
                                                  .append(constraint)
                                                  .append(" USING INDEX ")
                                                  .append(identifier(name))
-                                                 .append(rows.string(row, 5)));
+                                                 .append(deferral));
     }
 }
 
@@ -117,16 +120,21 @@ Oid only_index_of(Oid relation) {
 
 void add_foreign_keys(const ManagedParent& managed, Oid relation) {
     const std::string table = qualified_name(relation);
-    const Rows rows = query(foreign_keys_query, {oid_parameter(managed.parent.table->relation)});
-    std::vector<Oid> referenced;
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        referenced.push_back(rows.oid(row, 2));
-    if (referenced.empty())
+    const auto foreign_keys =
+        query(foreign_keys_query, {oid_parameter(managed.parent.table->relation)})
+            .as<std::string, Oid>();
+    if (foreign_keys.empty())
         return;
+    std::vector<Oid> referenced;
+    referenced.reserve(foreign_keys.size());
+    for (const auto& [definition, table_referenced] : foreign_keys)
+        referenced.push_back(table_referenced);
     lock_all(referenced, ShareRowExclusiveLock, lock_timeout());
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        execute_as_owner(managed.parent,
-                         "ALTER TABLE " + table + " ADD CONSTRAINT " + rows.string(row, 1));
+    for (const auto& [definition, table_referenced] : foreign_keys)
+        execute_as_owner(managed.parent, std::string{"ALTER TABLE "}
+                                             .append(table)
+                                             .append(" ADD CONSTRAINT ")
+                                             .append(definition));
     // A NOT VALID key would be no way out: with rows that are not there yet, a DELETE of what they
     // refer to would fail, or go on to rows that are no partition's.
     set_foreign_key_triggers({relation}, false);
@@ -211,6 +219,12 @@ std::string outside_of(const ManagedParent& managed, const BoundRange& bounds) {
     return text.empty() ? "false" : "(" + text + ")";
 }
 
+// The template that a target is like: a default partition is like none.
+std::optional<RelationId> lock_models(const ManagedParent& managed, const JobTarget& target) {
+    const auto from_template = lock_models(managed);
+    return target.is_default ? std::nullopt : from_template;
+}
+
 }  // namespace
 
 MovePlan plan_move(const ManagedParent& managed, const Clock& clock, const MoveRange& range) {
@@ -260,18 +274,31 @@ std::string default_condition(const ManagedParent& managed, const Job& job) {
     return text.empty() ? "true" : text;
 }
 
+std::optional<RelationId> lock_models(const ManagedParent& managed) {
+    std::vector<Oid> models{managed.parent.table->relation};
+    std::optional<RelationId> from_template;
+    if (managed.parent.configuration.template_name)
+        models.push_back(from_template.emplace(lock_template(managed.parent)));
+    lock_used_names(models);
+    return from_template;
+}
+
 void create_target(const ManagedParent& managed, const Job& job, JobTarget& target,
                    const MatchingKey& key) {
     const Configuration& configuration = managed.parent.configuration;
     lock_parent(managed.parent);
     lock_names({NamedRelation{managed.parent}});
+    const auto from_template = lock_models(managed, target);
+    const TemplateClauses clauses =
+        from_template ? template_clauses(*from_template) : TemplateClauses{};
     const std::string name = job.temporary_name(target);
     const std::string table = identifier(configuration.schema_name) + "." + identifier(name);
-    execute_as_owner(managed.parent, "CREATE TABLE " + table + " (LIKE " +
-                                         qualified_name(managed.parent.table->relation) +
-                                         " INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES "
-                                         "EXCLUDING STATISTICS)" +
-                                         storage_clauses(managed.parent));
+    execute_as_owner(
+        managed.parent,
+        std::string{"CREATE "} + (clauses.is_unlogged ? "UNLOGGED " : "") + "TABLE " + table +
+            " (LIKE " + qualified_name(managed.parent.table->relation) +
+            " INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS)" +
+            storage_clauses(managed.parent, clauses.storage_options, clauses.tablespace));
     const Oid relation = require_created(managed.parent, name);
     for (const std::string& statement :
          statistics_statements(managed.parent, configuration.schema_name, name))
@@ -290,10 +317,22 @@ void create_target(const ManagedParent& managed, const Job& job, JobTarget& targ
     set_target(job, target);
 }
 
+void keep_name(const JobTarget& target) {
+    const StatementTimeout timeout{statement_timeout()};
+    call([&] { LockRelationOid(target.relation, AccessShareLock); });
+    lock_schema_names({target.relation});
+}
+
 void complete_target(const ManagedParent& managed, const JobTarget& target,
                      const MatchingKey& key) {
+    keep_name(target);
+    const auto from_template = lock_models(managed, target);
     const std::string table = qualified_name(target.relation);
     create_indexes(managed, target.relation, target.name, key.index, false);
+    if (from_template)
+        for (const std::string& statement : template_statements(
+                 managed.parent, *from_template, target.relation, table, TemplatePart::indexes))
+            execute_as_owner(managed.parent, statement, INT_MAX);
     execute_as_owner(managed.parent, "ANALYZE " + table, INT_MAX);
 }
 
@@ -302,11 +341,9 @@ void set_foreign_key_triggers(const std::vector<Oid>& targets, bool enabled) {
     const UserContext superuser{BOOTSTRAP_SUPERUSERID};
     execute(foreign_key_triggers_statement,
             {oid_array_parameter(targets), {BOOLOID, BoolGetDatum(enabled), false}});
-    const Rows rows = query(foreign_key_tables_query, {oid_array_parameter(targets)});
-    for (std::size_t row = 0; row < rows.count(); ++row) {
-        const Oid relation = rows.oid(row, 1);
+    for (const Oid relation :
+         query(foreign_key_tables_query, {oid_array_parameter(targets)}).values<Oid>())
         call([=] { CacheInvalidateRelcacheByRelid(relation); });
-    }
     call([] { CommandCounterIncrement(); });
 }
 

@@ -21,11 +21,20 @@ std::string condition_of(const ManagedParent& managed, const BoundRange& bounds)
 // targets. Of the parent's partitions as they are read now.
 std::string default_condition(const ManagedParent& managed, const Job& job);
 
+// Inside a step. Locks what new partitions are made like, with the names that its definitions use:
+// the parent, and its template, whose OID it returns. Throws 55000 if the template contradicts the
+// parent.
+std::optional<RelationId> lock_models(const ManagedParent& managed);
+
 // Inside a step. Creates the target, with its matching key and its foreign keys.
 void create_target(const ManagedParent& managed, const Job& job, JobTarget& target,
                    const MatchingKey& key);
 
-// Inside a step. Creates its other indexes, and its statistics.
+// Inside a step. From here to the end of the transaction its name means it.
+void keep_name(const JobTarget& target);
+
+// Inside a step. Creates its other indexes, the template's too, and its statistics. (The template's
+// triggers come with the swap: none fires for a copy.)
 void complete_target(const ManagedParent& managed, const JobTarget& target, const MatchingKey& key);
 
 // Inside a step. Switches the triggers of its foreign keys: off until it is to be a partition.

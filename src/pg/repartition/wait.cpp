@@ -48,9 +48,10 @@ Holders left_of(const Holders& first, const Holders& now) {
 }
 
 void announce_who_is_waited_for(TransactionId xmin) {
-    const Rows rows = query(waited_for_query, {text_parameter(std::to_string(xmin))});
+    const auto processes = query(waited_for_query, {text_parameter(std::to_string(xmin))})
+                               .value<std::optional<std::string>>();
     announce("waiting for older transactions to end, of processes " +
-             (rows.is_null(0, 1) ? std::string{"that have ended by now"} : rows.string(0, 1)));
+             processes.value_or("that have ended by now"));
 }
 
 }  // namespace

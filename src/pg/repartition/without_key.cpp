@@ -1,13 +1,12 @@
 #include "pg/repartition/without_key.hpp"
 
 #include "core/text.hpp"
-#include "pg/bridge/spi.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/names.hpp"
 #include "pg/repartition/patience.hpp"
+#include "pg/repartition/plain_move.hpp"
 #include "pg/repartition/refusals.hpp"
-#include "pg/repartition/shape.hpp"
 #include "pg/repartition/targets.hpp"
 #include "pg/run/provision.hpp"
 
@@ -17,12 +16,6 @@ namespace {
 
 constexpr char add_a_key[] =
     "Add a primary key that has the partition key in it: then rows are moved online.";
-
-// What would run for each row that leaves the default partition although nothing is deleted.
-constexpr char companions_query[] =
-    "SELECT format('trigger \"%s\"', tgname) FROM pg_trigger "
-    "WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled IN ('A', 'R') "
-    "UNION ALL SELECT format('rule \"%s\"', rulename) FROM pg_rewrite WHERE ev_class = $1 LIMIT 1";
 
 class MoveBySlots {
   public:
@@ -36,21 +29,30 @@ class MoveBySlots {
                                         managed_.parent.configuration.schema_name, target.name,
                                         target.bounds};
         std::int64_t rows = 0;
-        step_with_patience(session_, [&] {
+        Deadline::Clock::time_point begun;
+        const auto held = [&] {
+            return std::chrono::ceil<std::chrono::microseconds>(Deadline::Clock::now() - begun);
+        };
+        const auto move_slot = [&] {
+            begun = Deadline::Clock::now();
             history_.begin_action();
             lock_own_tables();
             lock_parent(managed_.parent);
             lock_names({NamedRelation{managed_.parent}});
             const RelationId relation = create_table(managed_, create);
-            // From here on nobody writes to it; readers go on.
-            lock_all({source()}, ShareRowExclusiveLock, lock_timeout());
+            // From here on nobody writes, or locks rows; readers go on. Who waited for the default
+            // partition alone would have chosen his partitions before: he would miss the moved
+            // rows, and his INSERT would fail. So he waits for the table.
+            lock_all({managed_.parent.table->relation, source()}, ExclusiveLock, lock_timeout());
             require_owner_of_tree(managed_.parent.table->owner, source());
-            require_no_companions();
-            rows = move_rows(target, relation);
-            attach_created(managed_, create, relation);
+            rows = move_rows(managed_, source(), relation, target.bounds);
+            attach_created(managed_, create, relation, Statement::attach_filled);
             history_.record(completed);
-        });
+        };
+        // Each attempt moves the rows before it waits for the readers.
+        step_with_patience(session_, move_slot, usual_attempts, held);
         announce(completed);
+        session_.leave_room(held());
         return rows;
     }
 
@@ -60,40 +62,6 @@ class MoveBySlots {
     Slot slot_of(const BoundRange& bounds) const {
         const KeyCodec codec = codec_of(managed_);
         return {codec.decode(bounds.lower), codec.decode(bounds.upper)};
-    }
-
-    void require_no_companions() const {
-        const Rows rows = query(companions_query, {oid_parameter(source())});
-        if (rows.count() > 0)
-            throw PpmError{ERRCODE_FEATURE_NOT_SUPPORTED,
-                           "cannot move rows out of default partition " +
-                               in_quotes(managed_.parent.default_partition->name) + ": its " +
-                               rows.string(0, 1) + " would run for each of them",
-                           {},
-                           add_a_key};
-    }
-
-    // The rows only change their table. Under the replica role, triggers and foreign keys do not
-    // fire for that; ATTACH checks the foreign keys.
-    std::int64_t move_rows(const MoveTarget& target, RelationId relation) const {
-        LocalSettings settings;
-        settings.set("row_security", "off");
-        settings.set_as_superuser("session_replication_role", "replica");
-        const std::string columns = copied_columns(managed_.parent.table->relation);
-        execute_as_owner(managed_.parent, std::string{"WITH moved AS (DELETE FROM ONLY "}
-                                              .append(qualified_name(source()))
-                                              .append(" WHERE ")
-                                              .append(condition_of(managed_, target.bounds))
-                                              .append(" RETURNING ")
-                                              .append(columns)
-                                              .append(") INSERT INTO ")
-                                              .append(qualified_name(relation))
-                                              .append(" (")
-                                              .append(columns)
-                                              .append(") OVERRIDING SYSTEM VALUE SELECT ")
-                                              .append(columns)
-                                              .append(" FROM moved"));
-        return static_cast<std::int64_t>(SPI_processed);
     }
 
     Session& session_;
@@ -128,8 +96,8 @@ void move_without_key(Session& session, History& history, const ManagedParent& m
                            std::string{add_a_key} + " Or raise ppm.statement_timeout."};
         }
     }
-    announce("moved " + std::to_string(rows) + " rows of table " + name + " to " +
-             std::to_string(plan.targets.size()) + " partitions");
+    announce("moved " + counted(rows, "row") + " of table " + name + " to " +
+             counted(std::ssize(plan.targets), "partition"));
 }
 
 }  // namespace ppm

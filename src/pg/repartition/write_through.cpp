@@ -50,8 +50,9 @@ constexpr char key_query[] =
 
 // As ppm's owner: the writer may not read ppm's tables.
 Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
-    const Rows rows = query(key_query, {oid_parameter(parent)});
-    const auto type = rows.count() == 0 ? std::nullopt : key_type_of(rows.oid(0, 2));
+    const auto found = query(key_query, {oid_parameter(parent)}).first<std::string, Oid>();
+    const auto [key, type_oid] = found.value_or(std::tuple{"", InvalidOid});
+    const auto type = key_type_of(type_oid);
     std::optional<Job> job;
     if (type)
         job = read_job(parent, type);
@@ -66,10 +67,11 @@ Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
     }
     std::ranges::sort(targets, {}, [](const Target& each) { return each.bounds.lower; });
     if (job && type) {
-        const std::string key = rows.string(0, 1);
         read.parent = parent;
         read.type = type.value_or(KeyType::date);
-        read.key = call([&] { return get_attnum(RelationGetRelid(source), key.c_str()); });
+        read.key = call([relation = RelationGetRelid(source), name = key.c_str()] {
+            return get_attnum(relation, name);
+        });
     }
     return copy_of(read, targets, context);
 }

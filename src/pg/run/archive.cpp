@@ -35,18 +35,20 @@ constexpr char may_create_query[] =
 enum class Access { missing, refused, granted };
 
 Access access_to(const std::string& schema_name, Oid role) {
-    const Rows rows = query(may_create_query, {text_parameter(schema_name), oid_parameter(role)});
-    if (rows.count() == 0)
+    const auto may_create =
+        query(may_create_query, {text_parameter(schema_name), oid_parameter(role)})
+            .first_value<bool>();
+    if (!may_create)
         return Access::missing;
-    return rows.boolean(0, 1) ? Access::granted : Access::refused;
+    return *may_create ? Access::granted : Access::refused;
 }
 
 std::vector<TableName> tables_outside(const Partition& partition, const std::string& schema_name) {
-    const Rows rows =
-        query(outside_query, {oid_parameter(partition.relation), text_parameter(schema_name)});
     std::vector<TableName> tables;
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        tables.push_back({rows.string(row, 1), rows.string(row, 2)});
+    for (const auto& [schema, name] :
+         query(outside_query, {oid_parameter(partition.relation), text_parameter(schema_name)})
+             .as<std::string, std::string>())
+        tables.push_back({schema, name});
     return tables;
 }
 
@@ -96,12 +98,11 @@ std::optional<Anomaly> archive_problem(const Parent& parent) {
 }
 
 bool is_taken_in(const std::string& schema_name, const Partition& partition) {
-    const Rows rows =
-        query(names_query, {oid_parameter(partition.relation), text_parameter(schema_name)});
-    for (std::size_t row = 0; row < rows.count(); ++row)
-        if (relation_exists(schema_name, rows.string(row, 1)))
-            return true;
-    return false;
+    const auto names =
+        query(names_query, {oid_parameter(partition.relation), text_parameter(schema_name)})
+            .values<std::string>();
+    return std::ranges::any_of(
+        names, [&](const std::string& name) { return relation_exists(schema_name, name); });
 }
 
 std::vector<std::string> move_statements(const Partition& partition,

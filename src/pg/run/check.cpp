@@ -4,13 +4,16 @@
 #include "pg/catalog/rows.hpp"
 #include "pg/catalog/unindexed_references.hpp"
 #include "pg/ddl/ddl.hpp"
-#include "pg/ddl/inherited_properties.hpp"
+#include "pg/ddl/differences.hpp"
 #include "pg/records/history.hpp"
 
 namespace ppm {
 
 std::vector<ManagedParent> read_for_check(std::optional<Oid> relation, Look look) {
-    std::vector<ManagedParent> parents = read_with_partitions(relation, look);
+    return read_rest_for_check(read_with_partitions(relation, look));
+}
+
+std::vector<ManagedParent> read_rest_for_check(std::vector<ManagedParent> parents) {
     read_differences(parents);
     read_unindexed_references(parents);
     return parents;

@@ -9,6 +9,9 @@ namespace ppm {
 std::vector<ManagedParent> read_for_check(std::optional<Oid> relation,
                                           Look look = Look::into_tables);
 
+// What a check needs besides, of parents whose partitions are read.
+std::vector<ManagedParent> read_rest_for_check(std::vector<ManagedParent> parents);
+
 // What is wrong with the parent's configuration or, if nothing is, with its partitions. With
 // Look::into_catalog, rows in the default partition and the reasons of past failures stay unknown.
 // Needs an SpiConnection and a pinned search_path; works in a read-only transaction and on a

@@ -1,5 +1,6 @@
 #include "pg/run/cleanup.hpp"
 
+#include "core/plan/capabilities.hpp"
 #include "core/plan/removal.hpp"
 #include "core/text.hpp"
 #include "pg/bridge/settings.hpp"
@@ -26,7 +27,7 @@ namespace {
 // What it holds may have changed since it was looked at without a lock.
 void require_keys_with_time(const ManagedParent& managed, const Partition& partition) {
     const KeyCodec codec = codec_of(managed);
-    if (!codec.may_tell_no_time())
+    if (!codec.may_lack_time())
         return;
     if (const auto key =
             key_without_time(partition.relation, managed.parent.table->key_column, codec))
@@ -41,9 +42,11 @@ class CleanupExecutor final : public Executor {
   public:
     using Executor::Executor;
 
-    void begin(const ManagedParent& managed, const std::vector<Action>&) override {
-        kept_.clear();
+    void begin(const ManagedParent& managed, const std::vector<Action>& actions) override {
+        reattached_.clear();
         just_detached_ = InvalidOid;
+        dropped_at_once_ = InvalidOid;
+        find_drops_at_once(managed, actions);
         if (managed.parent.ledger_is_stale)
             session_.step([&] {
                 prune_detached(managed.parent);
@@ -74,6 +77,21 @@ class CleanupExecutor final : public Executor {
             keep_detached(parent.table->relation);
     }
 
+    // What is dropped right after its detach can be in the same transaction; not where its rows are
+    // looked at once more. (Whoever is about to write into a surplus one by its name is let in.)
+    void find_drops_at_once(const ManagedParent& managed, const std::vector<Action>& actions) {
+        drops_at_once_.clear();
+        if (codec_of(managed).may_lack_time())
+            return;
+        for (std::size_t i = 1; i < actions.size(); ++i) {
+            const auto* const detach = std::get_if<DetachPartition>(&actions[i - 1]);
+            const auto* const drop = std::get_if<DropPartition>(&actions[i]);
+            if (detach != nullptr && drop != nullptr && !drop->only_if_empty &&
+                detach->partition.relation == drop->partition.relation)
+                drops_at_once_.insert(drop->partition.relation);
+        }
+    }
+
     // Somebody else's removal is finished, too: nothing of the parent can be detached before. What
     // comes of it is kept.
     void finalize(const ManagedParent& managed, const FinalizeDetach& action) {
@@ -81,7 +99,7 @@ class CleanupExecutor final : public Executor {
         if (!is_known(managed.parent, partition))
             session_.step([&] {
                 require_same_configuration(managed.parent);
-                record_detach(managed, partition, CleanupPolicy::detach);
+                record_detach(removal_of(managed, partition, CleanupPolicy::detach));
             });
         // FINALIZE waits for every older snapshot in the database, under its locks. Waiting first,
         // without any, is in nobody's way, and may take longer.
@@ -111,7 +129,7 @@ class CleanupExecutor final : public Executor {
         });
         just_detached_ = partition.relation;
         if (action.only_if_empty)
-            keep_if_it_has_rows(managed, partition);
+            attach_if_not_empty(managed, partition);
     }
 
     // Whether ppm itself set out to detach it.
@@ -128,51 +146,51 @@ class CleanupExecutor final : public Executor {
             return true;
         });
         if (action.concurrently)
-            detach_concurrently(managed, partition);
+            detach_concurrently(managed, action);
         else
             detach_plainly(managed, action);
         just_detached_ = partition.relation;
-        if (action.only_if_empty)
-            keep_if_it_has_rows(managed, partition);
+        if (action.only_if_empty && !capabilities_of(managed.parent).rolls_detach_back)
+            attach_if_not_empty(managed, partition);
     }
 
-    void detach_concurrently(const ManagedParent& managed, const Partition& partition) {
+    void detach_concurrently(const ManagedParent& managed, const DetachPartition& action) {
+        const Partition& partition = action.partition;
         const CompletedAction detached{Done::detached, managed, partition};
+        const CompletedAction dropped{Done::dropped, managed, partition};
         WorkerRecord record{};
+        // The worker judges all but the keys again, under its own locks. Who keeps ppm's tables or
+        // the parent locked is waited for here, where others look for who waits.
         session_.step([&] {
-            // The worker will write them when it is too late to leave the partition as it is.
             lock_own_tables();
             lock_parent(managed.parent);
-            require_same_configuration(managed.parent);
-            require_same_bounds(managed, partition);
-            require_keys_with_time(managed, partition);
-            record_detach(managed, partition, policy_for(managed.parent.configuration, partition));
-            record = history_.for_worker(detached);
+            if (codec_of(managed).may_lack_time()) {
+                require_same_bounds(managed, partition);
+                require_keys_with_time(managed, partition);
+            }
+            record = history_.for_worker({detached, dropped});
         });
-        std::chrono::microseconds others_waited{};
-        try {
-            // As all that may fail, in a subtransaction; it holds no lock and no snapshot.
-            others_waited =
-                session_.read([&] { return detach_in_worker(managed, partition, record); });
-        } catch (const Error& error) {
-            if (!ends_the_call(error))
-                session_.step([&] { prune_detached(managed.parent); });
-            throw;
-        }
+        // As all that may fail, in a subtransaction; it holds no lock and no snapshot.
+        const DetachAnswer answer =
+            session_.read([&] { return detach_in_worker(managed, action, record); });
         announce(detached);
-        session_.leave_room(others_waited);
+        if (answer.is_dropped) {
+            dropped_at_once_ = partition.relation;
+            announce(dropped);
+        }
+        session_.leave_room(answer.others_waited);
     }
 
-    std::chrono::microseconds detach_in_worker(const ManagedParent& managed,
-                                               const Partition& partition,
-                                               const WorkerRecord& record) {
-        const Table& table = *managed.parent.table;
+    DetachAnswer detach_in_worker(const ManagedParent& managed, const DetachPartition& action,
+                                  const WorkerRecord& record) {
+        const Oid owner = managed.parent.table->owner;
         try {
-            if (worker_ && !worker_->can_serve(table.owner))
+            if (worker_ && !worker_->can_serve(owner))
                 worker_.reset();
             if (!worker_)
-                worker_.emplace(table.owner, session_.check_interval());
-            return worker_->detach(table, partition, record);
+                worker_.emplace(owner, session_.check_interval());
+            return worker_->detach(managed, action,
+                                   drops_at_once_.contains(action.partition.relation), record);
         } catch (...) {
             // It may have died. Before the catalog is asked what came of it, and before another
             // call may work on the table, it must be over.
@@ -198,18 +216,29 @@ class CleanupExecutor final : public Executor {
             require_keys_with_time(managed, partition);
             require_owner_of_tree(managed.parent.table->owner, partition.relation);
             require_harmless_references(managed.parent.table->owner, partition.relation);
-            record_detach(managed, partition, policy);
+            record_detach(removal_of(managed, partition, policy));
             lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
             for (const std::string& statement : statements_for(managed, action))
                 execute_as_owner(managed.parent, statement);
             require_detached(partition.relation);
+            if (action.only_if_empty && capabilities_of(managed.parent).rolls_detach_back)
+                require_no_rows(partition, "The next call keeps it.");
             confirm_detached(partition.relation);
             return since;
         });
     }
 
+    static void require_no_rows(const Partition& partition, const char* hint) {
+        if (has_rows(partition.relation))
+            throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                           "surplus partition " + in_quotes(partition.name) +
+                               " got rows while it was being removed",
+                           {},
+                           hint};
+    }
+
     // A row may have come into a surplus partition until it was detached.
-    void keep_if_it_has_rows(const ManagedParent& managed, const Partition& partition) {
+    void attach_if_not_empty(const ManagedParent& managed, const Partition& partition) {
         bool keep = false;
         session_.step([&] {
             lock_partition(partition, true);
@@ -218,7 +247,7 @@ class CleanupExecutor final : public Executor {
         if (!keep)
             return;
         attach(managed, partition);
-        kept_.insert(partition.relation);
+        reattached_.insert(partition.relation);
     }
 
     void attach(const ManagedParent& managed, const Partition& partition) {
@@ -230,7 +259,7 @@ class CleanupExecutor final : public Executor {
 
     void archive(const ManagedParent& managed, const ArchiveTable& action) {
         const Partition& partition = action.partition;
-        if (kept_.contains(partition.relation))
+        if (reattached_.contains(partition.relation))
             return;
         perform({Done::archived, managed, partition}, [&]() -> Since {
             lock_entry(partition.relation);
@@ -243,7 +272,7 @@ class CleanupExecutor final : public Executor {
 
     // A function may take as long as ppm.hook_timeout: rows may come meanwhile.
     void call(const ManagedParent& managed, const CallHook& hook) {
-        if (kept_.contains(hook.partition.relation))
+        if (reattached_.contains(hook.partition.relation))
             return;
         just_detached_ = InvalidOid;
         call_hook(session_, history_, managed, hook);
@@ -261,7 +290,7 @@ class CleanupExecutor final : public Executor {
 
     void drop(const ManagedParent& managed, const DropPartition& action) {
         const Partition& partition = action.partition;
-        if (kept_.contains(partition.relation))
+        if (reattached_.contains(partition.relation) || dropped_at_once_ == partition.relation)
             return;
         const RowsSince rows_since =
             partition.relation == just_detached_ ? RowsSince::not_possible : RowsSince::possible;
@@ -276,25 +305,23 @@ class CleanupExecutor final : public Executor {
             lock_partition(partition, true);
             require_same_configuration(managed.parent);
             require_called(partition);
-            if (action.only_if_empty && has_rows(partition.relation))
-                throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                               "surplus partition " + in_quotes(partition.name) +
-                                   " got rows while it was being removed",
-                               {},
-                               "The next call attaches it again."};
+            if (action.only_if_empty)
+                require_no_rows(partition, "The next call attaches it again.");
             require_keys_with_time(managed, partition);
             require_unchanged(partition, RowsSince::not_possible);
-            forget_dropped(partition);
+            take_entry_to_drop(partition);
             lock_names({NamedRelation{partition}});
             execute_as_owner(managed.parent, drop_statement(partition));
-            require_dropped(partition);
+            require_dropped(partition.relation, partition.qualified_name());
             return since;
         });
     }
 
-    std::optional<Worker> worker_;    // of the owner whose tables came last
-    std::set<Oid> kept_;              // attached again, as rows came in
-    Oid just_detached_ = InvalidOid;  // by the last action
+    std::optional<Worker> worker_;      // of the owner whose tables came last
+    std::set<Oid> reattached_;          // attached again, as rows came in
+    Oid just_detached_ = InvalidOid;    // by the last action
+    std::set<Oid> drops_at_once_;       // what may be dropped in the transaction that detaches it
+    Oid dropped_at_once_ = InvalidOid;  // what last was
 };
 
 }  // namespace

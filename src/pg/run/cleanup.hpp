@@ -3,9 +3,11 @@
 // A removal goes through these states, and at each of them a crash leaves something that the next
 // call finishes:
 //
-//     partition ──record──> intent in ppm.detached ──detach──> pending ──> detached ──drop──> gone
-//                            (pruned, if nothing        (finalized)      (kept, or attached again)
-//                             came of it)
+//     attached ──1──> detach pending ──2──> detached ──3──> dropped
+//
+// 1 also writes the row of ppm.detached. A call that finds a detach pending finishes it (FINALIZE).
+// A detached table is kept, or attached again, where that is wanted. Where nothing is in the way, 3
+// is in the transaction of 2.
 #pragma once
 
 #include "pg/run/run.hpp"

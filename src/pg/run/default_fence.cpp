@@ -31,7 +31,7 @@ bool is_fenced(Oid relation) {
 }
 
 bool is_large(Oid relation) {
-    return query(size_query, {oid_parameter(relation)}).bigint(0, 1) >
+    return query(size_query, {oid_parameter(relation)}).value<std::int64_t>() >
            bytes_per_millisecond * lock_timeout();
 }
 

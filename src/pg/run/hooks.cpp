@@ -42,9 +42,16 @@ void require_as_planned(const ManagedParent& managed, const CallHook& hook) {
                        "Call the procedure again."};
 }
 
-// Looked up anew before each call: it may have been replaced, or given to somebody else.
+// Looked up anew before each call: it may have been replaced, or given to somebody else. What is
+// judged is what its name means until the call is over.
 std::string callable_function(const ManagedParent& managed, const CallHook& hook) {
-    const HookFunction function = hook_function(hook.function, managed.parent.table->owner);
+    const Oid owner = managed.parent.table->owner;
+    const Oid named = hook_function(hook.function, owner).function;
+    if (OidIsValid(named))
+        lock_function_name(named);
+    HookFunction function = hook_function(hook.function, owner);
+    if (function.function != named)
+        function.problem = "was replaced concurrently";
     if (!function.problem.empty())
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "hook function " + hook.function + " " + function.problem,

@@ -4,7 +4,7 @@
 #include "pg/bridge/sqlstate.hpp"
 #include "pg/catalog/configured_relations.hpp"
 #include "pg/catalog/rights.hpp"
-#include "pg/records/ledger.hpp"
+#include "pg/records/kept.hpp"
 #include "pg/run/reference_failure.hpp"
 
 namespace ppm {
@@ -50,14 +50,14 @@ void ParentRun::run(const ManagedParent& managed) {
     lock_.emplace(session_, relation);
     // An attempt that found a deadlock was short.
     const Deadline deadline{attempts * std::chrono::milliseconds{lock_timeout()}};
-    // Looks at the parent afresh before every attempt: it may have changed meanwhile.
+    // Looks at the parent again before every attempt: it may have changed.
     for (int attempt = 1;; ++attempt) {
         const std::vector<ManagedParent> parents =
-            session_.read([&] { return read_with_partitions(relation); });
+            session_.read([&] { return read_again(relation, {managed}); });
         assess(parents.front());
         const Outcome outcome = attempt_all(parents.front());
         for (const Failure& failure : failures_)
-            failed_before_.insert(failure.partition);
+            failed_before_.insert({failure.relation, failure.partition});
         if (task_.reports_obstacles && !plan_.warnings.empty())
             warn_of(parents.front().parent.configuration, plan_.warnings);
         if (outcome != Outcome::lock_failed || session_.atomic() ||
@@ -143,13 +143,17 @@ std::vector<const Action*> ParentRun::actions_in_order(const ManagedParent& mana
     const auto is_about_a_table = [](const Action* action) {
         return existing_partition(*action) != nullptr && !comes_first(*action);
     };
-    if (order.size() < 2 || std::ranges::none_of(order, is_about_a_table))
+    std::set<Subject> tables;
+    for (const Action* action : order)
+        if (is_about_a_table(action))
+            tables.insert(subject_of(*action));
+    // One is the last of all.
+    if (tables.empty() || (tables.size() == 1 && std::ranges::all_of(order, is_about_a_table)))
         return order;
     const auto failed = failures_of(managed.parent.configuration);
     std::stable_partition(order.begin(), order.end(), [&](const Action* action) {
-        const std::string& name = partition_of(*action);
-        return !is_about_a_table(action) ||
-               !(failed.contains(name) || failed_before_.contains(name));
+        return !is_about_a_table(action) || !(failed.contains(partition_of(*action)) ||
+                                              failed_before_.contains(subject_of(*action)));
     });
     return order;
 }
@@ -168,7 +172,7 @@ std::map<std::string, LastFailure> ParentRun::failures_of(const Configuration& c
 // Executes what the plan has, up to the first lock that is not to be had. What failed because rows
 // of another partition refer to it is tried again after the rest, as long as that moves anything.
 ParentRun::Outcome ParentRun::execute_all(const ManagedParent& managed) {
-    is_detaching_blocked_ = false;
+    blocked_by_.reset();
     std::vector<const Action*> left = actions_in_order(managed);
     while (!left.empty()) {
         const std::size_t before = left.size();
@@ -182,27 +186,29 @@ ParentRun::Outcome ParentRun::execute_all(const ManagedParent& managed) {
 // Executes each, and leaves in `left` those that are to be tried again.
 ParentRun::Outcome ParentRun::execute_each(const ManagedParent& managed,
                                            std::vector<const Action*>& left) {
-    std::set<std::string> failed;
-    std::set<std::string> referred_to;
+    std::set<Subject> failed;
+    std::set<Subject> referred_to;
     std::vector<const Action*> again;
     std::size_t untried = left.size();
+    std::size_t blocked = 0;
     for (const Action* action : left) {
         --untried;
-        const std::string name = partition_of(*action);
+        const Subject subject = subject_of(*action);
         // A partition that could not be detached is not dropped either.
-        if (referred_to.contains(name))
+        if (referred_to.contains(subject))
             again.push_back(action);
-        if (failed.contains(name) || referred_to.contains(name))
+        if (failed.contains(subject) || referred_to.contains(subject))
             continue;
-        if (is_detaching_blocked_ && detaches_concurrently(*action)) {
-            failed.insert(name);
+        if (blocked_by_ && detaches_concurrently(*action)) {
+            failed.insert(subject);
+            ++blocked;
             continue;
         }
-        forget_failure_of(name);
+        forget_failure_of(subject);
         const Outcome outcome = execute(managed, *action);
         if (outcome == Outcome::failed) {
             const bool is_reference = is_reference_failure(failures_.back());
-            (is_reference ? referred_to : failed).insert(name);
+            (is_reference ? referred_to : failed).insert(subject);
             if (is_reference)
                 again.push_back(action);
         }
@@ -212,15 +218,25 @@ ParentRun::Outcome ParentRun::execute_each(const ManagedParent& managed,
             failures_.back().message += "; steps not tried after it: " + std::to_string(untried);
         return outcome;
     }
+    say_what_was_blocked(blocked);
     left = std::move(again);
     return Outcome::done;
+}
+
+// The failure that keeps other partitions from being detached says how many it keeps.
+void ParentRun::say_what_was_blocked(std::size_t count) {
+    const auto is_the_reason = [this](const Failure& each) {
+        return blocked_by_ == Subject{each.relation, each.partition};
+    };
+    const auto reason = std::ranges::find_if(failures_, is_the_reason);
+    if (count > 0 && reason != failures_.end())
+        reason->message += "; partitions not detached because of it: " + std::to_string(count);
 }
 
 ParentRun::Outcome ParentRun::execute(const ManagedParent& managed, const Action& action) {
     history_.begin_action();
     try {
         executor_.execute(managed, action);
-        has_moved_ = true;
         has_changed_ = has_changed_ || changes_partitions(action);
         return Outcome::done;
     } catch (const Error& error) {
@@ -263,15 +279,16 @@ ParentRun::Outcome ParentRun::end_of(const ManagedParent& managed, const Action&
                                     !is_as_planned(managed.parent);
     if (is_about_the_table || stops_the_table(error))
         return Outcome::stopped;
-    is_detaching_blocked_ =
-        is_detaching_blocked_ || comes_first(action) ||
-        (detaches_concurrently(action) && session_.read([&] { return is_pending(action); }));
+    if (!blocked_by_ &&
+        (comes_first(action) ||
+         (detaches_concurrently(action) && session_.read([&] { return is_pending(action); }))))
+        blocked_by_ = subject_of(action);
     return Outcome::failed;
 }
 
-void ParentRun::forget_failure_of(const std::string& partition) {
+void ParentRun::forget_failure_of(const Subject& subject) {
     std::erase_if(failures_, [&](const Failure& each) {
-        return each.partition == partition && is_reference_failure(each);
+        return Subject{each.relation, each.partition} == subject && is_reference_failure(each);
     });
 }
 

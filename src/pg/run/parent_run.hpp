@@ -15,19 +15,16 @@ class ParentRun {
     // What it throws is a failure, too.
     void run(const ManagedParent& managed);
 
-    // So far.
+    // Both so far.
     std::vector<Failure>& failures() { return failures_; }
-
-    // Whether anything was done.
-    bool has_moved() const { return has_moved_; }
     bool has_changed_partitions() const { return has_changed_; }
 
   private:
     enum class Outcome {
         done,
         failed,       // for a reason of its own
-        lock_failed,  // so will the next one
-        stopped,      // so would the next one be
+        lock_failed,  // a lock was not to be had; the next action would wait for it, too
+        stopped,      // for a reason that ends all other work on this table
     };
 
     const std::vector<Action>& actions() const { return plan_.*task_.actions; }
@@ -43,7 +40,8 @@ class ParentRun {
     Outcome execute(const ManagedParent& managed, const Action& action);
     void explain(const Action& action, const Error& error);
     Outcome end_of(const ManagedParent& managed, const Action& action, const Error& error);
-    void forget_failure_of(const std::string& partition);
+    void forget_failure_of(const Subject& subject);
+    void say_what_was_blocked(std::size_t count);
     bool is_as_planned(const Parent& parent);
     bool is_pending(const Action& action);
 
@@ -55,11 +53,11 @@ class ParentRun {
     std::optional<RunLock> lock_;
     Plan plan_;
     std::vector<Failure> failures_;
-    std::set<std::string> failed_before_;  // partitions, in earlier attempts
-    bool has_moved_ = false;
+    std::set<Subject> failed_before_;  // in earlier attempts
     bool has_changed_ = false;
-    // PostgreSQL detaches no other partition CONCURRENTLY while the detaching of one is pending.
-    bool is_detaching_blocked_ = false;
+    // The partition whose detach is pending: until that is finished, PostgreSQL detaches no other
+    // one CONCURRENTLY.
+    std::optional<Subject> blocked_by_;
 };
 
 }  // namespace ppm

@@ -1,9 +1,11 @@
 #include "pg/run/provision.hpp"
 
+#include "core/plan/capabilities.hpp"
 #include "core/text.hpp"
 #include "pg/bridge/settings.hpp"
 #include "pg/bridge/sqlstate.hpp"
 #include "pg/catalog/default_rows.hpp"
+#include "pg/catalog/distributed.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/rows.hpp"
 #include "pg/catalog/template.hpp"
@@ -14,6 +16,7 @@
 #include "pg/ddl/template.hpp"
 #include "pg/records/archived.hpp"
 #include "pg/records/hooks.hpp"
+#include "pg/records/kept.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/run/archive.hpp"
 #include "pg/run/default_fence.hpp"
@@ -107,6 +110,19 @@ void follow_template(const ManagedParent& managed, const std::string& name, Rela
         execute_as_owner(parent, statement);
 }
 
+// What the statements for a new partition are made from: the parent, the template and what is below
+// that.
+std::vector<Oid> models_of(const ManagedParent& managed, RelationId from_template) {
+    std::vector<Oid> models{managed.parent.table->relation};
+    if (!OidIsValid(from_template))
+        return models;
+    const List* const below =
+        call([=] { return find_all_inheritors(from_template, AccessShareLock, nullptr); });
+    for (int i = 0; i < list_length(below); ++i)
+        models.push_back(list_nth_oid(below, i));
+    return models;
+}
+
 class ProvisionExecutor final : public Executor {
   public:
     using Executor::Executor;
@@ -170,6 +186,7 @@ RelationId create_table(const ManagedParent& managed, const CreatePartition& cre
     // (As an optional, g++ 12 would take it for uninitialized.)
     const RelationId from_template =
         managed.parent.configuration.template_name ? lock_template(managed.parent) : InvalidOid;
+    lock_used_names(models_of(managed, from_template));
     const std::vector<std::string> statements = statements_for(managed, create);
     execute_as_owner(managed.parent, statements.front());
     const RelationId relation = require_created(managed.parent, create.name);
@@ -184,16 +201,18 @@ RelationId create_table(const ManagedParent& managed, const CreatePartition& cre
 }
 
 Since attach_created(const ManagedParent& managed, const CreatePartition& create,
-                     RelationId relation) {
+                     RelationId relation, Statement attach) {
     const std::string& schema_name = managed.parent.configuration.schema_name;
-    const Since since = lock_to_attach(managed, Statement::attach_new);
+    const Since since = lock_to_attach(managed, attach);
     execute_as_owner(managed.parent,
                      attach_statement(managed, schema_name, create.name, create.bounds));
     // In the same transaction: no row can come in between.
     if (const auto statement = replica_identity_statement(managed.parent, schema_name, create.name))
         execute_as_owner(managed.parent, *statement);
-    require_attached(managed, relation, create.bounds);
-    queue_after_create(managed, relation, create.bounds);
+    const RelationId attached =
+        managed.parent.table->is_distributed ? shell_of(relation, create.name) : relation;
+    require_attached(managed, attached, create.bounds);
+    queue_after_create(managed, attached, create.bounds);
     return since;
 }
 
@@ -201,15 +220,18 @@ Since attach_again(const ManagedParent& managed, const Partition& partition) {
     // A scan of the default partition, which is not to happen under all the locks.
     require_room_in_default(managed, partition.bounds);
     lock_entry(partition.relation);
+    lock_kept(partition.relation);
     // From an archive: before anything is locked that others use.
     const Partition home = at_home(managed, partition);
     const Since since = lock_to_attach(managed, Statement::attach, home.relation);
     lock_partition(home, true);
     require_owner_of_tree(managed.parent.table->owner, home.relation);
     require_attachable(managed.parent, home);
-    forget_attached(home);
+    take_entry_to_attach(home);
     forget_after_detach(home.relation);
     lock_names({NamedRelation{managed.parent}, NamedRelation{home}});
+    if (!capabilities_of(managed.parent).dates_rows)
+        execute_as_owner(managed.parent, open_statement(home));
     execute_as_owner(managed.parent,
                      attach_statement(managed, home.schema_name, home.name, home.bounds));
     require_attached(managed, partition.relation, partition.bounds);

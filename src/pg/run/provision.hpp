@@ -11,9 +11,10 @@ extern const Task provision;
 // that has locked the parent.
 RelationId create_table(const ManagedParent& managed, const CreatePartition& create);
 
-// Attaches it, in the same step. Returns what lock_together() does.
+// Attaches it, in the same step: Statement::attach_new, or attach_filled. Returns what
+// lock_together() does.
 Since attach_created(const ManagedParent& managed, const CreatePartition& create,
-                     RelationId relation);
+                     RelationId relation, Statement attach = Statement::attach_new);
 
 // Attaches a table that ppm detached, with the bounds that it had, and forgets that it was
 // detached. Inside a step that has locked the parent. Returns what lock_together() does.

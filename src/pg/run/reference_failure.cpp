@@ -19,7 +19,7 @@ constexpr char reference_query[] = R"(
         SELECT oid, conname, conparentid, conrelid FROM kept
         UNION ALL
         SELECT k.oid, k.conname, k.conparentid, k.conrelid FROM above JOIN pg_constraint k ON k.oid = above.conparentid AND k.conrelid = above.conrelid)
-    SELECT k.conrelid, format('%I.%I', $3, $4),
+    SELECT format('%I.%I', $3, $4),
            (SELECT string_agg(format('r.%I', a.attname), ', ' ORDER BY x.number)
             FROM unnest(k.conkey) WITH ORDINALITY AS x(attnum, number) JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = x.attnum),
            (SELECT string_agg(format('p.%I', a.attname), ', ' ORDER BY x.number)
@@ -36,22 +36,24 @@ std::optional<ReferenceFailure> reference_failure(const Partition& partition, co
     if (raised == nullptr || error.sqlstate() != ERRCODE_FOREIGN_KEY_VIOLATION)
         return std::nullopt;
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(
-        reference_query, {oid_parameter(partition.relation), text_parameter(raised->constraint()),
-                          text_parameter(raised->table_schema()), text_parameter(raised->table())});
-    if (rows.count() == 0)
+    const auto reference =
+        query(reference_query,
+              {oid_parameter(partition.relation), text_parameter(raised->constraint()),
+               text_parameter(raised->table_schema()), text_parameter(raised->table())})
+            .first<std::string, std::string, std::string, std::string, std::string, bool>();
+    if (!reference)
         return std::nullopt;
-    const std::string table = rows.string(0, 2);
+    const auto& [table, referring, referenced, of_partition, constraint, was_detached] = *reference;
     ReferenceFailure failure;
     failure.rows = "these rows keep it: SELECT r.* FROM " + table +
-                   " AS r WHERE EXISTS (SELECT FROM " + rows.string(0, 5) + " AS p WHERE (" +
-                   rows.string(0, 4) + ") = (" + rows.string(0, 3) + "))";
+                   " AS r WHERE EXISTS (SELECT FROM " + of_partition + " AS p WHERE (" +
+                   referenced + ") = (" + referring + "))";
     failure.hint =
-        rows.boolean(0, 7)
+        was_detached
             ? "Table " + table +
                   " was detached and is kept, and its rows refer to what is to go. "
                   "To let that go: ALTER TABLE " +
-                  table + " DROP CONSTRAINT " + rows.string(0, 6) + ";"
+                  table + " DROP CONSTRAINT " + constraint + ";"
             : "Remove the rows that refer to it, or have them refer to nothing; or keep the "
               "partition, by a larger retention.";
     return failure;

@@ -111,11 +111,13 @@ Failure failure_of(const Configuration& configuration, const std::string& action
                    const Anomaly& anomaly, int sqlstate) {
     return {.table = configuration.name(),
             .partition = anomaly.partition,
+            .relation = 0,
             .action = action,
             .bounds = {},
             .sqlstate = sqlstate,
             .message = one_line(anomaly.detail) + " (" + std::string{name_of(anomaly.code)} + ")",
-            .hint = one_line(anomaly.hint)};
+            .hint = one_line(anomaly.hint),
+            .is_about_clock = anomaly.code == AnomalyCode::clock_jump};
 }
 
 Failure failure_of(const Configuration& configuration, const std::string& action,
@@ -127,6 +129,7 @@ Failure failure_of(const Configuration& configuration, const std::string& action
         message += ", in " + function;
     return {.table = configuration.name(),
             .partition = {},
+            .relation = 0,
             .action = action,
             .bounds = {},
             .sqlstate = error.sqlstate(),
@@ -137,7 +140,9 @@ Failure failure_of(const Configuration& configuration, const std::string& action
 
 Failure failure_of(const ManagedParent& managed, const Action& action, const Error& error) {
     Failure failure = failure_of(managed.parent.configuration, std::string{name_of(action)}, error);
-    failure.partition = partition_of(action);
+    const Subject subject = subject_of(action);
+    failure.relation = subject.relation;
+    failure.partition = subject.name;
     failure.bounds = shown_bounds(managed, bounds_of(action));
     // PostgreSQL's own advice is CASCADE.
     if (error.sqlstate() == ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST)
@@ -194,14 +199,16 @@ constexpr char snapshot_holders_query[] =
 }  // namespace
 
 std::string lock_holders(const std::vector<Oid>& relations, std::optional<Oid> parent) {
-    const Rows rows = query(lock_holders_query, {oid_array_parameter(relations),
-                                                 oid_parameter(parent.value_or(InvalidOid))});
-    return rows.is_null(0, 1) ? "" : "; locks are held by " + rows.string(0, 1);
+    const auto holders = query(lock_holders_query, {oid_array_parameter(relations),
+                                                    oid_parameter(parent.value_or(InvalidOid))})
+                             .value<std::optional<std::string>>();
+    return holders ? "; locks are held by " + *holders : "";
 }
 
 std::string snapshot_holders(std::chrono::microseconds waited) {
-    const Rows rows = query(snapshot_holders_query, {bigint_parameter(waited.count())});
-    return rows.is_null(0, 1) ? "" : "; older snapshots are held by " + rows.string(0, 1);
+    const auto holders = query(snapshot_holders_query, {bigint_parameter(waited.count())})
+                             .value<std::optional<std::string>>();
+    return holders ? "; older snapshots are held by " + *holders : "";
 }
 
 void warn(const Configuration& configuration, const Anomaly& anomaly) {
@@ -231,12 +238,15 @@ void raise_failures(int sqlstate, const std::string& message, const std::vector<
     std::string detail;
     std::string hint;
     std::set<std::string> said;  // the phases of a call may find the same
+    if (closing_hint.find("Call the procedure again") != std::string::npos)
+        said.insert("Call the procedure again.");
+    const std::size_t most = max_lines + said.size();
     const auto add = [&said](std::string& text, const std::string& line) {
         if (!line.empty() && said.insert(line).second)
             text += line + "\n";
     };
     for (const Failure& failure : failures) {
-        if (said.size() >= max_lines) {
+        if (said.size() >= most) {
             add(detail,
                 "There is more, which ppm.history has unless this was a transaction block.");
             break;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/check/anomaly.hpp"
-#include "core/plan/configuration.hpp"
+#include "core/plan/parent.hpp"
 #include "core/plan/planner.hpp"
 #include "pg/bridge/guard.hpp"
 #include "pg/catalog/catalog.hpp"
@@ -52,12 +52,14 @@ std::string range_text(const ManagedParent& managed, const BoundRange& bounds);
 // What was not done, and why.
 struct Failure {
     TableName table;
-    std::string partition;  // empty where it is about the table
-    std::string action;     // as ppm.history calls it
+    std::string partition;    // empty where it is about the table
+    RelationId relation = 0;  // the partition's, if it is about one that exists
+    std::string action;       // as ppm.history calls it
     std::optional<ShownBounds> bounds;
     int sqlstate;
     std::string message;  // one line, with what PostgreSQL calls the error
     std::string hint;
+    bool is_about_clock = false;  // PM008 alone does not tell: any function can raise it
     TimestampTz at = GetCurrentTimestamp();
     std::chrono::microseconds duration{};
 };

@@ -1,5 +1,6 @@
 #include "pg/run/run.hpp"
 
+#include "core/text.hpp"
 #include "pg/bridge/sqlstate.hpp"
 #include "pg/catalog/configured_relations.hpp"
 #include "pg/catalog/referring_parents.hpp"
@@ -9,6 +10,7 @@
 #include "pg/ddl/names.hpp"
 #include "pg/records/growth.hpp"
 #include "pg/records/hooks.hpp"
+#include "pg/records/kept.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/records/replication.hpp"
 #include "pg/run/check.hpp"
@@ -18,10 +20,6 @@
 namespace ppm {
 
 namespace {
-
-bool is_about_clock(const Failure& failure) {
-    return failure.sqlstate == errcode_clock_jump;
-}
 
 // Whether it came before the plan, in which the clock is judged.
 bool is_before_the_plan(const Failure& failure) {
@@ -57,17 +55,17 @@ void Run::for_each_parent(const char* action, int sqlstate, const std::string& w
             if (std::ranges::any_of(failures, is_reference_failure))
                 referred.push_back({&managed, std::move(failures), moves_});
             else
-                failed += keep(managed, failures) ? 1 : 0;
+                failed += collect(managed, failures) ? 1 : 0;
         }
         while (try_again(referred, do_one))
             ;
     } catch (...) {
         for (const Referred& each : referred)
-            keep(*each.managed, each.failures);
+            collect(*each.managed, each.failures);
         throw;
     }
     for (const Referred& each : referred)
-        failed += keep(*each.managed, each.failures) ? 1 : 0;
+        failed += collect(*each.managed, each.failures) ? 1 : 0;
     end_phase(sqlstate, what, failed, parents.size());
 }
 
@@ -86,13 +84,18 @@ bool Run::try_again(std::vector<Referred>& referred, DoOne do_one) {
     return tried;
 }
 
+std::vector<ManagedParent> Run::read_parents_again(std::optional<Oid> relation) {
+    parents_ = parents_.empty() ? read_with_partitions(relation) : read_again(relation, parents_);
+    return parents_;
+}
+
 void Run::perform(const Task& task) {
     performed_.emplace_back(task.name);
     const std::unique_ptr<Executor> executor = task.executor(session_, history_);
     for_each_parent(
         task.name, task.sqlstate, "could not " + std::string{task.verb},
         [&](std::optional<Oid> relation) {
-            std::vector<ManagedParent> parents = read_with_partitions(relation);
+            std::vector<ManagedParent> parents = read_parents_again(relation);
             if (task.referring_first)
                 put_referring_first(parents);
             return parents;
@@ -120,7 +123,8 @@ std::vector<Failure> Run::perform(const Task& task, Executor& executor,
         failures.push_back(failure_of(managed.parent.configuration, task.name, error));
         failures.back().duration = history_.elapsed();
     }
-    moves_ += parent_run.has_moved() ? 1 : 0;
+    // (A hook that was called is none: it is called again each time.)
+    moves_ += parent_run.has_changed_partitions() ? 1 : 0;
     if (parent_run.has_changed_partitions() && managed.parent.configuration.analyze_parent)
         changed_.emplace(managed.parent.table->relation, managed);
     return std::move(failures);
@@ -129,7 +133,9 @@ std::vector<Failure> Run::perform(const Task& task, Executor& executor,
 void Run::check() {
     for_each_parent(
         "check", errcode_check_failed, "found errors in",
-        [](std::optional<Oid> relation) { return read_for_check(relation); },
+        [&](std::optional<Oid> relation) {
+            return read_rest_for_check(read_parents_again(relation));
+        },
         [&](const ManagedParent& managed) { return check(managed); });
 }
 
@@ -158,14 +164,14 @@ std::vector<Failure> Run::check(const ManagedParent& managed) {
 
 // Records the failures at once: the call may be ended before it has said them. Returns whether
 // there are any.
-bool Run::keep(const ManagedParent& managed, const std::vector<Failure>& failures) {
+bool Run::collect(const ManagedParent& managed, const std::vector<Failure>& failures) {
     const bool failed = !failures.empty();
     // Whoever has no rights over the table has not worked on it.
     if (may_manage(managed.parent)) {
         History::Outcome& outcome = outcomes_[managed.parent.configuration.name()];
         outcome.ok = outcome.ok && !failed;
         outcome.clock_in_doubt = outcome.clock_in_doubt ||
-                                 std::ranges::any_of(failures, is_about_clock) ||
+                                 std::ranges::any_of(failures, &Failure::is_about_clock) ||
                                  std::ranges::any_of(failures, is_before_the_plan);
     }
     std::ranges::copy(failures, std::back_inserter(failures_));
@@ -177,8 +183,7 @@ bool Run::keep(const ManagedParent& managed, const std::vector<Failure>& failure
 void Run::end_phase(int sqlstate, const std::string& what, std::size_t failed, std::size_t all) {
     if (failed > 0)
         failed_phases_.push_back({sqlstate, what + " " + std::to_string(failed) + " of " +
-                                                std::to_string(all) +
-                                                (all == 1 ? " table" : " tables")});
+                                                counted(static_cast<std::int64_t>(all), "table")});
 }
 
 // Returns whether it is recorded. In a transaction block a failure undoes everything, its record
@@ -206,7 +211,7 @@ void Run::analyze() {
         return;
     std::size_t failed = 0;
     for (const auto& [relation, managed] : changed_)
-        failed += keep(managed, analyze(managed)) ? 1 : 0;
+        failed += collect(managed, analyze(managed)) ? 1 : 0;
     end_phase(errcode_provisioning_failed, "could not analyze", failed, changed_.size());
 }
 
@@ -261,12 +266,12 @@ void Run::finish() {
     std::string message;
     for (const Phase& phase : failed_phases_)
         message += (message.empty() ? "" : ", ") + phase.message;
-    raise_failures(std::ranges::all_of(failures_, is_about_clock) ? errcode_clock_jump
-                                                                  : failed_phases_.front().sqlstate,
-                   message, failures_,
-                   session_.atomic()
-                       ? "Nothing was done: the call is atomic inside a transaction block."
-                       : "Everything else was done. Call the procedure again after that.");
+    raise_failures(
+        std::ranges::all_of(failures_, &Failure::is_about_clock) ? errcode_clock_jump
+                                                                 : failed_phases_.front().sqlstate,
+        message, failures_,
+        session_.atomic() ? "Nothing was done: the call is atomic inside a transaction block."
+                          : "Everything else was done. Call the procedure again after that.");
 }
 
 }  // namespace ppm

@@ -86,7 +86,8 @@ class Run {
         std::string message;  // `could not provision 1 of 3 tables`
     };
 
-    // A parent that rows of others keep partitions of, and how much had moved when it was tried.
+    // A parent whose partitions rows of other tables keep, and how much had moved when it was
+    // tried.
     struct Referred {
         const ManagedParent* managed;
         std::vector<Failure> failures;
@@ -96,6 +97,7 @@ class Run {
     template <typename Read, typename DoOne>
     void for_each_parent(const char* action, int sqlstate, const std::string& what, Read read_all,
                          DoOne do_one);
+    std::vector<ManagedParent> read_parents_again(std::optional<Oid> relation);
     template <typename DoOne>
     bool try_again(std::vector<Referred>& referred, DoOne do_one);
     std::vector<Failure> perform(const Task& task, Executor& executor,
@@ -103,7 +105,7 @@ class Run {
     std::vector<Failure> check(const ManagedParent& managed);
     void analyze();
     std::vector<Failure> analyze(const ManagedParent& managed);
-    bool keep(const ManagedParent& managed, const std::vector<Failure>& failures);
+    bool collect(const ManagedParent& managed, const std::vector<Failure>& failures);
     void end_phase(int sqlstate, const std::string& what, std::size_t failed, std::size_t all);
     template <typename Body>
     bool record(Body body);
@@ -113,7 +115,8 @@ class Run {
     std::optional<Oid> relation_;
     History history_;
     bool is_first_phase_ = true;
-    std::size_t moves_ = 0;  // how many times something was done to some parent
+    std::vector<ManagedParent> parents_;  // as they were read last
+    std::size_t moves_ = 0;               // how many times some parent's partitions were changed
     std::vector<std::string> performed_;
     std::map<TableName, History::Outcome> outcomes_;
     std::map<Oid, ManagedParent> changed_;  // to be analyzed

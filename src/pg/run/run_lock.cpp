@@ -12,7 +12,7 @@ LOCKTAG run_all_tag() {
 
 }  // namespace
 
-RunLock::RunLock(Session& session, Oid relation, AdvisoryLock::Of of) {
+RunLock::RunLock(Session& session, Oid relation, AdvisoryLock::Of of, const std::string& table) {
     const auto lifetime =
         session.atomic() ? AdvisoryLock::Lifetime::transaction : AdvisoryLock::Lifetime::scope;
     // The first step ends the snapshot that the caller looked with.
@@ -23,25 +23,13 @@ RunLock::RunLock(Session& session, Oid relation, AdvisoryLock::Of of) {
         if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
             throw;
         throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,
-                       of == AdvisoryLock::Of::move
-                           ? "another call of ppm is moving rows of the table"
-                           : "another call of ppm is at work on the table"};
+                       std::string{"another call of ppm is "} +
+                           (of == AdvisoryLock::Of::move ? "moving rows of " : "at work on ") +
+                           table};
     }
 }
 
-RunAllMark::RunAllMark()
-    : is_held_{call([] {
-          const LOCKTAG tag = run_all_tag();
-          return LockAcquire(&tag, ShareLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
-      })} {}
-
-RunAllMark::~RunAllMark() {
-    if (is_held_)
-        call_in_destructor([] {
-            const LOCKTAG tag = run_all_tag();
-            LockRelease(&tag, ShareLock, true);
-        });
-}
+RunAllMark::RunAllMark() : lock_{run_all_tag(), ShareLock, SessionLock::Waits::no} {}
 
 bool RunAllMark::is_elsewhere() {
     const LOCKTAG tag = run_all_tag();

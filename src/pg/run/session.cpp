@@ -4,12 +4,16 @@
 #include "pg/bridge/messages.hpp"
 #include "pg/bridge/role_path.hpp"
 #include "pg/bridge/settings.hpp"
+#include "pg/catalog/distributed.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/ddl/names.hpp"
 
 namespace ppm {
 
 namespace {
+
+// pg_temp last: a temporary table must not hide one of PostgreSQL's (CVE-2007-2138).
+constexpr char pinned_path[] = "pg_catalog, pg_temp";
 
 bool is_still(const Parent& parent) {
     const Table& table = *parent.table;
@@ -26,8 +30,7 @@ bool is_still(const Parent& parent) {
 }  // namespace
 
 Session::PinnedSettings::PinnedSettings(int wait) {
-    // pg_temp last: a temporary table must not hide one of PostgreSQL's (CVE-2007-2138).
-    set("search_path", "pg_catalog, pg_temp");
+    set("search_path", pinned_path);
     set("lock_timeout", std::to_string(wait).c_str());
     set_as_superuser("deadlock_timeout", std::to_string(deadlock_timeout_for(wait)).c_str());
     // A partition without a tablespace of its own goes where the parent's rows go without one: to
@@ -39,6 +42,16 @@ int Session::check_interval() {
     if (!check_interval_)
         check_interval_ = deadlock_check_interval(deadlock_timeout_);
     return *check_interval_;
+}
+
+void Session::roll_back() {
+    if (atomic_)
+        return;
+    call([] {
+        SPI_rollback();
+        SPI_start_transaction();
+        XactIsoLevel = XACT_READ_COMMITTED;
+    });
 }
 
 void Session::commit(Waits waits) {
@@ -162,18 +175,26 @@ void lock_against_writers(const Partition& partition) {
 
 void execute_as_owner(const Parent& parent, const std::string& statement, int milliseconds,
                       Path path) {
+    if (parent.table->is_distributed)
+        for (const std::string& setting : settings_for_shards(
+                 std::min(lock_timeout(), DeadlockWatch::longest_wait_elsewhere()), milliseconds))
+            execute_once(setting);
     execute_as(parent.table->owner, statement, milliseconds, path);
 }
 
 void execute_as(Oid role, const std::string& statement, int milliseconds, Path path) {
+    execute_as(role, statement, path == Path::of_role ? search_path_of(role) : pinned_path,
+               milliseconds);
+}
+
+void execute_as(Oid role, const std::string& statement, const std::string& path, int milliseconds) {
     const std::string said = "ppm executes: " + statement;
     call([&] { tell(DEBUG1, ERRCODE_SUCCESSFUL_COMPLETION, said.c_str()); });
     LocalSettings undone;
     // What is said meanwhile has the statement as its context.
     if (!call([&] { return reaches_client(statement.c_str()); }))
         undone.set("client_min_messages", "error");
-    if (path == Path::of_role)
-        undone.set("search_path", search_path_of(role).c_str());
+    undone.set("search_path", path.c_str());
     const UserContext user{role};
     const StatementTimeout timeout{milliseconds};
     execute_once(statement);

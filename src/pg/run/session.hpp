@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/deadline.hpp"
-#include "core/plan/configuration.hpp"
+#include "core/plan/parent.hpp"
 #include "pg/bridge/deadlock_watch.hpp"
 #include "pg/bridge/guard.hpp"
 #include "pg/bridge/scope.hpp"
@@ -32,6 +32,7 @@ class Session {
     auto read(Body body) {
         Subtransaction subtransaction;
         auto result = [&] {
+            const LocksOfTransaction locks;
             const PinnedSettings settings;
             return body();
         }();
@@ -46,8 +47,13 @@ class Session {
     template <typename Body>
     void step(Body body, int wait = lock_timeout()) {
         const Deadline deadline{std::chrono::milliseconds{wait}};
-        while (!try_step(body, wait, deadline))
-            pause(after_a_deadlock);
+        try {
+            while (!try_step(body, wait, deadline))
+                pause(after_a_deadlock);
+        } catch (...) {
+            roll_back();
+            throw;
+        }
         commit();
     }
 
@@ -84,6 +90,7 @@ class Session {
         try {
             Subtransaction subtransaction;
             {
+                const LocksOfTransaction locks;
                 const PinnedSettings settings{wait};
                 const DeadlockWatch watch{std::min(check_interval(), deadlock_timeout_for(wait))};
                 body();
@@ -99,6 +106,10 @@ class Session {
     }
 
     static constexpr std::chrono::milliseconds after_a_deadlock{20};
+
+    // After an error, which the step's subtransaction has undone: Citus lets no transaction commit
+    // that has lost a connection, so what is recorded of the error needs another.
+    void roll_back();
 
     // Ends the transaction and begins the next, outside a transaction block.
     void commit(Waits waits = Waits::never);
@@ -134,8 +145,8 @@ void lock_partition(const Partition& partition, bool detached);
 // Locks a table that was a partition, and all below it, against writers; readers go on.
 void lock_against_writers(const Partition& partition);
 
-// Waits until every transaction has ended that still sees the database as it was until now. Holds
-// no lock meanwhile.
+// Waits until every transaction has ended that still sees the database as it was until now. Takes
+// no lock; the step must hold none that others wait for.
 void wait_for_older_snapshots();
 
 // What the names in a statement that have no schema mean, and what other people's code sees
@@ -144,13 +155,15 @@ void wait_for_older_snapshots();
 enum class Path { of_role, pinned };
 
 // Runs a statement as the parent's owner, for ppm.statement_timeout at most if nothing else is
-// said. Settings that the owner's own
-// code may change meanwhile are as before afterwards.
+// said. Settings that the owner's own code may change are as before afterwards.
 void execute_as_owner(const Parent& parent, const std::string& statement,
                       int milliseconds = statement_timeout(), Path path = Path::of_role);
 
 // The same as another role.
 void execute_as(Oid role, const std::string& statement, int milliseconds = statement_timeout(),
                 Path path = Path::of_role);
+
+// The same under a search_path that is known already.
+void execute_as(Oid role, const std::string& statement, const std::string& path, int milliseconds);
 
 }  // namespace ppm

@@ -138,17 +138,28 @@ bool Worker::can_serve(Oid owner) const {
            call([&] { return GetBackgroundWorkerPid(handle_, &pid); }) != BGWH_STOPPED;
 }
 
-std::chrono::microseconds Worker::detach(const Table& parent, const Partition& partition,
-                                         const WorkerRecord& record) {
-    WorkerRequest request{
-        parent.relation, partition.relation, *parent.key_type, partition.bounds, {}, {}, record};
+DetachAnswer Worker::detach(const ManagedParent& managed, const DetachPartition& action,
+                            bool drops_at_once, const WorkerRecord& record) {
+    const Partition& partition = action.partition;
+    const Table& table = *managed.parent.table;
+    const Configuration& configuration = managed.parent.configuration;
+    WorkerRequest request{table.relation,
+                          partition.relation,
+                          *table.key_type,
+                          partition.bounds,
+                          {},
+                          {},
+                          policy_for(configuration, partition),
+                          configuration.row_hash,
+                          drops_at_once,
+                          record};
     namestrcpy(&request.partition_schema, partition.schema_name.c_str());
     namestrcpy(&request.partition_name, partition.name.c_str());
     this->request(sizeof(request), &request);
     // The worker has its timeout itself; this is for one that code of the table's owner keeps from
-    // it. The locks before the statement have as long.
+    // it. The locks before the statement have as long, and so has the drop.
     return receive_answer(
-        Deadline{2 * std::chrono::milliseconds{statement_timeout()} + std::chrono::seconds{2}});
+        Deadline{3 * std::chrono::milliseconds{statement_timeout()} + std::chrono::seconds{2}});
 }
 
 void Worker::build_index(Oid table, Oid index, const std::string& key,
@@ -197,8 +208,8 @@ std::optional<Worker::Message> Worker::receive(const std::optional<Deadline>& de
     }
 }
 
-std::chrono::microseconds Worker::receive_answer(const std::optional<Deadline>& deadline,
-                                                 const std::function<void()>& watch) {
+DetachAnswer Worker::receive_answer(const std::optional<Deadline>& deadline,
+                                    const std::function<void()>& watch) {
     constexpr std::chrono::seconds between_looks{1};
     bool is_cancel = false;
     while (true) {
@@ -217,7 +228,7 @@ std::chrono::microseconds Worker::receive_answer(const std::optional<Deadline>& 
         if (type == done_type) {
             DoneMessage done;
             memcpy(&done, message.data, sizeof(done));
-            return done.others_waited;
+            return {done.is_dropped, done.others_waited};
         }
         is_cancel = is_cancel || type == cancelled_type;
         if (type == 'E' || type == 'N')

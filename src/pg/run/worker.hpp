@@ -4,12 +4,18 @@
 #pragma once
 
 #include "core/deadline.hpp"
-#include "core/plan/configuration.hpp"
+#include "core/plan/planner.hpp"
 #include "pg/bridge/guard.hpp"
 #include "pg/bridge/scope.hpp"
 #include "pg/records/history.hpp"
 
 namespace ppm {
+
+// What came of a detach.
+struct DetachAnswer {
+    bool is_dropped;
+    std::chrono::microseconds others_waited;  // or may have had to, for the worker's locks
+};
 
 // One worker, for the tables of one owner: it connects to the database, becomes that owner, and
 // detaches what it is told to. It never becomes another: what the owner's code may have left in its
@@ -28,12 +34,14 @@ class Worker : Scope {
     // Whether it is that owner's, and has not ended.
     bool can_serve(Oid owner) const;
 
-    // Detaches the partition concurrently, under ppm's timeouts, if both are what they were: the
-    // parent by its OID, the partition by OID, name and bounds; and records it, together with it.
-    // Throws the worker's error as it was; after any error the partition may be attached, pending
-    // or detached. Returns how long others may have had to wait for its locks.
-    std::chrono::microseconds detach(const Table& parent, const Partition& partition,
-                                     const WorkerRecord& record);
+    // Detaches the partition concurrently, under ppm's timeouts, if all is what it was: the parent
+    // by its OID and name, the partition by OID, name and bounds, and the row of the configuration;
+    // and records what it does, together with it. `drops_at_once`: it may drop it, too, in the
+    // transaction that detaches it; where that fails the table is detached, and to be dropped yet.
+    // Throws the worker's error as it was; after any error the partition may be attached or
+    // pending or, if the worker is lost, gone.
+    DetachAnswer detach(const ManagedParent& managed, const DetachPartition& action,
+                        bool drops_at_once, const WorkerRecord& record);
 
     // Builds a unique index of the owner's table anew, CONCURRENTLY, with the column as one more,
     // under that name. Waits for as long as it takes. After an error there may be one of that name
@@ -55,8 +63,8 @@ class Worker : Scope {
     };
     std::optional<Message> receive(const std::optional<Deadline>& deadline);
     void request(Size size, const void* data);
-    std::chrono::microseconds receive_answer(const std::optional<Deadline>& deadline,
-                                             const std::function<void()>& watch = {});
+    DetachAnswer receive_answer(const std::optional<Deadline>& deadline,
+                                const std::function<void()>& watch = {});
 
     Oid owner_;
     bool busy_ = false;

@@ -3,6 +3,7 @@
 #include "core/deadline.hpp"
 #include "core/text.hpp"
 #include "pg/bridge/deadlock_watch.hpp"
+#include "pg/bridge/messages.hpp"
 #include "pg/bridge/role_path.hpp"
 #include "pg/bridge/settings.hpp"
 #include "pg/bridge/spi.hpp"
@@ -10,12 +11,15 @@
 #include "pg/catalog/references.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/convert/unique.hpp"
+#include "pg/ddl/ddl.hpp"
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/locks.hpp"
 #include "pg/ddl/names.hpp"
 #include "pg/records/ledger.hpp"
+#include "pg/run/drop_at_once.hpp"
+#include "pg/run/report.hpp"
+#include "pg/run/session.hpp"
 #include "pg/run/top_level.hpp"
-#include "pg/run/worker_protocol.hpp"
 
 extern "C" {
 PGDLLEXPORT void ppm_worker_main(Datum argument);
@@ -64,15 +68,15 @@ const char* owners_path = nullptr;
 // Since when others may have to wait for the second transaction, if any have to.
 std::optional<Deadline::Clock::time_point> locks_asked_for;
 
-void lock_all(Statement statement) {
+// In the first transaction of a detach: if it is lost in a crash, so is the second, and nothing
+// was begun.
+bool needs_no_flush = false;
+
+void lock_tables_of(Statement statement) {
     const auto now = Deadline::Clock::now();
-    with_pinned_queries([&] {
-        if (statement == Statement::finish_detach)
-            lock_entry(current_request->partition);
-        if (lock_together(statement, current_request->parent, current_request->partition,
-                          current_settings->lock_timeout))
-            locks_asked_for = now;
-    });
+    if (lock_together(statement, current_request->parent, current_request->partition,
+                      current_settings->lock_timeout))
+        locks_asked_for = now;
 }
 
 // PostgreSQL begins the second transaction itself. RemoveInheritance() (tablecmds.c) calls this in
@@ -82,7 +86,13 @@ void on_object_access(ObjectAccessType access, Oid catalog, Oid object, int colu
     if (access == OAT_POST_ALTER && catalog == InheritsRelationId) {
         enter_restriction();
         if (current_request != nullptr && object == current_request->partition)
-            boundary([] { lock_all(Statement::finish_detach); });
+            boundary([] {
+                with_pinned_queries([] {
+                    lock_own_tables();
+                    lock_entry(current_request->partition);
+                    lock_tables_of(Statement::finish_detach);
+                });
+            });
     }
     if (next_hook != nullptr)
         next_hook(access, catalog, object, column, details);
@@ -110,7 +120,7 @@ void pin_settings(const WorkerSettings& settings) {
     set("default_transaction_read_only", "off");
     set("default_transaction_isolation", "read committed");
     set_no_transaction_timeout();
-    synchronous_commit = settings.synchronous_commit;
+    synchronous_commit = needs_no_flush ? SYNCHRONOUS_COMMIT_OFF : settings.synchronous_commit;
 }
 
 // Connects as the superuser, because a role that may not log in can own tables; from then on it is
@@ -134,6 +144,7 @@ void end_somebodys_code(XactEvent event, void* settings) {
         pin_settings(*static_cast<const WorkerSettings*>(settings));
     if (event != XACT_EVENT_COMMIT)
         return;
+    needs_no_flush = false;
     Oid user = InvalidOid;
     int context = 0;
     GetUserIdAndSecContext(&user, &context);
@@ -150,20 +161,32 @@ void begin_transaction(const WorkerSettings& settings) {
     enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
 }
 
-// Whether the request is about what bears this name and has these bounds now.
-bool is_up_to_date(const WorkerRequest& request) {
-    return call([&] {
-               return get_rel_name(request.parent) != nullptr &&
-                      is_named(request.partition, NameStr(request.partition_schema),
-                               NameStr(request.partition_name));
-           }) &&
-           is_partition(request.partition, request.parent, request.key_type, request.bounds);
+[[noreturn]] void raise_table_changed(Oid table) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("table \"%s\" was changed concurrently", get_rel_name(table)),
+                    errhint("Call the procedure again.")));
+}
+
+void require_up_to_date(const WorkerRequest& request, Oid owner) {
+    call([&] {
+        if (!is_named(request.parent, NameStr(request.record.schema_name),
+                      NameStr(request.record.table_name)) ||
+            owner_of(request.parent) != owner)
+            raise_table_changed(request.parent);
+    });
+    if (!bears_its_name(request) ||
+        !is_partition(request.partition, request.parent, request.key_type, request.bounds))
+        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                       "partition " + in_quotes(NameStr(request.partition_name)) +
+                           " was renamed, dropped, detached or attached again concurrently",
+                       {},
+                       "Call the procedure again."};
 }
 
 // Takes the locks that keep both, and their schemas, from being renamed, attached or detached, so
 // that the statement's names are those of the OIDs, and the bounds those that were judged. DETACH
 // itself checks that the owner is the owner; that nobody else's code is run as him, this does.
-void lock(const WorkerRequest& request, Oid owner) {
+void lock_and_verify(const WorkerRequest& request, Oid owner) {
     call([&] {
         LockRelationOid(request.parent, ShareUpdateExclusiveLock);
         LockRelationOid(request.partition, ShareUpdateExclusiveLock);
@@ -171,12 +194,7 @@ void lock(const WorkerRequest& request, Oid owner) {
     require_owner_of_tree(owner, request.partition);
     require_harmless_references(owner, request.partition);
     lock_schema_names({request.parent, request.partition});
-    if (!is_up_to_date(request))
-        throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                       "partition " + in_quotes(NameStr(request.partition_name)) +
-                           " was renamed, dropped, detached or attached again concurrently",
-                       {},
-                       "Call the procedure again."};
+    require_up_to_date(request, owner);
 }
 
 // May ereport.
@@ -197,23 +215,25 @@ void execute_detach(const WorkerRequest& request, MemoryContext context) {
         elog(ERROR, "the second transaction of DETACH PARTITION CONCURRENTLY was not restricted");
 }
 
-// What has come from the session.
-struct Received {
+struct Received {  // from the session
     Size size;
     void* data;
     shm_mq_result result;
 };
 
-// Detaches, and records that in the same transaction: whatever happens, both are there or neither
-// is.
-void carry_out(const WorkerRequest& request, const WorkerSettings& settings,
+// Detaches, and records in the first transaction that it is to be, and in the second that it is.
+// Returns whether it has dropped the table.
+bool carry_out(const WorkerRequest& request, const WorkerSettings& settings,
                MemoryContext context) {
     call([&] { begin_transaction(settings); });
-    lock_all(Statement::begin_detach);
-    locks_asked_for.reset();
     std::string path;
     with_pinned_queries([&] {
-        lock(request, settings.owner);
+        // Whoever has a row of ppm's own locked is waited for before anything else is locked.
+        lock_own_tables();
+        record_detach(removal_of(request));
+        lock_tables_of(Statement::begin_detach);
+        locks_asked_for.reset();
+        lock_and_verify(request, settings.owner);
         path = search_path_of(settings.owner);
     });
     owners_path = call([&] { return MemoryContextStrdup(context, path.c_str()); });
@@ -222,16 +242,21 @@ void carry_out(const WorkerRequest& request, const WorkerSettings& settings,
         disable_timeout(STATEMENT_TIMEOUT, false);
         enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
         pin_settings(settings);
+        needs_no_flush = true;
         execute_detach(request, context);
     });
     owners_path = nullptr;
     // An event trigger may have changed some.
     call([&] { pin_settings(settings); });
+    bool is_dropped = false;
     with_pinned_queries([&] {
         require_detached(request.partition);
-        confirm_detached(request.partition);
-        write(request.record);
+        is_dropped = drop_at_once(request, settings, path);
+        if (!is_dropped)
+            confirm_detached(request.partition);
+        write(request.record, is_dropped ? 2 : 1);
     });
+    return is_dropped;
 }
 
 void end_transaction() {
@@ -244,22 +269,18 @@ void end_transaction() {
 // The last transaction of CREATE INDEX CONCURRENTLY would run event triggers outside of any
 // security-restricted context, in the session of a superuser who has become the owner.
 void require_no_event_trigger(const std::string& statement) {
-    const Rows rows = query(
-        "SELECT evtname FROM pg_event_trigger WHERE evtenabled <> 'D' AND (evttags IS NULL OR "
-        "'CREATE INDEX' = ANY (evttags)) AND evtevent LIKE 'ddl_command_%' ORDER BY evtname");
-    if (rows.count() > 0)
+    const auto triggers =
+        query(
+            "SELECT evtname FROM pg_event_trigger WHERE evtenabled <> 'D' AND (evttags IS NULL OR "
+            "'CREATE INDEX' = ANY (evttags)) AND evtevent LIKE 'ddl_command_%' ORDER BY evtname")
+            .values<std::string>();
+    if (!triggers.empty())
         throw PpmError{
             ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "event trigger " + in_quotes(rows.string(0, 1)) +
+            "event trigger " + in_quotes(triggers.front()) +
                 " would run in the middle of CREATE INDEX CONCURRENTLY",
             {},
             "Build the index yourself, then call the procedure again: " + statement + ";"};
-}
-
-[[noreturn]] void raise_table_changed(Oid table) {
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("table \"%s\" was changed concurrently", get_rel_name(table)),
-                    errhint("Call the procedure again.")));
 }
 
 // May ereport.
@@ -282,6 +303,7 @@ const char* prepare_build(const IndexRequest& request, const WorkerSettings& set
                 raise_table_changed(request.table);
         });
         lock_schema_names({request.table});
+        lock_used_names({request.table});
         statement =
             build_statement(request.index, NameStr(request.key), NameStr(request.built_name));
         require_no_event_trigger(statement);
@@ -324,7 +346,8 @@ void carry_out(const ValidateRequest& request, const WorkerSettings& settings) {
     });
 }
 
-void carry_out(const Received& received, const WorkerSettings& settings, MemoryContext context) {
+void carry_out(const Received& received, const WorkerSettings& settings, MemoryContext context,
+               DoneMessage& done) {
     if (received.size == sizeof(ValidateRequest))
         return carry_out(*static_cast<const ValidateRequest*>(received.data), settings);
     if (received.size == sizeof(IndexRequest)) {
@@ -332,7 +355,7 @@ void carry_out(const Received& received, const WorkerSettings& settings, MemoryC
         return carry_out(*static_cast<const IndexRequest*>(received.data), settings, context);
     }
     current_request = static_cast<const WorkerRequest*>(received.data);
-    carry_out(*current_request, settings, context);
+    done.is_dropped = carry_out(*current_request, settings, context);
 }
 
 // Carries out one request, and answers.
@@ -340,13 +363,13 @@ void serve(const Received& received, const WorkerSettings& settings, shm_mq_hand
            MemoryContext context) {
     current_settings = &settings;
     try {
+        DoneMessage done;
         // An error of ppm's becomes one of PostgreSQL's, too, to be sent.
         {
             const DeadlockWatch watch{settings.check_interval};
-            call([&] { boundary([&] { carry_out(received, settings, context); }); });
+            call([&] { boundary([&] { carry_out(received, settings, context, done); }); });
         }
         call(end_transaction);
-        DoneMessage done;
         if (locks_asked_for)
             done.others_waited = std::chrono::ceil<std::chrono::microseconds>(
                 Deadline::Clock::now() - *locks_asked_for);
@@ -365,6 +388,7 @@ void serve(const Received& received, const WorkerSettings& settings, shm_mq_hand
     owners_path = nullptr;
     current_request = nullptr;
     builds_index = false;
+    needs_no_flush = false;
     MemoryContextReset(context);
 }
 

@@ -24,7 +24,8 @@ struct WorkerSettings {
     int synchronous_commit;
 };
 
-// One partition to detach, as it was judged.
+// One partition to detach, as it was judged. The names of the parent, and what else is to be told
+// of both, are in the record, whose second step is the drop.
 struct WorkerRequest {
     Oid parent;
     Oid partition;
@@ -32,6 +33,9 @@ struct WorkerRequest {
     BoundRange bounds;
     NameData partition_schema;
     NameData partition_name;
+    CleanupPolicy policy;
+    std::int64_t row_hash;  // of the configuration that it was judged by
+    bool drops_at_once;     // in the same transaction, if that locks nobody else's table
     WorkerRecord record;
 };
 
@@ -69,6 +73,7 @@ inline constexpr char cancelled_type = 'X';
 inline constexpr char done_type = 'C';
 struct DoneMessage {
     char type = done_type;
+    bool is_dropped = false;
     std::chrono::microseconds others_waited{};
 };
 

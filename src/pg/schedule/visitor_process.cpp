@@ -78,20 +78,22 @@ void in_transaction(Body body) {
 // The role that is to call: by name, or the owner of the extension.
 Oid caller(const char* name) {
     if (*name == '\0')
-        return query("SELECT extowner FROM pg_extension WHERE extname = 'ppm'").oid(0, 1);
-    const Rows role = query("SELECT oid, rolcanlogin FROM pg_roles WHERE rolname = $1",
-                            {text_parameter(std::string{name})});
-    if (role.count() == 0)
+        return query("SELECT extowner FROM pg_extension WHERE extname = 'ppm'").value<Oid>();
+    const auto found = query("SELECT oid, rolcanlogin FROM pg_roles WHERE rolname = $1",
+                             {text_parameter(std::string{name})})
+                           .first<Oid, bool>();
+    if (!found)
         throw PpmError{ERRCODE_UNDEFINED_OBJECT,
                        "role " + in_quotes(name) + " of ppm.schedule_role does not exist",
                        {},
                        "Create it, or correct ppm.schedule_role and reload the configuration."};
-    if (workers_need_login && !role.boolean(0, 2))
+    const auto [role, can_login] = *found;
+    if (workers_need_login && !can_login)
         throw PpmError{ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
                        "role " + in_quotes(name) + " of ppm.schedule_role may not log in",
                        {},
                        "ALTER ROLE ... LOGIN it; from PostgreSQL 17 on that is not needed."};
-    return role.oid(0, 1);
+    return role;
 }
 
 // Since when every table was called for, by both procedures. Nothing if there is one that was not.
@@ -114,11 +116,10 @@ void look(const Visit& visit) {
             finding.kind = Finding::Kind::busy;
             return;
         }
-        const Rows last = query(last_call_query);
+        const auto last_call = query(last_call_query).value<std::optional<TimestampTz>>();
         finding.kind = Finding::Kind::found;
-        if (!last.is_null(0, 1))
-            finding.last_call = DatumGetTimestampTz(last.datum(0, 1));
-        finding.has_last_call = !last.is_null(0, 1) && !TIMESTAMP_NOT_FINITE(finding.last_call);
+        finding.last_call = last_call.value_or(finding.last_call);
+        finding.has_last_call = last_call && !TIMESTAMP_NOT_FINITE(*last_call);
     });
     answer(finding);
 }

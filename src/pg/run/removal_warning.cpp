@@ -1,4 +1,4 @@
-#include "pg/run/removals.hpp"
+#include "pg/run/removal_warning.hpp"
 
 #include "core/text.hpp"
 #include "pg/bridge/messages.hpp"
@@ -47,9 +47,10 @@ std::string fate_of(const Configuration& configuration, const std::vector<Partit
 std::string rows_in(const std::vector<Partition>& removals) {
     std::vector<Oid> relations(removals.size());
     std::ranges::transform(removals, relations.begin(), &Partition::relation);
-    const Rows rows = query(rows_query, {oid_array_parameter(relations)});
-    return "about " + std::to_string(rows.bigint(0, 1)) + " rows" +
-           (rows.boolean(0, 2) ? ", and those of partitions that were never analyzed" : "");
+    const auto [rows, any_is_unknown] =
+        query(rows_query, {oid_array_parameter(relations)}).row<std::int64_t, bool>();
+    return "about " + std::to_string(rows) + " rows" +
+           (any_is_unknown ? ", and those of partitions that were never analyzed" : "");
 }
 
 void warn_of_removals(const ManagedParent& managed) {

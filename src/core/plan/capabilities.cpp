@@ -1,0 +1,12 @@
+#include "core/plan/capabilities.hpp"
+
+namespace ppm {
+
+Capabilities capabilities_of(const Parent& parent) {
+    const bool is_distributed = parent.table && parent.table->is_distributed;
+    return {.detaches_concurrently = !is_distributed && !parent.default_partition,
+            .dates_rows = !is_distributed,
+            .rolls_detach_back = is_distributed};
+}
+
+}  // namespace ppm

@@ -1,0 +1,23 @@
+// What PostgreSQL, or an extension that keeps a table's rows elsewhere, can do with a table. The
+// plan goes by it, so plan and check show what will be done.
+#pragma once
+
+#include "core/plan/parent.hpp"
+
+namespace ppm {
+
+struct Capabilities {
+    // Or else a partition is detached under ACCESS EXCLUSIVE: PostgreSQL refuses DETACH
+    // CONCURRENTLY where there is a default partition, Citus always.
+    bool detaches_concurrently;
+    // Whether a row tells which transaction put it there. Or else a detached table that is to be
+    // dropped is closed to rows.
+    bool dates_rows;
+    // Whether the detach of a surplus partition that got rows is rolled back. Or else it is
+    // committed, and the partition attached again: whoever waits to write into it is let in first.
+    bool rolls_detach_back;
+};
+
+Capabilities capabilities_of(const Parent& parent);
+
+}  // namespace ppm

@@ -1,0 +1,216 @@
+#include "pg/ddl/differences.hpp"
+
+#include "pg/bridge/scope.hpp"
+#include "pg/bridge/spi.hpp"
+#include "pg/ddl/template.hpp"
+
+namespace ppm {
+
+namespace {
+
+// What the queries below begin with: each partition, beside its parent. $1 are the parents.
+constexpr char partitions_clause[] = R"(
+    WITH partition AS (
+        SELECT r.oid, r.reltablespace, r.relreplident, r.relkind = 'r' AS is_table, r.relpersistence, r.reloptions, r.reltoastrelid,
+               p.relrowsecurity AND r.relkind <> 'f' AS row_security, r.relrowsecurity, p.relforcerowsecurity AND NOT r.relforcerowsecurity AS not_forced,
+               p.oid AS parent, p.reltablespace AS tablespace, p.relreplident AS identity, p.relpersistence AS persistence
+        FROM pg_inherits i JOIN pg_class r ON r.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
+        WHERE i.inhparent = ANY ($1)))";
+
+// Each of them has the parent, the partition, the code, what it is and what it should be, or how to
+// mend it. Tablespace 0 is the database's.
+constexpr char differences_query[] = R"(,
+    spaces AS (
+        SELECT s.oid, s.spcname::text AS name FROM pg_tablespace s
+        UNION ALL
+        SELECT 0, s.spcname::text FROM pg_database d JOIN pg_tablespace s ON s.oid = d.dattablespace WHERE d.datname = current_database())
+    SELECT parent, oid, 'tablespace_differs',
+           coalesce((SELECT name FROM spaces s WHERE s.oid = reltablespace), reltablespace::text),
+           coalesce((SELECT name FROM spaces s WHERE s.oid = tablespace), tablespace::text)
+    FROM partition WHERE is_table AND reltablespace <> tablespace
+    UNION ALL
+    SELECT parent, oid, 'replica_identity_differs',
+           CASE relreplident WHEN 'd' THEN 'DEFAULT' WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'USING INDEX' END,
+           CASE identity WHEN 'd' THEN 'DEFAULT' WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
+                ELSE 'USING INDEX ' || coalesce(
+                     (SELECT quote_ident(c.relname) FROM pg_index k JOIN pg_inherits h ON h.inhparent = k.indexrelid
+                      JOIN pg_index j ON j.indexrelid = h.inhrelid JOIN pg_class c ON c.oid = j.indexrelid
+                      WHERE k.indrelid = parent AND k.indisreplident AND j.indrelid = partition.oid), '...') END
+    FROM partition
+    -- Without its index, an identity by index is none, and new partitions have the default.
+    WHERE is_table AND (identity <> 'i' OR EXISTS (SELECT FROM pg_index k WHERE k.indrelid = parent AND k.indisreplident))
+      AND (relreplident <> identity OR identity = 'i' AND NOT EXISTS
+          (SELECT FROM pg_index k JOIN pg_inherits h ON h.inhparent = k.indexrelid JOIN pg_index j ON j.indexrelid = h.inhrelid
+           WHERE k.indrelid = parent AND k.indisreplident AND j.indrelid = partition.oid AND j.indisreplident))
+    UNION ALL
+    -- An index that every partition has is valid.
+    SELECT parent, partition.oid, 'missing_index', CASE WHEN k.indisprimary THEN 'primary' ELSE '' END, format('%I.%I', n.nspname, x.relname)
+    FROM partition JOIN pg_index k ON k.indrelid = parent AND NOT k.indisvalid
+    JOIN pg_class x ON x.oid = k.indexrelid JOIN pg_namespace n ON n.oid = x.relnamespace
+    WHERE is_table AND NOT EXISTS (SELECT FROM pg_inherits h JOIN pg_index j ON j.indexrelid = h.inhrelid
+                                   WHERE h.inhparent = k.indexrelid AND j.indrelid = partition.oid)
+    UNION ALL
+    SELECT parent, oid, d.code, d.what, format(d.mend, oid::regclass)
+    FROM partition, LATERAL (VALUES
+        ('row_security_differs', row_security AND NOT relrowsecurity, 'has no row level security, which its parent has',
+         'ALTER TABLE %s ENABLE ROW LEVEL SECURITY;'),
+        ('row_security_differs', row_security AND not_forced, 'does not force row level security on its owner, as its parent does',
+         'ALTER TABLE %s FORCE ROW LEVEL SECURITY;'),
+        ('persistence_differs', is_table AND relpersistence = 'u' AND persistence <> 'u', 'is UNLOGGED: its rows are lost in a crash, and no standby has them',
+         'ALTER TABLE %s SET LOGGED; which rewrites it, with readers and writers waiting.')) AS d(code, holds, what, mend)
+    WHERE (row_security AND (NOT relrowsecurity OR not_forced) OR relpersistence = 'u') AND d.holds
+    UNION ALL
+    SELECT parent, partition.oid, 'invalid_index',
+           format('has index "%s", which is not valid', x.relname) ||
+           CASE WHEN EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = k.indexrelid) THEN ' yet: it is being built' ELSE '' END,
+           format('If nobody is making it right now: REINDEX INDEX CONCURRENTLY %s;', x.oid::regclass)
+    FROM partition JOIN pg_index k ON k.indrelid = partition.oid AND NOT k.indisvalid JOIN pg_class x ON x.oid = k.indexrelid
+    WHERE is_table
+    UNION ALL
+    -- Of the parent itself.
+    SELECT parent, parent, 'missing_index', '', ''
+    FROM partition JOIN pg_index k ON k.indrelid = partition.oid AND k.indisprimary
+    WHERE NOT EXISTS (SELECT FROM pg_index p WHERE p.indrelid = parent AND p.indisprimary)
+    GROUP BY parent HAVING count(*) * 2 > (SELECT count(*) FROM pg_inherits h WHERE h.inhparent = parent))";
+
+// Policies' expressions are compared by what of their trees has a meaning: columns, operators,
+// functions, values. Casts are left out, because what is written out and read again, as ppm's
+// copies are, has others in other places; to write them out here would wait for locks. Column
+// numbers count only where both tables have the same.
+constexpr char policy_differences_query[] = R"(,
+    policy AS (
+        SELECT p.oid, p.polrelid, p.polname, p.polcmd, p.polpermissive, p.polroles,
+               (SELECT string_agg(coalesce(
+                           (SELECT string_agg(concat_ws(' ', m.token[1], m.token[2]), ',' ORDER BY m.number)
+                            FROM regexp_matches(t.tree, ':(varno|varattno|varlevelsup|opno|funcid|aggfnoid|winfnoid|inputcollid|collOid|constisnull|constvalue|boolop|nulltesttype|booltesttype|subLinkType|useOr|relid|ctename|jointype|op|minmaxtype|fieldnum|paramid) ([^:{}()]*)', 'g')
+                                 WITH ORDINALITY AS m(token, number)), '-'), '|' ORDER BY t.number)
+                FROM (VALUES (1, p.polqual::text), (2, p.polwithcheck::text)) AS t(number, tree)) AS expressions
+        FROM pg_policy p)
+    SELECT parent, partition.oid, 'row_security_differs',
+           format(CASE WHEN b.oid IS NULL THEN 'has no policy "%s", which its parent has' ELSE 'has another policy "%s" than its parent' END, a.polname),
+           concat(CASE WHEN b.oid IS NOT NULL THEN format('In one transaction: DROP POLICY %I ON %s; and then ', a.polname, partition.oid::regclass) END,
+                  format('CREATE POLICY %I ON %s, with what pg_policies has of that of %s.', a.polname, partition.oid::regclass, parent::regclass))
+    FROM partition JOIN policy a ON a.polrelid = parent LEFT JOIN policy b ON b.polrelid = partition.oid AND b.polname = a.polname
+    WHERE row_security AND (b.oid IS NULL OR a.polcmd <> b.polcmd OR a.polpermissive <> b.polpermissive
+                            OR NOT (a.polroles @> b.polroles AND a.polroles <@ b.polroles)
+                            OR a.expressions <> b.expressions AND
+                               CASE WHEN EXISTS (SELECT FROM pg_attribute x LEFT JOIN pg_attribute y ON y.attrelid = partition.oid AND y.attnum = x.attnum
+                                                 WHERE x.attrelid = parent AND x.attnum > 0 AND NOT x.attisdropped AND x.attname IS DISTINCT FROM y.attname)
+                                    THEN regexp_replace(a.expressions, 'varattno \d+', '', 'g') <> regexp_replace(b.expressions, 'varattno \d+', '', 'g')
+                                    ELSE true END)
+    UNION ALL
+    -- One more lets more rows be seen; one more that is restrictive, fewer.
+    SELECT parent, partition.oid, 'row_security_differs', format('has policy "%s", which its parent has not', b.polname),
+           format('DROP POLICY %I ON %s;', b.polname, partition.oid::regclass)
+    FROM partition JOIN policy b ON b.polrelid = partition.oid
+    WHERE row_security AND b.polpermissive AND NOT EXISTS (SELECT FROM pg_policy a WHERE a.polrelid = parent AND a.polname = b.polname))";
+
+// $2 and $3 are the parents again, each with one of its options.
+constexpr char storage_differences_query[] = R"(
+    SELECT partition.parent, partition.oid, 'storage_options_differ', format('does not have %s, as partition_options says', o.option),
+           format('ALTER TABLE %s SET (%s = %L);', partition.oid::regclass,
+                  (SELECT string_agg(quote_ident(n.name), '.' ORDER BY n.number)
+                   FROM unnest(string_to_array(split_part(o.option, '=', 1), '.')) WITH ORDINALITY AS n(name, number)),
+                  substr(o.option, strpos(o.option, '=') + 1))
+    FROM unnest($2, $3) AS o(parent, option) JOIN partition ON partition.parent = o.parent LEFT JOIN pg_class t ON t.oid = partition.reltoastrelid
+    WHERE is_table AND NOT coalesce(CASE WHEN o.option LIKE 'toast.%' THEN t.oid IS NULL OR substr(o.option, 7) = ANY (t.reloptions)
+                                         ELSE o.option = ANY (partition.reloptions) END, false)
+      AND NOT EXISTS (SELECT FROM pg_partitioned_table d WHERE d.partrelid = partition.parent AND d.partdefid = partition.oid))";
+
+constexpr char trigger_differences_query[] = R"(
+    -- Those of row triggers and of foreign keys, which PostgreSQL has copied to the partition.
+    SELECT parent, partition.oid, 'triggers_differ', format('has trigger "%s" %s, its parent %s', b.tgname, s.state, f.state),
+           format('ALTER TABLE %s %s TRIGGER %I;', partition.oid::regclass, f.clause, b.tgname)
+    FROM pg_trigger b JOIN partition ON partition.oid = b.tgrelid JOIN pg_trigger a ON a.oid = b.tgparentid AND a.tgrelid = parent
+    JOIN (VALUES ('O', 'enabled'), ('D', 'disabled'), ('R', 'enabled for replicas only'), ('A', 'always enabled')) AS s(letter, state) ON s.letter = b.tgenabled
+    JOIN (VALUES ('O', 'enabled', 'ENABLE'), ('D', 'disabled', 'DISABLE'), ('R', 'enabled for replicas only', 'ENABLE REPLICA'),
+                 ('A', 'always enabled', 'ENABLE ALWAYS')) AS f(letter, state, clause) ON f.letter = a.tgenabled
+    WHERE a.tgenabled <> b.tgenabled)";
+
+AnomalyCode code_named(const std::string& name) {
+    for (const AnomalyCode code :
+         {AnomalyCode::tablespace_differs, AnomalyCode::replica_identity_differs,
+          AnomalyCode::missing_index, AnomalyCode::row_security_differs,
+          AnomalyCode::persistence_differs, AnomalyCode::invalid_index,
+          AnomalyCode::storage_options_differ, AnomalyCode::triggers_differ})
+        if (name_of(code) == name)
+            return code;
+    throw PpmError{ERRCODE_INTERNAL_ERROR, "unrecognized difference: " + name};
+}
+
+// A missing index is an error where it is the primary key, one that is not valid where nobody is
+// building it.
+bool is_mild(AnomalyCode code, const std::string& actual) {
+    return (code == AnomalyCode::missing_index && actual.empty()) ||
+           (code == AnomalyCode::invalid_index && actual.ends_with("it is being built"));
+}
+
+}  // namespace
+
+void read_differences(std::vector<ManagedParent>& parents) {
+    std::map<Oid, Partition*> partitions;
+    std::map<Oid, Parent*> by_relation;
+    std::vector<Oid> relations;
+    std::vector<Oid> with_options;
+    std::vector<std::string> options;
+    for (ManagedParent& managed : parents) {
+        Parent& parent = managed.parent;
+        if (!validate(parent).empty())
+            continue;
+        relations.push_back(parent.table->relation);
+        by_relation.emplace(parent.table->relation, &parent);
+        for (const std::string& option : parent.configuration.partition_options) {
+            with_options.push_back(parent.table->relation);
+            options.push_back(option);
+        }
+        for (Partition& partition : parent.partitions)
+            partitions[partition.relation] = &partition;
+        if (parent.default_partition)
+            partitions[parent.default_partition->relation] = &*parent.default_partition;
+    }
+    if (relations.empty())
+        return;
+    const auto add = [&](const Rows& rows) {
+        for (auto& [of, relation, name, actual, expected] :
+             rows.as<Oid, Oid, std::string, std::string, std::string>()) {
+            if (of == relation) {
+                by_relation.at(relation)->lacks_primary_key = true;
+                continue;
+            }
+            const AnomalyCode code = code_named(name);
+            const bool mild = is_mild(code, actual);
+            // One that was attached since the partitions were read is for the next time.
+            if (const auto found = partitions.find(relation); found != partitions.end())
+                found->second->differences.push_back(
+                    {code, std::move(actual), std::move(expected), mild});
+        }
+    };
+    // The queries are long and their tables are small: to compile them takes longer than to run
+    // them. To plan them, too, so that each waits for a parent that it could tell something of.
+    LocalSettings settings;
+    settings.set("jit", "off");
+    const Parameter of_all = oid_array_parameter(relations);
+    const auto [has_policies, has_triggers] =
+        query(
+            "SELECT bool_or(relrowsecurity), bool_or(relhastriggers) FROM pg_class "
+            "WHERE oid = ANY ($1)",
+            {of_all})
+            .row<bool, bool>();
+    add(query(std::string{partitions_clause} + differences_query, {of_all}));
+    if (has_policies)
+        add(query(std::string{partitions_clause} + policy_differences_query, {of_all}));
+    if (!options.empty())
+        add(query(std::string{partitions_clause} + storage_differences_query,
+                  {of_all, oid_array_parameter(with_options), text_array_parameter(options)}));
+    if (has_triggers)
+        add(query(std::string{partitions_clause} + trigger_differences_query, {of_all}));
+    for (const auto& [relation, partition] : partitions)
+        std::ranges::sort(partition->differences, {}, [](const Difference& each) {
+            return std::pair{name_of(each.code), each.expected};
+        });
+    for (ManagedParent& managed : parents)
+        if (validate(managed.parent).empty())
+            read_template_differences(managed.parent);
+}
+
+}  // namespace ppm
