@@ -25,8 +25,8 @@ ppm::PpmError out_of_range(const std::string& key, std::string detail) {
 // Within what 48 bits of milliseconds tell.
 ppm::Instant instant_argument(FunctionCallInfo fcinfo, const char* key) {
     const TimestampTz stored = PG_GETARG_TIMESTAMPTZ(0);
-    if (TIMESTAMP_NOT_FINITE(stored) || stored < ppm::to_stored(ppm::uuidv7_begin) ||
-        stored >= ppm::to_stored(ppm::uuidv7_end))
+    if (TIMESTAMP_NOT_FINITE(stored) || stored < ppm::to_stored(ppm::milliseconds48_begin) ||
+        stored >= ppm::to_stored(ppm::milliseconds48_end))
         throw out_of_range(key, "A " + std::string{key} +
                                     " can tell the times from 1970-01-01 to 10889-08-02, UTC.");
     return ppm::to_instant(stored);
@@ -77,7 +77,7 @@ Datum ppm_snowflake_lower_bound(PG_FUNCTION_ARGS) {
         const auto number =
             TIMESTAMP_NOT_FINITE(stored)
                 ? std::nullopt
-                : encoded(ppm::to_instant(stored), ppm::KeyEncoding::snowflake, snowflake);
+                : integer_of(ppm::to_instant(stored), ppm::KeyEncoding::snowflake, snowflake);
         if (!number)
             throw out_of_range("Snowflake ID",
                                "A bigint has no more bits with this epoch and "
@@ -88,8 +88,8 @@ Datum ppm_snowflake_lower_bound(PG_FUNCTION_ARGS) {
 
 Datum ppm_snowflake_timestamp(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo] {
-        const auto instant =
-            decoded(PG_GETARG_INT64(0), ppm::KeyEncoding::snowflake, snowflake_arguments(fcinfo));
+        const auto instant = instant_of(PG_GETARG_INT64(0), ppm::KeyEncoding::snowflake,
+                                        snowflake_arguments(fcinfo));
         if (!instant || !IS_VALID_TIMESTAMP(ppm::to_stored(*instant)))
             throw ppm::PpmError{ERRCODE_DATETIME_VALUE_OUT_OF_RANGE, "timestamp out of range"};
         return TimestampTzGetDatum(ppm::to_stored(*instant));

@@ -32,7 +32,7 @@ WHERE relnamespace = 'ppm'::regnamespace AND relkind IN ('r', 'p')
 SELECT oid::regprocedure, prokind, proconfig FROM pg_proc
 WHERE pronamespace = 'ppm'::regnamespace ORDER BY oid::regprocedure::text COLLATE "C";
 
--- Nothing is granted to PUBLIC but the two uuid functions, and the schema they are in.
+-- Nothing is granted to PUBLIC but the functions that take a key apart, scheduled_at(), and their schema.
 CREATE ROLE regress_ppm_nobody;
 SELECT oid::regprocedure FROM pg_proc
 WHERE pronamespace = 'ppm'::regnamespace AND has_function_privilege('regress_ppm_nobody', oid, 'EXECUTE')

@@ -4,7 +4,7 @@
 
 #include "checks.hpp"
 #include "core/check/check.hpp"
-#include "uuid_bounds.hpp"
+#include "key_bounds.hpp"
 
 namespace ppm {
 namespace {

@@ -13,9 +13,9 @@
 
 #include "core/key/key.hpp"
 #include "core/key/ulid.hpp"
+#include "key_bounds.hpp"
 #include "printers.hpp"
 #include "test_zones.hpp"
-#include "uuid_bounds.hpp"
 
 namespace ppm {
 namespace {

@@ -128,7 +128,7 @@ class Orders {
     }
     Plan plan(const Window& window) const { return plan(Windows{.work = window, .today = window}); }
     Plan plan(const Windows& windows) const {
-        return plan_for(
+        return compute_plan(
             parent, codec, windows,
             {.identifier = [](const std::string& name) { return name; },
              .relation_exists = [&](const std::string& name) { return relation_exists(name); },

@@ -3,8 +3,8 @@
 
 #include "core/plan/planner.hpp"
 #include "execution.hpp"
+#include "key_bounds.hpp"
 #include "orders.hpp"
-#include "uuid_bounds.hpp"
 
 namespace ppm {
 namespace {

@@ -110,7 +110,7 @@ TEST(RelationExists, MayThrow) {
     };
     Lookups lookups;
     lookups.relation_exists = lost_connection;
-    EXPECT_THROW(plan_for(orders.parent, orders.codec, {november, november}, lookups),
+    EXPECT_THROW(compute_plan(orders.parent, orders.codec, {november, november}, lookups),
                  std::runtime_error);
 }
 

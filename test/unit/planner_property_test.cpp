@@ -7,8 +7,8 @@
 
 #include "core/plan/planner.hpp"
 #include "every_kind.hpp"
+#include "key_bounds.hpp"
 #include "random_orders.hpp"
-#include "uuid_bounds.hpp"
 
 namespace ppm {
 namespace {

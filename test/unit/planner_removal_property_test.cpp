@@ -9,8 +9,8 @@
 #include "core/plan/planner.hpp"
 #include "every_kind.hpp"
 #include "execution.hpp"
+#include "key_bounds.hpp"
 #include "random_removals.hpp"
-#include "uuid_bounds.hpp"
 
 namespace ppm {
 namespace {

@@ -6,8 +6,8 @@
 #include <stdexcept>
 
 #include "core/plan/planner.hpp"
+#include "key_bounds.hpp"
 #include "orders.hpp"
-#include "uuid_bounds.hpp"
 
 namespace ppm {
 namespace {
@@ -181,7 +181,7 @@ TEST_F(Removal, PassesOnThatItCouldNotAskForRows) {
     Lookups lookups;
     lookups.relation_exists = [](const std::string&) { return false; };
     lookups.is_empty = [](const Partition&) -> bool { throw std::runtime_error{"cancelled"}; };
-    EXPECT_THROW(plan_for(orders.parent, orders.codec, {window, window}, lookups),
+    EXPECT_THROW(compute_plan(orders.parent, orders.codec, {window, window}, lookups),
                  std::runtime_error);
 }
 

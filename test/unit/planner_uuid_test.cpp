@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "core/plan/planner.hpp"
+#include "key_bounds.hpp"
 #include "orders.hpp"
-#include "uuid_bounds.hpp"
 
 namespace ppm {
 namespace {

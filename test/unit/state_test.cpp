@@ -4,8 +4,8 @@
 
 #include <limits>
 
+#include "key_bounds.hpp"
 #include "orders.hpp"
-#include "uuid_bounds.hpp"
 
 namespace ppm {
 namespace {

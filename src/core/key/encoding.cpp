@@ -19,7 +19,7 @@ std::optional<std::int64_t> product(std::int64_t a, std::int64_t b) {
     return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional{result};
 }
 
-std::optional<Instant> instant_of(std::int64_t number, std::int64_t microseconds_each) {
+std::optional<Instant> since_1970(std::int64_t number, std::int64_t microseconds_each) {
     const auto microseconds = product(number, microseconds_each);
     return microseconds ? std::optional{Instant{chrono::microseconds{*microseconds}}}
                         : std::nullopt;
@@ -38,18 +38,18 @@ std::optional<KeyEncoding> key_encoding_named(std::string_view name) {
                : std::optional{static_cast<KeyEncoding>(found - key_encoding_names.begin())};
 }
 
-std::optional<std::int64_t> encoded(Instant instant, KeyEncoding encoding,
-                                    const Snowflake& snowflake) {
-    const chrono::microseconds since_1970 = instant.time_since_epoch();
+std::optional<std::int64_t> integer_of(Instant instant, KeyEncoding encoding,
+                                       const Snowflake& snowflake) {
+    const chrono::microseconds time = instant.time_since_epoch();
     switch (encoding) {
         case KeyEncoding::seconds:
-            return floor_to<chrono::seconds>(since_1970);
+            return floor_to<chrono::seconds>(time);
         case KeyEncoding::milliseconds:
-            return floor_to<chrono::milliseconds>(since_1970);
+            return floor_to<chrono::milliseconds>(time);
         case KeyEncoding::microseconds:
-            return since_1970.count();
+            return time.count();
         case KeyEncoding::nanoseconds:
-            return product(since_1970.count(), 1000);
+            return product(time.count(), 1000);
         case KeyEncoding::snowflake:
             return product(floor_to<chrono::milliseconds>(instant - snowflake.epoch),
                            std::int64_t{1} << snowflake.shift);
@@ -59,15 +59,15 @@ std::optional<std::int64_t> encoded(Instant instant, KeyEncoding encoding,
     std::abort();
 }
 
-std::optional<Instant> decoded(std::int64_t number, KeyEncoding encoding,
-                               const Snowflake& snowflake) {
+std::optional<Instant> instant_of(std::int64_t number, KeyEncoding encoding,
+                                  const Snowflake& snowflake) {
     switch (encoding) {
         case KeyEncoding::seconds:
-            return instant_of(number, 1000000);
+            return since_1970(number, 1000000);
         case KeyEncoding::milliseconds:
-            return instant_of(number, 1000);
+            return since_1970(number, 1000);
         case KeyEncoding::microseconds:
-            return instant_of(number, 1);
+            return since_1970(number, 1);
         case KeyEncoding::nanoseconds:
             return Instant{chrono::floor<chrono::microseconds>(chrono::nanoseconds{number})};
         case KeyEncoding::snowflake: {

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string_view>
 
-#include "core/key/uuidv7.hpp"
+#include "core/key/instant.hpp"
 
 namespace ppm {
 
@@ -36,13 +36,15 @@ struct Snowflake {
 
 inline constexpr int longest_shift = 62;
 
-// The instant, rounded down to the encoding's unit, or nothing if 64 bits cannot hold it. Never
-// decreases as `instant` grows. Not for ulid.
-std::optional<std::int64_t> encoded(Instant instant, KeyEncoding encoding,
-                                    const Snowflake& snowflake);
+// Of integer keys only: both abort for ulid.
 
-// The first instant of the number, or nothing if an Instant cannot hold it. Not for ulid.
-std::optional<Instant> decoded(std::int64_t number, KeyEncoding encoding,
-                               const Snowflake& snowflake);
+// The instant as a number, rounded down to the encoding's unit, or nothing if 64 bits cannot hold
+// it. Never decreases as `instant` grows.
+std::optional<std::int64_t> integer_of(Instant instant, KeyEncoding encoding,
+                                       const Snowflake& snowflake);
+
+// The first instant of the number, or nothing if an Instant cannot hold it.
+std::optional<Instant> instant_of(std::int64_t number, KeyEncoding encoding,
+                                  const Snowflake& snowflake);
 
 }  // namespace ppm

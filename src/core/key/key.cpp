@@ -104,9 +104,13 @@ bool type_supports_encoding(KeyType type, KeyEncoding encoding) {
             return type == KeyType::bigint;
         case KeyEncoding::ulid:
             return is_text(type) || type == KeyType::uuid;
-        default:
+        case KeyEncoding::seconds:
+        case KeyEncoding::milliseconds:
+        case KeyEncoding::microseconds:
+        case KeyEncoding::nanoseconds:
             return type == KeyType::integer || type == KeyType::bigint;
     }
+    std::abort();
 }
 
 Bound KeyCodec::of_number(Position position) const {
@@ -156,7 +160,7 @@ Bound KeyCodec::encode(Instant instant) const {
             return Bound::of_text(ulid_lower_bound(instant));
         default:
             return within_type(
-                encoded(instant, *key_.encoding, key_.snowflake),
+                integer_of(instant, *key_.encoding, key_.snowflake),
                 instant >
                     (key_.encoding == KeyEncoding::snowflake ? key_.snowflake.epoch : Instant{}));
     }
@@ -190,7 +194,7 @@ Position KeyCodec::decode(Bound bound) const {
         default:
             if (counts())
                 return Position{bound.integer()};
-            if (const auto instant = decoded(bound.integer(), *key_.encoding, key_.snowflake))
+            if (const auto instant = instant_of(bound.integer(), *key_.encoding, key_.snowflake))
                 return civil(*instant);
             return bound.integer() < 0 ? minus_infinity : plus_infinity;
     }
@@ -223,7 +227,7 @@ bool KeyCodec::is_in_range(Position position) const {
     if (is_integer(key_.type))
         return encode(position).kind() == Bound::Kind::value;
     const bool since_1970_only = key_.type == KeyType::uuid || is_text(key_.type);
-    return !since_1970_only || zone_->instant(position.time()) >= uuidv7_begin;
+    return !since_1970_only || zone_->instant(position.time()) >= milliseconds48_begin;
 }
 
 bool KeyCodec::may_lack_time() const {
@@ -240,7 +244,7 @@ bool KeyCodec::is_time_bound(Bound bound) const {
     if (!may_lack_time() || bound.kind() != Bound::Kind::value)
         return true;
     if (is_text(key_.type))
-        return begins_ulid(bound.text()) || instant_among_ulids(bound.text()) >= uuidv7_end;
+        return begins_ulid(bound.text()) || instant_among_ulids(bound.text()) >= milliseconds48_end;
     Uuid largest;
     largest.fill(0xff);
     return has_time(bound) || is_bare_timestamp(bound.bytes()) || bound.bytes() == largest;

@@ -17,9 +17,10 @@ enum class KeyType { date, timestamp, timestamptz, uuid, smallint, integer, bigi
 std::string_view name_of(KeyType type);
 
 bool is_integer(KeyType type);
+// A text key holds ULIDs: no other encoding is supported for it (type_supports_encoding()).
 bool is_text(KeyType type);
 
-// A partition key: its type, and its encoding if the type is not one of time.
+// A partition key: its type and its encoding, which is empty for times, UUIDv7 and keys that count.
 struct Key {
     constexpr Key(KeyType of_type) : type{of_type} {}
     Key(KeyType of_type, std::optional<KeyEncoding> encoded_as, const Snowflake& as = {})
@@ -64,7 +65,7 @@ class KeyCodec {
     // The partition bound for a slot's edge: MINVALUE or MAXVALUE past the ends of the type. For
     // keys that tell time, `position` lies between calendar_begin and calendar_end. Never decreases
     // as `position` grows; two edges may share a bound (a day that a zone skipped; before 1970 for
-    // a uuid).
+    // a UUIDv7 or a ULID).
     Bound encode(Position position) const;
 
     // The smallest key of an instant: where the key has civil time, that of the zone. Of a key that
@@ -88,8 +89,8 @@ class KeyCodec {
         return {canonical(bounds.lower), canonical(bounds.upper)};
     }
 
-    // False if encode() has to move `position` into the range of the key: a uuid has no time
-    // before 1970.
+    // False if encode() has to move `position` into the range of the key: a UUIDv7 or a ULID has
+    // no time before 1970.
     bool is_in_range(Position position) const;
 
     // Whether a row's key may have no time in it although the key tells time: see has_time().

@@ -18,7 +18,8 @@ constexpr char last_first_character = '7';
 
 chrono::milliseconds clamped_milliseconds(Instant instant) {
     return chrono::floor<chrono::milliseconds>(
-        std::clamp(instant, uuidv7_begin, uuidv7_end - chrono::milliseconds{1}).time_since_epoch());
+        std::clamp(instant, milliseconds48_begin, milliseconds48_end - chrono::milliseconds{1})
+            .time_since_epoch());
 }
 
 // How many characters of the alphabet come before this one, as bytes do: a char may be signed.

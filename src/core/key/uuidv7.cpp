@@ -12,8 +12,8 @@ constexpr std::size_t timestamp_bytes = 6;
 }  // namespace
 
 Uuid uuidv7_lower_bound(Instant instant) {
-    constexpr Instant last = uuidv7_end - std::chrono::milliseconds{1};
-    const auto clamped = std::clamp(instant, uuidv7_begin, last);
+    constexpr Instant last = milliseconds48_end - std::chrono::milliseconds{1};
+    const auto clamped = std::clamp(instant, milliseconds48_begin, last);
     const auto milliseconds = static_cast<std::uint64_t>(
         std::chrono::floor<std::chrono::milliseconds>(clamped).time_since_epoch().count());
 

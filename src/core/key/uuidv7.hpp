@@ -2,19 +2,14 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
+
+#include "core/key/instant.hpp"
 
 namespace ppm {
 
 using Uuid = std::array<std::uint8_t, 16>;
-using Instant = std::chrono::sys_time<std::chrono::microseconds>;
-
-// The instants that the 48 bits of milliseconds can tell: [begin, end).
-inline constexpr Instant uuidv7_begin{};
-inline constexpr Instant uuidv7_end{std::chrono::milliseconds{std::int64_t{1} << 48}};
 
 // The smallest UUIDv7 of `instant`, which is cut to the millisecond and clamped to what a UUIDv7
 // can tell.

@@ -12,7 +12,7 @@ struct Capabilities {
     bool detaches_concurrently;
     // Whether a row tells which transaction put it there. Or else a detached table that is to be
     // dropped is closed to rows.
-    bool dates_rows;
+    bool tells_row_age;
     // Whether the detach of a surplus partition that got rows is rolled back. Or else it is
     // committed, and the partition attached again: whoever waits to write into it is let in first.
     bool rolls_detach_back;

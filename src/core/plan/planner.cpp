@@ -364,8 +364,8 @@ Anomaly owner_differs(const Partition& partition) {
         stranger.mend};
 }
 
-Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,
-              const Lookups& lookups) {
+Plan compute_plan(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+                  const Lookups& lookups) {
     Plan plan;
     plan.blocked = key_unknown(parent);
     if (plan.blocked)

@@ -161,7 +161,7 @@ Anomaly owner_differs(const Partition& partition);
 Anomaly template_mismatch(const Parent& parent);
 
 // `parent` is valid (see validate()) and `codec` is that of its key.
-Plan plan_for(const Parent& parent, const KeyCodec& codec, const Windows& windows,
-              const Lookups& lookups);
+Plan compute_plan(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+                  const Lookups& lookups);
 
 }  // namespace ppm

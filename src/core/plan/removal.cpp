@@ -4,6 +4,7 @@
 #include <optional>
 #include <variant>
 
+#include "core/key/uuidv7.hpp"
 #include "core/plan/capabilities.hpp"
 #include "core/plan/state.hpp"
 #include "core/text.hpp"
@@ -12,9 +13,9 @@ namespace ppm {
 
 namespace {
 
-class CleanupPlanner {
+class RemovalPlanner {
   public:
-    CleanupPlanner(const Parent& parent, const KeyCodec& codec, const Windows& windows,
+    RemovalPlanner(const Parent& parent, const KeyCodec& codec, const Windows& windows,
                    const Lookups& lookups, Plan& plan)
         : parent_{parent}, codec_{codec}, windows_{windows}, lookups_{lookups}, plan_{plan} {}
 
@@ -252,9 +253,8 @@ class CleanupPlanner {
             "All partitions of table " + in_quotes(parent_.configuration.qualified_name()) +
                 " that have rows lie outside of the window, " +
                 codec_.range_text({windows_.work.lower, windows_.work.upper}) +
-                ": its keys might not tell time as " +
-                std::string{name_of(*codec_.key().encoding)} +
-                " do. Nothing of the table is removed.",
+                ": its keys might not be encoded as " +
+                std::string{name_of(*codec_.key().encoding)} + ". Nothing of the table is removed.",
             "If key_encoding in ppm.config is wrong, correct it. If it is right, cleanup goes on "
             "as soon as there are rows of the window."};
     }
@@ -351,7 +351,7 @@ std::string key_noun(const KeyCodec& codec) {
 
 void plan_removal(const Parent& parent, const KeyCodec& codec, const Windows& windows,
                   const Lookups& lookups, Plan& plan) {
-    CleanupPlanner{parent, codec, windows, lookups, plan}.remove();
+    RemovalPlanner{parent, codec, windows, lookups, plan}.remove();
 }
 
 Anomaly detached_changed(const Parent& parent, const KeyCodec& codec, const Partition& detached,

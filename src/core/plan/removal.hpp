@@ -10,7 +10,8 @@ namespace ppm {
 void plan_removal(const Parent& parent, const KeyCodec& codec, const Windows& windows,
                   const Lookups& lookups, Plan& plan);
 
-// Of a key that may tell no time: a value as messages show it, and what it should be.
+// For messages about a key that might tell no time: how they print a key, and what kind of key
+// is expected.
 std::string key_text(const KeyCodec& codec, Bound key);
 std::string key_noun(const KeyCodec& codec);
 

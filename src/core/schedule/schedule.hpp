@@ -12,7 +12,7 @@
 #include <set>
 
 #include "core/deadline.hpp"
-#include "core/key/uuidv7.hpp"
+#include "core/key/instant.hpp"
 
 namespace ppm {
 

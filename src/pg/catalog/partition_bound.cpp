@@ -1,5 +1,6 @@
 #include "pg/catalog/partition_bound.hpp"
 
+#include "core/key/uuidv7.hpp"
 #include "core/text.hpp"
 #include "pg/bridge/guard.hpp"
 

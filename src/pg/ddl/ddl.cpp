@@ -123,7 +123,7 @@ std::vector<std::string> statements_for(const ManagedParent& managed, const Acti
     const Capabilities capabilities = capabilities_of(managed.parent);
     if (const auto* const attach = std::get_if<AttachPartition>(&action)) {
         std::vector<std::string> statements;
-        if (!capabilities.dates_rows)
+        if (!capabilities.tells_row_age)
             statements.push_back(open_statement(attach->partition));
         statements.push_back(attach_statement(managed, attach->partition.schema_name,
                                               attach->partition.name, attach->partition.bounds));
@@ -139,7 +139,7 @@ std::vector<std::string> statements_for(const ManagedParent& managed, const Acti
         const bool to_drop =
             policy_for(managed.parent.configuration, detach->partition) == CleanupPolicy::drop;
         // On shards the fence comes last: who writes locks the parent's first.
-        if (to_drop && capabilities.dates_rows)
+        if (to_drop && capabilities.tells_row_age)
             statements.insert(statements.begin(), fence_statement(managed, detach->partition));
         else if (to_drop)
             statements.push_back(close_statement(detach->partition));

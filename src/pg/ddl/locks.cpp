@@ -63,7 +63,7 @@ std::vector<Oid> trees(const std::vector<Oid>& of) {
 }
 
 // What the foreign keys of these tables refer to.
-std::vector<Oid> referenced_by(const std::vector<Oid>& tables) {
+std::vector<Oid> referenced_from(const std::vector<Oid>& tables) {
     return relations(referenced_query, possibly_referring(tables));
 }
 
@@ -90,7 +90,7 @@ std::vector<Lock> swap_locks_of(Oid parent, const std::vector<Oid>& tables) {
     // ATTACH removes the triggers there of tables that stood on their own, DETACH makes some.
     std::vector<Oid> referring = tables;
     referring.push_back(parent);
-    locks.add(AccessExclusiveLock, trees(referenced_by(referring)));
+    locks.add(AccessExclusiveLock, trees(referenced_from(referring)));
     return locks.list();
 }
 
@@ -118,13 +118,13 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
     }
     if (attaches) {
         // CloneFkReferencing(), CloneFkReferenced()
-        locks.add(ShareRowExclusiveLock, trees(referenced_by(parents)));
+        locks.add(ShareRowExclusiveLock, trees(referenced_from(parents)));
         locks.add(ShareRowExclusiveLock,
                   relations(referencing_query, possibly_referenced(parents)));
     }
     // RemoveTriggerById(): tables that stood on their own have triggers on what they refer to.
     if (statement == Statement::attach || statement == Statement::drop)
-        locks.add(AccessExclusiveLock, referenced_by(tree));
+        locks.add(AccessExclusiveLock, referenced_from(tree));
     if (detaches) {
         // ATDetachCheckNoForeignKeyRefs(), and then RemoveConstraintById(); the check reads.
         const std::vector<Oid> referencing =
@@ -276,9 +276,9 @@ void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others
     });
 }
 
-bool drop_locks_only(Oid table) {
+bool drop_locks_nothing_else(Oid table) {
     return call([=] { return get_rel_relkind(table); }) == RELKIND_RELATION &&
-           referenced_by({table}).empty();
+           referenced_from({table}).empty();
 }
 
 void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait) {

@@ -44,6 +44,6 @@ void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait);
 void lock_to_swap(Oid parent, const std::vector<Oid>& tables, int wait);
 
 // Whether DROP TABLE of one that was just detached locks nothing but the table and what is its own.
-bool drop_locks_only(Oid table);
+bool drop_locks_nothing_else(Oid table);
 
 }  // namespace ppm

@@ -259,7 +259,7 @@ void confirm_detached(RelationId relation) {
     queue_after_detach(relation);
 }
 
-void require_unchanged(const Partition& partition, RowsSince rows_since) {
+void require_unchanged(const Partition& partition, NewRows new_rows) {
     const UserContext owner{owner_of_ppm()};
     const auto entry = entry_of(partition);
     if (!entry || !entry->version || !is_fingerprint_of(partition.relation, *entry->version))
@@ -268,7 +268,7 @@ void require_unchanged(const Partition& partition, RowsSince rows_since) {
                            " was changed after ppm detached it, so it is not dropped",
                        {},
                        look_first};
-    if (rows_since == RowsSince::not_possible)
+    if (new_rows == NewRows::impossible)
         return;
     // What 1.0.0 recorded has no snapshot, but was written in the transaction that detached.
     const XidSnapshot snapshot =
@@ -316,11 +316,11 @@ void require_attachable(const Parent& parent, const Partition& partition) {
                        "Check what happened to it, then attach it yourself."};
 }
 
-void take_entry_to_drop(const Partition& partition) {
+void remove_entry_to_drop(const Partition& partition) {
     forget(partition, take_entry_to_drop_statement);
 }
 
-bool take_entry_just_detached(const Removal& removal) {
+bool remove_entry_just_detached(const Removal& removal) {
     std::string statement{
         "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n, ppm.config c "
         "WHERE " MAY_BE_DROPPED " AND c.cleanup_policy = 'drop' AND "};
@@ -336,7 +336,7 @@ bool take_entry_just_detached(const Removal& removal) {
                     text_parameter(removal.table.table_name), hash_parameter(removal)}) == 1;
 }
 
-void take_entry_to_attach(const Partition& partition) {
+void remove_entry_to_attach(const Partition& partition) {
     if (remembers_what_was_kept()) {
         const UserContext owner{owner_of_ppm()};
         execute(std::string{remember_statement} + "d.relation = $1" + already_remembered,

@@ -32,20 +32,20 @@ void record_detach(const Removal& removal);
 // The same for a partition whose rows others have now: it is never attached again.
 void record_repartitioned(const ManagedParent& managed, const Partition& partition);
 
-// Records that ppm has detached it: from here on, and as long as nobody changes it, it may be
-// dropped. Without this record somebody else may have detached the table, after ppm had been
-// interrupted.
+// Records that ppm has detached it, and what it is like (`version`, which is null until then): from
+// here on, and as long as nobody changes it, it may be dropped. Without this record somebody else
+// may have detached the table, after ppm had been interrupted.
 // In the transaction that detaches it, under its lock on the partition.
 void confirm_detached(RelationId relation);
 
 // Whether somebody can have put rows into a table since it was detached.
-enum class RowsSince { not_possible, possible };
+enum class NewRows { impossible, possible };
 
 // Before the table is dropped, under a lock on it. Throws 55006 if it is not as ppm detached it any
 // more: somebody may have changed it, or attached it, filled it and detached it again; or put rows
 // into it, which is found by a look at every row. No timeout ends that: nobody uses a detached
 // table, a large one must go, too, and who wants an end to it can cancel the call.
-void require_unchanged(const Partition& partition, RowsSince rows_since);
+void require_unchanged(const Partition& partition, NewRows new_rows);
 
 // What of a detached table keeps it from being attached again, as a predicate: it belongs to
 // another than the parent's owner, or was changed; rows that somebody put into it are no reason.
@@ -55,14 +55,15 @@ std::string change_of(const Parent& parent, const Partition& partition);
 // Before the table is attached again, under a lock on it. Throws 55006 if it is not to be.
 void require_attachable(const Parent& parent, const Partition& partition);
 
-// Before the table is dropped, or attached, under a lock on it. Each throws 55000 if the catalog
-// contradicts the entry, or there is none. What was kept and is attached is remembered in ppm.kept.
-void take_entry_to_drop(const Partition& partition);
-void take_entry_to_attach(const Partition& partition);
+// Before the table is dropped, or attached, under a lock on it: deletes its entry. Each throws
+// 55000 if the catalog contradicts the entry, or there is none. What was kept and is attached is
+// remembered in ppm.kept.
+void remove_entry_to_drop(const Partition& partition);
+void remove_entry_to_attach(const Partition& partition);
 
 // The same for what was detached in this transaction and is dropped in it. Returns whether it may
 // be: not if the configuration has changed, or a hook is to be called before.
-bool take_entry_just_detached(const Removal& removal);
+bool remove_entry_just_detached(const Removal& removal);
 
 // Has what waits to be dropped kept for good.
 void keep_detached(RelationId parent);

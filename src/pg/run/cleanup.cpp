@@ -45,7 +45,7 @@ class CleanupExecutor final : public Executor {
     void begin(const ManagedParent& managed, const std::vector<Action>& actions) override {
         reattached_.clear();
         just_detached_ = InvalidOid;
-        dropped_at_once_ = InvalidOid;
+        last_dropped_at_once_ = InvalidOid;
         find_drops_at_once(managed, actions);
         if (managed.parent.ledger_is_stale)
             session_.step([&] {
@@ -109,7 +109,7 @@ class CleanupExecutor final : public Executor {
                 wait_for_older_snapshots();
             },
             statement_timeout());
-        perform({Done::finished_detaching, managed, partition}, [&] {
+        do_and_record({Done::finished_detaching, managed, partition}, [&] {
             lock_entry(partition.relation);
             keep_if_configured(managed.parent);
             lock_schema_names({managed.parent.table->relation, partition.relation});
@@ -175,7 +175,7 @@ class CleanupExecutor final : public Executor {
             session_.read([&] { return detach_in_worker(managed, action, record); });
         announce(detached);
         if (answer.is_dropped) {
-            dropped_at_once_ = partition.relation;
+            last_dropped_at_once_ = partition.relation;
             announce(dropped);
         }
         session_.leave_room(answer.others_waited);
@@ -203,7 +203,7 @@ class CleanupExecutor final : public Executor {
     void detach_plainly(const ManagedParent& managed, const DetachPartition& action) {
         const Partition& partition = action.partition;
         const CleanupPolicy policy = policy_for(managed.parent.configuration, partition);
-        perform({Done::detached, managed, partition}, [&] {
+        do_and_record({Done::detached, managed, partition}, [&] {
             if (policy == CleanupPolicy::drop)
                 lock_policy(managed.parent);
             lock_entry(partition.relation);
@@ -251,7 +251,7 @@ class CleanupExecutor final : public Executor {
     }
 
     void attach(const ManagedParent& managed, const Partition& partition) {
-        perform({Done::attached, managed, partition}, [&] {
+        do_and_record({Done::attached, managed, partition}, [&] {
             lock_parent(managed.parent);
             return attach_again(managed, partition);
         });
@@ -261,7 +261,7 @@ class CleanupExecutor final : public Executor {
         const Partition& partition = action.partition;
         if (reattached_.contains(partition.relation))
             return;
-        perform({Done::archived, managed, partition}, [&]() -> Since {
+        do_and_record({Done::archived, managed, partition}, [&]() -> Since {
             lock_entry(partition.relation);
             lock_partition(partition, true);
             require_same_configuration(managed.parent);
@@ -290,15 +290,15 @@ class CleanupExecutor final : public Executor {
 
     void drop(const ManagedParent& managed, const DropPartition& action) {
         const Partition& partition = action.partition;
-        if (reattached_.contains(partition.relation) || dropped_at_once_ == partition.relation)
+        if (reattached_.contains(partition.relation) || last_dropped_at_once_ == partition.relation)
             return;
-        const RowsSince rows_since =
-            partition.relation == just_detached_ ? RowsSince::not_possible : RowsSince::possible;
-        perform({Done::dropped, managed, partition}, [&] {
+        const NewRows new_rows =
+            partition.relation == just_detached_ ? NewRows::impossible : NewRows::possible;
+        do_and_record({Done::dropped, managed, partition}, [&] {
             // The look for new rows may take long: until it is over nobody else's table is locked.
-            if (rows_since == RowsSince::possible) {
+            if (new_rows == NewRows::possible) {
                 lock_against_writers(partition);
-                require_unchanged(partition, rows_since);
+                require_unchanged(partition, new_rows);
             }
             lock_entry(partition.relation);
             const Since since = lock_to_drop(partition);
@@ -308,8 +308,8 @@ class CleanupExecutor final : public Executor {
             if (action.only_if_empty)
                 require_no_rows(partition, "The next call attaches it again.");
             require_keys_with_time(managed, partition);
-            require_unchanged(partition, RowsSince::not_possible);
-            take_entry_to_drop(partition);
+            require_unchanged(partition, NewRows::impossible);
+            remove_entry_to_drop(partition);
             lock_names({NamedRelation{partition}});
             execute_as_owner(managed.parent, drop_statement(partition));
             require_dropped(partition.relation, partition.qualified_name());
@@ -317,11 +317,11 @@ class CleanupExecutor final : public Executor {
         });
     }
 
-    std::optional<Worker> worker_;      // of the owner whose tables came last
-    std::set<Oid> reattached_;          // attached again, as rows came in
-    Oid just_detached_ = InvalidOid;    // by the last action
-    std::set<Oid> drops_at_once_;       // what may be dropped in the transaction that detaches it
-    Oid dropped_at_once_ = InvalidOid;  // what last was
+    std::optional<Worker> worker_;    // of the owner whose tables came last
+    std::set<Oid> reattached_;        // attached again, as rows came in
+    Oid just_detached_ = InvalidOid;  // by the last action
+    std::set<Oid> drops_at_once_;     // what may be dropped in the transaction that detaches it
+    Oid last_dropped_at_once_ = InvalidOid;  // what last was
 };
 
 }  // namespace

@@ -29,12 +29,12 @@ bool bears_its_name(const WorkerRequest& request) {
 
 bool drop_at_once(const WorkerRequest& request, const WorkerSettings& settings,
                   const std::string& path) {
-    if (!request.drops_at_once || !drop_locks_only(request.partition))
+    if (!request.drops_at_once || !drop_locks_nothing_else(request.partition))
         return false;
     try {
         Subtransaction subtransaction;
         const Removal removal = removal_of(request);
-        if (!take_entry_just_detached(removal))
+        if (!remove_entry_just_detached(removal))
             return false;
         {
             // Others may have to wait for what is locked here: that is not for another wait.

@@ -66,7 +66,7 @@ Plan plan_for(const ManagedParent& managed, const Clock& clock, Look look) {
             [&](const Partition& partition) {
                 return is_taken_in(*managed.parent.configuration.archive_schema, partition);
             }};
-    return plan_for(managed.parent, codec, windows_of(managed, clock), lookups);
+    return compute_plan(managed.parent, codec, windows_of(managed, clock), lookups);
 }
 
 }  // namespace ppm

@@ -154,7 +154,7 @@ class ProvisionExecutor final : public Executor {
   private:
     void run(const ManagedParent& managed, const CreatePartition& create) {
         const std::string& schema_name = managed.parent.configuration.schema_name;
-        perform({Done::created, managed, schema_name, create.name, create.bounds}, [&] {
+        do_and_record({Done::created, managed, schema_name, create.name, create.bounds}, [&] {
             lock_parent(managed.parent);
             require_room_in_default(managed, create.bounds);
             lock_names({NamedRelation{managed.parent}});
@@ -163,7 +163,7 @@ class ProvisionExecutor final : public Executor {
     }
 
     void run(const ManagedParent& managed, const AttachPartition& attach) {
-        perform({Done::attached, managed, attach.partition}, [&] {
+        do_and_record({Done::attached, managed, attach.partition}, [&] {
             lock_parent(managed.parent);
             return attach_again(managed, attach.partition);
         });
@@ -227,10 +227,10 @@ Since attach_again(const ManagedParent& managed, const Partition& partition) {
     lock_partition(home, true);
     require_owner_of_tree(managed.parent.table->owner, home.relation);
     require_attachable(managed.parent, home);
-    take_entry_to_attach(home);
+    remove_entry_to_attach(home);
     forget_after_detach(home.relation);
     lock_names({NamedRelation{managed.parent}, NamedRelation{home}});
-    if (!capabilities_of(managed.parent).dates_rows)
+    if (!capabilities_of(managed.parent).tells_row_age)
         execute_as_owner(managed.parent, open_statement(home));
     execute_as_owner(managed.parent,
                      attach_statement(managed, home.schema_name, home.name, home.bounds));

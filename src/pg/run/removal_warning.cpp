@@ -68,8 +68,8 @@ void warn_of_removals(const ManagedParent& managed) {
         " are outdated now, with " + rows_in(removals) + ". " + fate_of(configuration, removals);
     call([&] {
         tell(WARNING, ERRCODE_WARNING, message.c_str(), detail.c_str(),
-             "If that is not meant, write the row again before. SELECT * FROM ppm.plan(); shows "
-             "them.");
+             "If you did not intend this, restore the old values before the next cleanup. SELECT * "
+             "FROM ppm.plan(); shows them.");
     });
 }
 

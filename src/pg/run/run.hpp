@@ -32,7 +32,7 @@ class Executor {
     // Runs body() as a step, records there what it did, and then says so. body() returns since when
     // others may have to wait for its locks: they get their turn before the next step.
     template <typename Body>
-    void perform(const CompletedAction& completed, Body body) {
+    void do_and_record(const CompletedAction& completed, Body body) {
         Since since;
         session_.step([&] {
             lock_own_tables();

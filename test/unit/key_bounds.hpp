@@ -1,4 +1,4 @@
-// The bounds of a UUIDv7 key: the two ways to write an instant of UTC.
+// Bounds of UUIDv7 and ULID keys: the two ways to write an instant of UTC.
 #pragma once
 
 #include <algorithm>
