@@ -1,6 +1,7 @@
 // The stored numbers that are expected here were read from PostgreSQL 15, which counts days and
 // microseconds from 1 January 2000.
 #include "core/key/key.hpp"
+#include "core/key/uuidv7.hpp"
 
 #include <gtest/gtest.h>
 

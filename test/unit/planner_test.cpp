@@ -1,6 +1,7 @@
 // What the planner creates, and under which names. What stands in its way is in
 // planner_obstacle_test.cpp.
 #include "core/plan/planner.hpp"
+#include "core/key/uuidv7.hpp"
 
 #include <gtest/gtest.h>
 

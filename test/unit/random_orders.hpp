@@ -14,6 +14,7 @@
 
 #include "core/grid/greatest_key.hpp"
 #include "core/grid/naming.hpp"
+#include "core/key/uuidv7.hpp"
 #include "orders.hpp"
 
 namespace ppm {
