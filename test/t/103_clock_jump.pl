@@ -140,6 +140,62 @@ $node->safe_psql('postgres', q(SET ROLE alice; UPDATE ppm.config SET retention =
 is(last_cleanup('hers'), 'now|ok', 'the owner of the table confirms it');
 
 #
+# Set back
+#
+
+# The partition of in ten days is beyond the window of the wrong clock, and the application needs it tomorrow.
+make('back', 'drop', 'DROP TABLE back_old;');
+$node->safe_psql('postgres', q(SELECT format('CREATE TABLE back_old PARTITION OF back FOR VALUES FROM (%L) TO (%L)', current_date + 10, current_date + 11) \gexec));
+$node->safe_psql('postgres', q(UPDATE ppm.last_run SET at = at + interval '8 days' WHERE table_name = 'back'));
+is(codes_of('back'), 'clock_jump', 'a clock that was set back: check says so');
+($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('back')));
+like($messages, qr/ERROR:  PM008: .*\nDETAIL:  table "public\.back": The clock says 20\d\d-.*, before 20\d\d-.*, when the last cleanup ended: nothing surplus is removed\. \(clock_jump\)\nHINT:  If the clock is right, write the row again/, 'nothing surplus is removed');
+is(there('back'), 1, 'the partition is there');
+run_sql($node, q(CALL ppm.cleanup('back')));
+is(there('back'), 1, 'also after the next call');
+$node->safe_psql('postgres', q(UPDATE ppm.config SET retention = retention WHERE table_name = 'back'));
+($result) = run_sql($node, q(CALL ppm.cleanup('back')));
+is("$result " . there('back'), '0 0', 'the clock is confirmed, and it goes');
+
+#
+# What else the clock decides
+#
+
+# Keys that count: how long a detached table waits for its drop.
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE counts (id bigint NOT NULL PRIMARY KEY) PARTITION BY RANGE (id);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy, drop_delay) VALUES ('counts', '100', 2, 1, 'drop', '30 days');
+CALL ppm.provision('counts');
+INSERT INTO counts SELECT generate_series(0, 250);
+CALL ppm.run_all('counts');
+INSERT INTO counts SELECT generate_series(251, 450);
+CALL ppm.run_all('counts');
+EOF
+my $waiting = 'SELECT count(*) FROM ppm.detached WHERE table_name = $$counts$$';
+my $number = $node->safe_psql('postgres', $waiting);
+cmp_ok($number, '>', 0, 'tables wait for drop_delay');
+jump('counts');
+$node->safe_psql('postgres', q(UPDATE ppm.detached SET drop_after = drop_after - interval '5 years' WHERE table_name = 'counts'));
+($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('counts')));
+like($messages, qr/ERROR:  PM008: .*\nDETAIL:  table "public\.counts": The clock says .*, more than 31 days after .*: nothing that waited is dropped\. \(clock_jump\)/, 'a clock that has jumped does not end their wait');
+is($node->safe_psql('postgres', $waiting), $number, 'they are there');
+is(codes_of('counts'), 'clock_jump', 'and check says so');
+$node->safe_psql('postgres', q(INSERT INTO counts SELECT generate_series(451, 550); UPDATE ppm.config SET retention = retention WHERE table_name = 'counts'));
+$node->safe_psql('postgres', q(UPDATE ppm.detached SET drop_after = drop_after - interval '5 years' WHERE table_name = 'counts'));
+run_sql($node, q(CALL ppm.cleanup('counts')));
+is($node->safe_psql('postgres', "$waiting AND drop_after < now()"), 0, 'the clock is confirmed, and they are dropped');
+
+# The history is not old only because the clock has jumped.
+$node->safe_psql('postgres', q(INSERT INTO ppm.history (run_id, at, schema_name, table_name, action, outcome, message, duration, executed_by) VALUES (0, now() - interval '100 days', 'public', 'old', 'create', 'ok', 'created', '0', 'me')));
+make('remembered', 'drop');
+jump('remembered');
+run_sql($node, q(CALL ppm.run_all('remembered')));
+is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.history WHERE table_name = 'old')), 1, 'the history is kept while the clock is in doubt');
+$node->safe_psql('postgres', q(UPDATE ppm.config SET retention = retention WHERE table_name = 'remembered'));
+run_sql($node, q(CALL ppm.run_all('remembered')));
+is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.history WHERE table_name = 'old')), 0, 'and no longer');
+
+#
 # No jump
 #
 

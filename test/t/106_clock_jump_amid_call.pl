@@ -54,5 +54,58 @@ like($messages, qr/ERROR:  PM008/, 'so the next cleanup sees that the clock has 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM t'), 1, 'and removes nothing');
 like(partitions_of($node, 't'), qr/^\Q$partitions\E/, 'no partition either');
 
+# What waits for drop_delay does not have its wait cut short, and a call that began before the jump does not overwrite what a later one found.
+shift_clock('+0');
+$node->safe_psql('postgres', <<'EOF');
+SET client_min_messages = error;
+DROP TABLE t; DELETE FROM ppm.config; DELETE FROM ppm.last_run; DELETE FROM ppm.detached;
+CREATE FUNCTION waits(regclass, regclass, text, text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); END $$;
+CREATE TABLE t (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE u (day date NOT NULL) PARTITION BY RANGE (day);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy, drop_delay) VALUES ('t', 'daily', 3, 3, 'drop', '30 days'), ('u', 'daily', 3, 3, 'drop', '0');
+CALL ppm.provision();
+SELECT format('CREATE TABLE %1$s_old PARTITION OF %1$s FOR VALUES FROM (%2$L) TO (%3$L)', name, current_date - 10, current_date - 9) FROM unnest(ARRAY['t', 'u']) AS name \gexec
+INSERT INTO t VALUES (current_date), (current_date - 10);
+INSERT INTO u VALUES (current_date);
+CALL ppm.cleanup('t');
+CALL ppm.cleanup('u');
+SELECT format('CREATE TABLE %1$s_old2 PARTITION OF %1$s FOR VALUES FROM (%2$L) TO (%3$L)', name, current_date - 9, current_date - 8) FROM unnest(ARRAY['t', 'u']) AS name \gexec
+INSERT INTO ppm.hooks (table_name, event, function) SELECT name, 'before_detach', 'public.waits(regclass,regclass,text,text)' FROM unnest(ARRAY['t', 'u']) AS name;
+EOF
+is($node->safe_psql('postgres', "SELECT count(*) FROM ppm.detached WHERE table_name = 't' AND drop_after > now() + interval '29 days'"), 1, 'a table waits for drop_delay');
+$holder = hold($node, 'SELECT pg_advisory_xact_lock(1)');
+my $first = start_sql($node, 'first', "SET ppm.hook_timeout = '10min'; $patience CALL ppm.cleanup()");
+wait_until_waits($node, 'first', 'advisory');
+shift_clock('+5y');
+$holder->query_safe('COMMIT');
+$holder->quit;
+finish_sql($first);
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname = 't_old'"), 1, 'a clock that jumps in the middle of a call does not end its wait');
+
+shift_clock('+0');
+$node->safe_psql('postgres', <<'EOF');
+DELETE FROM ppm.hooks WHERE table_name = 't';
+CALL ppm.run_all();
+INSERT INTO t VALUES (current_date - 2);
+SELECT format('CREATE TABLE u_old3 PARTITION OF u FOR VALUES FROM (%L) TO (%L)', current_date - 9, current_date - 8) \gexec
+UPDATE ppm.config SET drop_delay = '0';
+EOF
+my $rows = $node->safe_psql('postgres', 'SELECT count(*) FROM t');
+$holder = hold($node, 'SELECT pg_advisory_xact_lock(1)');
+$first = start_sql($node, 'first', "SET ppm.hook_timeout = '10min'; $patience CALL ppm.cleanup()");
+wait_until_waits($node, 'first', 'advisory');
+shift_clock('+5y');
+run_sql($node, q(CALL ppm.provision('t')));
+($result, undef, $messages) = run_sql($node, q(CALL ppm.cleanup('t')));
+like($messages, qr/ERROR:  PM008/, 'a call that begins after the jump is refused');
+$node->safe_psql('postgres', 'INSERT INTO t VALUES (current_date)');
+$holder->query_safe('COMMIT');
+$holder->quit;
+finish_sql($first);
+is($node->safe_psql('postgres', "SELECT outcome FROM ppm.last_run WHERE table_name = 't' AND procedure = 'cleanup'"), 'failed', 'a call that began before, and ends after it, does not overwrite that');
+($result, undef, $messages) = run_sql($node, q(CALL ppm.cleanup('t')));
+like($messages, qr/ERROR:  PM008/, 'so rows that were written by the wrong clock do not confirm it');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM t'), $rows + 1, 'and no row is lost');
+
 $node->stop;
 done_testing();

@@ -103,7 +103,9 @@ table('t', 'date', "($days)::date", 'CREATE TABLE refers (id bigint, at date, FO
 refused('others refer to it', qr/0A000: cannot repartition table "public.t": foreign key "refers_id_at_fkey" of table "public.refers" refers to it.*HINT:  Rows that a foreign key/s);
 sql('DROP TABLE refers; CREATE PUBLICATION everything FOR ALL TABLES');
 refused('everything is published', qr/0A000.*publication "everything" is FOR ALL TABLES/s);
-sql('DROP PUBLICATION everything');
+sql('DROP PUBLICATION everything; CREATE TRIGGER ppm_move AFTER INSERT ON t_default FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()');
+refused('a trigger has the name of one of ppm\'s', qr/0A000.*trigger "ppm_move" of table "public\.t_default" has a name that ppm needs.*HINT:  Rename it/s);
+sql('DROP TRIGGER ppm_move ON t_default');
 SKIP:
 {
 	skip 'no publications of schemas', 3 if sql("SELECT current_setting('server_version_num')::int < 150000") eq 't';
@@ -248,6 +250,32 @@ foreach my $statement ('DROP TRIGGER', 'DROP TABLE')
 }
 sql("CALL ppm.repartition('t')");
 is(sql("SELECT count(*) FILTER (WHERE tableoid = 't_default'::regclass), count(*) FROM t"), '0|1000', 'and the next call swaps');
+
+# A foreign key that comes meanwhile.
+foreach my $referred (qw(t t_default))
+{
+	table('t', 'date', "($days)::date");
+	($older, $mover) = start_waiting_move($node, "CALL ppm.repartition('t')");
+	sql("CREATE TABLE late (id bigint, at date, FOREIGN KEY (id, at) REFERENCES $referred)");
+	$older->query_safe('COMMIT');
+	($result, $output, $messages) = finish_sql($mover);
+	like($messages, qr/ERROR:  0A000: cannot repartition table "public\.t": foreign key "late_id_at_fkey"/, "a table refers to $referred in the middle of a move");
+	sql("INSERT INTO late SELECT id, at FROM t LIMIT 1; CALL ppm.abandon('t')");
+	is(sql("SELECT count(*), (SELECT confrelid::regclass FROM pg_constraint WHERE conrelid = 'late'::regclass AND contype = 'f' AND conparentid = 0) FROM t_default"), "1000|$referred", 'it still does, and all rows are where they were');
+	sql('DROP TABLE late');
+}
+
+# Whoever reads ppm's log of a move is waited for while nobody waits for ppm.
+table('t', 'date', "($days)::date");
+($older, $mover) = start_waiting_move($node, "$patience CALL ppm.repartition('t')");
+my $reader = hold($node, "TABLE ppm.log_" . sql("SELECT 't'::regclass::oid"));
+$older->query_safe('COMMIT');
+wait_until_waits($node, 'mover', 'relation');
+is(sql("SELECT count(*) FROM pg_locks WHERE relation IN ('t'::regclass, 't_default'::regclass) AND mode = 'AccessExclusiveLock' AND granted"), 0, 'the swap waits for its log with no lock on the table');
+$reader->query_safe('COMMIT');
+$reader->quit;
+($result, $output, $messages) = finish_sql($mover);
+is($result, 0, 'and goes on after that') or diag($messages);
 
 # Dropped, or detached, meanwhile.
 foreach my $gone ('DROP TABLE t_default', 'ALTER TABLE t DETACH PARTITION t_default')

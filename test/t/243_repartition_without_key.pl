@@ -167,6 +167,49 @@ $stays->query_safe('COMMIT');
 $stays->quit;
 is(sql('SELECT count(*) FROM ONLY t_default'), 10, 'all rows are where they were');
 
+# While it waits for the table, the default partition becomes a table on its own, or one that others refer to.
+foreach ([ 'ALTER TABLE t DETACH PARTITION t_default', qr/ERROR:  55000: "public\.t_default" is not the default partition of table "public\.t" any more/ ],
+	[ 'CREATE TABLE refers (note text, at timestamp, FOREIGN KEY (note, at) REFERENCES t_default (note, at))', qr/ERROR:  0A000: cannot repartition table "public\.t": foreign key "refers_note_at_fkey"/ ],
+	[ "DELETE FROM ppm.config", qr/ERROR:  55000: / ])
+{
+	my ($change, $expected) = @$_;
+	table('TRUNCATE t; ALTER TABLE t_default ADD UNIQUE (note, at); INSERT INTO t (at, note) VALUES (\'2026-03-06\', \'one\')');
+	my $first = hold($node, 'LOCK TABLE t IN SHARE UPDATE EXCLUSIVE MODE');
+	my $waits = start_sql($node, 'mover', "$patience CALL ppm.repartition('t')");
+	wait_until_waits($node, 'mover', 'relation');
+	$first->query_safe("$change; COMMIT");
+	$first->quit;
+	($result, $output, $messages) = finish_sql($waits);
+	like($messages, $expected, "while a move waits: $change");
+	is(sql('SELECT count(*) FROM t_default'), 1, 'the row stays');
+	sql('DROP TABLE IF EXISTS refers, t_default');
+}
+
+# Whoever waits for the move, and has a table locked that it comes to need, is not waited for: that would be a deadlock, and his statement
+# might be the one to fail.
+sql(<<'EOF');
+SET client_min_messages = error;
+DROP TABLE t CASCADE; DELETE FROM ppm.config;
+CREATE TABLE target (id int PRIMARY KEY);
+CREATE TABLE t (at timestamp, note text, target int REFERENCES target) PARTITION BY RANGE (at);
+CREATE TABLE t_default PARTITION OF t DEFAULT;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('t', 'daily', 3, 14);
+INSERT INTO t SELECT '2026-03-06 05:00', 'note' FROM generate_series(1, 10);
+ALTER TABLE t ADD CHECK (dawdle()) NOT VALID;
+EOF
+my $deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+my $deadlocks_before = sql($deadlocks);
+my $application = hold($node, 'INSERT INTO target VALUES (1)');
+my $moves = start_sql($node, 'mover', "CALL ppm.repartition('t')");
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND mode = 'ExclusiveLock' AND granted)") or die;
+$application->query_safe("INSERT INTO t VALUES ('2026-03-06', 'new', 1); COMMIT");
+$application->quit;
+($result, $output, $messages) = finish_sql($moves);
+is($result, 0, 'an application that waits for the move gets its turn, and then the move') or diag($messages);
+is(sql('SELECT count(*), count(target) FROM t_2026_03_06'), '11|1', 'all rows are there');
+is(sql($deadlocks), $deadlocks_before, 'there was no deadlock');
+sql('ALTER TABLE t DROP COLUMN target');
+
 # Killed in the middle of a slot.
 table();
 my $holder = hold($node, 'LOCK TABLE t_default IN ACCESS SHARE MODE');
@@ -184,6 +227,9 @@ table("INSERT INTO t (at, note) SELECT '2026-03-06 05:00', repeat('x', 1000) FRO
 ($result, $output, $messages) = run_sql($node, "SET ppm.statement_timeout = '100ms'; CALL ppm.repartition('t')");
 like($messages, qr/ERROR:  57014: the rows of partition "t_2026_03_06" of table "public.t" could not be moved within ppm.statement_timeout\n.*no unique key.*\n.*Add a primary key.*Or raise ppm.statement_timeout/, 'too many rows for ppm.statement_timeout');
 is(sql('SELECT count(*) FROM ONLY t_default'), 201002, 'and nothing is half done');
+sql("DELETE FROM t WHERE at < '2026-03-07'; UPDATE t SET at = '2020-01-01' WHERE at < '2026-03-14'; INSERT INTO t (at, note) SELECT '2020-01-01', repeat('x', 1000) FROM generate_series(1, 100000)");
+($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '5ms'; CALL ppm.repartition('t')");
+like($messages, qr/ERROR:  57014: partition "t_2026_03_14" of table "public\.t" could not be attached within ppm\.lock_timeout\n.*reads all of the default partition.*\n.*Add a primary key.*Or raise ppm\.lock_timeout/, 'readers do not wait any longer than ppm.lock_timeout while PostgreSQL reads the default partition');
 sql("DROP TABLE t; CREATE TABLE t (at timestamp, note text) PARTITION BY RANGE (at); CREATE TABLE t_wide PARTITION OF t FOR VALUES FROM ('2026-03-01') TO ('2026-04-01'); INSERT INTO t VALUES ('2026-03-05', 'x'); UPDATE ppm.config SET table_name = table_name");
 ($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t')");
 like($messages, qr/ERROR:  55000: cannot repartition table "public.t": it has no unique key to match its rows by/, 'a wide partition');

@@ -81,9 +81,16 @@ $node->safe_psql('postgres', q(DELETE FROM t_default WHERE pad = 'early'));
 $node->safe_psql('postgres', 'UPDATE ppm.config SET pre_provisioned = 12');
 provision('ppm.lock_timeout' => '20ms');
 is(partitions(), 13, 'the rest');
-$node->safe_psql('postgres', q(ALTER TABLE t_default ADD CONSTRAINT ppm_keeps_these_rows_out CHECK (at < '2000-01-01') NOT VALID));
+$node->safe_psql('postgres', q(ALTER TABLE t_default ADD CONSTRAINT ppm_keeps_these_rows_out CHECK (at < '2000-01-01') NOT VALID;
+	COMMENT ON CONSTRAINT ppm_keeps_these_rows_out ON t_default IS 'made by ppm while it attaches partitions'));
 is((provision())[0], 0, 'a call that has nothing else to do');
 is(fences(), 0, 'drops what an interrupted one has left');
+
+# One of somebody else's that has this name is his.
+$node->safe_psql('postgres', q(UPDATE ppm.config SET pre_provisioned = 14; ALTER TABLE t_default ADD CONSTRAINT ppm_keeps_these_rows_out CHECK (at > '1990-01-01')));
+($result, $output, $messages) = provision('ppm.lock_timeout' => '20ms');
+is("$result " . partitions(), '0 15', 'a constraint that happens to have the name keeps nothing from being created') or diag($messages);
+is(fences(), 1, 'and stays');
 
 $node->stop;
 done_testing();

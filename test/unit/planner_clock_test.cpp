@@ -3,6 +3,7 @@
 
 #include "checks.hpp"
 #include "core/plan/planner.hpp"
+#include "key_bounds.hpp"
 #include "orders.hpp"
 
 namespace ppm {
@@ -20,11 +21,11 @@ class ClockJump : public testing::Test {
 
     Windows windows_at(const std::string& now) const {
         const Window window = orders.window_on(now.substr(0, 10));
-        return {.work = window, .today = window, .now = civil(now)};
+        return {.work = window, .today = window, .now = utc_instant(now)};
     }
 
     void last_cleanup(const std::string& at, Kind kind = Kind::cleaned_up) {
-        orders.parent.clock_reference = {civil(at), kind};
+        orders.parent.clock_reference = {utc_instant(at), kind};
     }
 
     bool removes(const std::string& now) const {
@@ -115,6 +116,37 @@ TEST_F(ClockJump, StopsTheDropOfWhatIsDetached) {
     const Windows windows = windows_at("2031-11-22");
     EXPECT_EQ(cleanup_of(orders.plan(windows)), Lines{});
     EXPECT_EQ(lines_of(check(orders, windows)).back(), "clock_jump");
+}
+
+TEST_F(ClockJump, BackRemovesNothingSurplus) {
+    last_cleanup("2026-11-22");
+    const Windows windows = windows_at("2026-11-20");
+    orders.add_slots("2026-11-17", "2026-11-19");
+    orders.add_slots("2026-11-16", "2026-11-17");
+    const Plan plan = orders.plan(windows);
+    ASSERT_TRUE(plan.clock_jump);
+    EXPECT_EQ(plan.clock_jump->detail,
+              "The clock says 2026-11-20, before 2026-11-22, when the last cleanup ended: nothing "
+              "surplus is removed.");
+    // What is outdated by that clock is by any later one.
+    EXPECT_EQ(cleanup_of(plan), Lines{"detach orders_2026_11_16"});
+    EXPECT_EQ(lines_of(check(orders, windows)),
+              (Lines{"clock_jump", "outdated_partition orders_2026_11_16"}));
+}
+
+TEST_F(ClockJump, BackByAMinuteIsNone) {
+    last_cleanup("2026-11-20 00:01");
+    EXPECT_EQ(cleanup_of(orders.plan(windows_at("2026-11-20"))),
+              (Lines{"detach orders_2026_11_24 if empty", "detach orders_2026_11_25 if empty"}));
+}
+
+TEST_F(ClockJump, BackMattersOnlyWhereSomethingIsSurplus) {
+    last_cleanup("2026-11-23");
+    EXPECT_FALSE(orders.plan(windows_at("2026-11-22")).clock_jump);
+    orders.add_slots("2026-11-26", "2026-11-27");
+    EXPECT_TRUE(orders.plan(windows_at("2026-11-22")).clock_jump);
+    orders.with_rows = {"orders_2026_11_26"};
+    EXPECT_FALSE(orders.plan(windows_at("2026-11-22")).clock_jump);
 }
 
 TEST_F(ClockJump, IsWhatCheckSaysInsteadOfOutdated) {

@@ -4,6 +4,7 @@
 #include "checks.hpp"
 #include "core/check/check.hpp"
 #include "core/plan/planner.hpp"
+#include "key_bounds.hpp"
 #include "orders.hpp"
 
 namespace ppm {
@@ -27,24 +28,29 @@ class DropDelay : public testing::Test {
                      const std::string& drop_after) {
         DetachedPartition detached{orders.partition(name, orders.bounds(lower, upper)),
                                    CleanupPolicy::drop, true};
-        detached.drop_after = drop_after;
+        detached.drop_after = DropAfter{utc_instant(drop_after), drop_after};
         orders.add_detached(std::move(detached));
+    }
+
+    // As if the first one had waited for long enough.
+    void let_time_pass() {
+        orders.parent.detached.front().drop_after->at = utc_instant("2026-11-21");
     }
 
     // When each is dropped.
     Lines later() const {
         Lines lines;
-        for (const LaterDrop& drop : orders.plan_on(today).later)
+        for (const LaterDrop& drop : orders.plan(windows_of_now()).later)
             lines.push_back(drop.partition.name + " " + drop.when);
         return lines;
     }
     Windows windows_of_now() const {
         Windows windows = orders.plan_windows(today);
-        windows.now = civil(today);
+        windows.now = utc_instant(today);
         return windows;
     }
-    Lines cleanup() const { return cleanup_of(orders.plan_on(today)); }
-    Lines anomalies() const { return lines_of(check(orders, orders.plan_windows(today))); }
+    Lines cleanup() const { return cleanup_of(orders.plan(windows_of_now())); }
+    Lines anomalies() const { return lines_of(check(orders, windows_of_now())); }
 
     Orders orders;
 };
@@ -77,7 +83,7 @@ TEST_F(DropDelay, IsNoAnomalyBeforeItIsOver) {
 }
 
 TEST_F(DropDelay, EndsInADrop) {
-    add_waiting("orders_2026_09", "2026-09-01", "2026-10-01", "");
+    add_waiting("orders_2026_09", "2026-09-01", "2026-10-01", "2026-11-21");
     EXPECT_EQ(cleanup(), Lines{"drop orders_2026_09"});
     EXPECT_EQ(later(), Lines{});
     EXPECT_EQ(anomalies(), Lines{"pending_drop orders_2026_09"});
@@ -86,7 +92,7 @@ TEST_F(DropDelay, EndsInADrop) {
 TEST_F(DropDelay, LetsAGrownRetentionBringItBack) {
     add_waiting("orders_2026_09", "2026-09-01", "2026-10-01", "2026-11-29");
     orders.parent.configuration.retention = 2;
-    EXPECT_EQ(actions_of(orders.plan_on(today)), Lines{"attach orders_2026_09"});
+    EXPECT_EQ(actions_of(orders.plan(windows_of_now())), Lines{"attach orders_2026_09"});
     EXPECT_EQ(later(), Lines{});
 }
 
@@ -95,16 +101,16 @@ TEST_F(DropDelay, HoldsForWhatWasRepartitioned) {
     orders.parent.detached.front().is_repartitioned = true;
     EXPECT_EQ(cleanup(), Lines{});
     EXPECT_EQ(later(), Lines{"orders_2026_12_old after 2026-11-29"});
-    orders.parent.detached.front().drop_after = "";
+    let_time_pass();
     EXPECT_EQ(cleanup(), Lines{"drop orders_2026_12_old"});
 }
 
 TEST_F(DropDelay, DoesNotHaveAJumpOfTheClockSaidWhereNothingGoes) {
     add_waiting("orders_2026_09", "2026-09-01", "2026-10-01", "2026-11-29");
     orders.parent.clock_reference =
-        ClockReference{civil("2020-01-01"), ClockReference::Kind::failed};
+        ClockReference{utc_instant("2020-01-01"), ClockReference::Kind::failed};
     EXPECT_FALSE(orders.plan(windows_of_now()).clock_jump);
-    orders.parent.detached.front().drop_after = "";
+    let_time_pass();
     EXPECT_TRUE(orders.plan(windows_of_now()).clock_jump);
     EXPECT_EQ(cleanup_of(orders.plan(windows_of_now())), Lines{});
 }

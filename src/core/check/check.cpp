@@ -73,12 +73,13 @@ class AnomalyFinder : Wording {
             case PartitionState::outdated:
                 check_bounds(partition);
                 // What is outdated is not known while the clock is in doubt.
-                if (!plan_.clock_jump)
+                if (!plan_.clock_jump || plan_.clock_is_behind)
                     add_outdated(partition);
                 return check_owner(partition);
             case PartitionState::surplus:
                 check_bounds(partition);
-                add_surplus(partition);
+                if (!plan_.clock_is_behind)
+                    add_surplus(partition);
                 return check_owner(partition);
             case PartitionState::off_grid:
                 if (!check_bounds(partition))
@@ -353,7 +354,7 @@ class AnomalyFinder : Wording {
         const Action* const next = action_on(partition, plan_.cleanup);
         const bool comes_back = next != nullptr && std::holds_alternative<AttachPartition>(*next);
         const bool was_to_go = detached.policy == CleanupPolicy::drop &&
-                               detached.drop_after.empty() &&
+                               !detached.waits(windows_.now) &&
                                parent_.configuration.cleanup_policy == CleanupPolicy::drop;
         if (!comes_back &&
             (!was_to_go || !plan_.refusals.empty() || (next == nullptr && plan_.clock_jump)))

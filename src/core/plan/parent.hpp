@@ -85,6 +85,12 @@ struct Partition {
     std::string qualified_name() const { return schema_name + "." + name; }
 };
 
+// Until when drop_delay keeps a detached table from being dropped, and how SQL writes that.
+struct DropAfter {
+    Instant at;
+    std::string text;
+};
+
 // A partition as ppm.detached has it, whose relation the catalog still knows by its OID.
 struct DetachedPartition {
     Partition partition;
@@ -92,8 +98,10 @@ struct DetachedPartition {
     bool is_detached;      // or else it is still a partition: the intent was recorded, no more
     bool is_unconfirmed = false;    // detached, but maybe not by ppm: never dropped
     bool is_repartitioned = false;  // other partitions have its rows: never attached again
-    std::string drop_after = {};    // until then it is not dropped; empty: the time has come
-    std::string home_schema = {};   // from where it was moved into an archive; empty: it was not
+    std::optional<DropAfter> drop_after = {};  // none: nothing delays the drop
+    std::string home_schema = {};  // from where it was moved into an archive; empty: it was not
+
+    bool waits(Instant now) const { return drop_after && drop_after->at > now; }
 };
 
 // A hook that is to be called for what was done already: the call that did it may have ended before
@@ -116,7 +124,7 @@ struct UnindexedReference {
     std::string qualified_name() const { return schema_name + "." + table_name; }
 };
 
-// When the clock was last known to be right, as civil time of the parent.
+// When the clock was last known to be right.
 struct ClockReference {
     enum class Kind {
         cleaned_up,      // a cleanup of the table ended, and all went well
@@ -124,7 +132,7 @@ struct ClockReference {
         server_started,  // there was none yet: the server's start
     };
 
-    LocalTime at;
+    Instant at;
     Kind kind;
 };
 

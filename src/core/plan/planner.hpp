@@ -114,6 +114,7 @@ struct Plan {
     std::vector<LaterDrop> later;
     // Why nothing outdated is removed: the clock may be wrong.
     std::optional<Anomaly> clock_jump;
+    bool clock_is_behind = false;   // or else ahead, if it may have jumped
     std::vector<Anomaly> refusals;  // why cleanup removes nothing of what lies outside the window
     std::vector<Anomaly> warnings;  // what bears the name of a slot that gets another one
     std::vector<Anomaly> not_archived;  // what stays where it is, because its name is taken
@@ -123,7 +124,7 @@ struct Plan {
 struct Windows {
     Window work;
     Window today;
-    LocalTime now = {};  // by the real clock
+    Instant now = {};  // by the real clock
 };
 
 // What only a look at the database can tell, asked for where it matters. May throw what their

@@ -20,8 +20,12 @@ class RemovalPlanner {
         : parent_{parent}, codec_{codec}, windows_{windows}, lookups_{lookups}, plan_{plan} {}
 
     void remove() {
-        if (would_remove_outdated() && clock_may_have_jumped())
-            plan_.clock_jump = clock_jump();
+        if (would_remove_outdated() && clock_may_be_ahead()) {
+            plan_.clock_jump = clock_is_ahead();
+        } else if (clock_may_be_behind() && would_remove_surplus()) {
+            plan_.clock_jump = clock_is_behind();
+            plan_.clock_is_behind = true;
+        }
         finish_what_was_begun();
         for (const Partition* partition : in_order_of_removal())
             if (!partition->detach_pending && may_go(*partition))
@@ -70,14 +74,20 @@ class RemovalPlanner {
         return !codec_.counts() || (key && key->greatest && key->is_certain);
     }
 
+    bool is_in_doubt_ahead() const { return plan_.clock_jump && !plan_.clock_is_behind; }
+
     // What is to be removed although it may have rows.
     bool goes_as_outdated(const BoundRange& bounds) const {
-        return is_outdated(bounds) && !plan_.clock_jump;
+        return is_outdated(bounds) && (codec_.counts() || !is_in_doubt_ahead());
+    }
+
+    bool goes_as_surplus(const BoundRange& bounds) const {
+        return is_surplus(bounds) && !plan_.clock_is_behind;
     }
 
     bool may_go(const Partition& partition) const {
         return goes_as_outdated(partition.bounds) ||
-               (is_surplus(partition.bounds) && lookups_.is_empty(partition));
+               (goes_as_surplus(partition.bounds) && lookups_.is_empty(partition));
     }
 
     void finish_what_was_begun() {
@@ -101,16 +111,17 @@ class RemovalPlanner {
                 place_in(windows_.today, partition.bounds) != Place::outdated &&
                 !is_taken(partition.bounds))
                 attach_again(detached);
-        } else if (is_to_be_dropped(detached) && (surplus || goes_as_outdated(partition.bounds)))
+        } else if (is_to_be_dropped(detached) &&
+                   (goes_as_surplus(partition.bounds) || goes_as_outdated(partition.bounds)))
             drop(detached, surplus);
     }
 
     void drop(const DetachedPartition& detached, bool only_if_empty) {
         const Partition& partition = detached.partition;
-        if (detached.drop_after.empty())
+        if (detached.waits(windows_.now))
+            plan_.later.push_back({partition, "after " + detached.drop_after->text});
+        else if (!detached.drop_after || !is_in_doubt_ahead())
             plan_.cleanup.emplace_back(DropPartition{partition, only_if_empty});
-        else
-            plan_.later.push_back({partition, "after " + detached.drop_after});
     }
 
     void attach_again(const DetachedPartition& detached) {
@@ -136,24 +147,51 @@ class RemovalPlanner {
                                        return !each.detach_pending && is_outdated(each.bounds);
                                    }) ||
                std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
-                   return is_to_be_dropped(each) && !each.is_repartitioned &&
-                          each.drop_after.empty() && is_outdated(each.partition.bounds);
+                   return is_to_be_dropped(each) && !each.waits(windows_.now) &&
+                          (each.drop_after ||
+                           (!each.is_repartitioned && is_outdated(each.partition.bounds)));
                });
     }
 
-    // A clock that is years ahead makes today's rows outdated. One that is right has not moved on
-    // by more than a window since it was last looked at; or else rows have come meanwhile.
-    bool clock_may_have_jumped() const {
+    bool would_remove_surplus() const {
+        const auto goes = [&](const Partition& each) {
+            return is_surplus(each.bounds) && lookups_.is_empty(each);
+        };
+        return std::ranges::any_of(
+                   parent_.partitions,
+                   [&](const Partition& each) { return !each.detach_pending && goes(each); }) ||
+               std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
+                   return is_to_be_dropped(each) && goes(each.partition);
+               });
+    }
+
+    // A clock that is years ahead makes today's rows outdated, and what waits for drop_delay has
+    // waited long enough. One that is right has not moved on by more than a window since it was
+    // last looked at; or else rows have come meanwhile.
+    bool clock_may_be_ahead() const {
         const auto& reference = parent_.clock_reference;
-        if (codec_.counts() || !reference || windows_.now <= reference->at + window_length())
+        if (!reference || windows_.now <= reference->at + longest_pause())
             return false;
-        if (reference->kind == ClockReference::Kind::failed)
+        if (reference->kind == ClockReference::Kind::failed || codec_.counts())
             return true;
         return lookups_.looks_into_partitions && !newest_rows_are_of_now();
     }
 
+    // One that was set back makes the partitions of today, which may be empty still, surplus. A
+    // minute is what clocks are corrected by.
+    bool clock_may_be_behind() const {
+        const auto& reference = parent_.clock_reference;
+        return !codec_.counts() && reference &&
+               windows_.now + std::chrono::minutes{1} < reference->at;
+    }
+
     LocalTime::duration window_length() const {
         return windows_.today.upper.time() - windows_.today.lower.time();
+    }
+
+    // A window of keys that count has no length in time.
+    Instant::duration longest_pause() const {
+        return codec_.counts() ? std::chrono::days{31} : window_length();
     }
 
     // Whether the highest partition that has rows holds those of now, or of not longer ago than a
@@ -166,22 +204,32 @@ class RemovalPlanner {
         const auto newest =
             std::find_if(parent_.partitions.rbegin(), parent_.partitions.rend(), tells);
         if (newest != parent_.partitions.rend())
-            return codec_.decode(newest->bounds.lower) <= windows_.now &&
-                   codec_.decode(newest->bounds.upper) >= windows_.now - window_length();
+            return codec_.decode(newest->bounds.lower) <= civil(windows_.now) &&
+                   codec_.decode(newest->bounds.upper) >= civil(windows_.now) - window_length();
         // Before the first cleanup nothing else tells; after it, a table without rows is suspect.
         return parent_.clock_reference->kind == ClockReference::Kind::server_started;
     }
 
-    Anomaly clock_jump() const {
+    LocalTime civil(Instant instant) const { return codec_.civil(instant); }
+
+    Anomaly clock_is_ahead() const {
+        return codec_.counts()
+                   ? clock_jump("more than 31 days after", "nothing that waited is dropped")
+                   : clock_jump("more than a window after", "nothing outdated is removed");
+    }
+
+    Anomaly clock_is_behind() const { return clock_jump("before", "nothing surplus is removed"); }
+
+    Anomaly clock_jump(const std::string& how_far, const std::string& consequence) const {
         const ClockReference& reference = *parent_.clock_reference;
         const Configuration& configuration = parent_.configuration;
         const bool started = reference.kind == ClockReference::Kind::server_started;
         return {AnomalyCode::clock_jump,
                 {},
-                "The clock says " + to_text(windows_.now) + ", more than a window after " +
-                    to_text(reference.at) + ", when " +
-                    (started ? "the server was started" : "the last cleanup ended") +
-                    ": nothing outdated is removed.",
+                "The clock says " + to_text(civil(windows_.now)) + ", " + how_far + " " +
+                    to_text(civil(reference.at)) + ", when " +
+                    (started ? "the server was started" : "the last cleanup ended") + ": " +
+                    consequence + ".",
                 "If the clock is right, write the row again: UPDATE ppm.config SET retention = "
                 "retention WHERE schema_name = " +
                     in_single_quotes(configuration.schema_name) +

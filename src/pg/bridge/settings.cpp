@@ -200,6 +200,10 @@ const std::optional<Anomaly>& Clock::left_behind() const {
     return *left_behind_;
 }
 
+Instant Clock::monotonic_now() const {
+    return now_ + std::chrono::duration_cast<Instant::duration>(Deadline::Clock::now() - begun_);
+}
+
 Instant Clock::now(const TimeZone& zone) const {
     return work_date_ ? zone.instant(*work_date_) : now_;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/check/anomaly.hpp"
+#include "core/deadline.hpp"
 #include "core/grid/calendar.hpp"
 #include "core/key/key.hpp"
 #include "pg/bridge/postgres.hpp"
@@ -53,8 +54,11 @@ class Clock {
     // ppm.work_date as civil time of `zone`, a date alone being its first instant; or else now.
     Instant now(const TimeZone& zone) const;
 
-    // Now, whatever ppm.work_date says.
+    // When the call began, whatever ppm.work_date says.
     Instant real_now() const { return now_; }
+
+    // That, and the time that has passed since: nobody can set it amid the call.
+    Instant monotonic_now() const;
 
     // The anomaly that ppm.work_date is set, and not by the session itself: somebody left it
     // behind. Reads pg_settings once, and only if it is set. Needs an SpiConnection. Throws
@@ -63,6 +67,7 @@ class Clock {
 
   private:
     Instant now_;
+    Deadline::Clock::time_point begun_ = Deadline::Clock::now();
     std::optional<LocalTime> work_date_;
     mutable std::optional<std::optional<Anomaly>> left_behind_;
 };

@@ -256,9 +256,42 @@ std::vector<Lock> take_all(const LockWait& waiting, bool with_names, Needed need
     }
 }
 
+// Those who wait for this transaction, whoever waits for those, and so on; and of them one that
+// holds a lock which keeps this transaction from one of $1, or one of $2 (SHARE ROW EXCLUSIVE).
+constexpr char waiter_query[] =
+    "WITH RECURSIVE waiting AS MATERIALIZED "
+    "(SELECT DISTINCT pid, pg_blocking_pids(pid) AS blockers FROM pg_locks WHERE NOT granted), "
+    "behind AS (SELECT pg_backend_pid() AS pid UNION "
+    "SELECT w.pid FROM behind b JOIN waiting w ON b.pid = ANY (w.blockers)) "
+    "SELECT l.pid, l.relation FROM behind b JOIN pg_locks l USING (pid) "
+    "WHERE l.pid <> pg_backend_pid() AND l.granted AND l.locktype = 'relation' AND l.database = "
+    "(SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND (l.relation = ANY ($1) OR l.relation = ANY ($2) "
+    "AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')) LIMIT 1";
+
+// To wait for such a lock is a deadlock from the first moment on. Whoever has waited for long might
+// be the one who notices it, and his statement would fail.
+void require_no_deadlock(const std::vector<Lock>& locks) {
+    std::vector<Oid> against_all;
+    std::vector<Oid> against_writers;
+    for (const auto& [relation, mode] : locks)
+        (mode == AccessExclusiveLock ? against_all : against_writers).push_back(relation);
+    const auto found = query(waiter_query, {oid_array_parameter(against_all),
+                                            oid_array_parameter(against_writers)})
+                           .first<std::int32_t, Oid>();
+    if (found)
+        throw PpmError{ERRCODE_T_R_DEADLOCK_DETECTED,
+                       "process " + std::to_string(std::get<0>(*found)) +
+                           " waits for this transaction and has table " +
+                           in_quotes(name_of(std::get<1>(*found))) + " locked"};
+}
+
 }  // namespace
 
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
+    // Of all others, the transaction holds nothing yet for which somebody can have waited for long.
+    if (statement == Statement::attach_filled)
+        require_no_deadlock(locks_of(statement, parent, partition));
     const std::vector<Lock> locks =
         take_all(LockWait{parent, partition, wait}, statement != Statement::finish_detach,
                  [=] { return locks_of(statement, parent, partition); });

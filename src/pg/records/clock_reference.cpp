@@ -47,7 +47,7 @@ void read_clock_references(std::vector<ManagedParent>& parents) {
             continue;
         const auto found = last.find(managed.parent.configuration.name());
         const auto& [at, kind] = found == last.end() ? start : found->second;
-        managed.parent.clock_reference = {managed.zone->civil(at), kind};
+        managed.parent.clock_reference = {at, kind};
     }
 }
 

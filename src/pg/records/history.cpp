@@ -44,7 +44,9 @@ constexpr char record_run_statement[] =
     "ORDER BY 1, 2, 5 "
     "ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET run_id = excluded.run_id, "
     "at = CASE WHEN excluded.at = pg_postmaster_start_time() THEN last_run.at "
-    "ELSE excluded.at END, outcome = excluded.outcome";
+    "ELSE excluded.at END, outcome = excluded.outcome "
+    // What a call found that began later than this one, such as a clock in doubt, is not forgotten.
+    "WHERE last_run.run_id <= excluded.run_id OR excluded.outcome = 'failed'";
 
 constexpr char record_not_called_statement[] =
     "INSERT INTO ppm.last_run (schema_name, table_name, run_id, at, procedure, outcome) "
@@ -52,11 +54,13 @@ constexpr char record_not_called_statement[] =
     "ORDER BY 1, 2 ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET "
     "run_id = excluded.run_id, outcome = excluded.outcome";
 
-// As many as a short statement can do, and none that another call is at.
+// As many as a short statement can do, and none that another call is at. What the clock makes old
+// must have been old at the last cleanup, too: this one may have come after a jump of the clock.
 constexpr std::size_t prune_batch = 10000;
 constexpr char prune_history_statement[] =
     "DELETE FROM ppm.history WHERE ctid = ANY (ARRAY (SELECT ctid FROM ppm.history "
-    "WHERE at < clock_timestamp() - $1 * interval '1 minute' ORDER BY at LIMIT $2 "
+    "WHERE at < least(clock_timestamp(), (SELECT max(at) FROM ppm.last_run "
+    "WHERE procedure = 'cleanup')) - $1 * interval '1 minute' ORDER BY at LIMIT $2 "
     "FOR UPDATE SKIP LOCKED))";
 
 constexpr char prune_last_run_statement[] =

@@ -37,8 +37,8 @@ constexpr char read_query[] =
     "SELECT d.parent, d.relation, n.nspname, r.relname, d.lower_value, d.upper_value, "
     "d.cleanup_policy = 'drop', NOT r.relispartition, d.version IS NULL, "
     "coalesce(to_jsonb(d) ->> 'kind' = 'repartitioned', false), "
-    "CASE WHEN (to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp() "
-    "THEN (to_jsonb(d) ->> 'drop_after')::timestamptz::text END, "
+    "(to_jsonb(d) ->> 'drop_after')::timestamptz, (to_jsonb(d) ->> "
+    "'drop_after')::timestamptz::text, "
     "to_jsonb(d) ->> 'archived_from', "
     "(d.detached_schema, d.detached) IS DISTINCT FROM (n.nspname, r.relname) "
     "FROM ppm.detached d LEFT JOIN (pg_class r CROSS JOIN pg_namespace n) ON " AGREES
@@ -396,11 +396,11 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
     const UserContext owner{owner_of_ppm()};
     const Rows rows = query(read_query, {oid_array_parameter(relations)});
     for (const auto& [of, relation, schema_name, name, lower_value, upper_value, says_drop,
-                      is_detached, is_unconfirmed, is_repartitioned, drop_after, archived_from,
-                      is_renamed] :
+                      is_detached, is_unconfirmed, is_repartitioned, drop_after, drop_after_text,
+                      archived_from, is_renamed] :
          rows.as<Oid, Oid, std::optional<std::string>, std::optional<std::string>, std::string,
-                 std::string, bool, std::optional<bool>, bool, bool, std::optional<std::string>,
-                 std::optional<std::string>, bool>()) {
+                 std::string, bool, std::optional<bool>, bool, bool, std::optional<std::int64_t>,
+                 std::optional<std::string>, std::optional<std::string>, bool>()) {
         Parent& parent = *parents.at(of);
         // The catalog contradicts it.
         if (!is_detached) {
@@ -422,7 +422,8 @@ void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>
              *is_detached,
              *is_detached && is_unconfirmed,
              is_repartitioned,
-             drop_after.value_or(""),
+             drop_after ? std::optional{DropAfter{to_instant(*drop_after), *drop_after_text}}
+                        : std::nullopt,
              archived_from.value_or("")});
     }
     for (const auto& [relation, parent] : parents)

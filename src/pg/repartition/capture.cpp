@@ -74,8 +74,12 @@ void create_log(const ManagedParent& managed, const Job& job, const MatchingKey&
     add_to_extension(relation_of_ppm(job.log_name()));
 }
 
+Oid log_relation_of(const Job& job) {
+    return relation_of_ppm(job.log_name());
+}
+
 void drop_log(const Job& job, const Deadline& deadline) {
-    const Oid relation = relation_of_ppm(job.log_name());
+    const Oid relation = log_relation_of(job);
     if (!OidIsValid(relation))
         return;
     remove_from_extension(relation);

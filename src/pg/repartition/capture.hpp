@@ -13,6 +13,9 @@ namespace ppm {
 void create_log(const ManagedParent& managed, const Job& job, const MatchingKey& key);
 void drop_log(const Job& job, const Deadline& deadline);
 
+// Its table; InvalidOid if there is none any more.
+Oid log_relation_of(const Job& job);
+
 enum class Capture { log, write_through };
 
 // Has the sources' triggers do so, which waits for those who write to them at the moment. The

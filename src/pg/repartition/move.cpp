@@ -295,7 +295,7 @@ class Move {
             });
             return true;
         } catch (const Error& error) {
-            if (error.sqlstate() != ERRCODE_QUERY_CANCELED || ends_the_call(error))
+            if (!is_timeout(error))
                 throw;
         }
         return false;

@@ -64,6 +64,13 @@ constexpr char columns_query[] =
     "AND NOT EXISTS (SELECT FROM pg_attribute b WHERE b.attrelid = s.oid "
     "AND b.attname = a.attname AND b.atttypid = a.atttypid AND NOT b.attisdropped) LIMIT 1";
 
+// The names of what ppm makes of its own while rows are moved.
+constexpr char names_query[] =
+    "SELECT format('trigger \"%s\" of table \"%s\" has a name that ppm needs', t.tgname, "
+    "t.tgrelid::regclass), 'Rename it.' FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+    "WHERE t.tgrelid = ANY ($1) AND t.tgname IN ('ppm_move', 'ppm_move_truncate') "
+    "AND p.pronamespace <> (SELECT oid FROM pg_namespace WHERE nspname = 'ppm') LIMIT 1";
+
 bool has_catalog(const char* name) {
     return call([=] { return OidIsValid(get_relname_relid(name, PG_CATALOG_NAMESPACE)); });
 }
@@ -77,7 +84,7 @@ void require_movable(const ManagedParent& managed, const std::vector<Partition>&
         relations.push_back(each.relation);
     std::vector<const char*> queries{references_query,    publications_query, kinds_query,
                                      subscriptions_query, levels_query,       exclusions_query,
-                                     row_security_query,  columns_query};
+                                     row_security_query,  columns_query,      names_query};
     if (has_catalog("pg_publication_namespace"))
         queries.push_back(schema_publications_query);
     for (const char* const each : queries) {

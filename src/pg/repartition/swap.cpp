@@ -12,6 +12,7 @@
 #include "pg/records/ledger.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/copy.hpp"
+#include "pg/repartition/refusals.hpp"
 #include "pg/repartition/targets.hpp"
 
 namespace ppm {
@@ -33,8 +34,7 @@ class Swap {
         try {
             exchange();
         } catch (const Error& error) {
-            if (error.sqlstate() == ERRCODE_QUERY_CANCELED && !ends_the_call(error) &&
-                limit_->has_passed())
+            if (is_timeout(error) && limit_->has_passed())
                 raise_too_long();
             throw;
         }
@@ -69,6 +69,9 @@ class Swap {
         const AdvisoryLock others{job_.parent, AdvisoryLock::Lifetime::transaction};
         std::vector<Oid> tables = job_.source_relations();
         std::ranges::copy(job_.target_relations(), std::back_inserter(tables));
+        // Whoever reads it keeps it from being dropped.
+        if (const Oid log = log_relation_of(job_); OidIsValid(log))
+            tables.push_back(log);
         {
             const StatementTimeout timeout{statement_timeout()};
             lock_to_swap(job_.parent, tables, lock_timeout());
@@ -80,6 +83,7 @@ class Swap {
         for (const JobTarget& each : job_.targets)
             require_owner_of_tree(table().owner, each.relation);
         require_same_configuration(managed_.parent);
+        require_movable(managed_, sources());
         require_trustworthy(managed_, job_);
         require_same_others();
         std::vector<NamedRelation> names{NamedRelation{managed_.parent}};
@@ -98,6 +102,13 @@ class Swap {
         if (!job_.default_condition.empty() &&
             default_condition(now.front(), job_) != job_.default_condition)
             throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE, "partitions were attached concurrently"};
+    }
+
+    std::vector<Partition> sources() const {
+        std::vector<Partition> partitions;
+        for (const JobSource& each : job_.sources)
+            partitions.push_back(each.partition);
+        return partitions;
     }
 
     bool is_source(const Partition& partition) const {

@@ -44,9 +44,10 @@ class MoveBySlots {
             // partition alone would have chosen his partitions before: he would miss the moved
             // rows, and his INSERT would fail. So he waits for the table.
             lock_all({managed_.parent.table->relation, source()}, ExclusiveLock, lock_timeout());
+            require_as_planned();
             require_owner_of_tree(managed_.parent.table->owner, source());
             rows = move_rows(managed_, source(), relation, target.bounds);
-            attach_created(managed_, create, relation, Statement::attach_filled);
+            attach(create, relation);
             history_.record(completed);
         };
         // Each attempt moves the rows before it waits for the readers.
@@ -58,6 +59,36 @@ class MoveBySlots {
 
   private:
     RelationId source() const { return managed_.parent.default_partition->relation; }
+
+    // Somebody may have detached it since it was looked at, or have rows of it referred to.
+    void require_as_planned() const {
+        const RelationId parent = managed_.parent.table->relation;
+        if (call([=] { return get_default_partition_oid(parent); }) != source())
+            throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                           in_quotes(managed_.parent.default_partition->qualified_name()) +
+                               " is not the default partition of table " +
+                               in_quotes(managed_.parent.configuration.qualified_name()) +
+                               " any more"};
+        require_same_configuration(managed_.parent);
+        require_movable(managed_, {*managed_.parent.default_partition});
+    }
+
+    void attach(const CreatePartition& create, RelationId relation) const {
+        try {
+            attach_created(managed_, create, relation, Statement::attach_filled);
+        } catch (const Error& error) {
+            if (!is_timeout(error))
+                throw;
+            throw PpmError{
+                ERRCODE_QUERY_CANCELED,
+                "partition " + in_quotes(create.name) + " of table " +
+                    in_quotes(managed_.parent.configuration.qualified_name()) +
+                    " could not be attached within ppm.lock_timeout",
+                "PostgreSQL reads all of the default partition, and the readers of the table wait "
+                "meanwhile.",
+                std::string{add_a_key} + " Or raise ppm.lock_timeout."};
+        }
+    }
 
     Slot slot_of(const BoundRange& bounds) const {
         const KeyCodec codec = codec_of(managed_);
@@ -86,7 +117,7 @@ void move_without_key(Session& session, History& history, const ManagedParent& m
         try {
             rows += moves.move(each);
         } catch (const Error& error) {
-            if (error.sqlstate() != ERRCODE_QUERY_CANCELED || ends_the_call(error))
+            if (!is_timeout(error))
                 throw;
             throw PpmError{ERRCODE_QUERY_CANCELED,
                            "the rows of partition " + in_quotes(each.name) + " of table " + name +

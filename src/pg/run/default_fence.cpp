@@ -14,6 +14,8 @@ namespace ppm {
 namespace {
 
 constexpr char fence_name[] = "ppm_keeps_these_rows_out";
+// By this it is told from a constraint of somebody else's that has its name.
+constexpr char fence_comment[] = "made by ppm while it attaches partitions";
 
 // What any disk reads in a millisecond, and more.
 constexpr std::int64_t bytes_per_millisecond = std::int64_t{128} * 1024;
@@ -24,10 +26,18 @@ constexpr char size_query[] =
     "JOIN pg_class c ON c.oid = t.relid WHERE c.relkind = 'r'";
 
 constexpr char fence_query[] =
-    "SELECT FROM pg_constraint WHERE conrelid = $1 AND conname = $2 AND contype = 'c'";
+    "SELECT coalesce(obj_description(oid, 'pg_constraint') = $3, false) FROM pg_constraint "
+    "WHERE conrelid = $1 AND conname = $2";
 
-bool is_fenced(Oid relation) {
-    return query(fence_query, {oid_parameter(relation), text_parameter(fence_name)}).count() > 0;
+enum class Fence { none, ours, of_others };
+
+Fence fence_of(Oid relation) {
+    const auto is_ours = query(fence_query, {oid_parameter(relation), text_parameter(fence_name),
+                                             text_parameter(fence_comment)})
+                             .first<bool>();
+    if (!is_ours)
+        return Fence::none;
+    return std::get<0>(*is_ours) ? Fence::ours : Fence::of_others;
 }
 
 bool is_large(Oid relation) {
@@ -35,8 +45,8 @@ bool is_large(Oid relation) {
            bytes_per_millisecond * lock_timeout();
 }
 
-std::string alter_table(const Partition& partition) {
-    return "ALTER TABLE " + identifier(partition.schema_name) + "." + identifier(partition.name);
+std::string qualified(const Partition& partition) {
+    return identifier(partition.schema_name) + "." + identifier(partition.name);
 }
 
 // As the table's owner, who owns the default partition, too; for as long as it says.
@@ -47,7 +57,7 @@ void alter(const ManagedParent& managed, const std::string& clause, LOCKMODE mod
     call([&] { LockRelationOid(by_default.relation, mode); });
     lock_names({NamedRelation{managed.parent}, NamedRelation{by_default}});
     require_owner_of_tree(managed.parent.table->owner, by_default.relation);
-    execute_as_owner(managed.parent, alter_table(by_default) + clause, milliseconds);
+    execute_as_owner(managed.parent, "ALTER TABLE " + qualified(by_default) + clause, milliseconds);
 }
 
 // From where on rows are not to be expected before the next call: the end of the next slot.
@@ -95,7 +105,8 @@ void raise_fence(Session& session, const ManagedParent& managed,
     lower_fence(session, managed);
     const std::optional<BoundRange> range = session.read([&]() -> std::optional<BoundRange> {
         const auto beyond = range_beyond(end_of_soon(managed), actions);
-        if (!beyond || condition_of(managed, *beyond).empty() || !is_large(by_default->relation))
+        if (!beyond || condition_of(managed, *beyond).empty() || !is_large(by_default->relation) ||
+            fence_of(by_default->relation) != Fence::none)
             return std::nullopt;
         const Deadline deadline{std::chrono::milliseconds{statement_timeout()}};
         // By the constraints that there are, or an index; or else by a look at all of it, which is
@@ -111,6 +122,9 @@ void raise_fence(Session& session, const ManagedParent& managed,
             managed,
             " ADD CONSTRAINT " + name + " CHECK (" + condition_of(managed, *range) + ") NOT VALID",
             AccessExclusiveLock, statement_timeout());
+        execute_as_owner(managed.parent, "COMMENT ON CONSTRAINT " + name + " ON " +
+                                             qualified(*by_default) + " IS " +
+                                             literal(fence_comment));
     });
     try {
         session.step([&] {
@@ -126,7 +140,7 @@ void raise_fence(Session& session, const ManagedParent& managed,
 bool has_fence(Session& session, const ManagedParent& managed) {
     const auto& by_default = managed.parent.default_partition;
     return !session.atomic() && by_default && !by_default->stranger &&
-           session.read([&] { return is_fenced(by_default->relation); });
+           session.read([&] { return fence_of(by_default->relation) == Fence::ours; });
 }
 
 void lower_fence(Session& session, const ManagedParent& managed) {

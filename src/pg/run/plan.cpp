@@ -24,14 +24,13 @@ Windows windows_of(const ManagedParent& managed, const Clock& clock) {
     if (const auto& key = managed.parent.greatest_key) {
         const Window window = window_of(*key, configuration.grid(), configuration.pre_provisioned,
                                         configuration.retention);
-        return {window, window};
+        return {window, window, clock.monotonic_now()};
     }
     const auto window = [&](Instant now) {
         return window_at(now, codec, configuration.grid(), configuration.pre_provisioned,
                          configuration.retention);
     };
-    return {window(clock.now(*managed.zone)), window(clock.real_now()),
-            managed.zone->civil(clock.real_now())};
+    return {window(clock.now(*managed.zone)), window(clock.real_now()), clock.monotonic_now()};
 }
 
 KeyCodec codec_of(const ManagedParent& managed) {

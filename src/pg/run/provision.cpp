@@ -203,12 +203,20 @@ RelationId create_table(const ManagedParent& managed, const CreatePartition& cre
 Since attach_created(const ManagedParent& managed, const CreatePartition& create,
                      RelationId relation, Statement attach) {
     const std::string& schema_name = managed.parent.configuration.schema_name;
+    // PostgreSQL reads the default partition. Where readers wait for that, too, this is all the
+    // time that they wait.
+    const Deadline with_readers{std::chrono::milliseconds{lock_timeout()}};
     const Since since = lock_to_attach(managed, attach);
+    const auto milliseconds = [&] {
+        return attach == Statement::attach_filled ? std::max(with_readers.left(), 1)
+                                                  : statement_timeout();
+    };
     execute_as_owner(managed.parent,
-                     attach_statement(managed, schema_name, create.name, create.bounds));
+                     attach_statement(managed, schema_name, create.name, create.bounds),
+                     milliseconds());
     // In the same transaction: no row can come in between.
     if (const auto statement = replica_identity_statement(managed.parent, schema_name, create.name))
-        execute_as_owner(managed.parent, *statement);
+        execute_as_owner(managed.parent, *statement, milliseconds());
     const RelationId attached =
         managed.parent.table->is_distributed ? shell_of(relation, create.name) : relation;
     require_attached(managed, attached, create.bounds);

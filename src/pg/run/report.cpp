@@ -46,8 +46,15 @@ std::string clipped(const std::string& text, int bytes) {
 // Detail lines are one line each, whatever a name or a message holds; it can neither pass for
 // another line nor move a terminal's cursor.
 std::string one_line(std::string text) {
-    std::ranges::replace_if(
-        text, [](unsigned char each) { return each < ' ' || each == '\x7f'; }, ' ');
+    const auto is_control = [](char each) {
+        return static_cast<unsigned char>(each) < ' ' || each == '\x7f';
+    };
+    std::ranges::replace_if(text, is_control, ' ');
+    // The other control characters, U+0080 to U+009F.
+    if (GetDatabaseEncoding() == PG_UTF8)
+        for (std::size_t i = 1; i < text.size(); ++i)
+            if (text[i - 1] == '\xc2' && static_cast<unsigned char>(text[i]) < 0xa0)
+                text[i - 1] = text[i] = ' ';
     return text;
 }
 
@@ -265,6 +272,12 @@ void raise_failures(int sqlstate, const std::string& message, const std::vector<
 bool ends_the_call(const Error& error) {
     const auto* const raised = dynamic_cast<const PostgresError*>(&error);
     return raised != nullptr && raised->is_cancel();
+}
+
+bool is_timeout(const Error& error) {
+    const auto* const raised = dynamic_cast<const PostgresError*>(&error);
+    return raised != nullptr && raised->sqlstate() == ERRCODE_QUERY_CANCELED &&
+           !raised->is_cancel();
 }
 
 bool is_lock_failure(const Error& error) {

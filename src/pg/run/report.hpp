@@ -101,6 +101,9 @@ void warn_of_policy(const std::string& partition, const Error& error);
 // An error that must end the call at once, whatever is left to do: somebody wants it to stop.
 bool ends_the_call(const Error& error);
 
+// A statement that PostgreSQL ended because it took too long.
+bool is_timeout(const Error& error);
+
 // A lock that others held for too long: trying again may help.
 bool is_lock_failure(const Error& error);
 

@@ -95,6 +95,7 @@ void Run::perform(const Task& task) {
     for_each_parent(
         task.name, task.sqlstate, "could not " + std::string{task.verb},
         [&](std::optional<Oid> relation) {
+            history_.begin_call();
             std::vector<ManagedParent> parents = read_parents_again(relation);
             if (task.referring_first)
                 put_referring_first(parents);
@@ -244,6 +245,9 @@ void Run::prune() {
     record([] { prune_kept(); });
     record([] { prune_pending_hooks(); });
     record([] { prune_conversions(); });
+    // By a clock in doubt all of the history would be old.
+    if (std::ranges::any_of(outcomes_, [](const auto& each) { return each.second.clock_in_doubt; }))
+        return;
     bool more = false;
     const auto prune_some = [&] {
         const StatementTimeout timeout{statement_timeout()};
