@@ -251,7 +251,7 @@ COMMENT ON COLUMN ppm.detached.upper_bound IS
     'its upper bound as civil time in the time zone of its parent; null where the key counts';
 COMMENT ON COLUMN ppm.detached.kind IS
     'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
-COMMENT ON COLUMN ppm.detached.drop_after IS 'when a cleanup drops it: drop_delay after it was set out to be detached; null: it is kept, or waits for nothing';
+COMMENT ON COLUMN ppm.detached.drop_after IS 'when a cleanup drops it: drop_delay after its removal began; null: it is kept, or waits for nothing';
 COMMENT ON COLUMN ppm.detached.archived_from IS 'the schema that it was moved from, and is moved back to when it is attached again; null: it was not moved';
 COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'there is no other kind';
 COMMENT ON COLUMN ppm.detached.version IS

@@ -1,4 +1,4 @@
-# The server dies in the middle of a call.
+# The server dies in the middle of a call of provision(); 110_cleanup_faults has cleanup.
 use strict;
 use warnings;
 

@@ -1,4 +1,4 @@
-# Every step of a removal is interrupted in every way. After each, one further call brings the state that an undisturbed one
+# Every step of a removal with DETACH ... CONCURRENTLY is interrupted in every way. After each, one further call brings the state that an undisturbed one
 # would have brought, and no row of a retained partition is gone.
 use strict;
 use warnings;

@@ -113,7 +113,7 @@ is(sql("SELECT tableoid::regclass FROM t WHERE note = 'late'"), 't_2026_03_07', 
 table();
 $writer->query_safe("BEGIN; INSERT INTO t (at, note) VALUES ('2026-03-07 05:00', 'late')");
 ($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '50ms'; CALL ppm.repartition('t')");
-like($messages, qr/ERROR:  55P03/, 'one that goes on is not waited for any longer than ppm.lock_timeout');
+like($messages, qr/ERROR:  55P03: .*; locks are held by process \d+/, 'one that goes on is not waited for any longer than ppm.lock_timeout, and is named');
 is(sql("SELECT outcome, sqlstate FROM ppm.history WHERE action = 'repartition'"), 'failed|55P03', 'the failure is in the history');
 $writer->query_safe('COMMIT');
 $writer->quit;

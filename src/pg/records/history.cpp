@@ -123,6 +123,11 @@ void insert(const Entry& entry, std::int64_t run_id, const std::string& caller) 
 
 History::History() : caller_{call([] { return GetUserNameFromId(GetUserId(), false); })} {}
 
+void History::begin_call() {
+    if (!XactReadOnly)
+        run_id();
+}
+
 void History::begin_action() {
     begun_ = Deadline::Clock::now();
 }

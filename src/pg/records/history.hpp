@@ -45,8 +45,9 @@ class History {
     // From here on counts the duration of what is recorded next, by a clock that nobody can set.
     void begin_action();
 
-    // Numbers the call, before it reads anything: one that begins later has a greater number.
-    void begin_call() { run_id(); }
+    // Numbers the call, before it reads anything: one that begins later has a greater number. Does
+    // nothing in a read-only transaction, in which nothing can be recorded.
+    void begin_call();
     std::chrono::microseconds elapsed() const;
 
     // These run inside a step: what was done is recorded with it, or neither stays.

@@ -268,7 +268,7 @@ void require_unchanged(const Partition& partition, NewRows new_rows) {
                            " was changed after ppm detached it, so it is not dropped",
                        {},
                        look_first};
-    if (new_rows == NewRows::impossible)
+    if (new_rows == NewRows::ignored)
         return;
     // What 1.0.0 recorded has no snapshot, but was written in the transaction that detached.
     const XidSnapshot snapshot =

@@ -32,14 +32,15 @@ void record_detach(const Removal& removal);
 // The same for a partition whose rows others have now: it is never attached again.
 void record_repartitioned(const ManagedParent& managed, const Partition& partition);
 
-// Records that ppm has detached it, and what it is like (`version`, which is null until then): from
-// here on, and as long as nobody changes it, it may be dropped. Without this record somebody else
-// may have detached the table, after ppm had been interrupted.
-// In the transaction that detaches it, under its lock on the partition.
+// Records that ppm has detached it, and what it is like then (`version`, a fingerprint, null until
+// then, and `snapshot`), and has its after_detach hooks wait to be called: from here on, and as
+// long as nobody changes it, it may be dropped. Without this record somebody else may have detached
+// the table, after ppm had been interrupted. In the transaction that detaches it, under its lock on
+// the partition.
 void confirm_detached(RelationId relation);
 
-// Whether somebody can have put rows into a table since it was detached.
-enum class NewRows { impossible, possible };
+// What is done about rows that somebody may have put into a table since it was detached.
+enum class NewRows { ignored, looked_for };
 
 // Before the table is dropped, under a lock on it. Throws 55006 if it is not as ppm detached it any
 // more: somebody may have changed it, or attached it, filled it and detached it again; or put rows

@@ -402,6 +402,20 @@ ManagedParent read_parent_to_move(Session& session, Oid parent) {
 
 }  // namespace
 
+namespace {
+
+// Throws it again, with who holds the locks if it is about one.
+[[noreturn]] void raise_with_holders(Session& session, Oid parent, const Error& error) {
+    if (!is_lock_failure(error))
+        throw;
+    const std::string holders = session.read([&] { return lock_holders({parent}); });
+    if (holders.empty())
+        throw;
+    throw PpmError{error.sqlstate(), error.message() + holders, error.detail(), error.hint()};
+}
+
+}  // namespace
+
 void repartition(Session& session, History& history, Oid parent,
                  const std::optional<std::string>& from, const std::optional<std::string>& to) {
     const std::string name =
@@ -415,6 +429,8 @@ void repartition(Session& session, History& history, Oid parent,
             return Move{session, history, read_parent_to_move(session, parent), from, to}.run();
         } catch (const MustBeginAnew& why) {
             reason = why.what();
+        } catch (const Error& error) {
+            raise_with_holders(session, parent, error);
         }
         // The transaction may have a snapshot of its own.
         session.step([] {});

@@ -293,10 +293,10 @@ class CleanupExecutor final : public Executor {
         if (reattached_.contains(partition.relation) || last_dropped_at_once_ == partition.relation)
             return;
         const NewRows new_rows =
-            partition.relation == just_detached_ ? NewRows::impossible : NewRows::possible;
+            partition.relation == just_detached_ ? NewRows::ignored : NewRows::looked_for;
         do_and_record({Done::dropped, managed, partition}, [&] {
             // The look for new rows may take long: until it is over nobody else's table is locked.
-            if (new_rows == NewRows::possible) {
+            if (new_rows == NewRows::looked_for) {
                 lock_against_writers(partition);
                 require_unchanged(partition, new_rows);
             }
@@ -308,7 +308,7 @@ class CleanupExecutor final : public Executor {
             if (action.only_if_empty)
                 require_no_rows(partition, "The next call attaches it again.");
             require_keys_with_time(managed, partition);
-            require_unchanged(partition, NewRows::impossible);
+            require_unchanged(partition, NewRows::ignored);
             remove_entry_to_drop(partition);
             lock_names({NamedRelation{partition}});
             execute_as_owner(managed.parent, drop_statement(partition));

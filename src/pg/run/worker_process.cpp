@@ -68,8 +68,8 @@ const char* owners_path = nullptr;
 // Since when others may have to wait for the second transaction, if any have to.
 std::optional<Deadline::Clock::time_point> locks_asked_for;
 
-// In the first transaction of a detach: if it is lost in a crash, so is the second, and nothing
-// was begun.
+// In the first transaction of a detach. WAL is written in order: if this commit is lost in a crash,
+// so is the second, and the partition is attached as before.
 bool needs_no_flush = false;
 
 void lock_tables_of(Statement statement) {
