@@ -168,7 +168,7 @@ $stays->quit;
 is(sql('SELECT count(*) FROM ONLY t_default'), 10, 'all rows are where they were');
 
 # While it waits for the table, the default partition becomes a table on its own, or one that others refer to.
-foreach ([ 'ALTER TABLE t DETACH PARTITION t_default', qr/ERROR:  55000: "public\.t_default" is not the default partition of table "public\.t" any more/ ],
+foreach ([ 'ALTER TABLE t DETACH PARTITION t_default', qr/ERROR:  55000: "public\.t_default" is no longer the default partition of table "public\.t"/ ],
 	[ 'CREATE TABLE refers (note text, at timestamp, FOREIGN KEY (note, at) REFERENCES t_default (note, at))', qr/ERROR:  0A000: cannot repartition table "public\.t": foreign key "refers_note_at_fkey"/ ],
 	[ "DELETE FROM ppm.config", qr/ERROR:  55000: / ])
 {

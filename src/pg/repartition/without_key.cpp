@@ -66,9 +66,8 @@ class MoveBySlots {
         if (call([=] { return get_default_partition_oid(parent); }) != source())
             throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                            in_quotes(managed_.parent.default_partition->qualified_name()) +
-                               " is not the default partition of table " +
-                               in_quotes(managed_.parent.configuration.qualified_name()) +
-                               " any more"};
+                               " is no longer the default partition of table " +
+                               in_quotes(managed_.parent.configuration.qualified_name())};
         require_same_configuration(managed_.parent);
         require_movable(managed_, {*managed_.parent.default_partition});
     }
@@ -79,14 +78,13 @@ class MoveBySlots {
         } catch (const Error& error) {
             if (!is_timeout(error))
                 throw;
-            throw PpmError{
-                ERRCODE_QUERY_CANCELED,
-                "partition " + in_quotes(create.name) + " of table " +
-                    in_quotes(managed_.parent.configuration.qualified_name()) +
-                    " could not be attached within ppm.lock_timeout",
-                "PostgreSQL reads all of the default partition, and the readers of the table wait "
-                "meanwhile.",
-                std::string{add_a_key} + " Or raise ppm.lock_timeout."};
+            throw PpmError{ERRCODE_QUERY_CANCELED,
+                           "partition " + in_quotes(create.name) + " of table " +
+                               in_quotes(managed_.parent.configuration.qualified_name()) +
+                               " could not be attached within ppm.lock_timeout",
+                           "PostgreSQL reads all of the default partition while the readers of the "
+                           "table wait.",
+                           std::string{add_a_key} + " Or raise ppm.lock_timeout."};
         }
     }
 

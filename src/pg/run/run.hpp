@@ -97,6 +97,7 @@ class Run {
     template <typename Read, typename DoOne>
     void for_each_parent(const char* action, int sqlstate, const std::string& what, Read read_all,
                          DoOne do_one);
+    void number_the_call();
     std::vector<ManagedParent> read_parents_again(std::optional<Oid> relation);
     template <typename DoOne>
     bool try_again(std::vector<Referred>& referred, DoOne do_one);
