@@ -67,6 +67,9 @@ wait_until_waits($node, 'waiting', 'relation');
 ($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '100ms'; CALL ppm.provision()");
 like($messages, qr/^DETAIL:  table "public\.a": $busy\nHINT/m, 'a second call says that another is at work on the table');
 is(partitions_of($node, 'b'), '15 16 17 18 19 20 21', 'and provisions the other tables');
+my $recorded = q(SELECT outcome, run_id FROM ppm.last_run WHERE table_name = 'a' AND procedure = 'provision');
+like($node->safe_psql('postgres', $recorded), qr/^ok/, 'what became of that table the other one records');
+my $last_run = $node->safe_psql('postgres', $recorded);
 
 # A transaction block gives up likewise, and all of it.
 ($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '100ms'; BEGIN; CALL ppm.provision(); COMMIT");
@@ -75,6 +78,7 @@ like($messages, qr/^DETAIL:  table "public\.a": $busy\nHINT/m, 'so does one in a
 $holder->query_safe('COMMIT');
 ($result, $output, $messages) = finish_sql($waiting);
 is($result, 0, 'the first call succeeds when it gets the lock');
+isnt($node->safe_psql('postgres', $recorded), $last_run, 'and is recorded, although it began before the others');
 is(scalar(() = $messages =~ /NOTICE/g), 1, 'and does only what is left');
 is(partitions_of($node, 'a'), '15 16 17 18 19 20 21', 'which is the table it waited for');
 is(advisory_locks($node), 0, 'no lock is left');

@@ -177,13 +177,36 @@ cmp_ok($number, '>', 0, 'tables wait for drop_delay');
 jump('counts');
 $node->safe_psql('postgres', q(UPDATE ppm.detached SET drop_after = drop_after - interval '5 years' WHERE table_name = 'counts'));
 ($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('counts')));
-like($messages, qr/ERROR:  PM008: .*\nDETAIL:  table "public\.counts": The clock says .*, more than 31 days after .*: nothing that waited is dropped\. \(clock_jump\)/, 'a clock that has jumped does not end their wait');
+like($messages, qr/ERROR:  PM008: .*\nDETAIL:  table "public\.counts": The clock says .*, more than 35 days after .*: nothing that waited is dropped\. \(clock_jump\)/, 'a clock that has jumped does not end their wait');
 is($node->safe_psql('postgres', $waiting), $number, 'they are there');
 is(codes_of('counts'), 'clock_jump', 'and check says so');
 $node->safe_psql('postgres', q(INSERT INTO counts SELECT generate_series(451, 550); UPDATE ppm.config SET retention = retention WHERE table_name = 'counts'));
 $node->safe_psql('postgres', q(UPDATE ppm.detached SET drop_after = drop_after - interval '5 years' WHERE table_name = 'counts'));
 run_sql($node, q(CALL ppm.cleanup('counts')));
 is($node->safe_psql('postgres', "$waiting AND drop_after < now()"), 0, 'the clock is confirmed, and they are dropped');
+$node->safe_psql('postgres', q(UPDATE ppm.detached SET drop_after = 'infinity' WHERE table_name = 'counts'));
+is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.plan('counts') WHERE action = 'drop' AND step IS NOT NULL)), 0, 'one that waits for ever is not dropped');
+
+# Where nothing waits, the clock decides nothing for such keys.
+$node->safe_psql('postgres', q(DELETE FROM ppm.last_run; DELETE FROM ppm.detached; UPDATE ppm.config SET cleanup_policy = 'detach' WHERE table_name = 'counts'; INSERT INTO counts SELECT generate_series(551, 650)));
+($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('counts')));
+like($messages, qr/^psql:<stdin>:2: NOTICE:  00000: detached partition "public\.counts_400"/, 'a first cleanup');
+is($result, 0, 'is no matter of the clock');
+jump('counts');
+$node->safe_psql('postgres', q(CALL ppm.provision('counts'); INSERT INTO counts SELECT generate_series(651, 750)));
+($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('counts')));
+is($result, 0, 'nor is one after years') or diag($messages);
+$node->safe_psql('postgres', q(DELETE FROM ppm.config WHERE table_name = 'counts'));
+
+# What is detached by a clock that is behind does not wait for less.
+make('waits', 'drop', q(UPDATE ppm.config SET drop_delay = '10 days' WHERE table_name = 'waits'; UPDATE ppm.last_run SET at = at + interval '12 days' WHERE table_name = 'waits';));
+run_sql($node, q(CALL ppm.cleanup('waits')));
+is($node->safe_psql('postgres', q(SELECT detached, drop_after > now() + interval '21 days' FROM ppm.detached WHERE table_name = 'waits')), 'waits_old|t', 'drop_delay begins where the last cleanup ended');
+$node->safe_psql('postgres', q(UPDATE ppm.last_run SET at = at + interval '12 days' WHERE table_name = 'waits'));
+is(codes_of('waits'), 'clock_jump', 'a clock that is behind while a table waits: check says that it might be for too long');
+$node->safe_psql('postgres', q(UPDATE ppm.config SET retention = retention WHERE table_name = 'waits'));
+is($node->safe_psql('postgres', q(SELECT drop_after < now() + interval '11 days' FROM ppm.detached WHERE table_name = 'waits')), 't', 'and whoever confirms the clock corrects it');
+$node->safe_psql('postgres', q(DELETE FROM ppm.config WHERE table_name = 'waits'));
 
 # The history is not old only because the clock has jumped.
 $node->safe_psql('postgres', q(INSERT INTO ppm.history (run_id, at, schema_name, table_name, action, outcome, message, duration, executed_by) VALUES (0, now() - interval '100 days', 'public', 'old', 'create', 'ok', 'created', '0', 'me')));
@@ -193,7 +216,10 @@ run_sql($node, q(CALL ppm.run_all('remembered')));
 is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.history WHERE table_name = 'old')), 1, 'the history is kept while the clock is in doubt');
 $node->safe_psql('postgres', q(UPDATE ppm.config SET retention = retention WHERE table_name = 'remembered'));
 run_sql($node, q(CALL ppm.run_all('remembered')));
-is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.history WHERE table_name = 'old')), 0, 'and no longer');
+$node->safe_psql('postgres', q(DROP TABLE remembered));
+run_sql($node, q(CALL ppm.run_all()));
+is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.history WHERE table_name = 'old')), 0, 'and no longer, also if a table is missing');
+$node->safe_psql('postgres', q(DELETE FROM ppm.config WHERE table_name = 'remembered'));
 
 #
 # No jump

@@ -73,12 +73,12 @@ class AnomalyFinder : Wording {
             case PartitionState::outdated:
                 check_bounds(partition);
                 // What is outdated is not known while the clock is in doubt.
-                if (!plan_.clock_jump || plan_.clock_is_behind)
+                if (!plan_.outdated_in_doubt)
                     add_outdated(partition);
                 return check_owner(partition);
             case PartitionState::surplus:
                 check_bounds(partition);
-                if (!plan_.clock_is_behind)
+                if (!plan_.surplus_in_doubt)
                     add_surplus(partition);
                 return check_owner(partition);
             case PartitionState::off_grid:

@@ -114,9 +114,10 @@ struct Plan {
     std::vector<LaterDrop> later;
     // Why nothing outdated is removed: the clock may be wrong.
     std::optional<Anomaly> clock_jump;
-    bool clock_is_behind = false;   // or else ahead, if it may have jumped
-    std::vector<Anomaly> refusals;  // why cleanup removes nothing of what lies outside the window
-    std::vector<Anomaly> warnings;  // what bears the name of a slot that gets another one
+    bool outdated_in_doubt = false;  // nothing that it makes outdated is removed
+    bool surplus_in_doubt = false;   // nothing that it makes surplus is removed
+    std::vector<Anomaly> refusals;   // why cleanup removes nothing of what lies outside the window
+    std::vector<Anomaly> warnings;   // what bears the name of a slot that gets another one
     std::vector<Anomaly> not_archived;  // what stays where it is, because its name is taken
 };
 

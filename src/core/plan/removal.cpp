@@ -6,6 +6,7 @@
 
 #include "core/key/uuidv7.hpp"
 #include "core/plan/capabilities.hpp"
+#include "core/plan/clock_judge.hpp"
 #include "core/plan/state.hpp"
 #include "core/text.hpp"
 
@@ -20,12 +21,7 @@ class RemovalPlanner {
         : parent_{parent}, codec_{codec}, windows_{windows}, lookups_{lookups}, plan_{plan} {}
 
     void remove() {
-        if (would_remove_outdated() && clock_may_be_ahead()) {
-            plan_.clock_jump = clock_is_ahead();
-        } else if (clock_may_be_behind() && would_remove_surplus()) {
-            plan_.clock_jump = clock_is_behind();
-            plan_.clock_is_behind = true;
-        }
+        judge_clock();
         finish_what_was_begun();
         for (const Partition* partition : in_order_of_removal())
             if (!partition->detach_pending && may_go(*partition))
@@ -74,15 +70,13 @@ class RemovalPlanner {
         return !codec_.counts() || (key && key->greatest && key->is_certain);
     }
 
-    bool is_in_doubt_ahead() const { return plan_.clock_jump && !plan_.clock_is_behind; }
-
     // What is to be removed although it may have rows.
     bool goes_as_outdated(const BoundRange& bounds) const {
-        return is_outdated(bounds) && (codec_.counts() || !is_in_doubt_ahead());
+        return is_outdated(bounds) && !plan_.outdated_in_doubt;
     }
 
     bool goes_as_surplus(const BoundRange& bounds) const {
-        return is_surplus(bounds) && !plan_.clock_is_behind;
+        return is_surplus(bounds) && !plan_.surplus_in_doubt;
     }
 
     bool may_go(const Partition& partition) const {
@@ -107,7 +101,7 @@ class RemovalPlanner {
         }
         const bool surplus = is_surplus(partition.bounds);
         if (surplus && !lookups_.is_empty(partition)) {
-            if (detached.is_detached &&
+            if (detached.is_detached && !plan_.surplus_in_doubt &&
                 place_in(windows_.today, partition.bounds) != Place::outdated &&
                 !is_taken(partition.bounds))
                 attach_again(detached);
@@ -120,7 +114,7 @@ class RemovalPlanner {
         const Partition& partition = detached.partition;
         if (detached.waits(windows_.now))
             plan_.later.push_back({partition, "after " + detached.drop_after->text});
-        else if (!detached.drop_after || !is_in_doubt_ahead())
+        else if (!detached.drop_after || !waiting_in_doubt_)
             plan_.cleanup.emplace_back(DropPartition{partition, only_if_empty});
     }
 
@@ -148,92 +142,49 @@ class RemovalPlanner {
                                    }) ||
                std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
                    return is_to_be_dropped(each) && !each.waits(windows_.now) &&
-                          (each.drop_after ||
-                           (!each.is_repartitioned && is_outdated(each.partition.bounds)));
+                          !each.is_repartitioned && is_outdated(each.partition.bounds);
                });
     }
 
+    bool would_drop_what_waited() const {
+        return std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
+            return is_to_be_dropped(each) && each.drop_after && !each.waits(windows_.now);
+        });
+    }
+
+    // Or attach again what was taken for surplus.
     bool would_remove_surplus() const {
-        const auto goes = [&](const Partition& each) {
-            return is_surplus(each.bounds) && lookups_.is_empty(each);
-        };
-        return std::ranges::any_of(
-                   parent_.partitions,
-                   [&](const Partition& each) { return !each.detach_pending && goes(each); }) ||
+        return std::ranges::any_of(parent_.partitions,
+                                   [&](const Partition& each) {
+                                       return !each.detach_pending && is_surplus(each.bounds) &&
+                                              lookups_.is_empty(each);
+                                   }) ||
                std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
-                   return is_to_be_dropped(each) && goes(each.partition);
+                   return !each.is_repartitioned && is_surplus(each.partition.bounds);
                });
     }
 
-    // A clock that is years ahead makes today's rows outdated, and what waits for drop_delay has
-    // waited long enough. One that is right has not moved on by more than a window since it was
-    // last looked at; or else rows have come meanwhile.
-    bool clock_may_be_ahead() const {
-        const auto& reference = parent_.clock_reference;
-        if (!reference || windows_.now <= reference->at + longest_pause())
-            return false;
-        if (reference->kind == ClockReference::Kind::failed || codec_.counts())
-            return true;
-        return lookups_.looks_into_partitions && !newest_rows_are_of_now();
-    }
-
-    // One that was set back makes the partitions of today, which may be empty still, surplus. A
-    // minute is what clocks are corrected by.
-    bool clock_may_be_behind() const {
-        const auto& reference = parent_.clock_reference;
-        return !codec_.counts() && reference &&
-               windows_.now + std::chrono::minutes{1} < reference->at;
-    }
-
-    LocalTime::duration window_length() const {
-        return windows_.today.upper.time() - windows_.today.lower.time();
-    }
-
-    // A window of keys that count has no length in time.
-    Instant::duration longest_pause() const {
-        return codec_.counts() ? std::chrono::days{31} : window_length();
-    }
-
-    // Whether the highest partition that has rows holds those of now, or of not longer ago than a
-    // window.
-    bool newest_rows_are_of_now() const {
-        const auto tells = [&](const Partition& each) {
-            return !each.detach_pending && codec_.decode(each.bounds.lower) != minus_infinity &&
-                   codec_.decode(each.bounds.upper) != plus_infinity && !lookups_.is_empty(each);
+    // Of several doubts, the first one is said.
+    void judge_clock() {
+        const ClockJudge judge{parent_, codec_, windows_, lookups_};
+        const auto say = [&](auto anomaly) {
+            if (!plan_.clock_jump)
+                plan_.clock_jump = (judge.*anomaly)();
         };
-        const auto newest =
-            std::find_if(parent_.partitions.rbegin(), parent_.partitions.rend(), tells);
-        if (newest != parent_.partitions.rend())
-            return codec_.decode(newest->bounds.lower) <= civil(windows_.now) &&
-                   codec_.decode(newest->bounds.upper) >= civil(windows_.now) - window_length();
-        // Before the first cleanup nothing else tells; after it, a table without rows is suspect.
-        return parent_.clock_reference->kind == ClockReference::Kind::server_started;
-    }
-
-    LocalTime civil(Instant instant) const { return codec_.civil(instant); }
-
-    Anomaly clock_is_ahead() const {
-        return codec_.counts()
-                   ? clock_jump("more than 31 days after", "nothing that waited is dropped")
-                   : clock_jump("more than a window after", "nothing outdated is removed");
-    }
-
-    Anomaly clock_is_behind() const { return clock_jump("before", "nothing surplus is removed"); }
-
-    Anomaly clock_jump(const std::string& how_far, const std::string& consequence) const {
-        const ClockReference& reference = *parent_.clock_reference;
-        const Configuration& configuration = parent_.configuration;
-        const bool started = reference.kind == ClockReference::Kind::server_started;
-        return {AnomalyCode::clock_jump,
-                {},
-                "The clock says " + to_text(civil(windows_.now)) + ", " + how_far + " " +
-                    to_text(civil(reference.at)) + ", when " +
-                    (started ? "the server was started" : "the last cleanup ended") + ": " +
-                    consequence + ".",
-                "If the clock is right, write the row again: UPDATE ppm.config SET retention = "
-                "retention WHERE schema_name = " +
-                    in_single_quotes(configuration.schema_name) +
-                    " AND table_name = " + in_single_quotes(configuration.table_name) + ";"};
+        plan_.outdated_in_doubt = would_remove_outdated() && judge.doubts_outdated();
+        waiting_in_doubt_ = would_drop_what_waited() && judge.doubts_waiting();
+        plan_.surplus_in_doubt = judge.doubts_surplus() && would_remove_surplus();
+        if (plan_.outdated_in_doubt)
+            say(&ClockJudge::outdated_in_doubt);
+        if (waiting_in_doubt_)
+            say(&ClockJudge::waiting_in_doubt);
+        if (plan_.surplus_in_doubt)
+            say(&ClockJudge::surplus_in_doubt);
+        if (judge.doubts_waits_to_come() &&
+            std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
+                return is_to_be_dropped(each) && each.waits(windows_.now);
+            }))
+            say(&ClockJudge::waits_in_doubt);
     }
 
     static bool is_removal(const Action& action) {
@@ -385,6 +336,7 @@ class RemovalPlanner {
     const Windows& windows_;
     const Lookups& lookups_;
     Plan& plan_;
+    bool waiting_in_doubt_ = false;  // what has waited for drop_delay
 };
 
 }  // namespace

@@ -52,6 +52,8 @@ pg_tz* as_at_time_zone(const char* name, pg_tz* zone) {
 }  // namespace
 
 Instant to_instant(TimestampTz stored) {
+    if (TIMESTAMP_NOT_FINITE(stored))
+        return TIMESTAMP_IS_NOEND(stored) ? Instant::max() : Instant::min();
     return Instant{chrono::microseconds{stored} + postgres_epoch};
 }
 

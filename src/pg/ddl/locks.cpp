@@ -283,7 +283,10 @@ void require_no_deadlock(const std::vector<Lock>& locks) {
         throw PpmError{ERRCODE_T_R_DEADLOCK_DETECTED,
                        "process " + std::to_string(std::get<0>(*found)) +
                            " waits for this transaction and has table " +
-                           in_quotes(name_of(std::get<1>(*found))) + " locked"};
+                           in_quotes(name_of(std::get<1>(*found))) + " locked",
+                       {},
+                       "Transactions that read the table, and then write to it, keep the move from "
+                       "ending. Call the procedure when there are fewer of them."};
 }
 
 }  // namespace

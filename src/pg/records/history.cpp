@@ -215,6 +215,8 @@ void History::record_run(const std::vector<std::string>& procedures,
     std::vector<std::string> results;
     std::vector<std::string> kept;
     for (const auto& [table, outcome] : outcomes) {
+        if (outcome.ok && outcome.kept_off)
+            continue;
         schemas.push_back(table.schema_name);
         tables.push_back(table.table_name);
         results.emplace_back(outcome.ok ? "ok" : "failed");

@@ -61,6 +61,7 @@ class History {
     struct Outcome {
         bool ok = true;
         bool clock_in_doubt = false;  // cleanup was refused: the time of the last one stays
+        bool kept_off = false;        // by another call, which records what it does
     };
 
     // Which procedures were called, on which tables, and whether all went well with each.

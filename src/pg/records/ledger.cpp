@@ -89,9 +89,13 @@ constexpr char already_remembered[] =
 // statement keeps what this one has recorded.
 constexpr char record_statement[] =
     "INSERT INTO ppm.detached (relation, parent, schema_name, table_name, detached_schema, "
-    "detached, lower_bound, upper_bound, lower_value, upper_value, cleanup_policy";
+    "detached, lower_bound, upper_bound, lower_value, upper_value, cleanup_policy, detached_at";
+// Now, or the end of the last cleanup if the clock is behind that: drop_delay begins here.
+#define NOW_OR_LATER                                                             \
+    "greatest(now(), (SELECT l.at FROM ppm.last_run l WHERE l.schema_name = $3 " \
+    "AND l.table_name = $4 AND l.procedure = 'cleanup'))"
 constexpr char recorded_values[] =
-    ") SELECT $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $12::ppm.cleanup_policy";
+    ") SELECT $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $12::ppm.cleanup_policy, " NOW_OR_LATER;
 constexpr char already_recorded[] =
     " ON CONFLICT (relation) DO UPDATE SET parent = excluded.parent, "
     "schema_name = excluded.schema_name, table_name = excluded.table_name, "
@@ -100,10 +104,11 @@ constexpr char already_recorded[] =
     "lower_value = excluded.lower_value, upper_value = excluded.upper_value, "
     "cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
 
-// When what is to be dropped may be. Of what 1.0.0 recorded the row's xmin is all that tells which
-// rows came after: it stays.
+// When what is to be dropped may be. What was detached by a clock that was ahead waits from now on.
+// Of what 1.0.0 recorded the row's xmin is all that tells which rows came after: it stays.
 constexpr char delay_statement[] =
-    "UPDATE ppm.detached d SET drop_after = d.detached_at + c.drop_delay FROM ppm.config c "
+    "UPDATE ppm.detached d SET drop_after = least(d.detached_at, now()) + c.drop_delay FROM "
+    "ppm.config c "
     "WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
     "AND d.cleanup_policy = 'drop' AND (d.version IS NULL OR to_jsonb(d) ->> 'snapshot' IS NOT "
     "NULL) AND ";
@@ -214,7 +219,7 @@ void record_detach(const Removal& removal) {
     statement += delays ? ", drop_after" : "";
     statement += recorded_values;
     if (delays)
-        statement += to_drop ? ", now() + c.drop_delay" : ", NULL";
+        statement += to_drop ? ", " NOW_OR_LATER " + c.drop_delay" : ", NULL";
     if (to_drop || removal.row_hash)
         statement += " FROM (SELECT c.* FROM ppm.config c WHERE " + is_configuration_of_removal() +
                      (to_drop ? " AND c.cleanup_policy = 'drop'" : "") + " FOR SHARE) AS c";
@@ -365,7 +370,8 @@ void follow_policy(const TableName& name) {
     const UserContext owner{owner_of_ppm()};
     execute(
         std::string{delay_statement} + "d.parent = $1 AND c.schema_name = $2 AND " +
-            "c.table_name = $3 AND d.drop_after IS DISTINCT FROM d.detached_at + c.drop_delay",
+            "c.table_name = $3 AND d.drop_after IS DISTINCT FROM least(d.detached_at, now()) + "
+            "c.drop_delay",
         {oid_parameter(parent), text_parameter(name.schema_name), text_parameter(name.table_name)});
 }
 

@@ -47,7 +47,9 @@ void ParentRun::run(const ManagedParent& managed) {
         return;
 
     const Oid relation = managed.parent.table->relation;
+    is_kept_off_ = true;
     lock_.emplace(session_, relation);
+    is_kept_off_ = false;
     // An attempt that found a deadlock was short.
     const Deadline deadline{attempts * std::chrono::milliseconds{lock_timeout()}};
     // Looks at the parent again before every attempt: it may have changed.

@@ -17,6 +17,9 @@ class ParentRun {
 
     // Both so far.
     std::vector<Failure>& failures() { return failures_; }
+
+    // Whether run() ended because another call is at work on the table.
+    bool is_kept_off() const { return is_kept_off_; }
     bool has_changed_partitions() const { return has_changed_; }
 
   private:
@@ -55,6 +58,7 @@ class ParentRun {
     std::vector<Failure> failures_;
     std::set<Subject> failed_before_;  // in earlier attempts
     bool has_changed_ = false;
+    bool is_kept_off_ = false;
     // The partition whose detach is pending: until that is finished, PostgreSQL detaches no other
     // one CONCURRENTLY.
     std::optional<Subject> blocked_by_;

@@ -59,7 +59,8 @@ struct Failure {
     int sqlstate;
     std::string message;  // one line, with what PostgreSQL calls the error
     std::string hint;
-    bool is_about_clock = false;  // PM008 alone does not tell: any function can raise it
+    bool is_another_call = false;  // which is at work on the table, and records what it does
+    bool is_about_clock = false;   // PM008 alone does not tell: any function can raise it
     TimestampTz at = GetCurrentTimestamp();
     std::chrono::microseconds duration{};
 };

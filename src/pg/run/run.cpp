@@ -138,6 +138,7 @@ std::vector<Failure> Run::perform(const Task& task, Executor& executor,
         }
         failures.push_back(failure_of(managed.parent.configuration, task.name, error));
         failures.back().duration = history_.elapsed();
+        failures.back().is_another_call = parent_run.is_kept_off();
     }
     // (A hook that was called is none: it is called again each time.)
     moves_ += parent_run.has_changed_partitions() ? 1 : 0;
@@ -185,7 +186,9 @@ bool Run::collect(const ManagedParent& managed, const std::vector<Failure>& fail
     // Whoever has no rights over the table has not worked on it.
     if (may_manage(managed.parent)) {
         History::Outcome& outcome = outcomes_[managed.parent.configuration.name()];
-        outcome.ok = outcome.ok && !failed;
+        const bool kept_off = failed && std::ranges::all_of(failures, &Failure::is_another_call);
+        outcome.kept_off = outcome.kept_off || kept_off;
+        outcome.ok = outcome.ok && (!failed || kept_off);
         outcome.clock_in_doubt = outcome.clock_in_doubt ||
                                  std::ranges::any_of(failures, &Failure::is_about_clock) ||
                                  std::ranges::any_of(failures, is_before_the_plan);
@@ -261,7 +264,7 @@ void Run::prune() {
     record([] { prune_pending_hooks(); });
     record([] { prune_conversions(); });
     // By a clock in doubt all of the history would be old.
-    if (std::ranges::any_of(outcomes_, [](const auto& each) { return each.second.clock_in_doubt; }))
+    if (std::ranges::any_of(failures_, &Failure::is_about_clock))
         return;
     bool more = false;
     const auto prune_some = [&] {
