@@ -33,8 +33,8 @@ TableName table_name_in(HeapTuple row, TupleDesc descriptor) {
     return {column("schema_name"), column("table_name")};
 }
 
-// A row that is there already is also in the hands of whoever owns the table that it was written
-// for, if that bears another name now: he may have the row follow it, or delete it.
+// The owner of the table that an existing row was written for also has rights over the row, even if
+// the table was renamed: the owner may make the row follow the table, or delete it.
 void require_rights_over_row(const TableName& name) {
     const auto meant = ppm::configured_relation(name);
     const bool is_mine = meant && ppm::call([&] {
@@ -46,7 +46,7 @@ void require_rights_over_row(const TableName& name) {
         ppm::require_rights_over(name);
 }
 
-// An UPDATE of many rows may do this to one that nobody thought of.
+// An UPDATE of many rows may unintentionally confirm a row whose table was replaced.
 void warn_if_replaced(const TableName& name, Oid relation) {
     const auto before = ppm::configured_relation(name);
     if (!before || *before == relation)
@@ -64,12 +64,12 @@ void warn_if_replaced(const TableName& name, Oid relation) {
     });
 }
 
-// From now on the row means the relation of its name, and none that comes to bear the name later.
+// From now on the row means the relation that has its name now, not one that gets the name later.
 void remember(const TableName& name, const std::optional<TableName>& before) {
     const auto relation = ppm::require_rights_over(name);
     if (before && *before != name)
         ppm::forget_configured_relation(*before);
-    // What is known stays: a new table of the name will not be the one that was meant.
+    // Keeps the recorded relation: a new table of this name will not be the table that was meant.
     if (!relation)
         return;
     if (before == name)
@@ -85,15 +85,14 @@ bool is_our_trigger(FunctionCallInfo fcinfo) {
            ppm::is_configuration(trigger->tg_relation);
 }
 
-// Checks and warns of what a CHECK constraint cannot know. That the table is not what it should be
-// is only a warning: a dump is to be restored also where its tables are not, or not yet, what they
-// were.
+// Checks what a CHECK constraint cannot check. A table that does not fit only causes a warning: a
+// dump must be restorable even where its tables do not exist yet, or have changed.
 void inspect(const TableName& name) {
     const auto managed = ppm::read_parent(name);
     if (!managed)
         return;
     const ppm::Configuration& configuration = managed->parent.configuration;
-    // pg_dump switches this setting off, for what may be true only where the dump came from.
+    // pg_dump turns this setting off: what it checks may hold only where the dump came from.
     if (!managed->zone && check_function_bodies)
         throw ppm::PpmError{
             ERRCODE_CHECK_VIOLATION,
@@ -117,7 +116,7 @@ void inspect(const TableName& name) {
         ppm::warn_of(configuration, {*problem});
 }
 
-// Whether what decides which partitions are outdated, or what becomes of them, is another now.
+// Whether a setting changed that decides which partitions are outdated, or what happens to them.
 bool changes_removals(const TriggerData& trigger) {
     const TupleDesc descriptor = RelationGetDescr(trigger.tg_relation);
     const auto value = [&](HeapTuple row, const char* name) {
@@ -135,7 +134,7 @@ bool changes_removals(const TriggerData& trigger) {
 
 }  // namespace
 
-// AFTER INSERT OR UPDATE OR DELETE, FOR EACH ROW: what it returns does not matter.
+// AFTER INSERT OR UPDATE OR DELETE, FOR EACH ROW: the return value is ignored.
 Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
     return ppm::entry([fcinfo]() -> Datum {
         if (!is_our_trigger(fcinfo))

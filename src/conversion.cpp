@@ -25,7 +25,7 @@ RelationId relation_argument(FunctionCallInfo fcinfo) {
     throw ppm::PpmError{ERRCODE_NULL_VALUE_NOT_ALLOWED, "relation must not be null"};
 }
 
-// It may have been dropped since it was named.
+// The relation may have been concurrently dropped.
 std::string name_of(RelationId relation) {
     const char* const name = ppm::call([=] { return get_rel_name(relation); });
     return name == nullptr ? "with OID " + std::to_string(relation) : ppm::in_quotes(name);
@@ -60,8 +60,8 @@ Datum ppm_convert(PG_FUNCTION_ARGS) {
         const RelationId converted = recorded(session, history, relation, "convert", [&] {
             return convert(session, history, relation, extend_unique);
         });
-        // What of the window the old table does not hold. No key of that time could be written
-        // before either.
+        // Creates the partitions of the window that the old table does not cover. Keys of these
+        // partitions could not be written before either.
         ppm::Run run{session, converted};
         run.perform(ppm::provision);
         run.finish();
@@ -76,7 +76,7 @@ Datum ppm_abandon(PG_FUNCTION_ARGS) {
         const RelationId relation = relation_argument(fcinfo);
         ppm::Session session{false};
         ppm::History history;
-        // Each says whether there was anything that it could take back: the last thing begun,
+        // Each returns whether it found anything to take back. The last operation begun comes
         // first.
         constexpr std::array takers_back{ppm::abandon_move, ppm::abandon_conversion};
         const bool was_any = std::ranges::any_of(takers_back, [&](auto take_back) {

@@ -27,7 +27,7 @@ std::string joined(const std::vector<std::string>& statements) {
     return result;
 }
 
-// What rows in the default partition keep out is not to be had by a call.
+// Leaves out partitions that a call cannot create, because the default partition has rows of them.
 void leave_out_default_rows(const ppm::ManagedParent& managed, ppm::Plan& plan) {
     const auto& by_default = managed.parent.default_partition;
     if (!by_default || plan.provision.empty())
@@ -59,8 +59,7 @@ void leave_out_default_rows(const ppm::ManagedParent& managed, ppm::Plan& plan) 
         ppm::warn_of(managed.parent.configuration, anomalies);
 }
 
-// Nothing is planned for a parent that cannot be managed, and no removal where one would be a
-// guess.
+// Plans nothing for a parent that cannot be managed, and no removal where it would be a guess.
 ppm::Plan plan_or_warn(const ppm::ManagedParent& managed, const ppm::Clock& clock) {
     const auto anomalies = validate(managed.parent);
     if (anomalies.empty()) {
@@ -115,7 +114,7 @@ void add(ppm::ResultSet& rows, std::int32_t step, const ppm::ManagedParent& mana
               bounds.lower_value, bounds.upper_value});
 }
 
-// Without a number: it is not done now.
+// The row has no step number, because the drop is not done now.
 void add(ppm::ResultSet& rows, const ppm::ManagedParent& managed, const ppm::LaterDrop& later) {
     const ppm::Configuration& configuration = managed.parent.configuration;
     const ppm::Action drop = ppm::DropPartition{later.partition, false};

@@ -1,5 +1,5 @@
 // BEFORE a row of ppm.hooks is written: its function gets the one spelling that every later call
-// understands, and whoever writes it must have the rights of the table's owner.
+// understands, and the writer must have the rights of the table's owner.
 #include "pg/records/hooks.hpp"
 #include "core/text.hpp"
 #include "pg/bridge/spi.hpp"
@@ -44,13 +44,13 @@ ppm::PpmError refused(int sqlstate, const std::string& function, const std::stri
     return {sqlstate, "hook function " + function + " " + problem, {}, what_a_hook_is};
 }
 
-// As PostgreSQL writes it, with its schema; nothing if there is none.
+// The function as PostgreSQL writes it, with its schema; nothing if it does not exist.
 std::optional<std::string> spelled(const std::string& function) {
     try {
         return ppm::query("SELECT to_regprocedure($1)::text", {ppm::text_parameter(function)})
             .value<std::optional<std::string>>();
     } catch (const ppm::PostgresError&) {
-        // What cannot be read as a function; the caller's statement fails.
+        // The text does not parse as a function; the caller's statement fails.
         throw refused(ERRCODE_UNDEFINED_FUNCTION, function, "does not exist");
     }
 }
@@ -62,8 +62,8 @@ int sqlstate_of(const std::string& problem) {
                                        : ERRCODE_INVALID_FUNCTION_DEFINITION;
 }
 
-// pg_dump switches this setting off: what is restored may be true only where the dump came from.
-// What does not hold there is an anomaly later.
+// pg_dump turns this setting off: the function may be valid only where the dump came from. If it is
+// not valid here, it is reported as an anomaly later.
 std::string checked(const std::string& function, std::optional<Oid> relation) {
     const auto name = spelled(function);
     if (!check_function_bodies)
@@ -86,7 +86,7 @@ HeapTuple with_function(HeapTuple row, TupleDesc descriptor, const std::string& 
         int column = SPI_fnumber(descriptor, "function");
         Datum value = CStringGetTextDatum(text);
         bool is_null = false;
-        // It outlives this connection.
+        // The row must outlive this SPI connection.
         HeapTuple const changed =
             heap_modify_tuple_by_cols(row, descriptor, 1, &column, &value, &is_null);
         return SPI_copytuple(changed);
@@ -108,8 +108,8 @@ HeapTuple written(HeapTuple row, TupleDesc descriptor, HeapTuple before) {
     const TableName name = table_of(row, descriptor);
     const auto relation = ppm::require_rights_over(name);
     const std::string function = value_of(row, descriptor, "function");
-    // NOT NULL has to say something about one that is null. What is as it was has only followed its
-    // table to another name.
+    // A null is left to the NOT NULL constraint. An unchanged function has only followed its table
+    // to another name.
     if (function.empty() ||
         (before != nullptr && function == value_of(before, descriptor, "function")))
         return row;

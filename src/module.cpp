@@ -13,7 +13,7 @@ void _PG_init(void);
 void _PG_init(void) {
     ppm::boundary([] {
         ppm::call(ppm::define_settings);
-        // While pg_upgrade moves the catalog nothing is to be called.
+        // During pg_upgrade nothing must be called.
         if (process_shared_preload_libraries_in_progress && IsPostmasterEnvironment &&
             !IsBinaryUpgrade)
             ppm::call([] {

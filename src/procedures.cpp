@@ -39,8 +39,8 @@ Datum ppm_cleanup(PG_FUNCTION_ARGS) {
     });
 }
 
-// All tables get their new partitions before any loses an old one: what is missing is worse than
-// what is too much.
+// All tables get their new partitions before any table loses an old one: a missing partition is
+// worse than one too many.
 Datum ppm_run_all(PG_FUNCTION_ARGS) {
     return ppm::entry([fcinfo]() -> Datum {
         if (ppm::is_standby("ppm.run_all()"))

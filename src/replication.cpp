@@ -1,4 +1,4 @@
-// The triggers that keep out of ppm's tables what is none of this database's, and a TRUNCATE.
+// The triggers that keep other databases' replicated rows, and TRUNCATE, out of ppm's tables.
 #include "pg/records/replication.hpp"
 
 extern "C" {
@@ -17,9 +17,9 @@ const TriggerData& trigger_of(FunctionCallInfo fcinfo, const char* function) {
 
 }  // namespace
 
-// BEFORE INSERT OR UPDATE OR DELETE, FOR EACH ROW: leaves the row out if replication applies it.
-// BEFORE and AFTER TRUNCATE: has the table keep its rows. Works whatever the version of the
-// extension's objects is: an error would stop the whole subscription.
+// BEFORE INSERT OR UPDATE OR DELETE, FOR EACH ROW: skips the row if replication applies it. BEFORE
+// and AFTER TRUNCATE: makes the table keep its rows. Works with any version of the extension's
+// objects: an error would stop the whole subscription.
 Datum ppm_skip_replicated(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo]() -> Datum {
         const TriggerData& trigger = trigger_of(fcinfo, "ppm.skip_replicated()");
@@ -37,8 +37,8 @@ Datum ppm_skip_replicated(PG_FUNCTION_ARGS) {
     });
 }
 
-// BEFORE TRUNCATE. Whoever it is: no trigger would see which rows go, so nobody's rights over their
-// tables could be asked for, and nothing would be forgotten with them.
+// BEFORE TRUNCATE, for every role. No trigger would see the rows that are removed, so ppm could
+// neither check rights over their tables nor forget what it has recorded about them.
 Datum ppm_refuse_truncate(PG_FUNCTION_ARGS) {
     return ppm::boundary([fcinfo]() -> Datum {
         const TriggerData& trigger = trigger_of(fcinfo, "ppm.refuse_truncate()");

@@ -28,8 +28,7 @@ ppm::PpmError invalid_interval(const std::string& value, std::string detail = {}
                    std::move(detail));
 }
 
-// Runs one of PostgreSQL's own input functions; nothing if it takes the text for no value. The
-// caller then fails.
+// Runs an input function of PostgreSQL; nothing if it rejects the text. The caller then fails.
 template <typename Read>
 auto read(Read read_value) -> std::optional<std::invoke_result_t<Read&>> {
     try {
@@ -65,8 +64,8 @@ std::optional<Timestamp> read_timestamp(const std::string& text, PGFunction inpu
     });
 }
 
-// PostgreSQL reads a timestamp without looking at the zone that it may have. In a zone that nobody
-// has, what has none is another instant than what has one.
+// The input function of timestamp ignores a zone in the text. Under an offset that no real zone
+// has, only a text without a zone differs by that offset when it is read as timestamptz.
 bool has_zone(const std::string& text) {
     constexpr std::int64_t offset = (11 * 60 + 11) * USECS_PER_MINUTE;
     ppm::LocalSettings settings;
@@ -166,8 +165,8 @@ bool is_our_trigger(FunctionCallInfo fcinfo) {
            ppm::is_configuration(trigger->tg_relation);
 }
 
-// Nothing where there is none, or it is as it was: a dump is to be restored also where it is
-// missing.
+// Nothing if there is no template, or it is unchanged: a dump must be restorable even where the
+// template is missing.
 std::optional<std::string> spell_template(const TriggerData& trigger, HeapTuple row) {
     const TupleDesc descriptor = RelationGetDescr(trigger.tg_relation);
     const auto name = text_of(row, descriptor, "template");
@@ -179,7 +178,7 @@ std::optional<std::string> spell_template(const TriggerData& trigger, HeapTuple 
         if (auto spelled = ppm::spelled_template(*name))
             return spelled;
     } catch (const ppm::PostgresError&) {
-        // What cannot be read as a name; the caller's statement fails.
+        // The text does not parse as a name; the caller's statement fails.
         throw invalid("template", *name, "Write it as schema.table.");
     }
     if (check_function_bodies)
@@ -210,7 +209,7 @@ Datum ppm_spell_configuration(PG_FUNCTION_ARGS) {
         const TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
         HeapTuple const row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple
                                                                          : trigger->tg_trigtuple;
-        // NOT NULL has to say something about one that is null.
+        // A null is left to the NOT NULL constraint.
         const auto interval = text_of(row, descriptor, "interval");
         if (!interval)
             return PointerGetDatum(row);

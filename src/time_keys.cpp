@@ -1,5 +1,5 @@
-// ppm.uuidv7_lower_bound() and its like: so that a query on a key that tells time can prune by
-// time.
+// ppm.uuidv7_lower_bound() and similar functions: with them a query on a key that tells time can
+// prune by time.
 #include "core/key/encoding.hpp"
 #include "core/key/ulid.hpp"
 #include "core/key/uuidv7.hpp"
@@ -22,7 +22,7 @@ ppm::PpmError out_of_range(const std::string& key, std::string detail) {
             std::move(detail)};
 }
 
-// Within what 48 bits of milliseconds tell.
+// Throws if 48 bits of milliseconds cannot hold the argument.
 ppm::Instant instant_argument(FunctionCallInfo fcinfo, const char* key) {
     const TimestampTz stored = PG_GETARG_TIMESTAMPTZ(0);
     if (TIMESTAMP_NOT_FINITE(stored) || stored < ppm::to_stored(ppm::milliseconds48_begin) ||

@@ -1,5 +1,5 @@
-// What the views ppm.partitions and ppm.status are made of. Cheap: they read the catalog, and look
-// into no table.
+// The functions behind the views ppm.partitions and ppm.status. They are cheap: they read only the
+// catalog, and no table.
 #include "core/grid/coverage.hpp"
 #include "core/plan/state.hpp"
 #include "pg/bridge/result_set.hpp"
@@ -46,7 +46,7 @@ void add_partitions(ppm::ResultSet& rows, const ppm::ManagedParent& managed,
         add(rows, managed, *partition, ppm::PartitionState::default_partition);
 }
 
-// The key of now: by the clock, or the greatest one there is.
+// The key of now: by the clock, or the greatest key that exists.
 ppm::Bound key_of_now(const ppm::ManagedParent& managed, const ppm::Clock& clock) {
     const ppm::KeyCodec codec = codec_of(managed);
     const auto& key = managed.parent.greatest_key;
@@ -54,8 +54,8 @@ ppm::Bound key_of_now(const ppm::ManagedParent& managed, const ppm::Clock& clock
                : codec.encode(clock.now(*managed.zone));
 }
 
-// How far the partitions go on from now; nothing if there is none for now. The default partition
-// does not count: rows in it keep their own from being made.
+// How far the partitions reach from now without a hole; nothing if none covers now. The default
+// partition does not count: its rows keep their own partitions from being created.
 std::optional<ppm::Bound> covered_until(const ppm::ManagedParent& managed,
                                         const ppm::Clock& clock) {
     const ppm::KeyCodec codec = codec_of(managed);
@@ -66,7 +66,7 @@ std::optional<ppm::Bound> covered_until(const ppm::ManagedParent& managed,
     return ppm::covered_until(codec.canonical(key_of_now(managed, clock)), covered);
 }
 
-// How many whole slots above the current one end before `until`; of very many, that many.
+// How many whole slots above the current one end before `until`; at most very_many.
 std::int32_t slots_until(const ppm::Window& window, const ppm::KeyCodec& codec, ppm::Bound until) {
     constexpr std::int32_t very_many = 10000;
     std::int32_t count = 0;
@@ -83,7 +83,7 @@ struct Coverage {
     Cell slots_ahead = std::nullopt;
 };
 
-// How long it takes the key to get there, at the rate of the last runs.
+// How long the key takes to reach `until`, at the rate of the last runs.
 Cell runway_of_key(const ppm::ManagedParent& managed, ppm::Position until) {
     const auto& greatest = managed.parent.greatest_key->greatest;
     const auto rate = keys_per_second(managed.parent);

@@ -7,7 +7,7 @@
 
 namespace ppm {
 
-// Goes by a clock that nobody can set, and cannot overflow.
+// Uses a clock that nobody can set. Cannot overflow.
 class Deadline {
   public:
     using Clock = std::chrono::steady_clock;
@@ -17,8 +17,8 @@ class Deadline {
                         std::clamp(wait, std::chrono::milliseconds::zero(), longest_wait),
                         Clock::time_point::max() - now)} {}
 
-    // What is left, in whole milliseconds: 0 only when it has passed, and never more than
-    // WaitLatch() and the settings take.
+    // The remaining time in whole milliseconds: 0 only if the deadline has passed, and never more
+    // than WaitLatch() and the settings accept.
     int left(Clock::time_point now = Clock::now()) const {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(at_ - now).count();
         return static_cast<int>(
@@ -28,7 +28,7 @@ class Deadline {
     bool has_passed(Clock::time_point now = Clock::now()) const { return left(now) == 0; }
 
   private:
-    // So that it can be told in the clock's own unit.
+    // The longest wait that the clock's unit can hold.
     static constexpr std::chrono::milliseconds longest_wait =
         std::chrono::floor<std::chrono::milliseconds>(Clock::duration::max());
 

@@ -8,7 +8,7 @@ namespace ppm {
 
 enum class Severity { error, warning };
 
-// The names of these are the `code` of a row, and stable.
+// Their names are the `code` of a row, and stable.
 enum class AnomalyCode {
     table_missing,
     table_replaced,

@@ -46,7 +46,7 @@ class AnomalyFinder : Wording {
             check_differences(*parent_.default_partition);
         }
 
-        // What is missing comes first; what stands in its way may be known from above.
+        // Missing partitions come first. Their obstacles may be among the anomalies found above.
         others_ = std::exchange(anomalies_, {});
         std::ranges::move(missing_partitions(parent_, codec_, plan_, inquiries_, others_),
                           std::back_inserter(anomalies_));
@@ -72,7 +72,7 @@ class AnomalyFinder : Wording {
                             again("cleanup", partition.name)});
             case PartitionState::outdated:
                 check_bounds(partition);
-                // What is outdated is not known while the clock is in doubt.
+                // While the clock is in doubt, no partition is known to be outdated.
                 if (!plan_.outdated_in_doubt)
                     add_outdated(partition);
                 return check_owner(partition);
@@ -119,7 +119,7 @@ class AnomalyFinder : Wording {
                (stays ? "Nothing has to be done." : "Or it is removed when all of it is outdated.");
     }
 
-    // Where cleanup removes nothing, why is said once, and not of each partition.
+    // If cleanup removes nothing, the reason is reported once, not for each partition.
     void add_outdated(const Partition& partition) {
         if (!plan_.refusals.empty())
             return;
@@ -183,8 +183,8 @@ class AnomalyFinder : Wording {
                " DETACH PARTITION " + sql_name(partition) + ";";
     }
 
-    // Whether the partition bears the name of a slot that begins elsewhere. One that ends elsewhere
-    // may be what the name says: of another interval.
+    // Whether the partition has the name of a slot that begins elsewhere. A partition that only
+    // ends elsewhere may fit its name: the slot may be of another interval.
     bool check_bounds(const Partition& partition) {
         const auto named = slot_named(partition.name, table(), grid());
         if (!named || codec_.canonical(codec_.encode(named->lower)) ==
@@ -205,8 +205,8 @@ class AnomalyFinder : Wording {
                 std::move(hint)};
     }
 
-    // Whether these are the slot's edges in another time zone, or by rules that a zone had before:
-    // both are moved alike, but for the hours by which clocks are changed.
+    // Whether these are the slot's edges in another time zone, or by older rules of the zone: both
+    // edges are moved by the same amount, apart from a daylight saving change.
     bool is_moved(const Slot& slot, const BoundRange& bounds) const {
         using std::chrono::hours;
         constexpr hours between_any_zones{26};
@@ -224,7 +224,7 @@ class AnomalyFinder : Wording {
         return ppm::slot_of(partition.bounds, codec_, grid());
     }
 
-    // Whether it holds a slot whose name it does not bear.
+    // Reports a partition that holds one slot but does not have the slot's name.
     void check_name(const Partition& partition) {
         const auto holds = slot_of(partition);
         if (!holds || holds == slot_named(partition.name, table(), grid()))
@@ -239,7 +239,7 @@ class AnomalyFinder : Wording {
              rename(partition, holds)});
     }
 
-    // How the partition gets the name of what it holds.
+    // How to give the partition the name of what it holds.
     std::string rename(const Partition& partition, const std::optional<Slot>& holds) const {
         const Slot piece{codec_.decode(partition.bounds.lower),
                          codec_.decode(partition.bounds.upper)};
@@ -261,9 +261,9 @@ class AnomalyFinder : Wording {
             add(owner_differs(partition));
     }
 
-    // As after a restore during which partitions were made, before it came to the keys.
+    // This happens if partitions are created during a restore, before it adds the primary keys.
     void check_primary_key() {
-        // With a template it is that which new ones get theirs from.
+        // With a template, new partitions get their primary key from it.
         if (parent_.lacks_primary_key && !parent_.configuration.template_name)
             add({AnomalyCode::missing_index,
                  {},
@@ -274,7 +274,7 @@ class AnomalyFinder : Wording {
                      "over; where a partition has none, its rows are read."});
     }
 
-    // They matter only where partitions are removed.
+    // Foreign keys matter only if partitions are removed.
     void check_references() {
         if (!parent_.configuration.retention)
             return;
@@ -290,7 +290,7 @@ class AnomalyFinder : Wording {
                  create_index(each, inquiries_.identifier)});
     }
 
-    // In what it is not like its parent.
+    // Reports how the partition differs from its parent.
     void check_differences(const Partition& partition) {
         check_owner(partition);
         for (const Difference& difference : partition.differences)
@@ -317,7 +317,7 @@ class AnomalyFinder : Wording {
         }
     }
 
-    // Holes before and after the window. What is being detached leaves none.
+    // Holes before and after the window. A partition that is being detached leaves none.
     void check_gaps() {
         if (parent_.partitions.empty())
             return;
@@ -343,7 +343,7 @@ class AnomalyFinder : Wording {
                  "to be done."});
     }
 
-    // What ppm set out to remove, and has not.
+    // Reports a detached table whose removal is not finished.
     void check(const DetachedPartition& detached) {
         const Partition& partition = detached.partition;
         if (!detached.is_detached || detached.is_repartitioned ||
@@ -370,7 +370,7 @@ class AnomalyFinder : Wording {
              std::move(hint)});
     }
 
-    // What is wrong with the table itself says all there is to say.
+    // If the table was changed, that anomaly says all there is to say.
     void add_left_out(const DetachedPartition& detached, const LeftOut& left_out) {
         const Partition& partition = detached.partition;
         if (left_out.reason.code == AnomalyCode::detached_changed)
@@ -417,7 +417,7 @@ class AnomalyFinder : Wording {
     const Windows& windows_;
     const Plan& plan_;
     std::vector<Anomaly> anomalies_;
-    std::vector<Anomaly> others_;  // than about what is missing
+    std::vector<Anomaly> others_;  // all but those about missing partitions
 };
 
 }  // namespace

@@ -13,11 +13,11 @@ namespace ppm {
 
 // How the last attempt on a partition failed.
 struct LastFailure {
-    std::string message;  // empty: it did not
-    bool passes = false;  // the reason may have gone by itself: a lock, say
+    std::string message;  // empty: it did not fail
+    bool passes = false;  // the reason may be gone by itself, e.g. a lock
 };
 
-// What only a look at the database can tell, asked for where it matters. May throw what their
+// Questions that only the database can answer, asked only if they matter. They may throw what their
 // sources throw.
 struct Inquiries {
     // A name as SQL writes it.

@@ -8,7 +8,7 @@ namespace ppm {
 
 namespace {
 
-// Whether it is detached in the same call, and so is nowhere yet.
+// Whether the same call detaches the partition, so that it has not been moved anywhere yet.
 bool is_detached_now(const Partition& partition, const Plan& plan) {
     return std::ranges::any_of(plan.cleanup, [&](const Action& action) {
         const Partition* const existing = existing_partition(action);

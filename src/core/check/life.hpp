@@ -1,5 +1,4 @@
-// What is wrong with what goes along with the life of a partition: its archive, its hooks, its
-// template.
+// Anomalies in the life cycle of a partition: its archive, its hooks, its template.
 #pragma once
 
 #include "core/check/check.hpp"

@@ -47,7 +47,7 @@ class Missing : Wording {
                                       : attach_again(*detached)});
     }
 
-    // A table that is changed to be like its parent again is not one that ppm attaches.
+    // ppm does not attach a changed table, even if it is changed to be like its parent again.
     std::string attach_again(const Partition& detached) const {
         const LastFailure failure = inquiries_.last_failure(detached.name);
         if (failure.message.empty() || failure.passes)
@@ -71,7 +71,7 @@ class Missing : Wording {
                call_of("provision");
     }
 
-    // A partition may stand in the way of several slots, and be wrong in itself.
+    // A partition may be an obstacle to several slots, and an anomaly itself.
     bool is_known(const Anomaly& reason) const {
         const auto is_same = [&](const Anomaly& each) {
             return each.code == reason.code && each.partition == reason.partition &&
@@ -80,7 +80,7 @@ class Missing : Wording {
         return std::ranges::any_of(known_, is_same) || std::ranges::any_of(anomalies_, is_same);
     }
 
-    // Also of slots that something else keeps from being made.
+    // Also looks for rows of slots that have another obstacle.
     void look_into_default() {
         if (!parent_.default_partition)
             return;
@@ -118,7 +118,7 @@ class Missing : Wording {
 
     const Plan& plan_;
     const std::vector<Anomaly>& known_;
-    std::set<std::string> kept_out_;  // partitions, by rows in the default partition
+    std::set<std::string> kept_out_;  // partitions that the default partition's rows keep out
     std::vector<Anomaly> default_rows_;
     std::vector<Anomaly> anomalies_;
 };

@@ -26,7 +26,7 @@ class Wording {
     // `CALL ppm.cleanup('public.orders');`
     std::string call_of(const char* procedure) const;
 
-    // The same; if the last attempt failed for what does not pass by itself, after that is mended.
+    // The same, but to be done after a fix, if the last attempt failed for a lasting reason.
     std::string again(const char* procedure, const std::string& name) const;
 
   protected:

@@ -34,7 +34,7 @@ class Edges {
         : interval_{interval},
           into_month_{interval.origin - first_of_month(months_since_year_zero(interval.origin))} {}
 
-    // Of the last edge at or before `time`.
+    // The number of the last edge at or before `time`.
     std::int64_t number_of(LocalTime time) const {
         if (interval_.unit == Interval::Unit::months)
             return floor_divide<std::int64_t>(months_since_year_zero(time - into_month_) -
@@ -85,7 +85,7 @@ std::string time_of_day_text(chrono::microseconds since_midnight) {
     return result;
 }
 
-// The number that is all of these characters, or nothing.
+// The text as a number, or nothing if it has other characters.
 std::optional<unsigned> digits_in(std::string_view text) {
     unsigned value = 0;
     for (const char c : text) {

@@ -55,7 +55,7 @@ constexpr int longest_slot(Interval::Unit unit) {
     }
 }
 
-// Of so many, from the default origin.
+// An interval of `count` units, from the default origin.
 constexpr Interval every(int count, Interval::Unit unit) {
     return {unit, count, default_origin(unit)};
 }
@@ -71,17 +71,17 @@ inline constexpr Interval Interval::yearly = every(12, Interval::Unit::months);
 Slot slot_at(const Interval& interval, LocalTime time);
 
 // The start of the slot that lies `count` slots after (before, if negative) the one starting at
-// `start`. What would lie outside of the calendar is the nearest edge that does: before
-// calendar_begin, or at calendar_end or after it.
+// `start`. A start outside the calendar becomes the nearest edge outside it: before calendar_begin,
+// or at or after calendar_end.
 LocalTime slots_after(const Interval& interval, LocalTime start, int count);
 
-// The time of day in a slot's edges; that of an interval of minutes differs from edge to edge.
+// The time of day of a slot's edges; with an interval of minutes it differs from edge to edge.
 std::chrono::microseconds time_of_day(LocalTime time);
 
 // A date written exactly `YYYY-MM-DD`, of the years 0001 to 9999, or nothing.
 std::optional<Date> parse_date(std::string_view text);
 
-// Such a date, or one with a time of day behind it, exactly ` HH:MM`.
+// The same, or a date followed by a time of day, exactly ` HH:MM`.
 std::optional<LocalTime> parse_minute(std::string_view text);
 
 // The inverse: `2026-11-22`, with the time of day only where it is not midnight.

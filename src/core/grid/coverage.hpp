@@ -1,4 +1,4 @@
-// What of a range no partition covers, and how far from a point they go on.
+// Holes in a range, and how far from a point partitions reach without a hole.
 #pragma once
 
 #include <optional>
@@ -13,8 +13,8 @@ namespace ppm {
 // not overlap.
 std::vector<BoundRange> holes_in(const BoundRange& range, std::span<const BoundRange> covered);
 
-// Where the ranges that begin with the one that holds `from` end, or are interrupted by a hole for
-// the first time; nothing if none holds it. `covered` as above.
+// The end of the ranges that follow each other without a hole, from the one that holds `from`;
+// nothing if none holds it. `covered` as above.
 std::optional<Bound> covered_until(Bound from, std::span<const BoundRange> covered);
 
 }  // namespace ppm

@@ -10,8 +10,8 @@ Position slot_start(const Grid& grid, Position position) {
     return slot_at(grid, position).lower;
 }
 
-// The key that the greatest one is compared with. Without another, only one for which nobody made
-// room, though there is room for others, is in doubt; or any, if others may not have been seen.
+// The key to compare the greatest key with: the next one. Without it, the greatest key is in doubt
+// only if partitions with an end exist, and it lies in none or other keys may be unseen.
 std::optional<Position> key_before(const GreatestKey& key) {
     if (key.next || !key.others_have)
         return key.next;

@@ -6,7 +6,7 @@ namespace ppm {
 
 namespace {
 
-// What lies between 0 and `step`, whatever the sign of `value`.
+// The remainder from 0 to below `step`, whatever the sign of `value`.
 std::int64_t floor_modulo(std::int64_t value, std::int64_t step) {
     const std::int64_t rest = value % step;
     return rest < 0 ? rest + step : rest;
@@ -32,7 +32,7 @@ Slot slot_of_numbers(const Numbers& grid, std::int64_t number) {
 Position numbers_after(const Numbers& grid, Position start, int count) {
     if (count == 0)
         return start;
-    // What has no start of its own has an end.
+    // A slot without a start has an end.
     if (start == minus_infinity)
         return count < 0
                    ? start

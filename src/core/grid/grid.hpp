@@ -41,7 +41,7 @@ bool is_slot_from_another_origin(const Grid& grid, const Slot& range);
 std::string name_of(const Grid& grid);
 std::optional<std::string> origin_of(const Grid& grid);
 
-// As ppm.config has them, in the spellings of name_of() and origin_of(), or nothing.
+// The grid from ppm.config's texts, spelled as name_of() and origin_of() do, or nothing.
 std::optional<Grid> grid_from(std::string_view name, const std::optional<std::string>& origin);
 
 // `daily partitions`, `partitions of 10 days`, `partitions of 1000000`

@@ -10,18 +10,18 @@
 
 namespace ppm {
 
-// What there is, for hints.
+// The supported intervals, for hints.
 inline constexpr const char* intervals_there_are =
     "hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, "
     "months or years, up to 1000 years, such as 15 minutes";
 
-// What PostgreSQL has read: an interval if exactly one of the three is not zero, and that is
-// positive, not too long, and of whole minutes. Whole days of minutes are days. From the default
-// origin.
+// The interval from the three fields that PostgreSQL has read. Exactly one of them must not be
+// zero; it must be positive, not too long, and of whole minutes. Whole days of minutes become days.
+// The origin is the default.
 std::optional<Interval> interval_of(std::int64_t months, std::int64_t days,
                                     std::int64_t microseconds);
 
-// Why interval_of() has nothing for it: a sentence.
+// Why interval_of() returns nothing: a sentence.
 const char* why_no_interval(std::int64_t months, std::int64_t days, std::int64_t microseconds);
 
 // The interval's one spelling, the same whatever its origin is: `daily`, or a count of the largest
@@ -34,7 +34,7 @@ std::optional<Interval> interval_named(std::string_view name);
 // Whether edges may lie there: a whole minute of the years 0001 to 9999; of months, on day 1 to 28.
 bool can_begin_at(Interval::Unit unit, LocalTime origin);
 
-// As ppm.config has it, in the spellings of name_of() and minute_text(), or nothing.
+// The interval from ppm.config's texts, spelled as name_of() and minute_text() do, or nothing.
 std::optional<Interval> interval_from(std::string_view name,
                                       const std::optional<std::string>& origin);
 

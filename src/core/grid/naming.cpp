@@ -56,7 +56,7 @@ std::string compact_time(LocalTime time) {
            (time_of_day(time).count() == 0 ? "" : hour_and_minute(time));
 }
 
-// The smallest part of a slot's beginning that its name has.
+// The smallest unit of a slot's start that its name has.
 enum class Style { minute, hour, day, week, month, quarter, year };
 
 Style style_of_months(const Interval& interval) {
@@ -166,7 +166,7 @@ std::optional<Slot> slot_of_suffix(const Interval& interval, std::string_view su
     return slot.lower < calendar_begin ? std::nullopt : std::optional{slot};
 }
 
-// Where a range has no end, nothing that a number is.
+// A number as names have it; an open end becomes a word that is no number.
 std::string number_word(Position position) {
     if (position == minus_infinity)
         return "min";

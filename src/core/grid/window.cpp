@@ -20,7 +20,7 @@ Window window_from(Position current, const Grid& grid, int pre_provisioned,
     const Position begin = first_edge(grid);
     const bool would_begin_before =
         std::holds_alternative<Interval>(grid) ? lower < calendar_begin : lower == begin;
-    // Nothing is outdated by a window that would begin before the grid does.
+    // If the window would begin before the grid does, nothing is outdated.
     return {grid, std::max(lower, begin), std::min(upper, last_edge(grid)),
             !retention || would_begin_before, current};
 }

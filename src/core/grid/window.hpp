@@ -19,23 +19,23 @@ struct Window {
     Position first = minus_infinity;  // before it no partition is missing
 };
 
-// The start of the slot that keys of `now` lie in. Where the clock was put back and the key tells
-// instants, that is not always the slot that the clock shows: of an hour that comes twice, the
-// first belongs to the slot before it, because all edges in it are those of the second.
+// The start of the slot that holds keys of `now`. If the clock was put back and the key tells
+// instants, the clock may show another slot: the first pass of a repeated hour belongs to the slot
+// before it, because all edges within the hour lie in its second pass.
 Position current_start(Instant now, const KeyCodec& codec, const Grid& grid);
 
-// `retention` slots before the current one (none without a retention), that one, and
+// `retention` slots before the current one (none without a retention), the current one, and
 // `pre_provisioned` after it; cut to the slots that lie wholly between first_edge() and
-// last_edge(). Slots count, also if a change of the clock left nothing of them.
+// last_edge(). Slots count even if a change of the clock leaves them empty.
 Window window_from(Position current, const Grid& grid, int pre_provisioned,
                    std::optional<int> retention);
 
-// That of `now`, of a key that tells time. While the clock goes again through an hour, keys that
-// tell civil time do, too: that hour stays in the window.
+// The window of `now`, for a key that tells time. While the clock repeats an hour, keys that tell
+// civil time repeat it, too: that hour stays in the window.
 Window window_at(Instant now, const KeyCodec& codec, const Grid& grid, int pre_provisioned,
                  std::optional<int> retention);
 
-// Those of the window that partitions are to hold.
+// The slots of the window that need a partition.
 std::vector<Slot> slots_of(const Window& window);
 
 }  // namespace ppm

@@ -10,14 +10,14 @@
 
 namespace ppm {
 
-// What a partition's bound is to PostgreSQL: a value of the key's type, MINVALUE or MAXVALUE.
-// Bounds of one key compare as PostgreSQL compares them; bounds of keys of different types must not
-// be compared.
+// A partition's bound as PostgreSQL has it: a value of the key's type, MINVALUE or MAXVALUE. Bounds
+// of one key compare as PostgreSQL compares them. Bounds of keys of different types must not be
+// compared.
 class Bound {
   public:
     enum class Kind : std::int8_t { min_value, value, max_value };
 
-    // Of a longer text only the beginning counts: no key that ppm manages is as long.
+    // A longer text is cut: no key that ppm manages is as long.
     static constexpr std::size_t max_text_bytes = 32;
 
     static constexpr Bound min_value() { return Bound{Kind::min_value, {}}; }

@@ -36,7 +36,7 @@ struct Snowflake {
 
 inline constexpr int longest_shift = 62;
 
-// Of integer keys only: both abort for ulid.
+// Only for integer keys: both functions abort for ulid.
 
 // The instant as a number, rounded down to the encoding's unit, or nothing if 64 bits cannot hold
 // it. Never decreases as `instant` grows.

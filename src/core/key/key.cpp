@@ -16,7 +16,7 @@ namespace {
 constexpr chrono::days epoch = Date{chrono::year{2000} / 1 / 1}.time_since_epoch();
 
 constexpr LocalTime last_civil = Date{chrono::year::max() / 12 / 31};
-// The first that PostgreSQL's dates tell.
+// The first date that PostgreSQL has.
 constexpr LocalTime first_civil = Date{chrono::year{-4712} / 1 / 1};
 
 // A date's stored days as civil time.

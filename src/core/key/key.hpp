@@ -44,9 +44,9 @@ class TimeZone {
   public:
     virtual ~TimeZone() = default;
 
-    // The instant of a civil time. One that a change of the clock skips is the first instant after
-    // the gap; one that comes twice is whichever PostgreSQL's AT TIME ZONE takes. Never decreases
-    // as `time` grows.
+    // The instant of a civil time. A time that a change of the clock skips becomes the first
+    // instant after the gap. A time that comes twice becomes the instant that PostgreSQL's AT TIME
+    // ZONE takes. Never decreases as `time` grows.
     virtual Instant instant(LocalTime time) const = 0;
 
     virtual LocalTime civil(Instant instant) const = 0;
@@ -68,22 +68,22 @@ class KeyCodec {
     // a UUIDv7 or a ULID).
     Bound encode(Position position) const;
 
-    // The smallest key of an instant: where the key has civil time, that of the zone. Of a key that
-    // tells time.
+    // The smallest key of an instant; if the key has civil time, in the zone. Only for keys that
+    // tell time.
     Bound encode(Instant instant) const;
 
     // What the clocks of the zone show.
     LocalTime civil(Instant instant) const { return zone_->civil(instant); }
 
-    // That of a key which tells instants in the same zone.
+    // The codec of a key that tells instants in the same zone.
     KeyCodec of_instants() const { return {KeyType::timestamptz, *zone_}; }
 
     // The position of any bound: minus_infinity and plus_infinity for MINVALUE, MAXVALUE, the
     // infinities, and what lies past the last year that std::chrono can tell (32767).
     Position decode(Bound bound) const;
 
-    // The bound that stands for all those between which no valid key lies: two bounds are the same
-    // edge if and only if their canonical forms are equal.
+    // The one bound that stands for all bounds with no valid key between them: two bounds are the
+    // same edge if and only if their canonical forms are equal.
     Bound canonical(Bound bound) const;
     BoundRange canonical(const BoundRange& bounds) const {
         return {canonical(bounds.lower), canonical(bounds.upper)};
@@ -96,17 +96,17 @@ class KeyCodec {
     // Whether a row's key may have no time in it although the key tells time: see has_time().
     bool may_lack_time() const;
 
-    // Whether a row's key has a time in it: a uuid of another version than 7 has none, whatever its
-    // first bits are, nor has a text that is no ULID.
+    // Whether a row's key has a time in it. A uuid of another version than 7 has none, whatever its
+    // first bits are; neither has a text that is not a ULID.
     bool has_time(Bound value) const;
 
-    // The same of a partition's bound. One below or above all keys counts as one, like the largest
-    // uuid.
+    // The same for a partition's bound. A bound below or above all keys counts as a time, e.g. the
+    // largest uuid.
     bool is_time_bound(Bound bound) const;
 
-    // Whether a partition with these bounds is one for everything that is to come: its upper bound
-    // is MAXVALUE, infinity, the largest value of the type, or a time long after the calendar's
-    // end. Not one of integers that begins after all times: what a wrong encoding leaves behind.
+    // Whether a partition with these bounds takes everything to come: its upper bound is MAXVALUE,
+    // infinity, the largest value of the type, or a time long after the calendar's end. False for a
+    // partition of integers that begins after all times: a wrong encoding leaves it behind.
     bool is_open_ended(const BoundRange& bounds) const;
 
     // A position, a bound and a range as messages show them: `2026-11-22 to 2026-11-23`, or

@@ -22,7 +22,7 @@ chrono::milliseconds clamped_milliseconds(Instant instant) {
             .time_since_epoch());
 }
 
-// How many characters of the alphabet come before this one, as bytes do: a char may be signed.
+// How many characters of the alphabet sort before this one as bytes: a char may be signed.
 std::int64_t rank_of(char character) {
     constexpr auto byte = [](char each) { return static_cast<unsigned char>(each); };
     return std::ranges::lower_bound(alphabet, byte(character), {}, byte) - alphabet.begin();

@@ -20,8 +20,8 @@ Uuid ulid_uuid_lower_bound(Instant instant);
 // The instant in a ULID, or nothing if the text is none.
 std::optional<Instant> ulid_instant(std::string_view text);
 
-// Whether the text is a ULID, and whether it is the beginning of one, as people write a bound: no
-// ULID lies between that and the ULID that zeros make of it.
+// Whether the text is a ULID, or the beginning of one, as people write a bound: no ULID lies
+// between the beginning and the same text filled up with zeros.
 bool is_ulid(std::string_view text);
 bool begins_ulid(std::string_view text);
 std::string padded_ulid(std::string_view beginning);

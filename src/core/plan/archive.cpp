@@ -16,7 +16,7 @@ class ArchivePlanner {
 
     void move() {
         if (auto problem = lookups_.archive_problem()) {
-            // Where nothing is to be moved now, it is said all the same.
+            // The problem is reported even if nothing is to be moved now.
             const bool is_refused = keep_attached();
             (is_refused || waits_outside() ? plan_.refusals : plan_.not_archived)
                 .push_back(*std::move(problem));
@@ -58,9 +58,9 @@ class ArchivePlanner {
         });
     }
 
-    // What was detached and has not been moved yet, and is neither dropped now nor attached again.
-    // What others may have detached stays where it is, and so does what only holds rows that others
-    // have.
+    // Whether the table was detached, has not been moved yet, and is now neither dropped nor
+    // attached again. A table that others may have detached stays where it is; so does one whose
+    // rows other partitions have.
     bool is_outside(const DetachedPartition& detached) const {
         const Partition& partition = detached.partition;
         return detached.is_detached && !detached.is_unconfirmed && !detached.is_repartitioned &&
@@ -75,7 +75,7 @@ class ArchivePlanner {
                                    [&](const auto& each) { return is_outside(each); });
     }
 
-    // Leaves the partitions that would have to be moved where they are. Whether there are any.
+    // Keeps the partitions attached that would have to be moved. Returns whether there are any.
     bool keep_attached() {
         std::vector<RelationId> kept;
         for (const Action& action : plan_.cleanup)

@@ -1,12 +1,12 @@
-// Where what is detached goes.
+// Plans the moves of detached tables into the archive.
 #pragma once
 
 #include "core/plan/planner.hpp"
 
 namespace ppm {
 
-// Adds to the plan, which has all else already, the moves into the archive. Where nothing can be
-// moved there, nothing that should be is detached.
+// Adds the moves into the archive to the plan, which is otherwise complete. If nothing can be moved
+// there, no partition that would have to be moved is detached.
 void plan_archive(const Parent& parent, const Lookups& lookups, Plan& plan);
 
 }  // namespace ppm

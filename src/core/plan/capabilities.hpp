@@ -7,14 +7,14 @@
 namespace ppm {
 
 struct Capabilities {
-    // Or else a partition is detached under ACCESS EXCLUSIVE: PostgreSQL refuses DETACH
-    // CONCURRENTLY where there is a default partition, Citus always.
+    // If not, a partition is detached under ACCESS EXCLUSIVE: PostgreSQL refuses DETACH
+    // CONCURRENTLY if there is a default partition, Citus always.
     bool detaches_concurrently;
-    // Whether a row tells which transaction put it there. Or else a detached table that is to be
+    // Whether a row tells which transaction inserted it. If not, a detached table that is to be
     // dropped is closed to rows.
     bool tells_row_age;
-    // Whether the detach of a surplus partition that got rows is rolled back. Or else it is
-    // committed, and the partition attached again: whoever waits to write into it is let in first.
+    // Whether the detach of a surplus partition that got rows is rolled back. If not, it is
+    // committed and the partition is attached again: in between, waiting writers get in.
     bool rolls_detach_back;
 };
 

@@ -10,9 +10,9 @@ namespace chrono = std::chrono;
 
 namespace {
 
-// Whoever calls cleanup every month is never in doubt about what waits.
+// With a cleanup every month, waiting tables are never in doubt.
 constexpr chrono::days longest_month_and_more{35};
-// A clock is corrected by less.
+// Ordinary corrections of a clock are smaller.
 constexpr chrono::minutes correction{1};
 
 }  // namespace
@@ -61,7 +61,7 @@ bool ClockJudge::is_ahead_by(Instant::duration pause) const {
         return false;
     if (reference->kind == Kind::failed)
         return true;
-    // Their rows do not tell the time. Before the first cleanup nothing waits.
+    // Rows of keys that count do not tell the time. Before the first cleanup nothing waits.
     if (codec_.counts())
         return reference->kind != Kind::server_started;
     return lookups_.looks_into_partitions && !newest_rows_are_of_now();
@@ -76,8 +76,7 @@ Instant::duration ClockJudge::window_length() const {
     return windows_.today.upper.time() - windows_.today.lower.time();
 }
 
-// Whether the highest partition that has rows holds those of now, or of not longer ago than a
-// window.
+// Whether the highest partition that has rows holds rows of now, or of at most one window ago.
 bool ClockJudge::newest_rows_are_of_now() const {
     const auto tells = [&](const Partition& each) {
         return !each.detach_pending && codec_.decode(each.bounds.lower) != minus_infinity &&
@@ -88,7 +87,7 @@ bool ClockJudge::newest_rows_are_of_now() const {
     if (newest != parent_.partitions.rend())
         return codec_.decode(newest->bounds.lower) <= now &&
                codec_.decode(newest->bounds.upper) >= now - window_length();
-    // Before the first cleanup nothing else tells; after it, a table without rows is suspect.
+    // No partition has rows: that is fine before the first cleanup, and suspect after it.
     return parent_.clock_reference->kind == ClockReference::Kind::server_started;
 }
 

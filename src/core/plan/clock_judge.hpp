@@ -1,4 +1,4 @@
-// Whether the clock may be wrong: one that is wrong must not decide what is removed.
+// Whether the clock may be wrong: a wrong clock must not decide what is removed.
 #pragma once
 
 #include "core/plan/planner.hpp"
@@ -13,22 +13,22 @@ class ClockJudge {
                const Lookups& lookups)
         : parent_{parent}, codec_{codec}, windows_{windows}, lookups_{lookups} {}
 
-    // A clock that is years ahead makes today's rows outdated. One that is right has not moved on
-    // by more than a window since it was last looked at; or else rows have come meanwhile. Not of
-    // keys that count: for them the clock makes nothing outdated.
+    // A clock that is years ahead would make today's rows outdated. If the clock is right, it has
+    // advanced by at most a window since it was last known to be right, or rows have come
+    // meanwhile. Never true for keys that count: for them the clock makes nothing outdated.
     bool doubts_outdated() const;
 
-    // Nor has what waits for drop_delay waited for long enough by such a clock, whatever the key.
+    // Whether the clock may be ahead, so that drop_delay has not really passed. For all keys.
     bool doubts_waiting() const;
 
-    // One that was set back makes the partitions of today, which may be empty still, surplus. Not
-    // of keys that count.
+    // A clock that was set back would make today's partitions surplus, which may still be empty.
+    // Never true for keys that count.
     bool doubts_surplus() const;
 
-    // By such a clock what waits for drop_delay will wait for too long.
+    // Whether the clock was set back, so that tables would wait too long for drop_delay.
     bool doubts_waits_to_come() const;
 
-    // What is said of it: the first of the doubts about what would be removed.
+    // The anomalies of these doubts. The plan reports only the first doubt that applies.
     Anomaly outdated_in_doubt() const;
     Anomaly waiting_in_doubt() const;
     Anomaly surplus_in_doubt() const;

@@ -52,8 +52,8 @@ struct Configuration {
     std::optional<std::string> archive_schema = {};  // where a detached partition moves
     bool analyze_parent = false;                     // after its partitions were changed
     std::optional<std::string> template_name = {};   // with its schema, as SQL writes it
-    // Of the whole row, and of the hooks that come before a removal, once those are read: by it
-    // another process knows the configuration.
+    // Of the whole row, and of the hooks before a removal once they are read. Another process
+    // recognizes the configuration by it.
     std::int64_t row_hash = 0;
 
     bool operator==(const Configuration&) const = default;
@@ -78,8 +78,8 @@ struct Hook {
     std::string problem = {};  // why it cannot be called, as a predicate; empty: it can be
 };
 
-// The interval as ppm.config has it, whatever it is; interval_text() with the origin, where that is
-// not the default.
+// The interval as ppm.config has it, even if ppm cannot read it; interval_text() adds the origin if
+// that is not the default.
 std::string interval_name(const Configuration& configuration);
 std::string interval_text(const Configuration& configuration);
 

@@ -16,8 +16,7 @@ class HookPlanner {
   public:
     explicit HookPlanner(const Parent& parent) : parent_{parent} {}
 
-    // What is missing is created before anything is called for what was created earlier: a
-    // function may take long.
+    // Missing partitions are created before pending hooks are called: a function may take long.
     std::vector<Action> around(std::vector<Action> provision) {
         actions_.clear();
         for (Action& action : provision)
@@ -26,7 +25,7 @@ class HookPlanner {
         return std::move(actions_);
     }
 
-    // What was detached may be dropped, or moved: what is to be called for it comes first.
+    // Cleanup may drop or move a detached table, so its pending hooks come first.
     std::vector<Action> around_cleanup(std::vector<Action> cleanup) {
         actions_.clear();
         add_pending(HookEvent::after_detach);

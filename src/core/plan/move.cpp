@@ -25,8 +25,8 @@ class MovePlanner {
             spread(group);
         if (parent_.default_partition)
             spread_default();
-        // Rows that the new partitions leave to the default partition: PostgreSQL would look at all
-        // of them while it attaches, if it were not a new one that says of itself what it holds.
+        // The default partition may keep rows. ATTACH PARTITION would scan all of them, unless a
+        // new default partition with a constraint on what it holds takes its place.
         plan_.from_default =
             plan_.from_default || (parent_.default_partition && !plan_.targets.empty());
         std::ranges::sort(plan_.targets, {},
@@ -49,7 +49,7 @@ class MovePlanner {
         return has_range() ? in_range(bounds) : place_in(window_, codec_, bounds) == Place::inside;
     }
 
-    // What is off the grid, those together that touch each other.
+    // The partitions off the grid; adjacent ones form a group.
     std::vector<std::vector<Partition>> groups_of_sources() const {
         std::vector<std::vector<Partition>> groups;
         for (const Partition& partition : parent_.partitions) {
@@ -63,7 +63,7 @@ class MovePlanner {
         return groups;
     }
 
-    // From the first to the last slot that is to be one of its own.
+    // From the first to the last slot that gets a partition of one slot.
     std::optional<Slot> extent_of(const std::vector<Partition>& group) const {
         const BoundRange bounds{group.front().bounds.lower, group.back().bounds.upper};
         std::vector<Position> slots;
@@ -86,7 +86,7 @@ class MovePlanner {
         return extent.lower < extent.upper ? std::optional{extent} : std::nullopt;
     }
 
-    // The start of the slot that holds the bound, or is the last before it.
+    // The start of the slot that holds the bound, and of the last slot before the bound.
     Position start_of(Bound bound, Position otherwise) const {
         const auto slot = slot_of_key(bound, codec_, grid());
         return slot ? slot->lower : otherwise;
@@ -143,7 +143,7 @@ class MovePlanner {
         return std::ranges::equal(group, targets, {}, &Partition::bounds, &MoveTarget::bounds);
     }
 
-    // The slots that the default partition has rows of, but for what other partitions hold of them.
+    // The slots of the default partition's rows, except for ranges that other partitions cover.
     void spread_default() {
         std::vector<BoundRange> covered;
         for (const Partition& partition : parent_.partitions)
@@ -191,7 +191,7 @@ std::optional<Slot> slot_of_key(Bound key, const KeyCodec& codec, const Grid& gr
     const Position position = codec.decode(key);
     if (position < first_edge(grid) || position >= last_edge(grid))
         return std::nullopt;
-    // Where the clock was put back, not every instant lies in the slot that the clock shows.
+    // If the clock was put back, an instant may lie in another slot than the clock shows.
     Slot slot = slot_at(grid, position);
     while (key < codec.encode(slot.lower) && slot.lower > first_edge(grid))
         slot = slot_at(grid, Position{slot.lower.number() - 1});

@@ -12,7 +12,7 @@
 
 namespace ppm {
 
-// What is moved, by its keys; without an end, everything.
+// The range of keys that are moved. A missing end is no limit.
 struct MoveRange {
     std::optional<Bound> from;
     std::optional<Bound> to;
@@ -27,9 +27,9 @@ struct MoveTarget {
 };
 
 struct MovePlan {
-    std::vector<Partition> sources;   // by lower bound; but for the default partition
+    std::vector<Partition> sources;   // by lower bound; without the default partition
     bool from_default = false;        // a new one takes the place of the default partition
-    std::vector<MoveTarget> targets;  // by lower bound; but for the new default partition
+    std::vector<MoveTarget> targets;  // by lower bound; without the new default partition
 
     bool empty() const { return targets.empty(); }
 };
@@ -38,22 +38,23 @@ struct MovePlan {
 // throws.
 using SlotsWithRows = std::function<std::vector<Position>(const Partition& partition)>;
 
-// More new partitions than this are no plan.
+// A plan with more new partitions than this is not executed.
 inline constexpr std::size_t max_move_targets = 10000;
 
-// `parent` is valid, and `codec` is that of its key. Without a range, what is outdated stays where
-// it is, and so does what lies outside of the window without an end of its own.
+// `parent` is valid, and `codec` is that of its key. Without a range, outdated rows stay where they
+// are, and so do partitions after the window.
 //
-// The targets cover what the sources cover, so that every row that comes meanwhile has a place:
-// where there are no rows and no slots of the window, by one wide piece at each end. Throws nothing
-// of its own; with more than max_move_targets the plan has just as many, and is not to be executed.
+// The targets cover all that the sources cover, so that every row that comes meanwhile has a place.
+// One wide piece at each end covers what has no rows and lies outside the window. Throws only what
+// `slots_with_rows` throws. If more than max_move_targets are needed, the plan stops there and must
+// not be executed.
 MovePlan plan_move(const Parent& parent, const KeyCodec& codec, const Window& window,
                    const MoveRange& range, const SlotsWithRows& slots_with_rows);
 
-// The slot that holds the key, which tells a time of the calendar; of keys that tell none, nothing.
+// The slot that holds the key; nothing if the key does not tell a time of the calendar.
 std::optional<Slot> slot_of_key(Bound key, const KeyCodec& codec, const Grid& grid);
 
-// Ranges that touch as one, in order. `ranges` are in order and do not overlap.
+// Joins adjacent ranges. `ranges` are in order and do not overlap.
 std::vector<BoundRange> joined(const std::vector<BoundRange>& ranges);
 
 }  // namespace ppm

@@ -48,9 +48,9 @@ struct ConfiguredRelation {
     bool operator==(const ConfiguredRelation&) const = default;
 };
 
-// In what a partition is not like its parent. Of a tablespace, a replica identity and a missing
-// index: what the partition has, and what it should have. Of all else: what there is to
-// say of the partition, and what mends it.
+// How a partition differs from its parent. For a tablespace, a replica identity and a missing
+// index: what the partition has, and what it should have. For all else: a predicate about the
+// partition, and the fix.
 struct Difference {
     AnomalyCode code;
     std::string actual;
@@ -58,11 +58,11 @@ struct Difference {
     bool is_mild = false;  // a warning, although its code stands for errors
 };
 
-// What is to be said of the partition: ` has no index like ... of its parent`.
+// The predicate about the partition: ` has no index like ... of its parent`.
 std::string predicate_of(const Difference& difference);
 
-// A table that belongs to another role than the parent: its expressions are that role's, and would
-// run as the parent's owner. Names, for messages.
+// A table that belongs to another role than the parent: the role's expressions would run as the
+// parent's owner. Names, for messages.
 struct Stranger {
     std::string table;
     std::string owner;
@@ -91,11 +91,11 @@ struct DropAfter {
     std::string text;
 };
 
-// A partition as ppm.detached has it, whose relation the catalog still knows by its OID.
+// An entry of ppm.detached whose relation still exists, by OID.
 struct DetachedPartition {
     Partition partition;
     CleanupPolicy policy;  // of the time when it was detached
-    bool is_detached;      // or else it is still a partition: the intent was recorded, no more
+    bool is_detached;      // or else it is still a partition, and only the intent was recorded
     bool is_unconfirmed = false;    // detached, but maybe not by ppm: never dropped
     bool is_repartitioned = false;  // other partitions have its rows: never attached again
     std::optional<DropAfter> drop_after = {};  // none: nothing delays the drop
@@ -104,16 +104,16 @@ struct DetachedPartition {
     bool waits(Instant now) const { return drop_after && drop_after->at > now; }
 };
 
-// A hook that is to be called for what was done already: the call that did it may have ended before
-// that.
+// A hook that is still to be called for a finished step: the call that did the step may have ended
+// before.
 struct PendingHook {
     HookEvent event;
     std::string function;
-    Partition partition;  // of a created one, or one that was detached
+    Partition partition;  // the partition that was created or detached
 };
 
-// A table whose foreign key refers to the parent, and that has no index by which PostgreSQL could
-// find the rows that refer to a partition. Of a partitioned one, each of its partitions.
+// A table with a foreign key that refers to the parent, and without an index by which PostgreSQL
+// could find the rows that refer to a partition. For a partitioned table, each of its partitions.
 struct UnindexedReference {
     RelationId relation;
     std::string schema_name;
@@ -127,9 +127,9 @@ struct UnindexedReference {
 // When the clock was last known to be right.
 struct ClockReference {
     enum class Kind {
-        cleaned_up,      // a cleanup of the table ended, and all went well
-        failed,          // one ended, and not all did
-        server_started,  // there was none yet: the server's start
+        cleaned_up,      // a cleanup of the table ended without a failure
+        failed,          // a cleanup ended with a failure
+        server_started,  // no cleanup yet: the server's start
     };
 
     Instant at;
@@ -143,24 +143,24 @@ struct Parent {
     std::vector<Partition> partitions;  // by lower bound; only where the configuration is valid
     std::optional<Partition> default_partition;
     std::vector<DetachedPartition> detached;  // by lower bound
-    // ppm.detached has entries that the catalog contradicts, or that the configuration keeps now.
+    // Some entries of ppm.detached contradict the catalog, or are kept by the configuration now.
     bool ledger_is_stale;
-    // None: not known, because the row was written when nobody remembered.
+    // None: not known, because nothing was recorded when the row was written.
     std::optional<ConfiguredRelation> configured = {};
-    // ppm's objects are older than ppm.kept: nobody would know any more that it was to be kept.
+    // ppm's objects are older than ppm.kept: nothing would record that a partition was to be kept.
     bool forgets_what_was_kept = false;
-    // Of some partition only its name tells that it was kept, as after a restore.
+    // Some partition is known to be kept only by its name, as after a restore.
     bool is_kept_by_name = false;
     // Most partitions have a primary key, and new ones would get none.
     bool lacks_primary_key = false;
-    bool refers_to_itself = false;                   // a foreign key of its own refers to it
-    std::vector<RelationId> referring_parents = {};  // others whose foreign keys do
+    bool refers_to_itself = false;                   // it has a foreign key to itself
+    std::vector<RelationId> referring_parents = {};  // other parents with foreign keys to it
     std::vector<UnindexedReference> unindexed_references = {};  // only where they were read
-    std::optional<ClockReference> clock_reference = {};         // none: the clock is believed
+    std::optional<ClockReference> clock_reference = {};         // none: the clock is trusted
     std::optional<GreatestKey> greatest_key = {};  // only where the key counts, and was asked for
     std::vector<Hook> hooks = {};                  // in the order of their calls
     std::vector<PendingHook> pending_hooks = {};   // likewise
-    std::string template_problem = {};  // why nothing can be made like it; empty: it can be
+    std::string template_problem = {};  // why the template cannot be used; empty: it can be
     int template_suffix = 0;            // how many bytes it adds to the names of sub-partitions
 };
 
@@ -170,7 +170,7 @@ Key key_of(const Parent& parent);
 // What becomes of the partition when it is removed.
 CleanupPolicy policy_for(const Configuration& configuration, const Partition& partition);
 
-// What of the configuration contradicts the catalog. Empty: the parent can be managed.
+// How the configuration contradicts the catalog. Empty: the parent can be managed.
 std::vector<Anomaly> validate(const Parent& parent);
 
 }  // namespace ppm

@@ -42,14 +42,14 @@ class ProvisionPlanner {
     const std::string& table() const { return parent_.configuration.table_name; }
     const Grid& grid() const { return parent_.configuration.grid(); }
 
-    // What a partition that is being detached still covers: the start of it that no key lies in,
-    // which the slot before it must leave out (see KeyCodec::canonical()).
+    // What a partition that is being detached still covers: the part at its start in which no key
+    // lies. The slot before it must leave that part out (see KeyCodec::canonical()).
     BoundRange keyless_start(const BoundRange& bounds) const {
         return {bounds.lower, std::min(codec_.canonical(bounds.lower), bounds.upper)};
     }
 
-    // What was detached and reaches into the window comes back, with the bounds that it had, where
-    // nothing has taken its place.
+    // A detached table that reaches into the window is attached again, with the bounds that it had,
+    // if nothing has taken its place.
     void attach_again(const BoundRange& window, const Window& today) {
         for (const DetachedPartition& detached : parent_.detached) {
             const BoundRange& bounds = detached.partition.bounds;
@@ -67,8 +67,8 @@ class ProvisionPlanner {
                 attach(detached);
                 names_.insert(detached.partition.name);
             }
-            // What lies behind the window may come back later: the last slot leaves out its start.
-            // What lies in it and stays out will not: new partitions take its place.
+            // A table behind the window may come back later: the last slot leaves out its start. A
+            // table in the window that stays out will not: new partitions take its place.
             const BoundRange covered = wanted ? bounds : keyless_start(bounds);
             if (!covered.empty() && (wanted || !edges.overlaps(window)))
                 covered_.insert(
@@ -89,16 +89,16 @@ class ProvisionPlanner {
             plan_.provision.emplace_back(AttachPartition{partition, detached.home_schema});
     }
 
-    // Whatever is attached, PostgreSQL looks at the constraints of the default partition.
+    // With any ATTACH PARTITION, PostgreSQL evaluates the default partition's constraints.
     std::optional<Anomaly> obstacle_in_default() const {
         if (parent_.default_partition && parent_.default_partition->stranger)
             return owner_differs(*parent_.default_partition);
         return std::nullopt;
     }
 
-    // What was to be kept, but is outdated by the real date: attached again after a mistyped work
-    // date, it would only go again. Where nobody remembers that it was kept, it would be dropped
-    // whenever it is outdated again.
+    // Whether the table was to be kept, but is outdated by the real date: if a mistyped work date
+    // attached it again, it would only be removed again. If nothing records that it was kept, it
+    // would be dropped as soon as it is outdated again.
     bool would_be_lost(const DetachedPartition& detached, const Window& today) const {
         return detached.policy == CleanupPolicy::detach &&
                parent_.configuration.cleanup_policy == CleanupPolicy::drop &&
@@ -106,14 +106,14 @@ class ProvisionPlanner {
                 place_in(today, codec_, detached.partition.bounds) == Place::outdated);
     }
 
-    // Plans what of the slot nothing covers.
+    // Plans partitions for the parts of the slot that nothing covers.
     void fill(const Slot& slot) {
         const BoundRange range{codec_.encode(slot.lower), codec_.encode(slot.upper)};
         for (const BoundRange& hole : holes_in(range, covered_)) {
             const BoundRange edges = codec_.canonical(hole);
             if (edges.empty())
                 continue;
-            // Past the ends of the type a slot's edges are not those of its bounds.
+            // Past the ends of the type, the bounds do not decode to the slot's edges.
             const Slot piece{hole.lower == range.lower ? slot.lower : codec_.decode(hole.lower),
                              hole.upper == range.upper ? slot.upper : codec_.decode(hole.upper)};
             if (edges == range)
@@ -141,7 +141,7 @@ class ProvisionPlanner {
         plan_.provision.emplace_back(std::move(wanted));
     }
 
-    // A name is a label: that another relation bears it is no reason to go without a partition.
+    // A name is only a label: if another relation has it, the partition gets another name.
     void find_name(CreatePartition& wanted, Label label) const {
         std::string name = wanted.name;
         for (int number = 2; is_borne(name); ++number)
@@ -227,8 +227,8 @@ class ProvisionPlanner {
         return found == parent_.partitions.end() ? nullptr : &*found;
     }
 
-    // What a detached table that is not attached again keeps out: a new partition in its place
-    // would shut it out for good.
+    // The anomaly of a detached table that is not attached again but keeps its range: a new
+    // partition in its place would shut it out for good.
     const Anomaly* changed_over(const BoundRange& bounds) const {
         const auto found = std::ranges::find_if(changed_, [&](const Changed& each) {
             return each.bounds.overlaps(bounds) && !is_covered(each.bounds);
@@ -253,7 +253,7 @@ class ProvisionPlanner {
         return found == parent_.partitions.end() ? nullptr : &*found;
     }
 
-    // The one of that name that ppm detached and does not attach again.
+    // The table of that name that ppm detached and does not attach again.
     const Partition* detached_table(const std::string& name) const {
         const auto found =
             std::ranges::find_if(parent_.detached, [&](const DetachedPartition& each) {
@@ -277,7 +277,7 @@ class ProvisionPlanner {
     Plan& plan_;
 };
 
-// Without a key that is known for now there is no window.
+// If the key of now is not known, there is no window.
 std::optional<Anomaly> key_unknown(const Parent& parent) {
     if (!parent.greatest_key || parent.greatest_key->is_known)
         return std::nullopt;

@@ -22,16 +22,16 @@ struct CreatePartition {
     std::string name;
     BoundRange bounds;
     Slot slot;                     // the bounds as positions
-    std::string proper_name = {};  // the slot's own, where another relation bears it
+    std::string proper_name = {};  // the slot's name, if another relation has it
 };
 
 // A table that ppm detached from this parent and that the window wants back.
 struct AttachPartition {
     Partition partition;
-    std::string home_schema = {};  // where it goes first, from an archive; empty: it is there
+    std::string home_schema = {};  // the schema to move it back to first; empty: it is there
 };
 
-// A DETACH CONCURRENTLY, of anyone's making, that was interrupted.
+// A DETACH CONCURRENTLY that was interrupted, of ppm or of anybody else.
 struct FinalizeDetach {
     Partition partition;
     bool only_if_empty;  // surplus: attached again if it has rows
@@ -43,7 +43,7 @@ struct DetachPartition {
     bool only_if_empty;  // surplus, not outdated
 };
 
-// For ever: only what is detached and was to be dropped.
+// Drops a detached table that was to be dropped, and its rows for ever.
 struct DropPartition {
     Partition partition;
     bool only_if_empty;
@@ -71,7 +71,7 @@ std::string_view name_of(const Action& action);
 const std::string& partition_of(const Action& action);
 const BoundRange& bounds_of(const Action& action);
 
-// Whether it adds a partition to the table, or takes one away: not what goes along with that.
+// Whether it adds or removes a partition of the table. False for an archive move and a hook.
 bool changes_partitions(const Action& action);
 
 // The partition itself, unless it is yet to be created.
@@ -87,19 +87,19 @@ struct Subject {
 
 Subject subject_of(const Action& action);
 
-// Something missing that cannot be created as things are, and what stands in its way.
+// A missing partition that cannot be created now, and the obstacle.
 struct Obstacle {
     CreatePartition wanted;
     Anomaly reason;
 };
 
-// Something that cleanup would remove, or attach again, and why it does not.
+// A table that cleanup would remove or attach again, and why it does not.
 struct LeftOut {
     RelationId relation;
     Anomaly reason;
 };
 
-// What is dropped by a later cleanup, because of drop_delay. When, for people to read.
+// A table that a later cleanup drops, because of drop_delay. `when` is for people to read.
 struct LaterDrop {
     Partition partition;
     std::string when;
@@ -117,49 +117,49 @@ struct Plan {
     bool outdated_in_doubt = false;  // nothing that it makes outdated is removed
     bool surplus_in_doubt = false;   // nothing that it makes surplus is removed
     std::vector<Anomaly> refusals;   // why cleanup removes nothing of what lies outside the window
-    std::vector<Anomaly> warnings;   // what bears the name of a slot that gets another one
-    std::vector<Anomaly> not_archived;  // what stays where it is, because its name is taken
+    std::vector<Anomaly> warnings;   // the slot's name is taken, so its partition gets another
+    std::vector<Anomaly> not_archived;  // why tables are not moved into the archive
 };
 
-// The window of the work date, and that of the real today: the same unless ppm.work_date is set.
+// The windows of the work date and of the real date: the same unless ppm.work_date is set.
 struct Windows {
     Window work;
     Window today;
     Instant now = {};  // by the real clock
 };
 
-// What only a look at the database can tell, asked for where it matters. May throw what their
+// Questions that only the database can answer, asked only if they matter. They may throw what their
 // sources throw.
 struct Lookups {
     // A name as SQL writes it.
     std::function<std::string(const std::string& name)> identifier;
     // Whether a relation or a type of that name exists in the parent's schema.
     std::function<bool(const std::string& name)> relation_exists;
-    // Whether the partition has no row. Its answer is asked for again when it counts.
+    // Whether the partition has no row. Asked again before it matters.
     std::function<bool(const Partition& partition)> is_empty;
-    // What keeps a detached table from being attached again, as a predicate ("was changed since");
-    // empty: it is as ppm left it, but for its rows, and belongs to the parent's owner. Asked for
-    // again under the lock.
+    // Why a detached table cannot be attached again, as a predicate ("was changed since"). Empty:
+    // apart from its rows it is as ppm left it, and it belongs to the parent's owner. Checked again
+    // under the lock.
     std::function<std::string(const DetachedPartition& detached)> change_of;
     // A key among the partition's first rows that tells no time (KeyCodec::has_time()). Asked
     // only where a key may tell none.
     std::function<std::optional<Bound>(const Partition& partition)> key_without_time;
-    // Whether is_empty() looks into partitions, or takes none for empty.
+    // Whether is_empty() looks into partitions. If not, it takes none for empty.
     bool looks_into_partitions = true;
     // Why nothing can be moved into archive_schema; nothing: it can be. Asked only if there is one.
     std::function<std::optional<Anomaly>()> archive_problem = {};
-    // Whether a relation or a type there bears the name of the partition, or of one below it.
+    // Whether a relation or a type there has the name of the partition, or of a table below it.
     std::function<bool(const Partition& partition)> is_taken_in_archive = {};
 };
 
 // What the default partition holds, for messages.
 inline constexpr const char* held_by_default = "the rows of no other partition (DEFAULT)";
 
-// A partition, or a table below it, that belongs to another role than its parent: it has a
-// stranger.
+// The anomaly of a partition with a `stranger`: it, or a table below it, belongs to another role
+// than the parent.
 Anomaly owner_differs(const Partition& partition);
 
-// A template that contradicts its table: it has a template_problem.
+// The anomaly of a parent with a template_problem.
 Anomaly template_mismatch(const Parent& parent);
 
 // `parent` is valid (see validate()) and `codec` is that of its key.

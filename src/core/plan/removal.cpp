@@ -34,8 +34,8 @@ class RemovalPlanner {
     }
 
   private:
-    // By lower bound. Where rows refer to others of the same table, mostly to older ones, the
-    // younger partitions go first.
+    // By lower bound. If the table has a foreign key to itself, younger partitions go first: rows
+    // mostly refer to older rows.
     std::vector<const Partition*> in_order_of_removal() const {
         std::vector<const Partition*> order;
         for (const Partition& partition : parent_.partitions)
@@ -49,14 +49,14 @@ class RemovalPlanner {
         return ppm::place_in(window, codec_, bounds);
     }
 
-    // A mistyped or forgotten work date costs nothing: what has rows must be outdated by the real
-    // date, too.
+    // A mistyped or forgotten work date loses no rows: a partition with rows must be outdated by
+    // the real date, too.
     bool is_outdated(const BoundRange& bounds) const {
         return place_in(windows_.work, bounds) == Place::outdated &&
                place_in(windows_.today, bounds) == Place::outdated;
     }
 
-    // A partition without an end of its own was made for rows that nobody expects.
+    // A partition without an upper bound was created for unexpected rows: it is not surplus.
     bool is_surplus(const BoundRange& bounds) const {
         return place_in(windows_.work, bounds) != Place::inside &&
                place_in(windows_.today, bounds) != Place::inside && !is_outdated(bounds) &&
@@ -64,13 +64,13 @@ class RemovalPlanner {
                knows_end_of_rows();
     }
 
-    // Whether more rows than those that were found can be ruled out.
+    // Whether no rows can lie above those that were found.
     bool knows_end_of_rows() const {
         const auto& key = parent_.greatest_key;
         return !codec_.counts() || (key && key->greatest && key->is_certain);
     }
 
-    // What is to be removed although it may have rows.
+    // Whether the range is removed even if it has rows.
     bool goes_as_outdated(const BoundRange& bounds) const {
         return is_outdated(bounds) && !plan_.outdated_in_doubt;
     }
@@ -152,7 +152,7 @@ class RemovalPlanner {
         });
     }
 
-    // Or attach again what was taken for surplus.
+    // Or would attach a surplus table again.
     bool would_remove_surplus() const {
         return std::ranges::any_of(parent_.partitions,
                                    [&](const Partition& each) {
@@ -164,7 +164,7 @@ class RemovalPlanner {
                });
     }
 
-    // Of several doubts, the first one is said.
+    // Only the first of several doubts is reported.
     void judge_clock() {
         const ClockJudge judge{parent_, codec_, windows_, lookups_};
         const auto say = [&](auto anomaly) {
@@ -192,7 +192,7 @@ class RemovalPlanner {
                std::holds_alternative<DropPartition>(action);
     }
 
-    // Why nothing of the table can be said to be outdated or surplus.
+    // Why nothing of the table is known to be outdated or surplus.
     std::optional<Anomaly> doubt() const {
         if (codec_.counts())
             return key_jump();
@@ -204,7 +204,7 @@ class RemovalPlanner {
         return bound ? bound : key_without_time();
     }
 
-    // One key that slipped would make all others outdated.
+    // One mistaken key would make all others outdated.
     std::optional<Anomaly> key_jump() const {
         const Configuration& configuration = parent_.configuration;
         const auto& key = parent_.greatest_key;
@@ -226,7 +226,7 @@ class RemovalPlanner {
                 : "If that key is a mistake, delete its row. If not, create a partition for it."};
     }
 
-    // A wrong encoding makes everything 1970.
+    // With a wrong encoding all rows seem to be of 1970.
     bool rows_are_of_now() const {
         if (!lookups_.looks_into_partitions)
             return true;
@@ -276,7 +276,7 @@ class RemovalPlanner {
         return std::nullopt;
     }
 
-    // Also in what lies outside and is not removed, because it has rows.
+    // Also looks into partitions outside the window that stay because they have rows.
     std::optional<Anomaly> key_without_time() const {
         for (const Partition& partition : parent_.partitions)
             if (!partition.detach_pending &&
@@ -304,7 +304,7 @@ class RemovalPlanner {
                   "If this one is a mistake, correct it, and call ppm.cleanup()."};
     }
 
-    // Whether something is, or will be, where a table with these bounds would be attached.
+    // Whether a partition covers these bounds, or will cover them.
     bool is_taken(const BoundRange& bounds) const {
         const auto overlaps = [&](const BoundRange& each) { return each.overlaps(bounds); };
         return std::ranges::any_of(parent_.partitions, overlaps, &Partition::bounds) ||
@@ -336,7 +336,7 @@ class RemovalPlanner {
     const Windows& windows_;
     const Lookups& lookups_;
     Plan& plan_;
-    bool waiting_in_doubt_ = false;  // what has waited for drop_delay
+    bool waiting_in_doubt_ = false;  // drop_delay may not really have passed
 };
 
 }  // namespace

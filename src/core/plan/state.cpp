@@ -11,7 +11,7 @@ constexpr std::array<std::string_view, 8> state_names{"retained", "current",    
                                                       "outdated", "surplus",       "off_grid",
                                                       "default",  "pending_detach"};
 
-// Of a key that counts. The type may end within the first slot, which is why that has no beginning.
+// For keys that count. The first slot has no beginning, because the type may end within it.
 Position any_below(Bound upper, const KeyCodec& codec) {
     const Position end = codec.decode(upper);
     return end == minus_infinity || end == plus_infinity ? Position{} : Position{end.number() - 1};

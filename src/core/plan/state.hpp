@@ -12,15 +12,15 @@ namespace ppm {
 
 enum class Place { outdated, inside, surplus };
 
-// Where the window keeps everything, or begins before anything that the key can tell, nothing is
-// outdated.
+// Nothing is outdated if the window keeps everything, or begins before anything that the key can
+// tell.
 
 Place place_in(const Window& window, const KeyCodec& codec, const BoundRange& bounds);
 
 // The slot of the grid that has exactly these bounds, if one has.
 std::optional<Slot> slot_of(const BoundRange& bounds, const KeyCodec& codec, const Grid& grid);
 
-// The names of these are the `state` of a row of ppm.partitions.
+// Their names are the `state` of a row of ppm.partitions.
 enum class PartitionState {
     retained,
     current,
@@ -34,7 +34,7 @@ enum class PartitionState {
 
 std::string_view name_of(PartitionState state);
 
-// Of any partition but the default one.
+// For any partition but the default partition.
 PartitionState state_of(const Partition& partition, const KeyCodec& codec, const Window& window);
 
 }  // namespace ppm

@@ -36,7 +36,7 @@ Anomaly not_partitioned(const Configuration& configuration, const Table& table) 
             : "Create it with PARTITION BY RANGE, or delete its row from ppm.config."};
 }
 
-// What of the table's partition key ppm cannot manage, the first that applies.
+// The first reason why ppm cannot manage the table's partition key.
 std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Table& table) {
     const std::string name = in_quotes(configuration.qualified_name());
     if (table.strategy == Strategy::none)
@@ -94,7 +94,7 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
     return std::nullopt;
 }
 
-// Of the row of ppm.config.
+// An UPDATE of the row of ppm.config.
 std::string update_of(const Configuration& configuration, const std::string& assignments) {
     return "UPDATE ppm.config SET " + assignments +
            " WHERE schema_name = " + in_single_quotes(configuration.schema_name) +
@@ -110,7 +110,7 @@ bool has_capital(const std::string& name) {
     return std::ranges::any_of(name, [](char each) { return each >= 'A' && each <= 'Z'; });
 }
 
-// A name as SQL writes it, with its schema, in quotes or in capitals, is another name here.
+// ppm.config takes names literally: with a schema, quotes or capitals it is another name.
 std::string hint_at_name(const Configuration& configuration) {
     std::string table = configuration.table_name;
     std::string schema = configuration.schema_name;
@@ -151,7 +151,7 @@ Anomaly table_missing(const Parent& parent) {
                 " If not, delete the row from ppm.config."};
 }
 
-// The row was written for another table: nobody has said what is to become of this one's rows.
+// The row was written for another table: nobody has decided what happens to this one's rows.
 Anomaly table_replaced(const Parent& parent) {
     const Configuration& configuration = parent.configuration;
     const ConfiguredRelation& meant = *parent.configured;
@@ -185,7 +185,7 @@ Anomaly encoding_mismatch(const Configuration& configuration, const Table& table
             std::move(hint)};
 }
 
-// That the key cannot tell time so, whatever its values are.
+// Why the key cannot have this encoding, whatever its values are.
 std::optional<Anomaly> encoding_anomaly(const Configuration& configuration, const Table& table) {
     if (!configuration.key_encoding)
         return std::nullopt;
@@ -209,7 +209,7 @@ Anomaly interval_mismatch(const Configuration& configuration, const std::string&
             std::move(hint)};
 }
 
-// That the key cannot be cut so, whatever its values are.
+// Why the key cannot have this interval, whatever its values are.
 std::optional<Anomaly> interval_anomaly(const Configuration& configuration, const Table& table) {
     const std::string of_key = name_of_key(configuration, table);
     const auto* const grid = std::get_if<Grid>(&configuration.interval);

@@ -39,7 +39,7 @@ std::optional<Schedule::Time> Schedule::next() const {
 
 bool Schedule::is_call_due(Database database, std::optional<Instant> last_call, Instant clock,
                            Time now) {
-    // What the clock has not reached yet was before somebody set it back.
+    // If the last call lies in the future, the clock was set back since.
     if (!last_call || *last_call > clock)
         return true;
     const auto own = own_calls_.find(database);

@@ -9,15 +9,15 @@ namespace ppm {
 // or from a function.
 bool is_atomic(FunctionCallInfo fcinfo);
 
-// What runs in the middle of ppm's own DDL, or of anybody's REFRESH or ANALYZE, is a table owner's
-// code: it must not lift the limits that it runs under. Throws 42501.
+// Throws 42501 in a security-restricted operation, as in ppm's own DDL, or in REFRESH or ANALYZE. A
+// table owner's code runs there, and must not lift the limits that it runs under.
 void refuse_if_restricted(const char* procedure);
 
 // Throws 25001 with the message that PreventInTransactionBlock() of PostgreSQL has.
 void refuse_if_atomic(FunctionCallInfo fcinfo, const char* procedure);
 
-// On a standby there is nothing to do: what the primary does arrives by itself. A job that runs on
-// all servers may succeed. Says so.
+// Whether the server is a standby; if so, says so. A standby has nothing to do: the primary's
+// changes are replicated. A job that runs on all servers then succeeds.
 bool is_standby(const char* procedure);
 
 }  // namespace ppm

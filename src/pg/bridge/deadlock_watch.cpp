@@ -6,19 +6,19 @@ namespace ppm {
 
 namespace {
 
-// That one can hardly be lower by a session's own SET: only a superuser may.
+// A session's own SET can hardly lower the value: only a superuser may.
 constexpr char settings_query[] =
     "SELECT split_part(c, '=', 2) FROM pg_db_role_setting s, unnest(s.setconfig) AS c "
     "WHERE c LIKE 'deadlock\\_timeout=%'";
 
-// The server's, where no role or database of this session's has another.
+// PostgreSQL's default, in case a setting of the session's role or database hides the server's.
 constexpr int default_deadlock_timeout = 1000;
 
 TimeoutId timeout_id = MAX_TIMEOUTS;
 int interval_of_checks = 0;
 
-// In a signal handler. Has a wait for a lock look for a deadlock (ProcSleep() in proc.c); where
-// there is no wait, the next one forgets it.
+// Runs in a signal handler. Makes a lock wait check for a deadlock (ProcSleep() in proc.c); without
+// a wait, the next one resets the flag.
 void check_again() {
     CheckDeadLockAlert();
     enable_timeout_after(timeout_id, interval_of_checks);

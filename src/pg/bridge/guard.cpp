@@ -49,16 +49,16 @@ struct Target {
     MemoryContext context;
 };
 
-// Citus ends a distributed deadlock by cancelling the youngest of its transactions, and tells that
-// only to whoever reports the error: its emit_log_hook makes another error of the cancel
-// (multi_log_hook(), shared_library_init.c).
+// Citus ends a distributed deadlock by cancelling its youngest transaction. Only when the error is
+// reported does Citus' emit_log_hook turn the cancel into another error (multi_log_hook(),
+// shared_library_init.c).
 void tell_deadlock_from_cancel(ErrorData* data) {
     if (data->sqlerrcode == ERRCODE_QUERY_CANCELED && emit_log_hook != nullptr &&
         GetConfigOption("citus.version", true, false) != nullptr)
         (*emit_log_hook)(data);
 }
 
-// In a context of its own the error survives the transaction, and goes in one piece.
+// In a separate memory context the error survives the transaction, and is freed as a whole.
 void copy_error(void* argument) {
     auto& target = *static_cast<Target*>(argument);
     target.context = AllocSetContextCreate(TopMemoryContext, "ppm error", ALLOCSET_SMALL_SIZES);
@@ -128,7 +128,7 @@ const char* PostgresError::what() const noexcept {
 
 bool PostgresError::is_cancel() const noexcept {
     const auto* const data = copy_->data;
-    // The function that looks at signals, and the message's untranslated form, are those of
+    // The name of the function that processes interrupts, and the untranslated message, are from
     // postgres.c.
     return !is_received_ && sqlstate() == ERRCODE_QUERY_CANCELED && data->funcname != nullptr &&
            std::strcmp(data->funcname, "ProcessInterrupts") == 0 &&
@@ -162,12 +162,12 @@ void raise_received(const char* message, std::size_t size, bool is_cancel) {
             appendBinaryStringInfo(&buffer, message, static_cast<int>(size));
             ErrorData data;
             pq_parse_errornotice(&buffer, &data);
-            // What runs there may have changed its client_encoding.
+            // Code in the other process may have changed its client_encoding.
             for (char** const text : {&data.message, &data.detail, &data.hint, &data.context})
                 if (*text != nullptr &&
                     !pg_verifymbstr(*text, static_cast<int>(strlen(*text)), true))
                     *text = pstrdup("(not in the encoding of this database)");
-            // The death of the other process is no reason to die here.
+            // A FATAL error of the other process must not end this process.
             data.elevel = std::min(data.elevel, ERROR);
             if (data.elevel >= ERROR)
                 ThrowErrorData(&data);
@@ -228,15 +228,15 @@ Caught Caught::current_exception() noexcept {
             caught.error = new PpmError{ERRCODE_INTERNAL_ERROR, "unrecognized C++ exception"};
         }
     } catch (...) {
-        // Out of memory while keeping it.
+        // Out of memory while copying the error.
     }
     return caught;
 }
 
 void Caught::raise() const {
     if (data != nullptr) {
-        // ReThrowError() copies most of the error, not its location: the copy has to live until the
-        // error is reported, and is not needed once the (sub)transaction is gone.
+        // ReThrowError() copies most of the error, but not its location: this copy must live until
+        // the error is reported. It is not needed after the (sub)transaction.
         MemoryContextSetParent(
             context, CurTransactionContext != nullptr ? CurTransactionContext : TopMemoryContext);
         ReThrowError(data);

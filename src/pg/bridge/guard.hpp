@@ -5,9 +5,9 @@
 //   - PostgreSQL calls C++ only through boundary(), which turns an exception into an
 //   ereport(ERROR).
 //
-// A caught error ends in a rethrow, in a rolled-back Subtransaction (scope.hpp), or in an aborted
-// transaction, never in plain going on: PostgreSQL cleans up after an error only when a
-// (sub)transaction is rolled back.
+// A caught error must be rethrown, or its Subtransaction (scope.hpp) or transaction rolled back.
+// Never just continue: PostgreSQL cleans up after an error only when a (sub)transaction is rolled
+// back.
 #pragma once
 
 #include "pg/bridge/postgres.hpp"
@@ -40,23 +40,22 @@ class PostgresError final : public Error {
     std::string hint() const override;
     const char* what() const noexcept override;
 
-    // Whether it is PostgreSQL's answer to somebody who wants this session to stop. The SQLSTATE
-    // alone does not tell: any function can raise it, a timeout has it, and so has what another
-    // process was stopped by.
+    // Whether somebody cancelled this session's statement. The SQLSTATE alone does not tell: any
+    // function can raise it, a statement timeout has it, and so has a cancel of another process.
     bool is_cancel() const noexcept;
 
-    // Whether it was raised in another process: what ends that does not end this one.
+    // Whether it was raised in another process. If it ended that process, it does not end this one.
     bool is_received() const noexcept { return is_received_; }
 
     // Whether somebody cancelled that process.
     bool is_cancel_elsewhere() const noexcept { return is_cancel_elsewhere_; }
 
-    // The constraint that was violated, and its table; empty where it is about none.
+    // The violated constraint and its table; empty if the error is about none.
     std::string constraint() const;
     std::string table_schema() const;
     std::string table() const;
 
-    // What was being done when it was raised, as PostgreSQL says it, a line each, innermost first.
+    // The lines of the error's CONTEXT, innermost first.
     std::string context() const;
 
   private:
@@ -107,9 +106,9 @@ class PpmError final : public Error {
 // reached the top of a session.
 void report(const PostgresError& error);
 
-// Raises here what another process sent as an ErrorResponse or NoticeResponse: throws an error,
-// also for a FATAL one, and passes anything less on to the client. `is_cancel`: somebody cancelled
-// the other process, which the error alone does not tell.
+// Raises here what another process sent as an ErrorResponse or NoticeResponse: throws an ERROR,
+// even for FATAL, and passes anything less on to the client. `is_cancel`: somebody cancelled the
+// other process, which the error alone does not tell.
 void raise_received(const char* message, std::size_t size, bool is_cancel = false);
 
 // What is about to be written to the server's log.
@@ -117,21 +116,21 @@ struct LogEntry {
     int level;
     int sqlstate;
     const char* message;
-    const char* detail;  // null where there is none, as the hint
+    const char* detail;  // null if there is none, like the hint
     const char* hint;
 };
 
-// From now on writes to the log what this returns true for, in this process. It must not ereport.
+// From now on this process logs only what `is_wanted` returns true for. It must not ereport.
 void filter_log(bool (*is_wanted)(const LogEntry& entry));
 
 namespace detail {
 
-// Runs body(argument); throws PostgresError if it raises an error, std::bad_alloc if not even that
-// can be kept.
+// Runs body(argument); throws PostgresError if it raises an error, std::bad_alloc if the error
+// cannot be copied.
 void run(void (*body)(void*), void* argument);
 
-// What a boundary has caught. Trivially destructible, because raise() leaves it by longjmp. Holding
-// neither kind of error, it stands for being out of memory.
+// The error that a boundary has caught. Trivially destructible, because raise() leaves it by
+// longjmp. If it holds neither kind of error, it means out of memory.
 struct Caught {
     ErrorData* data = nullptr;
     MemoryContext context = nullptr;
@@ -154,8 +153,7 @@ concept Skippable = std::is_trivially_destructible_v<Function> && std::is_invoca
     (std::is_void_v<std::invoke_result_t<Function&>> ||
      std::is_trivially_destructible_v<std::invoke_result_t<Function&>>);
 
-// Calls PostgreSQL. What `function` calls may ereport; it must not keep an object with a destructor
-// meanwhile.
+// Calls PostgreSQL. `function` may ereport, so it must not keep an object with a destructor.
 template <Skippable Function>
 auto call(Function function) {
     using Result = std::invoke_result_t<Function&>;
@@ -176,8 +174,8 @@ auto call(Function function) {
     }
 }
 
-// Calls PostgreSQL from a destructor. An error here would leave the session in a state nobody
-// knows: it ends it.
+// Calls PostgreSQL from a destructor. An error here would leave the session in an unknown state, so
+// it ends the session.
 template <Skippable Function>
 void call_in_destructor(Function function) noexcept {
     try {

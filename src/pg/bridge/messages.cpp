@@ -11,7 +11,7 @@ bool is_ascii(const char* text) {
                                 [](char each) { return IS_HIGHBIT_SET(each); });
 }
 
-// From the server's encoding to the client's. As pg_server_to_any() in mbutils.c does it, but
+// Converts from the server's encoding to the client's, like pg_server_to_any() in mbutils.c but
 // without an error.
 class Conversion {
   public:
@@ -22,7 +22,7 @@ class Conversion {
           function_{server_ == PG_SQL_ASCII ? InvalidOid
                                             : FindDefaultConversionProc(server_, client_)} {}
 
-    // How many of the first bytes the client can get.
+    // How many leading bytes can be converted for the client.
     int reaching(const char* text, int length, unsigned char* buffer, int size) const {
         if (server_ == PG_SQL_ASCII)
             return pg_encoding_verifymbstr(client_, text, length);
@@ -35,7 +35,7 @@ class Conversion {
                                              size, true);
     }
 
-    // Writes what stands for the character that the text begins with; returns its length.
+    // Writes an escape for the text's first character; returns the length of the character.
     int append_escape(StringInfo escaped, const char* text, int length) const {
         if (server_ != PG_UTF8) {
             appendStringInfoChar(escaped, '?');

@@ -1,6 +1,5 @@
-// What is said to the client is text that it can get. A name may have characters that its encoding
-// has not: PostgreSQL would raise an error over them, and what the message tells of would be
-// undone.
+// Messages have only text that the client can get. A name may have characters that the client's
+// encoding does not have: PostgreSQL would raise an error, which undoes what the message reports.
 #pragma once
 
 #include "pg/bridge/postgres.hpp"
@@ -9,22 +8,22 @@ namespace ppm {
 
 // These work in memory of PostgreSQL's and may ereport.
 
-// The text, or a copy in which what the client cannot get is written as `\u65e5`, or `?` where the
-// server's encoding is not UTF8.
+// The text, or a copy in which characters that the client cannot get are written as `\u65e5`, or as
+// `?` if the server's encoding is not UTF8.
 const char* for_client(const char* text);
 
 // Whether the client gets the text as it is.
 bool reaches_client(const char* text);
 
-// Whether what others add to a message as its context may be what the client cannot get.
+// Whether the context that callers add to a message may have characters the client cannot get.
 bool is_converted_for_client();
 
-// Says it at a level below ERROR. Detail and hint may be empty.
+// Reports a message at a level below ERROR. Detail and hint may be empty.
 void tell(int level, int sqlstate, const char* message, const char* detail = "",
           const char* hint = "");
 
-// Runs report(), which ereports below ERROR. What callers further up would add as context is left
-// out where it may not reach the client.
+// Runs report(), which ereports below ERROR. Leaves out the context of callers further up if the
+// client may not get it.
 template <typename Report>
 void report_without_callers_context(Report report) {
     ErrorContextCallback* const callbacks = error_context_stack;

@@ -1,4 +1,4 @@
-// What of ppm's own objects there is: they may be older than the library.
+// Which of ppm's own objects exist: they may be older than the library.
 #pragma once
 
 #include "pg/bridge/postgres.hpp"
@@ -10,8 +10,8 @@ namespace ppm {
 bool has_own_table(const char* table);
 bool has_own_column(const char* table, const char* column);
 
-// Whether there is such a table, and it has pages: without any it has no row, and a query of it can
-// be spared. Most users have no hooks, and detach nothing.
+// Whether the table exists and has pages. Without pages it has no rows, and a query can be saved:
+// most users have no hooks and detach nothing.
 bool may_have_own_rows(const char* table);
 
 }  // namespace ppm

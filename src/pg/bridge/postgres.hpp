@@ -1,8 +1,7 @@
 // PostgreSQL's headers, and the only place where PostgreSQL's versions differ.
 //
-// Include this after the standard headers of a file and before nothing else of PostgreSQL: its
-// macros (snprintf, gettext's
-// `_`, Min, Max) break standard headers that come later.
+// Include this after the standard headers of a file, and include nothing else of PostgreSQL: its
+// macros (snprintf, gettext's `_`, Min, Max) break standard headers that come later.
 #pragma once
 
 #include <algorithm>
@@ -243,7 +242,7 @@ inline shm_mq_result send(shm_mq_handle* queue, Size size, const void* data) {
 #endif
 }
 
-// Where what this session writes was written first: 0 unless it replays another server's changes.
+// The replication origin of the session's writes: 0 unless it replays another server's changes.
 inline auto replication_origin() {
 #if PG_VERSION_NUM >= 190000
     return replorigin_xact_state.origin;
@@ -262,8 +261,8 @@ inline bool find_by_index(Relation table, Oid index, TupleTableSlot* wanted,
 #endif
 }
 
-// What is true of all rows of a partition with this bound, before PostgreSQL 15 with one argument
-// more. May ereport.
+// The partition constraint for this bound. Before PostgreSQL 15 the function has one more argument.
+// May ereport.
 template <typename Function = decltype(&get_qual_from_partbound)>
 List* partition_constraint(Relation partition, Relation parent, PartitionBoundSpec* spec,
                            Function function = &get_qual_from_partbound) {
@@ -273,7 +272,7 @@ List* partition_constraint(Relation partition, Relation parent, PartitionBoundSp
         return function(partition, parent, spec);
 }
 
-// Transactions of VACUUM, which see nobody's rows.
+// Flags of VACUUM's transactions, which see no rows.
 inline constexpr int vacuum_flags = PROC_IS_AUTOVACUUM | PROC_IN_VACUUM;
 
 // Whether each foreign key has triggers on both of its tables; one that is not enforced has none.
@@ -283,30 +282,29 @@ inline constexpr bool foreign_keys_have_triggers = false;
 inline constexpr bool foreign_keys_have_triggers = true;
 #endif
 
-// Whether it has them on a partitioned table that it refers to, and not on the partitions alone.
+// Whether a foreign key has triggers on a partitioned table it refers to, not only on partitions.
 #if PG_VERSION_NUM >= 150000
 inline constexpr bool partitioned_tables_have_action_triggers = true;
 #else
 inline constexpr bool partitioned_tables_have_action_triggers = false;
 #endif
 
-// What ANALYZE reads of a partitioned table: with ONLY, which 18 has, rows of all its partitions
-// but not each partition for itself.
+// How to analyze a partitioned table. With ONLY, from 18 on, ANALYZE reads rows of all partitions
+// but does not analyze each partition.
 #if PG_VERSION_NUM >= 180000
 inline constexpr const char* analyze_statement = "ANALYZE ONLY ";
 #else
 inline constexpr const char* analyze_statement = "ANALYZE ";
 #endif
 
-// In a worker: no limit to a transaction as a whole but ppm's own.
+// In a worker: turns transaction_timeout off, so that only ppm's own limits apply.
 inline void set_no_transaction_timeout() {
 #if PG_VERSION_NUM >= 170000
     SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_SESSION);
 #endif
 }
 
-// Has the server set so much of its shared memory aside. Only from _PG_init(), while it starts. May
-// ereport.
+// Reserves shared memory of the server. Only from _PG_init(), while the server starts. May ereport.
 template <Size bytes>
 void reserve_shared_memory() {
 #if PG_VERSION_NUM >= 150000
@@ -337,7 +335,7 @@ inline constexpr bool workers_need_login = false;
 inline constexpr bool workers_need_login = true;
 #endif
 
-// Of a worker that DROP DATABASE may end, where there is such a thing.
+// The flag of a worker that DROP DATABASE may end, if PostgreSQL has the flag.
 #if PG_VERSION_NUM >= 190000
 inline constexpr int interruptible_worker = BGWORKER_INTERRUPTIBLE;
 #else

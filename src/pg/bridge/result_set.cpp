@@ -17,7 +17,7 @@ Datum datum_of(const std::string& value, Oid type) {
     return NameGetDatum(name);
 }
 
-// Days and what is left of one, as the difference of two timestamps has them.
+// Splits the length into days and the rest, like the difference of two timestamps.
 Datum datum_of(std::chrono::microseconds length) {
     const auto days = std::chrono::floor<std::chrono::days>(length);
     auto* const interval = static_cast<::Interval*>(palloc0(sizeof(::Interval)));

@@ -22,8 +22,8 @@ class ResultSet {
   public:
     explicit ResultSet(FunctionCallInfo fcinfo);
 
-    // The objects may be older than the library: what their function has no column for, the last
-    // cells, is left out.
+    // The extension's objects may be older than the library: the last cells are left out if the
+    // function has no columns for them.
     void add(std::initializer_list<Cell> cells);
 
   private:

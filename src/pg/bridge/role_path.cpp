@@ -19,8 +19,7 @@ constexpr char server_query[] =
     "WHERE name = 'search_path' AND error IS NULL ORDER BY seqno DESC LIMIT 1), boot_val) "
     "FROM pg_settings WHERE name = 'search_path'";
 
-// The session's own value may be that of another role, so the files are read; once for as long as
-// nobody has the server reload them.
+// The session's value may be another role's. So the configuration files are read, once per reload.
 const std::string& search_path_of_server() {
     static std::string path;
     static std::optional<TimestampTz> read_at;

@@ -59,7 +59,7 @@ void LocalSettings::set_as_superuser(const char* name, const char* value) {
 SuspendedStatementTimeout::SuspendedStatementTimeout() {
     if (!get_timeout_active(STATEMENT_TIMEOUT))
         return;
-    // Also if the clock was set meanwhile.
+    // Stays in range even if the clock was set meanwhile.
     remaining_ =
         std::clamp<TimestampTz>(get_timeout_finish_time(STATEMENT_TIMEOUT) - GetCurrentTimestamp(),
                                 1000, TimestampTz{INT_MAX} * 1000);
@@ -80,7 +80,7 @@ StatementTimeout::StatementTimeout(int milliseconds) {
 StatementTimeout::~StatementTimeout() {
     call_in_destructor([] {
         disable_timeout(STATEMENT_TIMEOUT, true);
-        // One that fired after the last chance to notice it is not to cancel what comes next.
+        // A timeout that fired too late to be noticed must not cancel the next statement.
         if (get_timeout_indicator(STATEMENT_TIMEOUT, true))
             QueryCancelPending = false;
     });
@@ -113,8 +113,7 @@ SessionLock::~SessionLock() {
         call_in_destructor([this] { LockRelease(&tag_, mode_, true); });
 }
 
-// What is held already is there for whoever else of this session asks: neither of these waits, or
-// fails.
+// The session already holds these locks, so acquiring them again neither waits nor fails.
 LocksOfTransaction::LocksOfTransaction() {
     call([] {
         if (scopes_of_transaction > 0)

@@ -6,7 +6,7 @@
 
 namespace ppm {
 
-// What cannot be copied: each of the classes below undoes one thing once.
+// Not copyable: each of the classes below undoes one thing once.
 class Scope {
   public:
     Scope() = default;
@@ -28,9 +28,8 @@ class Subtransaction : Scope {
     bool open_ = true;
 };
 
-// Acts as `role` in a security-restricted context: what expressions of the role's tables run
-// meanwhile runs with the role's rights, and cannot leave them (miscinit.c,
-// SECURITY_RESTRICTED_OPERATION).
+// Acts as `role` in a security-restricted context: code in expressions of the role's tables runs
+// with the role's rights, and cannot escape them (miscinit.c, SECURITY_RESTRICTED_OPERATION).
 class UserContext : Scope {
   public:
     explicit UserContext(Oid role);
@@ -50,14 +49,14 @@ class LocalSettings : Scope {
     // May raise what SET raises.
     void set(const char* name, const char* value);
 
-    // Also what only a superuser may SET: for what is not the caller's to decide.
+    // Also sets what only a superuser may SET: for settings that the caller must not decide.
     void set_as_superuser(const char* name, const char* value);
 
   private:
     int nest_level_;
 };
 
-// Lets the session's own statement_timeout stand still.
+// Suspends the session's statement_timeout.
 class SuspendedStatementTimeout : Scope {
   public:
     SuspendedStatementTimeout();
@@ -95,17 +94,17 @@ class SessionLock : Scope {
     Holder holder_ = Holder::nobody;
 };
 
-// In its scope the transaction holds what the session's scopes do: other people's code may call
-// pg_advisory_unlock_all(), which releases all that the session holds, and nothing that its
-// transaction does. The scope ends before its (sub)transaction does.
+// In its scope the transaction holds the session's locks: other people's code may call
+// pg_advisory_unlock_all(), which releases all session locks, and no lock of a transaction. The
+// scope ends before its (sub)transaction does.
 class LocksOfTransaction : Scope {
   public:
     LocksOfTransaction();
     ~LocksOfTransaction();
 };
 
-// Keeps two runs off one relation, without keeping anyone else off it. Waits for lock_timeout at
-// most. The lock's tag is one that no SQL function can take.
+// Keeps two runs of ppm off one relation, and nobody else. Waits for lock_timeout at most. No SQL
+// function can take a lock with this tag.
 class AdvisoryLock : Scope {
   public:
     enum class Lifetime {
@@ -113,8 +112,8 @@ class AdvisoryLock : Scope {
         transaction,  // to the end of the transaction
     };
 
-    // What they are kept off: the partitions of a table, for a moment, or a move of its rows, which
-    // may take days.
+    // What is locked: the partitions of a table, for a moment, or a move of its rows, which may
+    // take days.
     enum class Of : std::uint16_t { partitions = 3, move = 4 };
 
     AdvisoryLock(Oid relation, Lifetime lifetime, Of of = Of::partitions);

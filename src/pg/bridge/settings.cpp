@@ -22,8 +22,8 @@ char* schedule_databases_list = nullptr;
 int schedule_interval_minutes = 60;
 char* schedule_role_name = nullptr;
 
-// Where the work date was set, and what takes it back; no row if it is the session's own: set by
-// it, or by the options of its connection.
+// Where the work date was set, and how to reset it. No row if the session itself, or the options of
+// its connection, have set it.
 constexpr char left_behind_query[] = R"(
     SELECT CASE source WHEN 'configuration file' THEN 'in the server''s configuration file'
                        WHEN 'command line' THEN 'on the server''s command line'
@@ -45,8 +45,8 @@ void define_timeout(const char* name, const char* what, int* variable) {
                             GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }
 
-// The names of a list, in memory of PostgreSQL's; nothing if it is not one. Names are as they are
-// in pg_database, in double quotes where they have commas or blanks. May ereport.
+// The names in a list, in PostgreSQL's memory; nothing if it is not a list. Names are as they are
+// in pg_database, in double quotes if they have commas or blanks. May ereport.
 std::optional<List*> names_of(const char* list) {
     List* names = NIL;
     if (!SplitGUCList(pstrdup(list), ',', &names))
@@ -63,7 +63,7 @@ bool is_list(char** value, void**, GucSource) {
     return false;
 }
 
-// The server's, not a session's: what the launcher does is nobody's alone.
+// These are settings of the server, not of a session: the launcher works for everybody.
 void define_schedule() {
     DefineCustomStringVariable("ppm.schedule_databases",
                                "The databases in which the server calls ppm.run_all() by itself; "
@@ -101,14 +101,14 @@ void define_settings() {
     define_timeout("ppm.hook_timeout", "How long a function of ppm.hooks may take.",
                    &hook_timeout_milliseconds);
 
-    // Not for everybody: who calls ppm cannot make it forget what it did for him.
+    // Only for superusers: a caller must not make ppm forget what it did for the caller.
     DefineCustomIntVariable("ppm.history_retention",
                             "How long ppm.history remembers; -1 means for ever.", nullptr,
                             &history_retention_minutes, history_retention_minutes, -1, INT_MAX,
                             PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
 
-    // Without a check hook: PostgreSQL would replace a wrong value that was set before the library
-    // was loaded by the default, which is today. A call refuses it instead.
+    // Without a check hook: if a wrong value was set before the library was loaded, PostgreSQL
+    // would replace it with the default, which is today. A call refuses it instead.
     DefineCustomStringVariable("ppm.work_date",
                                "The date (YYYY-MM-DD, or YYYY-MM-DD HH:MM) that ppm takes for "
                                "today; empty for the real one.",

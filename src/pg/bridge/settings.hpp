@@ -21,7 +21,7 @@ int statement_timeout();
 int batch_rows();
 int batch_pause();
 
-// For how many milliseconds it may keep everybody off a table, at its end.
+// For how many milliseconds it may lock everybody out of a table, at its end.
 int swap_limit();
 
 // For how many milliseconds a function of ppm.hooks may run.
@@ -30,8 +30,8 @@ int hook_timeout();
 // ppm.history_retention, in minutes; negative keeps everything.
 int history_retention();
 
-// ppm.schedule_databases, as names: those that the server is to call run_all() in by itself. `*`
-// stands for all. Empty where there is none.
+// ppm.schedule_databases, as names: the databases in which the server calls run_all() by itself.
+// `*` stands for all. Empty if there are none.
 std::vector<std::string> schedule_databases();
 
 // ppm.schedule_interval.
@@ -40,24 +40,23 @@ std::chrono::minutes schedule_interval();
 // ppm.schedule_role, or an empty text for the extension's owner.
 const char* schedule_role();
 
-// The deadlock_timeout, in milliseconds, for waits of `wait` at most: no longer than half of it. A
-// lock that an autovacuum holds is given up after deadlock_timeout to whoever waits for it
-// (ProcSleep() in proc.c), not before.
+// The deadlock_timeout, in milliseconds, for lock waits of at most `wait`: at most half of that. An
+// autovacuum that holds the lock is cancelled only after deadlock_timeout (ProcSleep() in proc.c).
 int deadlock_timeout_for(int wait);
 
-// When a call works: the same for every parent of the call, but for their time zones.
+// The time of a call: the same for all its parents, apart from their time zones.
 class Clock {
   public:
     // Throws PM007 if ppm.work_date is neither a date nor one with a time of day.
     Clock();
 
-    // ppm.work_date as civil time of `zone`, a date alone being its first instant; or else now.
+    // ppm.work_date as civil time of `zone`, a date being its first instant; if not set, now.
     Instant now(const TimeZone& zone) const;
 
     // When the call began, whatever ppm.work_date says.
     Instant real_now() const { return now_; }
 
-    // That, and the time that has passed since: nobody can set it amid the call.
+    // real_now() and the time that has passed since: nobody can set it during the call.
     Instant monotonic_now() const;
 
     // The anomaly that ppm.work_date is set, and not by the session itself: somebody left it

@@ -22,7 +22,7 @@ class Arguments {
 
     // May ereport.
     SPIPlanPtr prepare(const char* sql) {
-        // What ppm asks of the catalog has one good plan, whatever the parameters are.
+        // ppm's queries of the catalog have one good plan, whatever the parameters are.
         SPIPlanPtr const plan = SPI_prepare_cursor(sql, static_cast<int>(count_), types_.data(),
                                                    CURSOR_OPT_GENERIC_PLAN);
         if (plan == nullptr || SPI_keepplan(plan) != 0)
@@ -62,8 +62,8 @@ SpiConnection::SpiConnection(bool nonatomic) : exceptions_{std::uncaught_excepti
 }
 
 SpiConnection::~SpiConnection() {
-    // After an error the end of the (sub)transaction closes it (AtEOXact_SPI), when nothing uses
-    // its memory any more.
+    // After an error, the end of the (sub)transaction closes the connection (AtEOXact_SPI()): then
+    // nothing uses its memory any more.
     if (std::uncaught_exceptions() > exceptions_)
         return;
     call_in_destructor([] { SPI_finish(); });

@@ -62,7 +62,7 @@ class Rows : Scope {
         return std::as_const(*this).template as<Columns...>();
     }
 
-    // The first row, of a query that has one at most or of which only that counts.
+    // The first row, if any, of a query that has one at most or of which only the first counts.
     template <typename... Columns>
     std::optional<std::tuple<Columns...>> first() const {
         require_columns(sizeof...(Columns));
@@ -140,9 +140,9 @@ class Rows : Scope {
     std::size_t count_;
 };
 
-// Runs a query that reads, on a snapshot of now, which also sees what the transaction did before:
-// under REPEATABLE READ the transaction's own snapshot would show a catalog of the past. Its plan
-// is kept for the session, so its text must be one of a few. Throws PostgresError.
+// Runs a read-only query on a new snapshot, which also sees the transaction's own changes: under
+// REPEATABLE READ the transaction's snapshot would show an old catalog. The plan is kept for the
+// session, so there must be few different texts. Throws PostgresError.
 Rows query(const std::string& sql, std::initializer_list<Parameter> parameters = {});
 
 // Runs a query that changes something. Its plan is kept. Throws PostgresError.
@@ -152,11 +152,11 @@ Rows query_to_change(const std::string& sql, std::initializer_list<Parameter> pa
 // Throws PostgresError.
 std::size_t execute(const std::string& statement, std::initializer_list<Parameter> parameters = {});
 
-// Runs a query that will hardly come again, as its text has names of relations in it, on the
-// transaction's own snapshot. Throws PostgresError.
+// Runs a query without keeping its plan, because its text has names of relations, on the
+// transaction's snapshot. Throws PostgresError.
 Rows query_once(const std::string& sql);
 
-// Runs a statement that will hardly come again, as its text has names of relations in it. Throws
+// Runs a statement without keeping its plan, because its text has names of relations. Throws
 // PostgresError.
 void execute_once(const std::string& statement);
 

@@ -10,9 +10,9 @@ namespace {
 
 constexpr std::string_view library_version = PPM_VERSION;
 
-// The version of the extension in this database, in memory of PostgreSQL's; null if it is not
-// there: functions of the library can be made without. There is no such function in PostgreSQL
-// (extension.c reads the column where it needs it). May ereport.
+// The version of the extension in this database, in PostgreSQL's memory; null if the extension does
+// not exist: functions of the library can be created without it. PostgreSQL has no function for
+// this (extension.c reads the column where it needs it). May ereport.
 const char* extension_version() {
     const Relation extensions = table_open(ExtensionRelationId, AccessShareLock);
     ScanKeyData key;

@@ -1,6 +1,6 @@
-// The library and the extension's objects in a database have versions of their own: `make install`
-// replaces the one, for the sessions that come after it, and ALTER EXTENSION ppm UPDATE the other,
-// when somebody gets to it. A library serves the objects of all versions up to its own.
+// The library and the extension's objects in a database have separate versions. `make install`
+// replaces the library, for later sessions; ALTER EXTENSION ppm UPDATE, maybe much later, the
+// objects. A library serves the objects of all versions up to its own.
 #pragma once
 
 #include "pg/bridge/guard.hpp"
@@ -10,7 +10,7 @@ namespace ppm {
 // Throws 55000 if the extension in this database is newer than this library.
 void require_version();
 
-// Differs between versions of the library: what processes that share memory must have in common.
+// Differs between versions of the library. Processes that share memory must have the same.
 uint64 library_fingerprint();
 
 // The boundary of a routine that works with the extension's objects.

@@ -21,10 +21,10 @@ namespace ppm {
 
 namespace {
 
-// First the row of ppm.config, then the table, with 0, '' and false for what it has not, or is not
-// there. A key's attribute number is 0 where the key is an expression; an operator class of another
-// type's is one that the key is only binary-compatible with.
-// Before 1.1.0 the interval was an enumeration, and there was no origin, no encoding and no delay.
+// First the row of ppm.config, then the table, with 0, '' and false for missing values. A key's
+// attribute number is 0 if the key is an expression. If the operator class is of another type, the
+// key is only binary-compatible with it. Before 1.1.0 the interval was an enumeration, and there
+// was no origin, no encoding and no delay.
 constexpr char parents_query[] = R"(
     SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, j.config ->> 'origin',
            j.config ->> 'key_encoding', (j.config ->> 'key_epoch')::timestamptz, (j.config ->> 'key_shift')::integer,
@@ -70,8 +70,8 @@ constexpr char partitions_query[] = R"(
     JOIN pg_class p ON p.oid = parent
     JOIN pg_inherits i ON i.inhparent = parent)";
 
-// Where all partitions are read, all of pg_class is; those of one table are looked up by an index,
-// whatever number of them the planner expects.
+// The partitions of many tables are read with all of pg_class. The partitions of one table are
+// looked up by an index, however many the planner expects.
 constexpr char with_all_classes[] =
     " JOIN pg_class r ON r.oid = i.inhrelid JOIN pg_namespace n ON n.oid = r.relnamespace";
 constexpr char with_each_class[] =
@@ -149,7 +149,7 @@ std::vector<ManagedParent> read(std::optional<Oid> relation,
     return parents;
 }
 
-// By its name, too: by the OID alone each row of ppm.config would be looked up.
+// Reads by name, too: with the OID alone every row of ppm.config would be looked up.
 std::vector<ManagedParent> read_of_relation(Oid relation) {
     struct Name {
         const char* schema;
@@ -163,7 +163,7 @@ std::vector<ManagedParent> read_of_relation(Oid relation) {
     return read(relation, name.schema, name.table);
 }
 
-// Of the bound of the default partition nothing is kept.
+// The default partition's bound is not kept.
 void add_partition(Parent& parent, Partition partition, Datum bound) {
     const auto bounds = read_partition_bound(bound, *parent.table->key_type);
     if (!bounds) {
@@ -174,8 +174,8 @@ void add_partition(Parent& parent, Partition partition, Datum bound) {
     parent.partitions.push_back(std::move(partition));
 }
 
-// Whether the row still says the same of the same relation. That its owner has written it again
-// changes nothing.
+// Whether the row still means the same relation. It does not matter if its owner has written it
+// again.
 bool means_the_same(const Parent& now, const Parent& before) {
     const auto relation_of = [](const auto& of) {
         return of ? std::optional{of->relation} : std::nullopt;
@@ -184,9 +184,9 @@ bool means_the_same(const Parent& now, const Parent& before) {
            relation_of(now.configured) == relation_of(before.configured);
 }
 
-// Whether all that was read of the parent is as it was. False where that depends on more than its
-// relations: on rows, on Citus' catalogs, on a template. False after a minute, too: the time of the
-// last cleanup, for one, changes without a message.
+// Whether all that was read of the parent is unchanged. False if it depends on more than the
+// parent's relations: on rows, on Citus' catalogs, on a template. False after a minute, too: some
+// data, e.g. the time of the last cleanup, changes without an invalidation message.
 bool is_fresh(const ManagedParent& managed) {
     const Parent& parent = managed.parent;
     if (!parent.table || !parent.configured || parent.table->is_distributed ||

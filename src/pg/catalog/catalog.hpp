@@ -10,9 +10,9 @@
 
 namespace ppm {
 
-// Whether a question may be answered by a look into a table, under an ACCESS SHARE lock that is
-// neither waited for nor kept, or by the catalog alone: then no partition is taken for empty, and
-// the greatest key is looked for at the ends of indexes only.
+// into_tables: a question may be answered by a look into a table, under an ACCESS SHARE lock that
+// is neither waited for nor kept. into_catalog: by the catalog alone. Then no partition counts as
+// empty, and the greatest key is searched only at the ends of indexes.
 enum class Look { into_tables, into_catalog };
 
 // A parent with the time zone that its configuration names, if the server knows it.
@@ -25,7 +25,7 @@ struct ManagedParent {
     Deadline::Clock::time_point time = {};
 };
 
-// What the routines take for their argument `parent`.
+// The argument `parent` of the routines.
 inline std::optional<Oid> parent_argument(FunctionCallInfo fcinfo) {
     return PG_ARGISNULL(0) ? std::nullopt : std::optional{PG_GETARG_OID(0)};
 }
@@ -40,23 +40,23 @@ std::vector<ManagedParent> read_parents(std::optional<Oid> relation);
 // The one that is configured under this name, if any.
 std::optional<ManagedParent> read_parent(const TableName& name);
 
-// Throws 55000 if the parent is not configured any more as it was when it was read.
+// Throws 55000 if the parent's configuration has changed since it was read.
 void require_same_configuration(const Parent& parent);
 
 // Whether the relation is a partition of the parent with these bounds now, and is not being
 // detached.
 bool is_partition(RelationId relation, RelationId parent, KeyType type, const BoundRange& bounds);
 
-// Throws 55000 if the partition's bounds are not any more what they were when it was read. Under a
-// lock on it.
+// Throws 55000 if the partition's bounds have changed since it was read. Needs a lock on the
+// partition.
 void require_same_bounds(const ManagedParent& managed, const Partition& partition);
 
 // Reads the partitions, what was detached, and the greatest keys, of those parents that are valid.
 void read_partitions(std::vector<ManagedParent>& parents, Look look = Look::into_tables);
 
-// The same, for a call that has read these parents before: their rows of ppm.config are read anew,
-// their partitions only if somebody may have changed them. A call looks at its parents several
-// times, and mostly nobody has.
+// The same for a call that has read these parents before. It reads their rows of ppm.config again,
+// but their partitions only if somebody may have changed them: a call reads its parents several
+// times, and mostly nothing changes.
 std::vector<ManagedParent> read_again(std::optional<Oid> relation,
                                       const std::vector<ManagedParent>& before);
 

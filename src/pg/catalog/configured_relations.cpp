@@ -8,11 +8,11 @@ namespace ppm {
 
 namespace {
 
-// The OID stays when the relation is renamed, and is another when it is made anew. pg_dump leaves
-// the table out for that reason; pg_upgrade and CREATE DATABASE keep OIDs, and the table with them.
+// A relation keeps its OID when it is renamed, and gets another when it is created again. So
+// pg_dump leaves the table out; pg_upgrade and CREATE DATABASE keep OIDs, and the table with them.
 constexpr char read_query[] =
     "SELECT m.schema_name, m.table_name, m.relation, m.confirmed_by, "
-    // Of infinity to_char() makes null.
+    // to_char() returns null for infinity.
     "coalesce(to_char(m.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', "
     "m.confirmed_at::text), "
     "n.nspname, r.relname "
@@ -20,7 +20,7 @@ constexpr char read_query[] =
     "ON n.oid = r.relnamespace) ON r.oid = m.relation "
     "WHERE ($1 IS NULL OR m.schema_name = $1) AND ($2 IS NULL OR m.table_name = $2)";
 
-// The row may have been deleted again, by another trigger or meanwhile.
+// The row may have been deleted again, by another trigger or another session.
 #define RECORD                                                                                     \
     "INSERT INTO ppm.configured_relations (schema_name, table_name, relation, confirmed_by, "      \
     "confirmed_at) SELECT c.schema_name, c.table_name, $3, $4, clock_timestamp() FROM ppm.config " \

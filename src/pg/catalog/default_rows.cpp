@@ -10,7 +10,7 @@ namespace ppm {
 
 namespace {
 
-// A range as what PostgreSQL works with. None: without an end there. Owns nothing.
+// A range in PostgreSQL's form. An edge of kind MINVALUE or MAXVALUE is an open end. Owns nothing.
 struct Edge {
     PartitionRangeDatumKind kind;
     const char* text;
@@ -56,7 +56,7 @@ List* range_datum(const Edge& edge, Form_pg_attribute column) {
     return list_make1(datum);
 }
 
-// As check_default_partition_contents() in partbounds.c goes about it. May ereport.
+// Works like check_default_partition_contents() in partbounds.c. May ereport.
 bool is_ruled_out(Relation parent, Relation table, AttrNumber attribute, const Range& range) {
     auto* const column = TupleDescAttr(RelationGetDescr(parent), attribute - 1);
     auto* const spec = makeNode(PartitionBoundSpec);
@@ -98,7 +98,7 @@ InDefault by_index(Relation table, Relation index, Oid type, const Range& range,
     const IndexScanDesc scan = begin_index_scan(table, index, snapshot, count);
     index_rescan(scan, keys.data(), count, nullptr, 0);
     InDefault found = InDefault::none;
-    // Of dead rows there may be many.
+    // There may be many dead rows.
     int rows = 0;
     while (found == InDefault::none && index_getnext_tid(scan, ForwardScanDirection) != nullptr) {
         CHECK_FOR_INTERRUPTS();
@@ -138,7 +138,7 @@ InDefault by_reading(Relation table, AttrNumber attribute, const Range& range,
 InDefault look_into(Relation table, const char* column, const Range& range,
                     const Deadline& deadline) {
     const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
-    // One that is not what it was planned with any more: what follows finds that out.
+    // The table may have changed since the plan was made: a later step finds that out.
     if (table->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
         table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || attribute == InvalidAttrNumber ||
         key_type_of(get_atttype(RelationGetRelid(table), attribute)) != range.type)
@@ -162,7 +162,7 @@ InDefault look(Oid parent_relation, Oid default_partition, const char* column, c
     InDefault found = InDefault::ruled_out;
     for (int i = 0; i < list_length(tables) && found <= InDefault::ruled_out; ++i) {
         const Relation table = table_open(list_nth_oid(tables, i), NoLock);
-        // What is said of the whole, is said of what is below it.
+        // If constraints rule out rows in the whole, they do so in the tables below it.
         const bool is_whole = list_nth_oid(tables, i) == default_partition;
         if (is_whole && is_ruled_out(parent, table, attribute, range)) {
             table_close(table, NoLock);

@@ -13,10 +13,10 @@ enum class InDefault {
     unknown,  // to find out takes too long
 };
 
-// By a CHECK constraint, or else by an index that begins with the key, or else by reading it all,
-// until the deadline. Evaluates its constraints, as ATTACH PARTITION does, as the parent's owner,
-// who owns it. Foreign tables are passed over, as ATTACH PARTITION passes over them. Takes ACCESS
-// SHARE locks. Throws PostgresError.
+// Uses a CHECK constraint, or else an index that begins with the key, or else reads all rows, until
+// the deadline. Evaluates the constraints as the parent's owner, who also owns the default
+// partition, like ATTACH PARTITION. Skips foreign tables, like ATTACH PARTITION. Takes ACCESS SHARE
+// locks. Throws PostgresError.
 InDefault look_into_default(const ManagedParent& managed, Oid default_partition,
                             const BoundRange& range, const Deadline& deadline);
 

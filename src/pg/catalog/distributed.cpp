@@ -8,7 +8,7 @@ namespace ppm {
 
 namespace {
 
-// Of Citus' catalog; none where there is no Citus. May ereport.
+// A relation of Citus' catalog; InvalidOid without Citus. May ereport.
 Oid catalog_relation(const char* name) {
     return get_relname_relid(name, PG_CATALOG_NAMESPACE);
 }
@@ -76,7 +76,7 @@ bool is_coordinator() {
     return !found;
 }
 
-// Each relation of $1 with all that it is a partition of, also where it is being detached.
+// Each relation of $1 with all its ancestors, even if it is being detached.
 constexpr char above_query[] = R"(
     WITH RECURSIVE above AS (
         SELECT d AS distributed, d AS relation FROM unnest($1) AS d
@@ -119,7 +119,7 @@ Unsupported problem_here(const std::string& table) {
     return {};
 }
 
-// Citus hides shards from queries of pg_class, so one looks like a table that does not exist.
+// Citus hides shards from queries of pg_class, so a shard looks like a table that does not exist.
 Oid hidden_relation(const Configuration& configuration) {
     return call([&] {
         const Oid schema = get_namespace_oid(configuration.schema_name.c_str(), true);

@@ -1,5 +1,5 @@
-// Tables that Citus distributes: what is here of them is an empty shell, their rows are in shards,
-// mostly on other servers.
+// Tables that Citus distributes: the table itself is an empty shell, its rows are in shards, mostly
+// on other servers.
 #pragma once
 
 #include "pg/catalog/catalog.hpp"
@@ -14,17 +14,17 @@ bool is_distributed(Oid relation);
 // Throws PostgresError.
 bool citus_is_loaded();
 
-// Gives each parent that has to do with Citus its distribution. Needs an SpiConnection; throws
-// PostgresError.
+// Reads which parents Citus distributes, and why ppm cannot manage them. Needs an SpiConnection;
+// throws PostgresError.
 void read_distributions(std::vector<ManagedParent>& parents);
 
-// What bears the name of a table that was attached to a distributed one. Of a table whose rows stay
-// on the coordinator Citus makes its shard, and puts an empty shell with its name in its place; any
-// other is its own shell. Throws PostgresError.
+// The relation that has the name of a table after it was attached to a distributed table. If the
+// table's rows stay on the coordinator, Citus makes it a shard, and puts an empty shell with its
+// name in its place. Otherwise it is the table itself. Throws PostgresError.
 Oid shell_of(Oid relation, const std::string& name);
 
-// The statements that come before each one that changes a distributed table. Citus passes on what a
-// SET statement sets, and nothing else: without them ppm's timeouts would not hold on the workers.
+// The statements to run before each one that changes a distributed table. Citus propagates only
+// what a SET statement sets: without these, ppm's timeouts would not hold on the workers.
 std::vector<std::string> settings_for_shards(int lock_timeout, int statement_timeout);
 
 }  // namespace ppm

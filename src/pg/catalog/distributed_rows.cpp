@@ -11,7 +11,7 @@ namespace ppm {
 
 namespace {
 
-// A table is of one kind, so a few rows tell.
+// All rows of a table are of one kind, so a few rows tell.
 constexpr char rows_that_tell[] = " LIMIT 100";
 
 // With its schema, as SQL writes it.
@@ -38,10 +38,10 @@ auto ask(Oid relation, const std::string& sql, Read read)
         {
             LocalSettings settings;
             settings.set("search_path", "pg_catalog, pg_temp");
-            // A policy that would hide rows is an error then.
+            // Then a policy that would hide rows raises an error.
             settings.set("row_security", "off");
-            // Over one connection to each server: what changes the table in the same transaction
-            // goes over one, too, and Citus refuses that after another.
+            // Uses one connection to each server. Changes of the table in the same transaction use
+            // one, too, and Citus refuses them after a query that used several.
             settings.set("citus.multi_shard_modify_mode", "sequential");
             const UserContext user{call([=] { return owner_of(relation); })};
             const StatementTimeout timeout{statement_timeout()};

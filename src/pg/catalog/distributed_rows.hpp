@@ -10,18 +10,18 @@
 
 namespace ppm {
 
-// Whether the relation has a row. What cannot be asked, because a server is down, say, has some.
+// Whether the relation has a row. True if that cannot be asked, e.g. because a server is down.
 bool distributed_has_rows(Oid relation);
 
 // The same for rows of the range.
 bool distributed_has_rows(Oid relation, const std::string& column, KeyType type,
                           const BoundRange& range);
 
-// A key of the first rows that tells no time, as far as that can be asked.
+// A key among the first rows that tells no time; nothing if a server cannot be asked.
 std::optional<Bound> distributed_key_without_time(Oid relation, const std::string& column,
                                                   const KeyCodec& codec);
 
-// The greatest key below the limit, of a table whose keys count. False: it could not be asked.
+// The greatest key below the limit, of a table whose keys count. False: a server cannot be asked.
 bool find_distributed_key(Oid relation, const std::string& column,
                           std::optional<std::int64_t> limit, std::optional<std::int64_t>& key);
 

@@ -13,7 +13,7 @@ namespace {
 
 using Answer = GreatestInTable::Answer;
 
-// What the sequences of identity columns and of defaults begin with.
+// The start values of the sequences of identity columns and defaults.
 constexpr char starts_query[] = R"(
     SELECT a.attrelid, min(s.seqstart)
     FROM pg_attribute a
@@ -69,7 +69,7 @@ class Search {
 
     struct Found {
         std::int64_t key;
-        bool has_end;  // its partition does
+        bool has_end;  // whether its partition has an end
     };
 
     // The greatest key below the limit, of all partitions.
@@ -111,8 +111,8 @@ class Search {
 
     std::optional<std::int64_t> in_partition(const Partition& partition,
                                              std::optional<std::int64_t> limit) {
-        // What cannot be read holds at least the least that it may; to a mere look, so does what
-        // would take long to read.
+        // A foreign table counts as having the least key that its partition may hold. With
+        // Look::into_catalog, so does a table that would take long to read.
         std::optional<std::int64_t> least;
         if (partition.bounds.lower.kind() == Bound::Kind::value)
             least = partition.bounds.lower.integer();

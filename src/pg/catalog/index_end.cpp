@@ -9,7 +9,7 @@ namespace {
 
 using Answer = GreatestInTable::Answer;
 
-// What planners allow themselves, too (get_actual_variable_endpoint in selfuncs.c).
+// The planner's limit, too (get_actual_variable_endpoint() in selfuncs.c).
 constexpr int pages_in_a_look = 100;
 
 std::int64_t integer_of(Datum value, Oid type) {

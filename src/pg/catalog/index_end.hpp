@@ -20,7 +20,7 @@ struct GreatestInTable {
     std::int64_t key = 0;
 };
 
-// How long a search may take: until then, or without that a few pages only.
+// How long a search may take: until the deadline; without a deadline, only for a few pages.
 using Patience = std::optional<Deadline>;
 
 // Goes backwards along an index whose first column is the key (open_leading_index()), or without

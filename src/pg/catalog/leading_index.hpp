@@ -5,9 +5,9 @@
 
 namespace ppm {
 
-// A btree index that begins with the column, in its type's own order, and has all rows; null if
-// there is none that can be locked without waiting. Comes with an ACCESS SHARE lock. Needs a lock
-// on the table. May ereport.
+// A btree index on all rows that begins with the column, in its type's default order; null if none
+// can be locked without waiting. The index is returned with an ACCESS SHARE lock. Needs a lock on
+// the table. May ereport.
 Relation open_leading_index(Relation table, AttrNumber attribute);
 
 }  // namespace ppm

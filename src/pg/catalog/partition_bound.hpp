@@ -7,15 +7,15 @@
 
 namespace ppm {
 
-// The type's place among those that ppm supports, if it has one.
+// The KeyType of a PostgreSQL type, if ppm supports the type.
 std::optional<KeyType> key_type_of(Oid type);
 
 // A value of the key's type, not null, as a bound. May ereport.
 Bound bound_of_value(Datum value, KeyType type);
 
-// What pg_class.relpartbound (a pg_node_tree) says of a RANGE partition on one column of type
+// The bounds in pg_class.relpartbound (a pg_node_tree) of a RANGE partition on one column of type
 // `type`; nothing for the default partition. Reads the node tree itself (PartitionBoundSpec,
-// parsenodes.h): no setting bears on it. Allocates in the current memory context. Throws
+// parsenodes.h), so that no setting affects it. Allocates in the current memory context. Throws
 // PostgresError.
 std::optional<BoundRange> read_partition_bound(Datum relpartbound, KeyType type);
 

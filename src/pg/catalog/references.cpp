@@ -16,9 +16,9 @@ constexpr char strangers_query[] = R"(
         SELECT c.oid, c.relowner FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid)
     SELECT oid FROM tree WHERE NOT )" PPM_IS_AS_GOOD_AS("relowner", "$2") " ORDER BY oid";
 
-// What the planner evaluates of such a table (plancat.c), what row level security adds to the
-// query, and the casts to the type of the key. Functions that every database has are PostgreSQL's
-// own. A policy needs none of anybody's to run a query. Rules are none of a table's that is read.
+// Code that reading such a table runs: expressions that the planner evaluates (plancat.c), policies
+// of row level security, and casts to the type of the key. Functions with an OID below 16384 are
+// PostgreSQL's own. A policy can run a query without any function. Rules do not matter to a read.
 constexpr char harm_query[] = R"(
     WITH object AS (
         SELECT indrelid AS relation, 'pg_class'::regclass AS catalog, indexrelid AS id FROM pg_index WHERE indrelid = ANY ($1)
@@ -97,11 +97,11 @@ void require_harmless_references(Oid owner, Oid partition) {
     const std::vector<Oid> strangers = strangers_that_refer_to(partition, owner);
     if (strangers.empty())
         return;
-    // Against CREATE INDEX, CREATE STATISTICS and CREATE POLICY. DETACH's own SHARE lock would let
-    // the first of them in.
+    // Blocks CREATE INDEX, CREATE STATISTICS and CREATE POLICY. DETACH's own SHARE lock would allow
+    // CREATE INDEX.
     for (const Oid each : strangers)
         call([=] { LockRelationOid(each, ShareUpdateExclusiveLock); });
-    // DETACH has the names of these tables in the query that it makes.
+    // DETACH names these tables in the query that it makes.
     lock_schema_names(strangers);
     const auto harm = query(harm_query, {oid_array_parameter(strangers), oid_parameter(owner)})
                           .first<std::string, std::string, std::string, std::string>();

@@ -7,14 +7,14 @@ namespace ppm {
 
 namespace {
 
-// The keys that PostgreSQL keeps for each partition of either table say nothing more.
+// The copies of a foreign key that PostgreSQL keeps for each partition add nothing.
 constexpr char references_query[] =
     "SELECT DISTINCT of.relid::oid, to_.relid::oid FROM pg_constraint k "
     "CROSS JOIN LATERAL pg_partition_ancestors(k.conrelid) AS of "
     "CROSS JOIN LATERAL pg_partition_ancestors(k.confrelid) AS to_ "
     "WHERE k.contype = 'f' AND k.conparentid = 0 AND of.relid = ANY ($1) AND to_.relid = ANY ($2)";
 
-// Depth first: whoever refers to a parent is put before it.
+// Depth first: a table that refers to a parent comes before it.
 class Order {
   public:
     explicit Order(std::vector<ManagedParent>& parents) : parents_{parents} {

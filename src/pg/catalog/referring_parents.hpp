@@ -1,4 +1,4 @@
-// Which of the parents refer to which by foreign keys: in what order they can lose partitions.
+// Foreign keys between the parents: they decide in what order the parents can lose partitions.
 #pragma once
 
 #include "pg/catalog/catalog.hpp"
@@ -9,8 +9,8 @@ namespace ppm {
 // its partitions. Needs what read_parents() needs.
 void read_referring_parents(std::vector<ManagedParent>& parents);
 
-// Puts each before those that it refers to, else by name; where they refer to each other in a
-// circle, in any order.
+// Sorts each parent before those that it refers to, else by name. If parents refer to each other in
+// a cycle, their order is arbitrary.
 void put_referring_first(std::vector<ManagedParent>& parents);
 
 }  // namespace ppm

@@ -9,7 +9,7 @@ void require_owner(Oid relation, const std::string& name) {
     call([&] {
         if (!is_owner(relation, GetUserId()))
             aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name.c_str());
-        // The check_can_set_role() of PostgreSQL 16 has these words.
+        // The wording of check_can_set_role() in PostgreSQL 16.
         const Oid owner = owner_of(relation);
         if (!may_act_as(GetUserId(), owner))
             ereport(ERROR,
@@ -53,7 +53,7 @@ void require_owner_of_tree(Oid owner, Oid relation) {
     const Other stranger = call([=] {
         Other result;
         LockRelationOid(relation, AccessShareLock);
-        // One that is gone is nobody's.
+        // A relation that was dropped belongs to nobody.
         if (get_rel_relkind(relation) == '\0')
             return result;
         List* const tables = find_all_inheritors(relation, AccessShareLock, nullptr);

@@ -11,8 +11,8 @@ namespace ppm {
 
 namespace {
 
-// Asks `look` about each table with rows of its own among the relation and all its partitions,
-// until it is true of one. Keeps its locks. May ereport.
+// Calls `look` for each table that has rows itself, among the relation and all its partitions,
+// until it returns true. Keeps its locks. May ereport.
 template <typename Look>
 bool any_table(Oid relation, Look look) {
     LockRelationOid(relation, AccessShareLock);
@@ -27,7 +27,7 @@ bool any_table(Oid relation, Look look) {
     return false;
 }
 
-// The same, but waits for no lock and keeps none; true at once if somebody has a table locked. May
+// The same, but waits for no lock and keeps none. Returns true at once if a table is locked. May
 // ereport.
 template <typename Look>
 bool any_table_at_a_glance(Oid relation, Look look) {
@@ -52,9 +52,8 @@ bool is_foreign(Relation table) {
     return table->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
 }
 
-// Whether all rows of the table are in a heap of its own, so that a scan of it proves that there
-// are none. An access method that hands out heap's own routine is heap under another name. May
-// ereport.
+// Whether the table keeps all its rows in a heap, so that a scan can prove that there are none. An
+// access method that returns heap's own routine is heap under another name. May ereport.
 bool is_plain_heap(Relation table) {
     return table->rd_rel->relkind == RELKIND_RELATION &&
            table->rd_tableam == GetHeapamTableAmRoutine();
@@ -69,7 +68,7 @@ bool has_any_row(Relation table) {
 template <typename Matches>
 bool any_key(Relation table, const char* column, KeyType type, Matches matches) {
     const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
-    // A foreign table, or one that is not what it was planned with any more: then what follows
+    // Skips a foreign table. The table may also have changed since the plan was made: a later step
     // finds that out.
     if (is_foreign(table) || attribute == InvalidAttrNumber ||
         key_type_of(get_atttype(RelationGetRelid(table), attribute)) != type)
@@ -83,7 +82,7 @@ bool any_key(Relation table, const char* column, KeyType type, Matches matches) 
 
 constexpr int rows_between_looks_at_the_clock = 1000;
 
-// A table is of one kind, so a few rows tell.
+// All rows of a table are of one kind, so a few rows tell.
 constexpr int rows_looked_at = 100;
 
 bool is_closed(Oid relation) {

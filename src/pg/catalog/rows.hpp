@@ -1,6 +1,6 @@
-// Whether tables hold rows. Looks into them by itself: a query would have the planner evaluate
-// index predicates and constraints, which may be somebody else's code, and policies could hide the
-// rows.
+// Whether tables hold rows. Looks into the tables itself, without a query: the planner would
+// evaluate index predicates and constraints, which may be somebody else's code, and policies could
+// hide the rows.
 #pragma once
 
 #include "core/deadline.hpp"
@@ -11,21 +11,20 @@
 
 namespace ppm {
 
-// Whether the relation, or any partition of it, has a row that is visible now. A table that Citus
-// distributes is asked (see distributed_rows.hpp); what else is not a plain heap table counts as
-// having rows: a foreign table, one of another access method. Takes ACCESS SHARE locks. Throws
-// PostgresError.
+// Whether the relation, or any partition of it, has a row that is visible now. For a table that
+// Citus distributes see distributed_rows.hpp. Any other table that is not a plain heap counts as
+// having rows: a foreign table, or a table of another access method. Takes ACCESS SHARE locks.
+// Throws PostgresError.
 bool has_rows(Oid relation);
 
-// A key of the first rows of the relation, and of each partition of it, that tells no time. Foreign
-// tables are passed over. Takes ACCESS SHARE locks.
+// A key that tells no time, among the first rows of the relation and of each partition of it. Skips
+// foreign tables. Takes ACCESS SHARE locks.
 std::optional<Bound> key_without_time(Oid relation, const std::string& column,
                                       const KeyCodec& codec);
 
-// The same for those who only want to look: no lock is waited for, none is kept. A relation that
-// somebody has locked against readers counts as having rows; of the keys of one, and of such
-// a default partition, nothing is known, nor of what comes after the deadline. The ranges do not
-// overlap.
+// The same for a mere look: waits for no lock and keeps none. A relation that is locked against
+// readers counts as having rows. Its keys are not known, nor is what a locked default partition
+// holds, or what comes after the deadline. The ranges do not overlap.
 bool may_have_rows(Oid relation);
 std::optional<Bound> key_without_time_at_a_glance(Oid relation, const std::string& column,
                                                   const KeyCodec& codec);
@@ -36,8 +35,8 @@ std::vector<bool> which_may_have_rows(Oid relation, const std::string& column, K
 // The constraint that keeps all rows out of a detached table whose rows do not tell when they came.
 inline constexpr const char* closed_to_rows = "ppm_closed_to_rows";
 
-// Whether it has a visible row that a transaction put there which the snapshot does not show, if
-// only by an UPDATE. Foreign tables are passed over: to drop one removes none of its rows.
+// Whether the relation has a visible row that was inserted or updated by a transaction which the
+// snapshot does not show. Skips foreign tables: dropping one removes none of its rows.
 bool has_rows_since(Oid relation, const XidSnapshot& snapshot);
 
 }  // namespace ppm

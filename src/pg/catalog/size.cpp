@@ -1,4 +1,4 @@
-// Before anything of PostgreSQL's: a server without NLS makes macros of what <libintl.h> declares.
+// Must precede PostgreSQL's headers: without NLS they define macros for what <libintl.h> declares.
 #include <filesystem>
 
 #include "pg/catalog/size.hpp"
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t unknown = -1;
 
-// Locks the relation and adds it to `locked`; false if somebody keeps it locked. May ereport.
+// Locks the relation and adds it to `locked`; false if it cannot be locked at once. May ereport.
 bool lock_if_free(Oid relation, List** locked) {
     if (!ConditionalLockRelationOid(relation, AccessShareLock))
         return false;
@@ -76,8 +76,8 @@ std::optional<std::int64_t> total_bytes(Oid relation) {
 std::optional<std::int64_t> free_bytes(Oid relation) {
     if (is_distributed(relation))
         return std::nullopt;
-    // A server's process is in its data directory (ChangeToDataDir()). The database's own directory
-    // in the tablespace comes with its first table there.
+    // A server process runs in its data directory (ChangeToDataDir()). A tablespace gets the
+    // database's own directory with its first table there.
     const std::filesystem::path directory = call([=] {
         const Oid tablespace = get_rel_tablespace(relation);
         return GetDatabasePath(MyDatabaseId,

@@ -15,8 +15,8 @@ namespace {
     " ~ '^(\"([^\"]|\"\")+\"|[^.\"()]+)\\.(\"([^\"]|\"\")+\"|[^.\"()]+)$' THEN " \
     "to_regclass(" name ")::oid END"
 
-// $1 is the template's name, $2 the parent, $3 its owner. Whoever owns the template, or a function
-// of its triggers, has his code run as the parent's owner.
+// $1 is the template's name, $2 the parent, $3 its owner. Code of the template's owner, and of the
+// owners of its trigger functions, would run as the parent's owner.
 constexpr char problem_query[] =
     "WITH RECURSIVE named AS (SELECT " RELATION_NAMED("$1") R"( AS oid),
     tree AS (
@@ -71,8 +71,8 @@ struct Found {
     std::optional<RelationId> relation;
 };
 
-// As ppm's owner: to look a name up needs USAGE on its schema, and PostgreSQL raises an error where
-// the caller has not that. The catalog itself is open to everybody.
+// Runs as ppm's owner: looking a name up needs USAGE on its schema, and PostgreSQL raises an error
+// if the caller does not have it. The catalog itself is open to everybody.
 Found find(const Parent& parent) {
     const UserContext ppm{owner_of_ppm()};
     const auto [problem, suffix, relation] =

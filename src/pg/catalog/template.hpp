@@ -6,12 +6,12 @@
 
 namespace ppm {
 
-// Finds out why nothing can be made like the parent's template, if so. Looked up anew each time:
-// it may have been replaced, changed, or given to somebody else. Throws PostgresError.
+// Finds out why the parent's template cannot be used, if so. Looks the template up each time: it
+// may have been replaced, changed, or given to another owner. Throws PostgresError.
 void read_template(Parent& parent);
 
-// The template's OID. Throws 55000 if it contradicts the parent. Keeps a lock on it, and on all
-// below it, so that it stays what it is. Inside a step.
+// The template's OID. Throws 55000 if it contradicts the parent. Keeps a lock on it and on all
+// tables below it, so that they do not change. Call it inside a step.
 RelationId lock_template(const Parent& parent);
 
 // The name of a table as PostgreSQL writes it, with its schema; nothing if there is none, or it is

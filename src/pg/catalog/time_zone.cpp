@@ -15,8 +15,8 @@ pg_time_t seconds_since_1970(Instant instant) {
     return chrono::floor<chrono::seconds>(instant).time_since_epoch().count();
 }
 
-// pg_tzset() takes what is not the name of a file for a POSIX specification, which has at least one
-// digit.
+// pg_tzset() reads a name for which there is no file as a POSIX specification, which has at least
+// one digit.
 bool may_be_posix(const std::string& name) {
     return name.find_first_of("0123456789") != std::string::npos;
 }
@@ -31,8 +31,8 @@ bool is_listed(const char* name) {
     return found;
 }
 
-// What AT TIME ZONE makes of the name: of one that is an abbreviation, too, a zone without changes
-// of the clock (DecodeTimezoneName in datetime.c); CET, EET, MET and WET are. May ereport.
+// The zone that AT TIME ZONE takes for the name. If it is also an abbreviation, as CET, EET, MET
+// and WET, that is a fixed offset (DecodeTimezoneName() in datetime.c). May ereport.
 pg_tz* as_at_time_zone(const char* name, pg_tz* zone) {
     constexpr std::array<TimestampTz, 2> winter_and_summer{757382400 * USECS_PER_SEC,
                                                            773020800 * USECS_PER_SEC};  // 2024

@@ -17,8 +17,8 @@ Timestamp to_stored(Position time);
 // this is a value.
 class ServerTimeZone final : public TimeZone {
   public:
-    // A name as of pg_timezone_names, in any case; nothing for any other, also for a POSIX
-    // specification, in which a misspelt name would pass for a zone. May throw PostgresError.
+    // The zone of a name in pg_timezone_names, in any case. Nothing for any other text, even for a
+    // POSIX specification: as one, a misspelt name would pass for a zone. May throw PostgresError.
     static std::optional<ServerTimeZone> named(const std::string& name);
 
     Instant instant(LocalTime time) const override;

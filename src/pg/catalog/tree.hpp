@@ -5,7 +5,7 @@
 
 namespace ppm {
 
-// The relation and all that it is partitioned into, as far as they exist, as a list of OIDs. Unlike
+// The relation and all partitions below it, as far as they exist, as a list of OIDs. Unlike
 // find_all_inheritors() it needs no lock on any of them. May ereport.
 List* partition_tree(Oid relation);
 

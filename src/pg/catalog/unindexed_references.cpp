@@ -10,7 +10,7 @@ namespace ppm {
 
 namespace {
 
-// Of all such tables together: about what is read in a tenth of a second.
+// For all these tables together: about as many as are read in a tenth of a second.
 constexpr std::int64_t most_pages_to_read = 1000;
 
 // A partition of a referencing table has a constraint of its own. An index serves if it begins with
@@ -36,7 +36,7 @@ constexpr char unindexed_query[] = R"(
                     AND c.conkey <@ (i.indkey::int2[])[0:cardinality(c.conkey) - 1]))
     ORDER BY n.nspname, r.relname, c.conname)";
 
-// By the OID of what they refer to.
+// By the OID of the referenced table.
 std::multimap<Oid, UnindexedReference> read_unindexed(const std::vector<Oid>& parents) {
     std::multimap<Oid, UnindexedReference> found;
     const std::vector<Oid> referenced = possibly_referenced(parents);
@@ -49,8 +49,8 @@ std::multimap<Oid, UnindexedReference> read_unindexed(const std::vector<Oid>& pa
     return found;
 }
 
-// As of now; of a table that somebody has locked, as of the last VACUUM or ANALYZE. Waits for
-// nobody.
+// The current number of pages. If the table is locked, the number at the last VACUUM or ANALYZE.
+// Waits for no lock.
 std::int64_t pages_of(Oid relation) {
     return call([=]() -> std::int64_t {
         if (!ConditionalLockRelationOid(relation, AccessShareLock)) {

@@ -7,11 +7,11 @@
 
 namespace ppm {
 
-// Gives each parent that is valid and has a retention those that have no index for that, in one
-// query. Needs what read_partitions() needs.
+// Sets the unindexed references of each parent that is valid and has a retention, in one query.
+// Needs what read_partitions() needs.
 void read_unindexed_references(std::vector<ManagedParent>& parents);
 
-// Throws 55000 if it would take long. In a read or a step, before a partition is detached.
+// Throws 55000 if that look would take long. In a read or a step, before a partition is detached.
 void require_indexed_references(const Parent& parent);
 
 }  // namespace ppm

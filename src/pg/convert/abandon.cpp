@@ -18,15 +18,15 @@ namespace ppm {
 
 namespace {
 
-// The old table's indexes, each with the name of the new one's that it is part of.
+// Renames each index of the old table to the name of the partitioned index it is attached to.
 constexpr char index_names_query[] = R"(
     SELECT format('ALTER INDEX %I.%I RENAME TO %I', n.nspname, c.relname, p.relname)
     FROM pg_index k JOIN pg_class c ON c.oid = k.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_inherits h ON h.inhrelid = c.oid JOIN pg_class p ON p.oid = h.inhparent
     WHERE k.indrelid = $1 AND c.relname <> p.relname ORDER BY c.relname)";
 
-// What the old table has as a partition, and gets anew as what it was; $2 is its name, $3 the
-// ending that its statistics objects were given.
+// Removes what the old table has as a partition; Properties::rest then restores what it had. $2 is
+// the table's name, $3 the ending of its statistics objects' names.
 constexpr char leftovers_query[] = R"(
     SELECT format('DROP POLICY %I ON %s', p.polname, $2) FROM pg_policy p WHERE p.polrelid = $1
     UNION ALL
@@ -96,7 +96,7 @@ class Undo {
 
     void execute(const std::string& statement) const { execute_as_owner(parent_, statement); }
 
-    // They are empty: it was looked at, under the lock.
+    // They are empty: require_empty() has checked that, under the lock.
     void drop_others() const {
         for (const Partition& each : parent_.partitions)
             if (each.relation != former_.relation)
@@ -138,7 +138,7 @@ void require_empty(const Parent& parent, const Partition& partition) {
             "As long as there are such rows the table stays partitioned.");
 }
 
-// Of the partitioned table, as it is now.
+// Reads the partitioned table as it is now; throws if it is not valid.
 ManagedParent read_valid(RelationId relation) {
     ManagedParent managed = std::move(read_with_partitions(relation).front());
     if (const auto anomalies = validate(managed.parent); !anomalies.empty())
@@ -154,7 +154,7 @@ const Partition& former_of(const Parent& parent, const ConversionRecord& record)
     return *found;
 }
 
-// In a step. Says what it did.
+// Runs inside a step. Returns what it did.
 CompletedAction take_back(RelationId relation, ConversionRecord& record) {
     const auto others = [&] {
         std::vector<Oid> result = companions_of(relation);

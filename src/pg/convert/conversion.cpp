@@ -24,8 +24,8 @@ constexpr char check_query[] =
 // How much of a table PostgreSQL surely reads in a second, in blocks: 20 MB.
 constexpr std::uint64_t blocks_in_a_second = 2560;
 
-// The value with which a constraint compares the column, if that is all it does beside asking
-// whether it is null. May ereport.
+// The value that the constraint compares the column with; nullptr if the constraint is not made of
+// a NULL test and one comparison. May ereport.
 const Const* compared_with(Node* expression, AttrNumber attribute) {
     if (!IsA(expression, BoolExpr) || list_length(castNode(BoolExpr, expression)->args) != 2)
         return nullptr;
@@ -69,7 +69,7 @@ std::optional<ConversionCheck> read_check(const Table& table, AttrNumber attribu
     return check;
 }
 
-// A position of a key that tells time, as it will be in so much time.
+// Adds `lead` to a position of a key that tells time, up to the end of the calendar.
 Position later(Position position, std::chrono::seconds lead) {
     return position >= Position{calendar_end - lead} ? Position{calendar_end}
                                                      : Position{position.time() + lead};
@@ -79,8 +79,8 @@ Position greatest_key(const Conversion& conversion, const Keys& keys) {
     return keys.greatest ? codec_of(conversion.managed).decode(*keys.greatest) : minus_infinity;
 }
 
-// The same number of slots above the greatest key as time has above now. Twice the growth that was
-// seen, because it may become faster.
+// Numbers get as many slots above the greatest key as times get above now. Allows for twice the
+// growth seen so far, because growth may speed up.
 Position end_of_numbers(const Conversion& conversion, const KeyCourse& course,
                         std::chrono::seconds lead) {
     const Parent& parent = conversion.managed.parent;
@@ -195,7 +195,7 @@ std::string check_clause(const Conversion& conversion, Position end) {
     const KeyType type = *managed.parent.table->key_type;
     const std::string key = identifier(conversion.key());
     const std::string value = bound_literal(codec_of(managed).encode(end), type, *managed.zone);
-    // A number in quotes is of the column's type, whatever its size.
+    // A quoted number takes the column's type, whatever its size.
     return "CHECK (" + key + " IS NOT NULL AND " + key + " < " +
            (is_integer(type) ? "'" + value + "'" : value) + ")";
 }

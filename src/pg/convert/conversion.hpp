@@ -1,5 +1,5 @@
-// A plain table that is to become partitioned: the old table becomes its first partition, with all
-// its rows, for everything below an end; not one row is copied.
+// A plain table that is to become partitioned. The old table becomes the first partition, for all
+// keys below an end. It keeps its rows: not one is copied.
 #pragma once
 
 #include "pg/bridge/settings.hpp"
@@ -8,8 +8,8 @@
 
 namespace ppm {
 
-// The constraint by which PostgreSQL knows, without looking at the rows, that all keys are below
-// the end. By its name ppm knows how far a conversion is that was interrupted.
+// The constraint that proves to PostgreSQL, without a scan, that all keys are below the end. By its
+// name ppm finds out how far an interrupted conversion got.
 inline constexpr const char* conversion_check = "ppm_conversion_check";
 
 // That constraint, as it is.
@@ -20,9 +20,9 @@ struct ConversionCheck {
 };
 
 struct Conversion {
-    // As it will be: validate() says of it what it will say then, the rest of Table is that of now.
+    // The table as it will be, as far as validate() looks; the rest of Table is as it is now.
     ManagedParent managed;
-    bool is_plain_table;  // or else it is something that cannot be converted
+    bool is_plain_table;  // if not, it cannot be converted
     bool is_partitioned;
     bool has_key;  // partition_key names a column
     bool key_is_nullable;
@@ -41,26 +41,26 @@ struct Conversion {
 // as all below.
 Conversion read_conversion(RelationId relation);
 
-// When all the rows will have been read, going by the size of the table, in the worst case.
+// How long a scan of the whole table takes at worst, estimated by its size.
 std::chrono::seconds time_to_validate(const Keys& keys);
 
-// What is known of the keys, and of how they go on: those that tell time as the clock does, those
-// that count as they have grown.
+// What is known of the keys, and of their growth: keys that tell time grow with the clock, keys
+// that count grow as they have so far.
 struct KeyCourse {
     Keys keys;
     KeyGrowth growth;
 };
 
-// Where the old table is to end: at the end of the window, or so many slots after the greatest key
-// as there are to be in advance, both as they will be in so much time.
+// Where the old table is to end: at the end of the window, or pre_provisioned slots after the slot
+// of the greatest key, whichever is later. Both are taken for the time `lead` from now.
 Position end_after(const Conversion& conversion, const KeyCourse& course, const Clock& clock,
                    std::chrono::seconds lead);
 
-// How long it takes the keys until one is in the slot before the end.
+// How long it takes until a key is in the last slot before the end.
 std::chrono::seconds time_until_near(const Conversion& conversion, const KeyCourse& course,
                                      const Clock& clock, Position end);
 
-// What the old table is called as a partition, `orders_until_20261201`, and the ending of that.
+// The old table's name as a partition, `orders_until_20261201`, and the ending of that name.
 std::string old_name(const Conversion& conversion, Position end);
 std::string until(const Grid& grid, Position end);
 

@@ -20,7 +20,7 @@ namespace {
 // How often the end is set anew because the keys came near it.
 constexpr int most_beginnings = 5;
 
-// That the keys may come near the end before all rows are read, or have.
+// Thrown when the keys have come near the end, or may do so before all rows are read.
 struct EndIsNear {};
 
 class Converter {
@@ -110,7 +110,7 @@ class Converter {
                                    : end_after(*conversion_, course_, Clock{}, lead_);
     }
 
-    // By two looks at the greatest key.
+    // Reads the greatest key again, a second after the first time.
     void measure_growth() {
         if (!counts())
             return;
@@ -141,7 +141,7 @@ class Converter {
             refresh();
     }
 
-    // Under the lock that ALTER TABLE takes, taken first: the name is that of the table then.
+    // Takes the lock of ALTER TABLE first, so that the name still means this table.
     void alter(const std::string& statement, int milliseconds = statement_timeout(),
                LOCKMODE mode = AccessExclusiveLock) const {
         const Parent& parent = conversion_->managed.parent;
@@ -156,7 +156,7 @@ class Converter {
         return alter_table() + " DROP CONSTRAINT " + conversion_check;
     }
 
-    // From here on no key from the end on can be written.
+    // From here on, no key at or above the end can be written.
     void bind() {
         if (conversion_->check && conversion_->check->end) {
             if (time_left() <= (conversion_->check->is_valid ? std::chrono::seconds{0} : lead_ / 2))
@@ -193,8 +193,8 @@ class Converter {
                                      "takes it back"));
     }
 
-    // The constraint binds those who write as long as it is there, so it does not outlast ppm: DROP
-    // EXTENSION is refused, and with CASCADE it goes, too.
+    // The constraint restricts writers, so it must not outlast ppm: DROP EXTENSION fails, and DROP
+    // EXTENSION CASCADE drops the constraint, too.
     void keep_extension() const {
         const Oid constraint = conversion_->check->constraint;
         call([=] {
@@ -206,8 +206,8 @@ class Converter {
         });
     }
 
-    // For a worker; ends the transaction, because it would wait for what this session has locked or
-    // sees.
+    // For a worker. Ends this session's transaction, because the worker would wait for its locks or
+    // its snapshot.
     int check_interval() {
         int interval = 0;
         session_.step([&] { interval = session_.check_interval(); });
@@ -220,7 +220,7 @@ class Converter {
         conversion_->check.reset();
     }
 
-    // With a later end. Until that is there nothing is bound.
+    // Begins with a later end. Until the new constraint is there, writers are not restricted.
     void begin_again() {
         refresh();
         if (!conversion_->check)
@@ -229,7 +229,7 @@ class Converter {
         refresh();
     }
 
-    // Reads all the rows, while others read and write them: until the keys come near the end.
+    // Reads all the rows while others read and write. Stops when the keys come near the end.
     void validate_check() {
         if (conversion_->check->is_valid)
             return;
@@ -248,7 +248,7 @@ class Converter {
         bind();
     }
 
-    // Where no index leads with the key, a look is not worth its time: the clock tells as much.
+    // Without an index that leads with the key, reading the keys takes too long: the clock must do.
     void watch_keys() {
         if (course_.keys.has_index) {
             session_.read([&] {
@@ -264,7 +264,7 @@ class Converter {
             throw EndIsNear{};
     }
 
-    // Those who write are not to be bound by what cannot come true.
+    // The constraint cannot become valid, so it must not restrict writers any longer.
     [[noreturn]] void raise_keys_beyond() {
         unbind();
         const std::string key = identifier(conversion_->key());

@@ -1,4 +1,4 @@
-// CALL ppm.convert(), ppm.plan_conversion(), and what takes a conversion back.
+// CALL ppm.convert(), ppm.plan_conversion(), and CALL ppm.abandon() for a conversion.
 #pragma once
 
 #include "pg/convert/conversion.hpp"
@@ -13,7 +13,7 @@ RelationId convert(Session& session, History& history, RelationId relation, bool
 // Takes back a conversion of the relation, be it complete or not. Returns whether there was one.
 bool abandon_conversion(Session& session, History& history, RelationId relation);
 
-// A row of ppm.plan_conversion(): a step in order, or, without a number, what is to be known.
+// A row of ppm.plan_conversion(): a numbered step or, without a number, an obstacle or a warning.
 struct PlannedStep {
     std::optional<int> number;
     std::string action;

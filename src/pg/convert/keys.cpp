@@ -20,8 +20,8 @@ struct End {
     std::optional<Bound> key = std::nullopt;
 };
 
-// The key at one end of the index. (The functions for catalogs' indexes read any, and are the same
-// in all versions.) May ereport.
+// The key at one end of the index. (The functions for indexes of system catalogs read any index,
+// and are the same in all versions.) May ereport.
 End end_of(Relation table, Relation index, AttrNumber attribute, KeyType type,
            ScanDirection direction) {
     const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
@@ -88,7 +88,7 @@ void read_keys(Relation table, const char* column, KeyType type, const Deadline&
 }  // namespace
 
 void KeyGrowth::observe(const Keys& keys, Deadline::Clock::time_point now) {
-    // What comes in a shorter time may be a burst.
+    // Growth within a shorter time may be a burst.
     constexpr std::chrono::milliseconds shortest{500};
     if (!keys.greatest || keys.greatest->kind() != Bound::Kind::value || now - at_ < shortest)
         return;

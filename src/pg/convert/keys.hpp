@@ -9,7 +9,7 @@
 namespace ppm {
 
 struct Keys {
-    bool are_known = false;  // or else nobody looked at all of them
+    bool are_known = false;  // if not, not all of them were read
     bool has_null = false;
     std::optional<Bound> greatest = std::nullopt;      // none: there is none, or it is not known
     std::optional<Bound> without_time = std::nullopt;  // one that tells no time, among the first
@@ -23,10 +23,10 @@ class KeyGrowth {
   public:
     void observe(const Keys& keys, Deadline::Clock::time_point now = Deadline::Clock::now());
 
-    // In a second, at the fastest.
+    // The fastest growth seen, per second.
     double rate() const { return rate_; }
 
-    // By how much they may grow in so much time.
+    // By how much they may grow in that time.
     std::int64_t in(std::chrono::seconds duration) const;
 
   private:
@@ -35,9 +35,9 @@ class KeyGrowth {
     Deadline::Clock::time_point at_;
 };
 
-// Reads both ends of a btree index that leads with the column; without one, all rows, for `limit`
-// at most. Runs nobody's code. Waits for no lock and keeps none: of a table that somebody has
-// locked against readers nothing is known. Throws PostgresError.
+// Reads both ends of a btree index that leads with the column. Without one, reads all rows, for
+// `limit` at most. Runs no user code. Waits for no lock and keeps none: if somebody has locked the
+// table against readers, nothing is known. Throws PostgresError.
 Keys keys_of(Oid relation, const std::string& column, const KeyCodec& codec,
              std::chrono::milliseconds limit);
 

@@ -12,9 +12,9 @@ namespace ppm {
 
 namespace {
 
-// Everything that refers to the table, to its row type, or to one of its constraints, indexes or
-// identities by OID, and does not go along with it: it would go on meaning the old table. What is
-// of a kind that nobody foresaw is named as PostgreSQL describes it.
+// Objects that refer by OID to the table, its row type, or one of its constraints, indexes or
+// identities, and that the conversion does not carry over: they would go on meaning the old table.
+// Objects of unforeseen kinds count, too, as pg_describe_object() describes them.
 constexpr char dependents_query[] = R"(
     WITH own_constraint AS (SELECT c.oid FROM pg_constraint c WHERE c.conrelid = $1),
     own_index AS (SELECT k.indexrelid AS oid FROM pg_index k WHERE k.indrelid = $1),
@@ -67,7 +67,7 @@ constexpr char dependents_query[] = R"(
         (SELECT FROM dependent o WHERE o.classid = d.classid AND o.objid = d.objid AND o.kind = 'table'))
     ORDER BY 1)";
 
-// What the table is, or has, that a partitioned table or a partition cannot. $2 is the key.
+// Properties of the table that a partitioned table or a partition cannot have. $2 is the key.
 constexpr char features_query[] = R"(
     SELECT f.what, f.mend FROM pg_class r CROSS JOIN LATERAL (
         SELECT format('The table is unlogged, and partitioned tables are not.') AS what,
@@ -179,7 +179,7 @@ void add(std::vector<Finding>& findings, const Rows& rows) {
         findings.push_back({what, mend});
 }
 
-// Of the row of ppm.config, and of the column that it names.
+// Obstacles in the row of ppm.config, and in the column that it names.
 std::vector<Finding> obstacles_in_configuration(const Conversion& conversion) {
     const Configuration& configuration = conversion.managed.parent.configuration;
     if (!conversion.is_plain_table)

@@ -1,5 +1,5 @@
-// What keeps a plain table from being converted, each with what mends it; and what is only to be
-// known before.
+// Obstacles that keep a plain table from being converted, each with its remedy; and warnings to
+// read before the conversion.
 #pragma once
 
 #include "pg/convert/conversion.hpp"
@@ -12,15 +12,15 @@ struct Finding {
     std::string mend;
 };
 
-// Of the configuration, and of the table itself: as the catalog has them.
+// Obstacles in the configuration and in the table itself, as the catalog has them.
 std::vector<Finding> obstacles_to(const Conversion& conversion,
                                   const std::vector<NarrowIndex>& indexes, bool extend_unique);
 
-// Of its keys, and of where it would end.
+// Obstacles in the table's keys, and in the end that it would get.
 std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys& keys,
                                        Position end);
 
-// What changes for those who use the table.
+// Changes that users of the table will notice.
 std::vector<Finding> warnings_of(const Conversion& conversion,
                                  const std::vector<NarrowIndex>& indexes);
 

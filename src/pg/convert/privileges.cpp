@@ -5,8 +5,8 @@ namespace ppm {
 
 namespace {
 
-// What is to become the privileges of a relation (column 0) or a column. A list in PostgreSQL's own
-// memory. May ereport.
+// Sets the privileges of a relation (column 0) or of a column to `list`, which is in PostgreSQL's
+// own memory. May ereport.
 void set_privileges(Oid relation, AttrNumber column, Acl* list, Oid owner) {
     const Oid catalog = column == 0 ? RelationRelationId : AttributeRelationId;
     const int field = column == 0 ? Anum_pg_class_relacl : Anum_pg_attribute_attacl;

@@ -46,7 +46,7 @@ constexpr char foreign_keys_query[] =
     "= 0 "
     "ORDER BY c.conname";
 
-// Of CHECK constraints and columns LIKE copies them.
+// LIKE copies the comments on CHECK constraints and columns.
 constexpr char constraint_comments_query[] = R"(
     SELECT format('COMMENT ON CONSTRAINT %I ON %s IS %L', c.conname, $2, obj_description(c.oid, 'pg_constraint'))
     FROM pg_constraint c
@@ -64,7 +64,7 @@ constexpr char sequences_query[] = R"(
     JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype = 'a' ORDER BY s.relname)";
 
-// From PostgreSQL 15 on there are lists of columns and conditions. Whoever may change both.
+// PostgreSQL 15 added column lists and row filters. The role may change table and publication.
 constexpr char publications_query[] = R"(
     SELECT format('ALTER PUBLICATION %I ADD TABLE %s%s%s', b.pubname, $2,
                   (SELECT ' (' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' FROM pg_attribute a
@@ -94,7 +94,7 @@ constexpr char companions_query[] = R"(
     SELECT v.oid FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid JOIN pg_class v ON v.oid = w.ev_class AND v.relkind = 'v'
     WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1)";
 
-// Columns may have other numbers in another table.
+// Leaves out column numbers: they may differ in another table.
 constexpr char fingerprint_query[] = R"(
     SELECT concat(
         (SELECT string_agg(concat_ws(' ', t.tgname, t.tgfoid, t.tgtype, t.tgenabled, t.tgdeferrable, t.tginitdeferred), ',' ORDER BY t.tgname)
@@ -115,8 +115,8 @@ struct SequenceState {
     bool is_called = false;
 };
 
-// Read from the relation itself: its owner may have taken the privilege from himself, and a query
-// as a superuser would run his code, if by then a view of his bore the sequence's name.
+// Reads the relation itself: the owner may have revoked his own privilege, and a query as a
+// superuser would run the owner's code if a view of his had taken the sequence's name.
 SequenceState state_of(Oid sequence) {
     return call([=] {
         const Relation relation = relation_open(sequence, AccessShareLock);

@@ -1,5 +1,5 @@
-// Everything that a table has besides columns and rows, and how another one that comes to bear its
-// name gets it.
+// Everything that a table has besides columns and rows, and the statements that give it to another
+// table that takes over its name.
 #pragma once
 
 #include "pg/bridge/spi.hpp"
@@ -13,26 +13,26 @@ struct RoleStatement {
     std::string sql;
 };
 
-// Whose privileges. Privileges are copied as they are: who granted them is not always the owner,
-// and GRANT would need to be called by each of them.
+// An ACL. It is copied as it is: the grantor is not always the owner, and GRANT would have to run
+// as each grantor.
 using Privileges = std::optional<std::vector<AclItem>>;
 Privileges privileges_in(std::optional<Datum> acl);
 
 struct Properties {
-    // What a table must not have any more when another one gets it: triggers, identities.
+    // Take triggers and identities from the old table, before the new one gets them.
     std::vector<std::string> removals;
     // Primary key, unique keys, indexes, foreign keys.
     std::vector<std::string> keys;
     // Triggers, identities, policies, comments, statistics and what ALTER TABLE sets.
     std::vector<std::string> rest;
-    // Who owns the sequences, and where the table is published; and first, that it is not.
+    // Owners of sequences, and publications; `unpublish` first takes the table out of these.
     std::vector<RoleStatement> references;
     std::vector<RoleStatement> unpublish;
     std::vector<RoleStatement> views;
 
     std::map<std::string, Privileges> identity_privileges;  // by column
 
-    // The names of indexes and statistics objects, each with how it is renamed out of the way.
+    // New names for the old table's indexes and statistics objects, to free the old names.
     struct Renaming {
         std::string kind;  // INDEX, STATISTICS
         std::string schema_name;
@@ -42,26 +42,26 @@ struct Properties {
     std::vector<Renaming> renamings;
 };
 
-// As SQL makes it now: an index, or the constraint that it belongs to.
+// The statement that creates the index, or the constraint that the index belongs to.
 std::string definition_of(Oid index);
 
-// Of the table in `parent`, for one that will bear its name. `ending` is what names get that have
-// to give way. Indexes that were only built to take the place of others are left out. Asks the
-// catalog: under a lock on the table it is what it says.
+// The properties of the table in `parent`, for a table that will take over its name. `ending` is
+// appended to names that must give way. Leaves out indexes that were built only to replace others.
+// Reads the catalog, so the result is reliable only under a lock on the table.
 Properties properties_of(const Parent& parent, const std::string& ending,
                          const std::vector<NarrowIndex>& indexes);
 
-// The tables, views and sequences that come along, or are referred to: what the statements lock.
+// The tables, views and sequences that the statements lock: they are carried over or referred to.
 std::vector<Oid> companions_of(Oid relation);
 
 // Gives the relation, and its columns of the same names, the privileges that the other has.
 void copy_privileges(Oid from, Oid to);
 
-// Gives the identities of the relation those that they had.
+// Gives the relation's identity sequences the privileges that they had before.
 void restore_identity_privileges(Oid relation, const Properties& properties);
 
-// What the triggers and the views over a relation are, by OIDs, for comparison: names in statements
-// could have come to mean something else. `instead` stands for the relation.
+// A fingerprint of the relation's triggers and of the views over it. It uses OIDs: names in
+// statements may have come to mean something else. `instead` replaces the relation's own OID.
 std::string fingerprint_of_companions(Oid relation, Oid instead);
 
 }  // namespace ppm

@@ -1,4 +1,4 @@
-// ppm.conversions: which table each converted one was made of. Written as the extension's owner.
+// ppm.conversions: the old table of each converted table. Written as the extension's owner.
 #pragma once
 
 #include "pg/convert/conversion.hpp"
@@ -8,7 +8,7 @@ namespace ppm {
 // What a partitioned table was made of.
 struct ConversionRecord {
     RelationId former;        // the old table, now a partition
-    std::string former_name;  // what it is called as one
+    std::string former_name;  // its name as a partition
     bool key_was_nullable;
     std::vector<std::string> replaced;  // SQL that restores each unique index that got the key
 };
@@ -20,7 +20,7 @@ std::optional<ConversionRecord> conversion_of(RelationId parent);
 
 void forget_conversion(RelationId parent);
 
-// Forgets those of which one of the tables is gone, or is not a partition of the other any more.
+// Forgets conversions of which a table is gone, or the old table is no longer a partition.
 void prune_conversions();
 
 }  // namespace ppm

@@ -8,8 +8,8 @@
 
 namespace ppm {
 
-// Runs body(), steps of the session's, again if a lock was not to be had: three times in all, and
-// with room for the others between them. Then says who has the locks.
+// Runs body(), which takes steps of the session. After a lock timeout or a deadlock, tries again,
+// three times in all, with pauses for others. The last error names the holders of the locks.
 template <typename Body>
 void retry(Session& session, History& history, const std::vector<Oid>& relations, Body body) {
     constexpr int attempts = 3;

@@ -15,7 +15,7 @@ namespace ppm {
 
 namespace {
 
-// Identities have their own place, and statistics keep their names.
+// Properties has its own statements for identities, indexes and statistics objects.
 constexpr char create_clauses[] =
     " INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS) PARTITION BY RANGE "
     "(";
@@ -24,8 +24,8 @@ constexpr char tablespace_query[] =
     "SELECT concat(' TABLESPACE ' || quote_ident(t.spcname)) FROM pg_class r "
     "LEFT JOIN pg_tablespace t ON t.oid = r.reltablespace WHERE r.oid = $1";
 
-// Indexes and foreign keys of the new table that the old one's are not part of: PostgreSQL would
-// have made them anew, from all the rows. $3 are the indexes that there were.
+// Indexes and foreign keys that ATTACH PARTITION did not take over from the old table. PostgreSQL
+// would have built them again, from all the rows. $3 are the indexes that the old table had before.
 constexpr char not_adopted_query[] = R"(
     SELECT x.relname FROM pg_index k JOIN pg_class x ON x.oid = k.indexrelid
     WHERE k.indrelid = $1 AND NOT EXISTS (SELECT FROM pg_inherits h JOIN pg_index c ON c.indexrelid = h.inhrelid
@@ -77,7 +77,7 @@ class TableSwap {
             .values<Oid>();
     }
 
-    // Those of any partition: what refers to the table means the partitioned one.
+    // Gives the old table a partition's policies: references in them mean the partitioned table.
     void rewrite_policies(RelationId created) const {
         const std::string name = old_name(conversion_, end_);
         const std::string partition =
@@ -127,7 +127,7 @@ std::string what_all(const std::vector<Finding>& findings) {
     return result;
 }
 
-// Under the locks.
+// Runs under the locks.
 void require_unchanged(const Conversion& now, Position end, const std::vector<NarrowIndex>& indexes,
                        bool extend_unique) {
     if (const auto obstacles = obstacles_to(now, indexes, extend_unique); !obstacles.empty())
@@ -160,7 +160,7 @@ std::string restoring_statements(Oid index) {
 std::vector<std::string> preparation_of(const Conversion& conversion,
                                         const std::vector<NarrowIndex>& indexes) {
     std::vector<std::string> statements;
-    // By the constraint, PostgreSQL knows that there is none.
+    // The CHECK constraint proves that no key is NULL, so PostgreSQL does not scan the table.
     if (conversion.key_is_nullable)
         statements.push_back("ALTER TABLE " + conversion.sql_name() + " ALTER COLUMN " +
                              identifier(conversion.key()) + " SET NOT NULL");

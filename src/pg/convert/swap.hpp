@@ -6,8 +6,8 @@
 
 namespace ppm {
 
-// What puts the new unique indexes in the place of the old ones, and lets no key be NULL: first,
-// on the old table.
+// The statements that replace the old unique indexes with the new ones, and set the key NOT NULL.
+// They run first, on the old table.
 std::vector<std::string> preparation_of(const Conversion& conversion,
                                         const std::vector<NarrowIndex>& indexes);
 
@@ -15,8 +15,8 @@ std::vector<std::string> preparation_of(const Conversion& conversion,
 std::vector<RoleStatement> script_of(const Conversion& conversion, const Properties& properties,
                                      Position end);
 
-// Does it, inside a step, under the locks that it takes: all of it is work on the catalog.
-// Everything is looked at again; throws 55000 if it is not what it was. Returns the new table.
+// Swaps the tables, inside a step, under the locks that it takes. Changes only the catalog. Checks
+// everything again, and throws 55000 if something has changed. Returns the new table.
 RelationId put_in_place(const Conversion& seen, Position end, bool extend_unique);
 
 }  // namespace ppm

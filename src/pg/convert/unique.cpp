@@ -35,12 +35,12 @@ constexpr char comment_query[] = R"(
     SELECT format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', k.indrelid::regclass, x.relname)
     FROM pg_index k JOIN pg_class x ON x.oid = k.indexrelid WHERE k.indexrelid = $1 AND k.indisreplident)";
 
-// Goes over SQL that PostgreSQL has written, past what is in quotes.
+// Scans SQL that PostgreSQL has written, and skips quoted parts.
 class Scanner {
   public:
     explicit Scanner(const std::string& sql) : sql_{sql} {}
 
-    // The position of the first character, outside of quotes, of which this is true.
+    // The position of the first unquoted character for which matches() is true.
     template <typename Matches>
     std::size_t find(Matches matches) const {
         char quote = '\0';
@@ -60,7 +60,7 @@ class Scanner {
     const std::string& sql_;
 };
 
-// Of the end of the first list in parentheses.
+// The position of the end of the first list in parentheses.
 std::size_t end_of_list(const std::string& sql) {
     int depth = 0;
     return Scanner{sql}.find([&](std::size_t i) {

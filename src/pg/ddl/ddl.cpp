@@ -138,7 +138,7 @@ std::vector<std::string> statements_for(const ManagedParent& managed, const Acti
             detach_statement(managed.parent, detach->partition, Detach::plain)};
         const bool to_drop =
             policy_for(managed.parent.configuration, detach->partition) == CleanupPolicy::drop;
-        // On shards the fence comes last: who writes locks the parent's first.
+        // On shards the constraint comes last: writers lock the parent's shard first.
         if (to_drop && capabilities.tells_row_age)
             statements.insert(statements.begin(), fence_statement(managed, detach->partition));
         else if (to_drop)

@@ -11,22 +11,21 @@ namespace ppm {
 std::string identifier(const std::string& name);
 std::string literal(const std::string& text);
 
-// The statements that make the table that is to be the partition, in order. It is born as a table
-// of its own, gets its policies (see inherited_properties.hpp), is attached, and gets its replica
-// identity: unlike CREATE TABLE ... PARTITION OF, that takes no ACCESS EXCLUSIVE lock on the
-// parent.
+// The statements that create a partition, in order. They create a standalone table, give it its
+// policies (see inherited_properties.hpp), attach it, and set its replica identity. Unlike CREATE
+// TABLE ... PARTITION OF, this takes no ACCESS EXCLUSIVE lock on the parent.
 std::vector<std::string> statements_for(const ManagedParent& managed,
                                         const CreatePartition& create);
 
 std::string attach_statement(const ManagedParent& managed, const std::string& schema_name,
                              const std::string& name, const BoundRange& bounds);
 
-// Keeps rows of another time out of what is to be dropped, as what DETACH CONCURRENTLY leaves
-// behind does; without a look at the rows that are there.
+// Keeps rows outside its bounds out of a partition that is to be dropped, by a constraint like the
+// one that DETACH CONCURRENTLY leaves. NOT VALID, so existing rows are not scanned.
 std::string fence_statement(const ManagedParent& managed, const Partition& partition);
 
-// Keeps all rows out of what is to be dropped, where a row does not tell when it came; and takes
-// them in again.
+// Closes a table that is to be dropped to all rows, if rows do not tell when they came; and opens
+// it again.
 std::string close_statement(const Partition& partition);
 std::string open_statement(const Partition& partition);
 

@@ -17,8 +17,8 @@ constexpr char partitions_clause[] = R"(
         FROM pg_inherits i JOIN pg_class r ON r.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
         WHERE i.inhparent = ANY ($1)))";
 
-// Each of them has the parent, the partition, the code, what it is and what it should be, or how to
-// mend it. Tablespace 0 is the database's.
+// Each query returns the parent, the partition, the code, and the actual and expected value, or a
+// predicate and how to fix it. Tablespace 0 is the database's.
 constexpr char differences_query[] = R"(,
     spaces AS (
         SELECT s.oid, s.spcname::text AS name FROM pg_tablespace s
@@ -73,10 +73,10 @@ constexpr char differences_query[] = R"(,
     WHERE NOT EXISTS (SELECT FROM pg_index p WHERE p.indrelid = parent AND p.indisprimary)
     GROUP BY parent HAVING count(*) * 2 > (SELECT count(*) FROM pg_inherits h WHERE h.inhparent = parent))";
 
-// Policies' expressions are compared by what of their trees has a meaning: columns, operators,
-// functions, values. Casts are left out, because what is written out and read again, as ppm's
-// copies are, has others in other places; to write them out here would wait for locks. Column
-// numbers count only where both tables have the same.
+// Policies' expressions are compared by the parts of their trees that have a meaning: columns,
+// operators, functions, values. Casts are left out: ppm's copies were written out and read again,
+// which puts casts in other places. Writing the expressions out here would wait for locks. Column
+// numbers count only if both tables have the same.
 constexpr char policy_differences_query[] = R"(,
     policy AS (
         SELECT p.oid, p.polrelid, p.polname, p.polcmd, p.polpermissive, p.polroles,
@@ -138,7 +138,7 @@ AnomalyCode code_named(const std::string& name) {
     throw PpmError{ERRCODE_INTERNAL_ERROR, "unrecognized difference: " + name};
 }
 
-// A missing index is an error where it is the primary key, one that is not valid where nobody is
+// A missing index is an error if it is the primary key; an invalid index is an error if nobody is
 // building it.
 bool is_mild(AnomalyCode code, const std::string& actual) {
     return (code == AnomalyCode::missing_index && actual.empty()) ||
@@ -179,14 +179,14 @@ void read_differences(std::vector<ManagedParent>& parents) {
             }
             const AnomalyCode code = code_named(name);
             const bool mild = is_mild(code, actual);
-            // One that was attached since the partitions were read is for the next time.
+            // Skips a partition that was attached after the partitions were read.
             if (const auto found = partitions.find(relation); found != partitions.end())
                 found->second->differences.push_back(
                     {code, std::move(actual), std::move(expected), mild});
         }
     };
-    // The queries are long and their tables are small: to compile them takes longer than to run
-    // them. To plan them, too, so that each waits for a parent that it could tell something of.
+    // The queries are long and their tables are small: JIT compilation takes longer than running
+    // them. Planning takes longer, too, so a query is skipped if no parent needs it.
     LocalSettings settings;
     settings.set("jit", "off");
     const Parameter of_all = oid_array_parameter(relations);

@@ -1,12 +1,12 @@
-// In what partitions are not like their parent.
+// How partitions differ from their parent.
 #pragma once
 
 #include "pg/catalog/catalog.hpp"
 
 namespace ppm {
 
-// Finds in what the partitions differ from their parents, of all parents that are valid, in a few
-// queries for all of them. Needs what read_partitions() needs.
+// Finds how the partitions differ from their parents, for all valid parents, in a few queries.
+// Needs what read_partitions() needs.
 void read_differences(std::vector<ManagedParent>& parents);
 
 }  // namespace ppm

@@ -7,8 +7,8 @@ namespace ppm {
 
 namespace {
 
-// Roles and objects are named in CREATE POLICY, and may have changed names with others meanwhile.
-// An object is left out where a policy refers to its own table.
+// CREATE POLICY names roles and objects, and a name may have come to mean another one meanwhile.
+// Leaves out the policy's own table.
 #define OBJECTS_OF(policy)                                                               \
     "ARRAY (SELECT DISTINCT format('%s %s', d.refclassid, d.refobjid) FROM pg_depend d " \
     "WHERE d.classid = 'pg_policy'::regclass AND d.objid = " policy                      \
@@ -16,7 +16,7 @@ namespace {
 
 constexpr char other_policies_query[] =
     "SELECT q.polname FROM pg_policy p JOIN pg_policy q ON q.polname = p.polname "
-    // In whatever order the roles were named.
+    // The order of the roles does not matter.
     "WHERE p.polrelid = $1 AND q.polrelid = $2 AND (NOT p.polroles @> q.polroles OR NOT "
     "q.polroles @> p.polroles OR " OBJECTS_OF("p") " <> " OBJECTS_OF("q") ")";
 

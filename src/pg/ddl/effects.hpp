@@ -1,6 +1,6 @@
-// What a statement has done, asked of the catalog by OID before its transaction commits: a name
-// that came to mean another relation undoes the step. Each throws 55000 if it is not what was to be
-// done.
+// Checks in the catalog, by OID, what a statement has done, before its transaction commits: if a
+// name has come to mean another relation, the step is undone. Each function throws 55000 if the
+// statement has not done what it was to do.
 #pragma once
 
 #include "pg/catalog/catalog.hpp"
@@ -13,7 +13,7 @@ RelationId require_created(const Parent& parent, const std::string& name);
 // The relation is a partition of the parent with these bounds.
 void require_attached(const ManagedParent& managed, RelationId relation, const BoundRange& bounds);
 
-// The partition is none any more, and is still there.
+// The partition is no longer a partition, and still exists.
 void require_detached(RelationId partition);
 
 // The table, which had that name when it was judged, is gone.

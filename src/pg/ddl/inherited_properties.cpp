@@ -27,8 +27,8 @@ constexpr char likeness_query[] = R"(
            quote_literal((SELECT m.description FROM pg_description m WHERE m.objoid = r.oid AND m.classoid = 'pg_class'::regclass AND m.objsubid = 0))
     FROM pg_class r WHERE r.oid = $1)";
 
-// The kinds, where they are not all that there are; the columns and expressions; what the name is
-// made of; the target and the comment.
+// The kinds, unless all kinds; the columns and expressions; the columns' part of the name; the
+// target and the comment.
 constexpr char statistics_query[] = R"(
     SELECT CASE WHEN s.stxkind @> '{d,f,m}'::"char"[] OR s.stxkind <@ '{e}'::"char"[] THEN ''
                 ELSE ' (' || (SELECT string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END, ', ' ORDER BY k)
@@ -71,8 +71,8 @@ constexpr char identity_query[] = R"(
     FROM pg_index p JOIN pg_class t ON t.oid = p.indrelid
     WHERE p.indrelid = $1 AND p.indisreplident AND t.relreplident = 'i')";
 
-// An expression of the parent's as the partition's: where a subquery refers to the table by name,
-// by that of the partition. pg_get_expr() knows only the parent's.
+// The text of a parent's expression for the partition: if a subquery refers to the table by name,
+// it gets the partition's name. pg_get_expr() knows only the parent's name.
 std::string expression_text(const std::string& tree, const Parent& parent,
                             const std::string& partition) {
     return call([&] {
@@ -109,7 +109,7 @@ std::string chosen_name(const std::string& table, const std::string& columns,
     });
 }
 
-// As ChooseExtendedStatisticName() (statscmds.c), which LIKE goes by.
+// Works like ChooseExtendedStatisticName() (statscmds.c), which LIKE uses.
 std::string statistics_name(const std::string& table, const std::string& columns,
                             const std::string& schema_name, std::set<std::string>& taken) {
     for (int number = 0;; ++number) {
@@ -166,8 +166,8 @@ std::vector<std::string> property_statements(const Parent& parent, const std::st
     return statements;
 }
 
-// LIKE ... INCLUDING STATISTICS goes by column numbers, and fails, or takes other columns, where
-// the parent has lost some: on 14 to 18 before the minor versions of May 2024 and April 2026.
+// LIKE ... INCLUDING STATISTICS goes by column numbers. If the parent has dropped columns, it fails
+// or takes other columns: on 14 to 18 before the minor versions of May 2024 and April 2026.
 std::vector<std::string> statistics_statements(const Parent& parent, const std::string& schema_name,
                                                const std::string& name) {
     std::vector<std::string> statements;

@@ -9,8 +9,8 @@ namespace ppm {
 // one.
 std::string storage_clauses(const Parent& parent);
 
-// The same, with what a template has: its storage parameters where partition_options has none of
-// the name, and its tablespace, ` TABLESPACE ...`, where the parent has none.
+// The same with a template: also its storage parameters that partition_options does not set, and
+// its tablespace, ` TABLESPACE ...`, if the parent has none.
 std::string storage_clauses(const Parent& parent, const std::vector<std::string>& options,
                             const std::string& tablespace);
 
@@ -22,14 +22,14 @@ std::vector<std::string> property_statements(const Parent& parent, const std::st
 std::vector<std::string> statistics_statements(const Parent& parent, const std::string& schema_name,
                                                const std::string& name);
 
-// `CREATE POLICY ...`, at the end. What a policy names may be out of the owner's reach; without
-// one, row level security lets nobody at the rows but through the parent.
+// `CREATE POLICY ...`, at the end. A policy may name objects that the owner cannot access. Without
+// a policy, row level security lets everybody at the rows only through the parent.
 std::vector<std::string> policy_statements(const Parent& parent, const std::string& schema_name,
                                            const std::string& name);
 
-// `ALTER TABLE ... REPLICA IDENTITY USING INDEX ...`, where the parent's replica identity is an
-// index: for the partition after it is attached, in the same transaction, because only then it is
-// known which of its indexes is that one's. Before, the index's name is the one that PostgreSQL
+// `ALTER TABLE ... REPLICA IDENTITY USING INDEX ...`, if the parent's replica identity is an index.
+// It runs after the partition is attached, in the same transaction: only then is it known which of
+// its indexes belongs to the parent's. Before that, the index's name is the one that PostgreSQL
 // would give it.
 std::optional<std::string> replica_identity_statement(const Parent& parent,
                                                       const std::string& schema_name,

@@ -19,24 +19,24 @@ struct Lock {
     auto operator<=>(const Lock&) const = default;
 };
 
-// The relations' partitions, and theirs.
+// The relations, their partitions, and all partitions below them.
 constexpr char tree_query[] =
     "WITH RECURSIVE tree AS (SELECT unnest($1) AS oid UNION SELECT i.inhrelid FROM tree "
     "JOIN pg_inherits i ON i.inhparent = tree.oid "
     "JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition) SELECT oid FROM tree";
 
-// What the foreign keys of the relations refer to; of a partitioned table each partition, too.
+// Tables that the relations' foreign keys refer to; for a partitioned table each partition, too.
 constexpr char referenced_query[] =
     "SELECT DISTINCT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1)";
 
-// The same for those that a partition has from its parent.
+// The same for foreign keys that a partition has from its parent.
 constexpr char inherited_query[] =
     "SELECT DISTINCT confrelid FROM pg_constraint c WHERE contype = 'f' AND conrelid = ANY ($1) "
     "AND conparentid <> 0 AND NOT EXISTS "
     "(SELECT FROM pg_constraint p WHERE p.oid = c.conparentid AND p.conrelid = c.conrelid)";
 
-// Whose foreign keys refer to the relations. Of a partitioned one the partitions' own keys are left
-// out: PostgreSQL goes by the topmost.
+// The tables whose foreign keys refer to the relations. If a partitioned table refers to them, its
+// partitions are left out: PostgreSQL uses the topmost table's key.
 constexpr char referencing_query[] =
     "SELECT DISTINCT conrelid FROM pg_constraint c WHERE contype = 'f' AND confrelid = ANY ($1) "
     "AND NOT EXISTS "
@@ -53,7 +53,7 @@ std::vector<Oid> relations(const char* sql, const std::vector<Oid>& of) {
     return query(sql, {oid_array_parameter(of)}).values<Oid>();
 }
 
-// The relations, and all that they are partitioned into.
+// The relations and all partitions below them.
 std::vector<Oid> trees(const std::vector<Oid>& of) {
     const bool are_partitioned = call([&] {
         return std::ranges::any_of(
@@ -62,7 +62,7 @@ std::vector<Oid> trees(const std::vector<Oid>& of) {
     return are_partitioned ? relations(tree_query, of) : of;
 }
 
-// What the foreign keys of these tables refer to.
+// The tables that the foreign keys of these tables refer to.
 std::vector<Oid> referenced_from(const std::vector<Oid>& tables) {
     return relations(referenced_query, possibly_referring(tables));
 }
@@ -87,7 +87,7 @@ std::vector<Lock> swap_locks_of(Oid parent, const std::vector<Oid>& tables) {
     locks.add(AccessExclusiveLock, {parent});
     locks.add(AccessExclusiveLock, tables);
     locks.add(AccessExclusiveLock, {call([=] { return get_default_partition_oid(parent); })});
-    // ATTACH removes the triggers there of tables that stood on their own, DETACH makes some.
+    // ATTACH removes a standalone table's triggers on these tables, DETACH creates some.
     std::vector<Oid> referring = tables;
     referring.push_back(parent);
     locks.add(AccessExclusiveLock, trees(referenced_from(referring)));
@@ -122,14 +122,14 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
         locks.add(ShareRowExclusiveLock,
                   relations(referencing_query, possibly_referenced(parents)));
     }
-    // RemoveTriggerById(): tables that stood on their own have triggers on what they refer to.
+    // RemoveTriggerById(): a standalone table has triggers on the tables that it refers to.
     if (statement == Statement::attach || statement == Statement::drop)
         locks.add(AccessExclusiveLock, referenced_from(tree));
     if (detaches) {
         // ATDetachCheckNoForeignKeyRefs(), and then RemoveConstraintById(); the check reads.
         const std::vector<Oid> referencing =
             relations(referencing_by_parent_query, possibly_referenced(partitions));
-        // (Before the check their indexes are looked at, which a ShareLock would not keep as they
+        // (Before the check ppm looks at their indexes; a ShareLock would not keep these as they
         // are.)
         locks.add(
             statement == Statement::begin_detach ? ShareRowExclusiveLock : AccessExclusiveLock,
@@ -138,7 +138,7 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
             // (require_harmless_references() keeps them as they are, too.)
             locks.add(ShareUpdateExclusiveLock, trees(referencing));
     }
-    // DetachPartitionFinalize(): the triggers that attach and drop remove.
+    // DetachPartitionFinalize() creates the triggers that attach and drop remove.
     if (statement == Statement::detach || statement == Statement::finish_detach)
         locks.add(ShareRowExclusiveLock,
                   trees(relations(inherited_query, possibly_referring(partitions))));
@@ -152,8 +152,8 @@ void release(const std::vector<Lock>& locks) {
     });
 }
 
-// Takes all the locks that are free, but for the one that is had already. If another one is not
-// free, gives up all of them and returns which it is.
+// Takes all locks without waiting, except the one that is held already. If a lock is not free,
+// releases all of them and returns which one it is.
 std::optional<std::size_t> take_others(const std::vector<Lock>& locks, std::size_t had) {
     return call([&]() -> std::optional<std::size_t> {
         for (std::size_t i = 0; i < locks.size(); ++i) {
@@ -177,7 +177,7 @@ std::string name_of(Oid relation) {
     });
 }
 
-// All the locks of one statement, and until when they are waited for.
+// All locks of one statement, and the deadline of waiting for them.
 class LockWait {
   public:
     LockWait(Oid parent, Oid partition, int wait)
@@ -185,15 +185,15 @@ class LockWait {
 
     bool is_over() const { return deadline_.has_passed(); }
 
-    // Has the names of the schemas locked, which keep nobody waiting who uses the tables: what
-    // looks at names later does not wait any more.
+    // Locks the names of the schemas, so that later lookups of names do not wait. This blocks
+    // nobody who uses the tables.
     void lock_names_of(const std::vector<Lock>& locks) const {
         std::vector<Oid> relations(locks.size());
         std::ranges::transform(locks, relations.begin(), &Lock::relation);
         wait([&] { lock_schema_names(relations); });
     }
 
-    // Waits for one lock at a time, with none of the others in hand, the parent's first.
+    // Waits for one lock at a time, the parent's first, and holds none of the others meanwhile.
     void take(const std::vector<Lock>& locks) const {
         const auto first = std::ranges::find(locks, parent_, &Lock::relation);
         std::optional awaited{
@@ -235,8 +235,8 @@ class LockWait {
     Deadline deadline_;
 };
 
-// Takes the locks that `needed` lists, and returns them: those that it still lists once it has
-// them.
+// Takes the locks that `needed` lists and returns them, once `needed` lists no others under these
+// locks.
 template <typename Needed>
 std::vector<Lock> take_all(const LockWait& waiting, bool with_names, Needed needed) {
     std::vector<Lock> locks = needed();
@@ -244,7 +244,7 @@ std::vector<Lock> take_all(const LockWait& waiting, bool with_names, Needed need
         if (with_names)
             waiting.lock_names_of(locks);
         waiting.take(locks);
-        // Before the tables were locked somebody may have given them another foreign key.
+        // Foreign keys may have been added before the tables were locked.
         std::vector<Lock> now = needed();
         if (std::ranges::includes(locks, now))
             return locks;
@@ -256,8 +256,8 @@ std::vector<Lock> take_all(const LockWait& waiting, bool with_names, Needed need
     }
 }
 
-// Those who wait for this transaction, whoever waits for those, and so on; and of them one that
-// holds a lock which keeps this transaction from one of $1, or one of $2 (SHARE ROW EXCLUSIVE).
+// One of the sessions that wait, directly or through others, for this transaction: one that holds a
+// lock which blocks our lock on one of $1, or on one of $2 (SHARE ROW EXCLUSIVE).
 constexpr char waiter_query[] =
     "WITH RECURSIVE waiting AS MATERIALIZED "
     "(SELECT DISTINCT pid, pg_blocking_pids(pid) AS blockers FROM pg_locks WHERE NOT granted), "
@@ -269,8 +269,8 @@ constexpr char waiter_query[] =
     "AND (l.relation = ANY ($1) OR l.relation = ANY ($2) "
     "AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')) LIMIT 1";
 
-// To wait for such a lock is a deadlock from the first moment on. Whoever has waited for long might
-// be the one who notices it, and his statement would fail.
+// Waiting for that lock would be a deadlock from the beginning. A session that has waited for long
+// might detect it first, and its statement would fail.
 void require_no_deadlock(const std::vector<Lock>& locks) {
     std::vector<Oid> against_all;
     std::vector<Oid> against_writers;
@@ -292,7 +292,7 @@ void require_no_deadlock(const std::vector<Lock>& locks) {
 }  // namespace
 
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
-    // Of all others, the transaction holds nothing yet for which somebody can have waited for long.
+    // With other statements, nobody can have waited for long for a lock of this transaction.
     if (statement == Statement::attach_filled)
         require_no_deadlock(locks_of(statement, parent, partition));
     const std::vector<Lock> locks =

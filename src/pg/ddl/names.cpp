@@ -19,12 +19,12 @@ bool is_named(RelationId relation, const char* schema_name, const char* name) {
 
 namespace {
 
-// Newer minor versions of PostgreSQL lock the schema itself to rename it; those before (15.18 has
-// it so) only its row, whose name is in a unique index. Only a superuser may lock a row of the
+// To rename a schema, newer minor versions of PostgreSQL lock the schema itself. Older ones (e.g.
+// 15.18) lock only its row, whose name is in a unique index. Only a superuser may lock a row of the
 // catalog.
 void lock_schemas(std::set<Oid> schemas) {
-    // What this part of the transaction has, it keeps to the end of the part. (To lock a row is to
-    // have a transaction ID.)
+    // Locks that this (sub)transaction has taken stay until its end. (Locking a row assigns a
+    // transaction ID.)
     struct Had {
         TransactionId transaction = InvalidTransactionId;
         SubTransactionId part = InvalidSubTransactionId;
@@ -37,19 +37,19 @@ void lock_schemas(std::set<Oid> schemas) {
     if (is_same_part && std::ranges::includes(had.schemas, schemas))
         return call([] { AcceptInvalidationMessages(); });
     had = {};
-    // In the order that a renaming takes them, so that no deadlock fails it.
+    // In the order in which a rename takes them, so that no deadlock makes the rename fail.
     for (const Oid schema : schemas)
         call([=] { LockDatabaseObject(NamespaceRelationId, schema, 0, AccessShareLock); });
     const UserContext superuser{BOOTSTRAP_SUPERUSERID};
     execute("SELECT FROM pg_namespace WHERE oid = ANY ($1) ORDER BY oid FOR KEY SHARE",
             {oid_array_parameter({schemas.begin(), schemas.end()})});
-    // Of the one that was waited for.
+    // Includes the messages of a rename that was waited for.
     call([] { AcceptInvalidationMessages(); });
     had = {GetTopTransactionIdIfAny(), GetCurrentSubTransactionId(), std::move(schemas)};
 }
 
-// Of functions, operators, types and the like that definitions of the relations' own objects name.
-// PostgreSQL's own have no entry in pg_depend.
+// The schemas of functions, operators, types and the like that the relations' own objects use.
+// PostgreSQL's own objects have no entry in pg_depend.
 constexpr char used_schemas_query[] = R"(
     WITH object AS (
         SELECT 'pg_class'::regclass AS class, indexrelid AS oid FROM pg_index WHERE indrelid = ANY ($1)
@@ -79,8 +79,8 @@ void lock_used_names(const std::vector<Oid>& relations) {
         lock_schemas(std::move(schemas));
 }
 
-// A table's lock does not keep its schema from being renamed: two schemas change places, and a name
-// means a stranger's table.
+// A lock on a table does not prevent a rename of its schema: if two schemas swap names, the name
+// means another role's table.
 void lock_schema_names(const std::vector<Oid>& relations) {
     std::set<Oid> schemas;
     for (const Oid relation : relations)
@@ -90,7 +90,7 @@ void lock_schema_names(const std::vector<Oid>& relations) {
 
 void lock_function_name(Oid function) {
     const StatementTimeout timeout{statement_timeout()};
-    // Whoever owns the schema may drop it.
+    // The schema's owner may drop the function.
     call([=] { LockDatabaseObject(ProcedureRelationId, function, 0, AccessShareLock); });
     lock_schemas({call([=] { return get_func_namespace(function); })});
 }

@@ -16,7 +16,7 @@ constexpr char clauses_query[] = R"(
            concat(' TABLESPACE ' || quote_ident(s.spcname))
     FROM pg_class r LEFT JOIN pg_tablespace s ON s.oid = r.reltablespace WHERE r.oid = $1)";
 
-// Each with the table above it, and the name without that of the template.
+// Each table below the template, with the table above it, and its name without the template's.
 constexpr char below_query[] = R"(
     WITH RECURSIVE tree AS (
         SELECT r.oid, r.relname AS root, '' COLLATE "C" AS suffix, '' COLLATE "C" AS above, ARRAY[0::bigint] AS place, r.relpartbound, r.relkind
@@ -29,9 +29,9 @@ constexpr char below_query[] = R"(
     SELECT oid, suffix, above, pg_get_expr(relpartbound, oid)
     FROM tree WHERE oid <> $1 ORDER BY place)";
 
-// What the template has and neither the parent nor each partition of $3 has: two indexes are alike
-// if all that follows the table's name is. $4 is the partition's name for statements, where it has
-// none yet: then $3 is 0.
+// What the template has, but neither the parent nor a partition of $3. Two indexes are alike if
+// their definitions are equal after the table's name. $4 is the partition's name for statements, if
+// it does not exist yet: then $3 is 0.
 constexpr char additions_query[] = R"(
     WITH index AS (
         SELECT x.indrelid, x.indisvalid, x.indisunique, i.relname, coalesce(c.contype::text, '') AS contype, c.oid AS con_oid,
@@ -115,8 +115,8 @@ std::string qualified(const Parent& parent, const std::string& name) {
     return identifier(parent.configuration.schema_name) + "." + identifier(name);
 }
 
-// What a partition is to get for its template. To a partition that has it not, `what` says so, and
-// `mend` how to mend that; neither is said of what belongs to another addition.
+// What a partition gets from its template. `what` says that the partition does not have it, and
+// `mend` how to fix that; both are empty if it belongs to another addition.
 struct Addition {
     Oid partition;
     bool is_index;  // or a trigger
@@ -138,7 +138,7 @@ std::vector<Addition> additions(RelationId from_template, const Parent& parent,
     return result;
 }
 
-// The parent's clauses for a table that is none of a partitioned one's.
+// The parent's storage clauses for a table that is not partitioned.
 std::string leaf_clauses(const Parent& parent, const TemplateClauses& clauses) {
     return storage_clauses(parent, clauses.storage_options, clauses.tablespace);
 }
@@ -205,7 +205,7 @@ void read_template_differences(Parent& parent) {
         partitions[partition.relation] = &partition;
         relations.push_back(partition.relation);
     }
-    // What the template asks for is none of the parent's.
+    // UNLOGGED comes from the template, so it is not a difference from the parent.
     if (template_clauses(*from_template).is_unlogged)
         for (Partition& partition : parent.partitions)
             std::erase_if(partition.differences, [](const Difference& each) {

@@ -1,4 +1,4 @@
-// What a partition has from the template of its parent, and its parent has not.
+// What a partition gets from the template and not from its parent.
 #pragma once
 
 #include "pg/catalog/catalog.hpp"
@@ -31,17 +31,17 @@ std::vector<SubPartition> sub_partitions(const Parent& parent, RelationId from_t
 
 enum class TemplatePart { everything, indexes, triggers };
 
-// The statements that give the partition what else the template has: indexes, keys and triggers.
-// `name` is the partition's as SQL writes it. Without a relation it is about to be created.
+// The statements that give the partition the template's indexes, keys and triggers. `name` is the
+// partition's name as SQL writes it. Without `partition`, it is about to be created.
 std::vector<std::string> template_statements(const Parent& parent, RelationId from_template,
                                              std::optional<RelationId> partition,
                                              const std::string& name,
                                              TemplatePart part = TemplatePart::everything);
 
-// Finds in what the parent's partitions differ from its template.
+// Finds how the parent's partitions differ from its template.
 void read_template_differences(Parent& parent);
 
-// The template, where there is one that nothing is wrong with.
+// The template, if there is one without a problem.
 std::optional<RelationId> template_of(const Parent& parent);
 
 }  // namespace ppm

@@ -10,7 +10,7 @@ namespace ppm {
 
 namespace {
 
-// What 1.0.0 recorded has no snapshot, but the row's xmin, which is lost when the row is written.
+// Rows that 1.0.0 recorded have no snapshot. Their xmin stands in, but an UPDATE changes it.
 std::optional<std::string> snapshot_of_row(RelationId relation) {
     const auto xmin = query(
                           "SELECT xmin::text::bigint FROM ppm.detached "

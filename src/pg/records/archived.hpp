@@ -15,8 +15,8 @@ std::optional<std::string> home_of(RelationId relation);
 // Whether the table is as ppm left it.
 bool is_as_detached(RelationId relation);
 
-// Records where it is now, and where it came from, if it is away. What was as ppm left it is so
-// again.
+// Records the table's schema and, if it is in the archive, the schema that it came from. With
+// `was_as_detached`, takes its fingerprint again, so that it still counts as unchanged.
 void record_move(RelationId relation, const std::string& schema_name,
                  const std::optional<std::string>& home, bool was_as_detached);
 

@@ -12,8 +12,8 @@ constexpr char read_query[] =
     "WHERE procedure = 'cleanup'";
 constexpr char of_one_table[] = " AND schema_name = $1 AND table_name = $2";
 
-// Nothing that is a minute old can be in doubt: a window is longer. So this hardly ever waits for
-// somebody who records a call.
+// A time that is at most a minute old cannot be in doubt, because a window is longer. So this
+// hardly ever waits for a call that is being recorded.
 constexpr char confirm_statement[] =
     "UPDATE ppm.last_run SET at = clock_timestamp() WHERE schema_name = $1 AND table_name = $2 "
     "AND procedure = 'cleanup' "

@@ -1,18 +1,18 @@
-// When the clock was last known to be right: so that one that has jumped removes nothing.
+// When the clock was last known to be right: after a jump of the clock, nothing is removed.
 //
-// That is when the table's last cleanup ended (ppm.last_run.at), or when somebody has confirmed the
-// clock since. A cleanup that was refused leaves it as it is.
+// That is when the table's last cleanup ended (ppm.last_run.at), or when somebody confirmed the
+// clock after that. A refused cleanup does not change it.
 #pragma once
 
 #include "pg/catalog/catalog.hpp"
 
 namespace ppm {
 
-// Gives each parent its own. Needs an SpiConnection and a pinned search_path.
+// Sets each parent's reference. Needs an SpiConnection and a pinned search_path.
 void read_clock_references(std::vector<ManagedParent>& parents);
 
-// Takes the clock of now for right as far as this table goes. Whoever may write its configuration
-// may say so.
+// Confirms, for this table, that the clock is right now. Any role that may write the table's
+// configuration may do so.
 void confirm_clock(const TableName& table);
 
 }  // namespace ppm

@@ -6,17 +6,17 @@ namespace ppm {
 
 namespace {
 
-// Whoever changes an object writes its row of the catalog anew, and with it that row's xmin.
-// VACUUM, also of the catalog and with FREEZE or FULL, and ANALYZE do not: they change rows in
-// place, or copy them with their xmin.
+// Changing an object writes a new version of its catalog row, with a new xmin. VACUUM (also of the
+// catalog, with FREEZE or FULL) and ANALYZE do not: they change rows in place, or copy them with
+// their xmin.
 //
-// What changes by itself is left out:
-// - of the foreign keys those that PostgreSQL keeps for each partition of the other table, and
-//   their triggers, unless somebody has disabled these;
-// - of an index what REINDEX writes, its place on the disk.
+// Leaves out what changes by itself:
+// - foreign keys that PostgreSQL keeps for each partition of the other table, and their triggers,
+//   unless somebody has disabled these triggers;
+// - what REINDEX changes of an index: its place on the disk.
 //
-// Each look at the catalog is a LATERAL one with OFFSET 0, which the planner can only do by an
-// index, table by table: it must not read all of pg_attribute where there are many partitions.
+// Each catalog is read in a LATERAL subquery with OFFSET 0, so that the planner must use an index,
+// table by table. With many partitions it must not read all of pg_attribute.
 constexpr char digest_query[] = R"(
 WITH tree AS (SELECT unnest($1) AS oid),
 objects (catalog, oid, state) AS (
@@ -104,7 +104,7 @@ bool is_of_1_0_0(const std::string& fingerprint) {
     return fingerprint.find(':') != std::string::npos;
 }
 
-// Of the table and its partitions; empty where there is none any more.
+// Asks about the table and its partitions. Empty if the table is gone.
 std::string ask(const char* sql, Oid relation) {
     std::vector<Oid> tree;
     const List* const all = call([=] { return find_all_inheritors(relation, NoLock, nullptr); });

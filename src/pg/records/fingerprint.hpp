@@ -1,5 +1,5 @@
-// What a detached table and all that belongs to it look like in the catalog, but for its rows: two
-// fingerprints differ if anybody has changed anything of it in between.
+// A fingerprint of a detached table and all that belongs to it, from the catalog and without its
+// rows. Two fingerprints differ if anybody changed something in between.
 //
 // Each takes a relation, and throws PostgresError.
 #pragma once
@@ -11,10 +11,10 @@ namespace ppm {
 // The fingerprint of now.
 std::string fingerprint_of(Oid relation);
 
-// Whether that one, whichever version of ppm wrote it, is the one of now.
+// Whether the relation still has that fingerprint, whichever version of ppm wrote it.
 bool is_fingerprint_of(Oid relation, const std::string& fingerprint);
 
-// Whether it was written in this cluster: pg_upgrade writes every row of the catalog anew.
+// Whether it was written in this cluster: pg_upgrade gives every catalog row a new xmin.
 bool is_of_this_cluster(const std::string& fingerprint);
 
 }  // namespace ppm

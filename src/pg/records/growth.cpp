@@ -8,7 +8,7 @@ namespace ppm {
 
 namespace {
 
-// One a day of hourly runs: enough to even out nights.
+// A day of hourly runs: enough to even out nights.
 constexpr std::int64_t runs_remembered = 24;
 
 constexpr char record_statement[] =
@@ -25,7 +25,7 @@ constexpr char prune_statement[] =
     "DELETE FROM ppm.growth g WHERE NOT EXISTS (SELECT FROM ppm.config c "
     "WHERE c.schema_name = g.schema_name AND c.table_name = g.table_name)";
 
-// Of the oldest run that is remembered and the newest.
+// The growth from the oldest remembered run to the newest, in millionths of a key per second.
 constexpr char rate_query[] =
     "SELECT ((max(l.greatest_key)::numeric - min(l.greatest_key)) * 1000000 "
     "/ nullif(extract(epoch FROM max(l.at) - min(l.at)), 0))::bigint FROM "

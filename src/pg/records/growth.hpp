@@ -1,5 +1,5 @@
-// ppm.growth: where the greatest keys of tables whose keys count were at the last runs. In a
-// database whose objects are older than 1.1.0 there is no such table, and nothing is known.
+// ppm.growth: the greatest keys of tables whose keys count, at the last runs. Databases whose
+// extension objects are older than 1.1.0 lack this table: there, nothing is known.
 //
 // All of these need an SpiConnection and a pinned search_path, and throw PostgresError.
 #pragma once
@@ -8,8 +8,8 @@
 
 namespace ppm {
 
-// Records the parent's greatest key, unless there is none or it is a slip, and forgets all but the
-// last runs.
+// Records the parent's greatest key, unless there is none or it has jumped ahead, and forgets all
+// but the last runs.
 void record_growth(const Parent& parent);
 
 // Forgets tables that are not configured any more.

@@ -9,7 +9,7 @@ namespace ppm {
 
 namespace {
 
-// Whoever orders them by their time finds them in the order of the steps.
+// Each step is a microsecond later than the one before, so that ORDER BY at keeps their order.
 #define STEPS "FROM unnest($6, $11) WITH ORDINALITY AS s(action, message, number)"
 
 constexpr char record_statement[] =
@@ -23,16 +23,16 @@ constexpr char record_statement_of_1_0_0[] =
     "SELECT $1, $2 + (s.number - 1) * interval '1 microsecond', $3, $4, $5, s.action, $7, $8, $9, "
     "$10, s.message, $12 * interval '1 microsecond', $13 " STEPS;
 
-// A dump that is restored into a database that has gone on sets the sequence back. What is known
-// of earlier calls is in ppm.last_run, which no dump has, and at the end of ppm.history.
+// Restoring a dump into a database that has gone on sets the sequence back. Earlier calls are still
+// known from ppm.last_run, which pg_dump leaves out, and from the end of ppm.history.
 constexpr char next_run_query[] =
     "SELECT CASE WHEN n.id > l.id THEN n.id ELSE setval('ppm.run_id', l.id + 1) END "
     "FROM (SELECT nextval('ppm.run_id') AS id) AS n, "
     "(SELECT greatest((SELECT max(run_id) FROM ppm.last_run), "
     "(SELECT run_id FROM ppm.history ORDER BY at DESC LIMIT 1), 0) AS id) AS l";
 
-// A cleanup that was refused because of the clock must not make that clock the one to go by. The
-// server's start stands for "as it was, if it was".
+// A cleanup that was refused because of the clock must not record that clock's time. The server's
+// start time means: keep the last time, if there is one.
 constexpr char record_run_statement[] =
     "INSERT INTO ppm.last_run (schema_name, table_name, run_id, at, procedure, outcome) "
     "SELECT t.schema_name, t.table_name, $1, "
@@ -40,12 +40,12 @@ constexpr char record_run_statement[] =
     "ELSE least(clock_timestamp(), $7) END, p.procedure, t.outcome "
     "FROM unnest($3::name[], $4::name[], $5::text[], $6::text[]) "
     "AS t(schema_name, table_name, outcome, kept), unnest($2::text[]) AS p(procedure) "
-    // Always in the same order: two calls may do this at the same time.
+    // Always in the same order, so that two calls at the same time do not deadlock.
     "ORDER BY 1, 2, 5 "
     "ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET run_id = excluded.run_id, "
     "at = CASE WHEN excluded.at = pg_postmaster_start_time() THEN last_run.at "
     "ELSE excluded.at END, outcome = excluded.outcome "
-    // What a call found that began later than this one, such as a clock in doubt, is not forgotten.
+    // Keeps the result of a call that began later, for example that the clock was in doubt.
     "WHERE last_run.run_id <= excluded.run_id OR excluded.outcome = 'failed'";
 
 constexpr char record_not_called_statement[] =
@@ -54,8 +54,8 @@ constexpr char record_not_called_statement[] =
     "ORDER BY 1, 2 ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET "
     "run_id = excluded.run_id, outcome = excluded.outcome";
 
-// As many as a short statement can do, and none that another call is at. What the clock makes old
-// must have been old at the last cleanup, too: this one may have come after a jump of the clock.
+// As many rows as a short statement can delete, without those that another call has locked. A row
+// must have been old at the last cleanup, too: the clock may have jumped since.
 constexpr std::size_t prune_batch = 10000;
 constexpr char prune_history_statement[] =
     "DELETE FROM ppm.history WHERE ctid = ANY (ARRAY (SELECT ctid FROM ppm.history "
@@ -68,7 +68,7 @@ constexpr char prune_last_run_statement[] =
     "WHERE c.schema_name = l.schema_name AND c.table_name = l.table_name)";
 
 constexpr char last_failures_query[] =
-    // Locks, timeouts, lost workers, and what was changed meanwhile pass by themselves.
+    // Lock timeouts, other timeouts, lost workers and concurrent changes pass by themselves.
     "SELECT partition, message, coalesce(sqlstate ~ '^(55P03|55000|40|57|08|53)', false) "
     "FROM (SELECT DISTINCT ON (partition) partition, message, outcome, sqlstate "
     "FROM ppm.history WHERE schema_name = $1 AND table_name = $2 AND partition IS NOT NULL "
@@ -261,7 +261,7 @@ void lock_own_tables() {
         LockRelationOid(get_relname_relid("config", schema), AccessShareLock);
         LockRelationOid(get_relname_relid("detached", schema), RowExclusiveLock);
         LockRelationOid(get_relname_relid("history", schema), RowExclusiveLock);
-        // These the version of the objects may lack.
+        // Older versions of the extension's objects lack these tables.
         for (const char* const table : {"configured_relations", "hooks"})
             if (const Oid relation = get_relname_relid(table, schema); OidIsValid(relation))
                 LockRelationOid(relation, AccessShareLock);

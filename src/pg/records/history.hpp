@@ -9,8 +9,8 @@
 
 namespace ppm {
 
-// What a worker records of what it does to a partition for a call, in its own transaction. Goes
-// through shared memory.
+// A worker's record of what it does to a partition for a call. The worker writes it in its own
+// transaction. It is passed through shared memory.
 struct WorkerRecord {
     struct Step {
         NameData action;
@@ -19,7 +19,7 @@ struct WorkerRecord {
 
     std::int64_t run_id;
     Deadline::Clock::time_point
-        begun;  // of the machine's, so that it means the same in every process
+        begun;  // by the machine's clock: it means the same in every process
     NameData caller;
     NameData schema_name;
     NameData table_name;
@@ -33,16 +33,16 @@ struct WorkerRecord {
     ShownBounds bounds() const { return {civil_bounds, lower_value.data(), upper_value.data()}; }
 };
 
-// In the worker, when it has taken so many of the steps.
+// Called in the worker, with the number of steps that it has done.
 void write(const WorkerRecord& record, std::size_t steps);
 
-// Of one call of a procedure.
+// The history of one call of a procedure.
 class History {
   public:
     // Takes the current user for the caller.
     History();
 
-    // From here on counts the duration of what is recorded next, by a clock that nobody can set.
+    // Starts to measure the duration of what is recorded next, by a monotonic clock.
     void begin_action();
 
     // Numbers the call, before it reads anything: one that begins later has a greater number. Does
@@ -50,11 +50,11 @@ class History {
     void begin_call();
     std::chrono::microseconds elapsed() const;
 
-    // These run inside a step: what was done is recorded with it, or neither stays.
+    // These run inside a step: the action and its record are committed together, or neither is.
     void record(const CompletedAction& completed);
     void record(const std::vector<Failure>& failures);
 
-    // For what the worker is to do to one partition, one after the other.
+    // The record for a worker that is to do these steps to one partition, in this order.
     WorkerRecord for_worker(const std::array<CompletedAction, 2>& steps);
 
     // How a call went with a table.
@@ -68,11 +68,11 @@ class History {
     void record_run(const std::vector<std::string>& procedures,
                     const std::map<TableName, Outcome>& outcomes);
 
-    // Of a call that could not even be made: a failure, and of each configured table that its last
-    // call failed. When that was stays as it is: nothing was done.
+    // Records a call that could not even be made: as a failure, and for each configured table that
+    // its last call failed. The time of the last call stays, because nothing was done.
     void record_not_called(const Error& error);
 
-    // Forgets some of what is older than ppm.history_retention; whether there may be more.
+    // Deletes some rows older than ppm.history_retention. Returns whether there may be more.
     bool prune();
 
     // Forgets the last calls for tables that are not configured any more.
@@ -89,13 +89,13 @@ class History {
     std::optional<std::int64_t> run_id_;
 };
 
-// Waits for ppm's own tables before anything else is locked: whoever has one of them locked is not
-// to keep those waiting who wait for that. In a step that will write them.
+// Locks ppm's own tables. A step that will write them does this before it locks anything else:
+// while it waits here, others must not wait for its locks.
 void lock_own_tables();
 
 // Why the last attempt to create, attach or remove a partition of the table failed, by the
-// partition's name; nothing for those where it did not. Needs an SpiConnection and a pinned
-// search_path.
+// partition's name. Has no entry for a partition whose last attempt succeeded. Needs an
+// SpiConnection and a pinned search_path.
 std::map<std::string, LastFailure> last_failures(const Configuration& configuration);
 
 }  // namespace ppm

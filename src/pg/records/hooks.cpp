@@ -10,15 +10,15 @@ namespace ppm {
 
 namespace {
 
-// The function of a hook: a name with its schema, and these arguments. Anything else was written
-// while triggers were off, and PostgreSQL would raise an error over it.
+// The function of a hook: a schema-qualified name with these argument types. Any other text was
+// written while triggers were disabled, and PostgreSQL would raise an error for it.
 #define FUNCTION_OF(function)                                            \
     "CASE WHEN " function                                                \
     " ~ '^(\"([^\"]|\"\")+\"|[^.\"()]+)\\.(\"([^\"]|\"\")+\"|[^.\"()]+)" \
     "\\(regclass, ?regclass, ?text, ?text\\)$' THEN to_regprocedure(" function ") END"
 
-// Why it cannot be called for a table whose owner is `owner`. Whoever owns the function has its
-// code run as the table's owner.
+// Why the function cannot be called for a table of `owner`. Its code runs as the table's owner, so
+// the function's owner needs that role's rights.
 #define PROBLEM_OF(owner) \
     "CASE WHEN p.oid IS NULL THEN 'does not exist' "                                            \
     "WHEN p.prokind <> 'f' THEN 'is no function' "                                              \
@@ -46,7 +46,7 @@ constexpr char function_query[] =
     " AS oid) AS f LEFT JOIN pg_proc p ON p.oid = f.oid "
     "LEFT JOIN pg_namespace n ON n.oid = p.pronamespace";
 
-// Only what is still what it was queued for.
+// Only relations that are still what they were queued as.
 constexpr char pending_query[] =
     "SELECT d.parent, d.event, d.function, d.relation, n.nspname, r.relname, d.lower_value, "
     "d.upper_value FROM ppm.pending_hooks d "

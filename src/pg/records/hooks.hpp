@@ -1,5 +1,5 @@
-// ppm.hooks: whose functions are called in the life of a partition; and ppm.pending_hooks: which of
-// those calls are still to come for what was done already.
+// ppm.hooks: the functions that are called in the life of a partition. ppm.pending_hooks: the calls
+// that are still to come for steps that are already done.
 //
 // All of these need an SpiConnection and a pinned search_path, and throw PostgresError.
 #pragma once
@@ -8,8 +8,8 @@
 
 namespace ppm {
 
-// What a hook h that comes before a removal adds to the hash of its table's configuration, by
-// exclusive or: whoever adds one while others are being called wants it called.
+// Adds hook h, if it comes before a removal, to the hash of its table's configuration, by exclusive
+// or. So a removal does not go on if a hook is added while others are being called.
 #define PPM_HASH_OF_HOOK                                     \
     "CASE WHEN h.event IN ('before_detach', 'before_drop') " \
     "THEN hashtextextended(h.event || ' ' || h.function, 0) ELSE 0 END"
@@ -18,7 +18,7 @@ namespace ppm {
 // each, as they change the hash of its configuration.
 void read_hooks(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations);
 
-// Those that are still to be called.
+// Reads the calls that are still to come.
 void read_pending_hooks(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations);
 
 // Where PostgreSQL finds the function of a hook now, and why it cannot be called.
@@ -31,15 +31,15 @@ HookFunction hook_function(const std::string& function, Oid table_owner);
 
 // These run inside a step.
 
-// Has the after_create hooks called for a partition that was created in this transaction.
+// Queues the after_create hooks for a partition that was created in this transaction.
 void queue_after_create(const ManagedParent& managed, RelationId relation,
                         const BoundRange& bounds);
 
-// The same for after_detach, of what ppm.detached says that was detached in this transaction.
+// The same for after_detach, for a table that ppm.detached says was detached in this transaction.
 void queue_after_detach(RelationId relation);
 
-// The partition that the hook waits for, with a lock on its entry; nothing if it does not wait any
-// more. One that was created in this call is known by its bounds.
+// Locks the entry of a pending hook and returns its partition; nothing if the hook is no longer
+// pending. A partition that was created in this call is found by its bounds.
 std::optional<RelationId> lock_pending_hook(const ManagedParent& managed, HookEvent event,
                                             const std::string& function,
                                             const Partition& partition);
@@ -48,13 +48,13 @@ void forget_pending_hook(RelationId relation, HookEvent event, const std::string
 // Whether a hook of that event waits for the relation.
 bool has_pending_hook(RelationId relation, HookEvent event);
 
-// Forgets what was detached and is attached again.
+// Forgets the pending after_detach hooks of a table that is attached again.
 void forget_after_detach(RelationId relation);
 
-// Forgets what has no relation or no hook any more.
+// Forgets pending hooks whose relation or hook is gone.
 void prune_pending_hooks();
 
-// Has the hooks follow their table's configuration to another name.
+// Moves the hooks of a table whose configuration gets another name.
 void rename_hooks(const TableName& before, const TableName& name);
 
 }  // namespace ppm

@@ -8,9 +8,9 @@ namespace ppm {
 
 namespace {
 
-// The partitions that were kept once, by name: a dump and restore changes OIDs. It also creates the
-// table before the row, while one of that name that somebody created later is another: the row of a
-// system column is as old as its table.
+// The partitions that were kept once, found by name, because dump and restore changes OIDs. A
+// restore creates the table before the row of ppm.kept; a younger table of that name is another
+// one. The pg_attribute row of a system column is as old as its table.
 #define KEPT_BY_NAME                                                                        \
     "FROM ppm.kept k, LATERAL (SELECT r.oid, p.oid AS parent, a.xmin AS made_by "           \
     "FROM pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid "                        \
@@ -21,12 +21,12 @@ namespace {
     "AND s.nspname = k.schema_name AND p.relname = k.table_name OFFSET 0) AS r "            \
     "WHERE age(r.made_by) NOT BETWEEN 0 AND age(k.xmin) - 1 "
 
-// A partition that a row tells of by its OID.
+// The partition that a row names by OID.
 #define PARTITION_OF(row)                                      \
     "LATERAL (SELECT r.oid FROM pg_class r WHERE r.oid = " row \
     ".relation AND r.relispartition OFFSET 0) AS r "
 
-// Each, and whether only the name tells.
+// Each, and whether it is known only by its name.
 constexpr char kept_query[] =
     "SELECT r.oid, false FROM ppm.kept k, " PARTITION_OF("k") "UNION ALL "
     "SELECT r.oid, NOT EXISTS (SELECT FROM ppm.kept o WHERE o.relation = r.oid) " KEPT_BY_NAME
@@ -35,8 +35,8 @@ constexpr char kept_query[] =
 constexpr char kept_before_query[] =
     "SELECT r.oid, false FROM ppm.detached d, " PARTITION_OF("d") "WHERE " PPM_WAS_KEPT;
 
-// The names that they have now, for a dump to know: as a row more, because after a restore the OID
-// may be that of another table.
+// Adds the current names, so that a dump has them. Adds a row, because after a restore the OID of
+// the old one may belong to another table.
 constexpr char rename_kept_statement[] =
     "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition, since) "
     "SELECT DISTINCT ON (r.oid) r.oid, s.nspname, p.relname, n.nspname, r.relname, k.since "
@@ -49,13 +49,13 @@ constexpr char rename_kept_statement[] =
     "ON CONFLICT (relation, partition_schema, partition) DO UPDATE SET "
     "schema_name = excluded.schema_name, table_name = excluded.table_name";
 
-// A row more, and none changed: its OID may be that of another partition, which is kept, too.
+// Adds a row and changes none: the OID of the existing row may be that of another kept partition.
 constexpr char adopt_statement[] =
     "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition, since) "
     "SELECT r.oid, k.schema_name, k.table_name, k.partition_schema, k.partition, "
     "k.since " KEPT_BY_NAME "AND r.parent = $1 ON CONFLICT DO NOTHING";
 
-// The partitions that were kept once, and whether only the name tells.
+// The partitions that were kept once, and whether each is known only by its name.
 std::map<Oid, bool> read_kept_partitions() {
     std::map<Oid, bool> kept;
     const bool has_kept = may_have_own_rows("kept");

@@ -8,20 +8,20 @@
 
 namespace ppm {
 
-// An entry of ppm.detached, d, that ppm detached and was to keep.
+// True for an entry d of ppm.detached if ppm detached the table to keep it.
 #define PPM_WAS_KEPT "d.cleanup_policy = 'detach' AND d.version IS NOT NULL"
 
-// Whether there is such a table: not where ppm's objects are of 1.0.0.
+// Whether ppm.kept exists: the objects of 1.0.0 lack it.
 bool remembers_what_was_kept();
 
 // As lock_entry(), for what only an attach writes.
 void lock_kept(RelationId relation);
 
-// Forgets what of ppm.kept is gone by OID and by name, and adds names that were given since.
+// Deletes rows whose table is gone by OID and by name, and adds new names of renamed tables.
 void prune_kept();
 
-// Has ppm.kept know the parent's partitions by their OIDs that it knows by their names: from then
-// on they may be renamed.
+// Adds the OIDs of the parent's partitions that ppm.kept knows only by name. After that they may be
+// renamed.
 void adopt_kept(const Parent& parent);
 
 // Marks the partitions that were detached once to be kept, and were attached again.

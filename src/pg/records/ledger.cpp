@@ -14,20 +14,20 @@ namespace ppm {
 
 namespace {
 
-// Where the relation of the ledger is there, under whatever name, and is either on its own, or a
-// partition of the same parent whose detaching has begun; not one that ppm had detached before, and
-// somebody attached and is detaching again. That it is the very relation, and not one that got its
-// OID, is for what the fingerprint says.
+// True if the entry's relation exists, under whatever name, and is either no partition, or a
+// partition of the same parent with a pending detach. The pending detach does not count if ppm had
+// already detached the table, and somebody attached it and is detaching it again. Whether it is the
+// same relation, and not another one with its OID, is for the fingerprint to tell.
 //
-// OFFSET 0, here and below: to be looked up by an index for the few rows of ppm's table, where the
-// planner would read all of a large catalog.
+// OFFSET 0, here and below, makes the planner use an index for the few rows of ppm's table.
+// Otherwise it would read all of a large catalog.
 #define AGREES                                                                                  \
     "r.oid = d.relation AND n.oid = r.relnamespace AND CASE WHEN r.relispartition THEN EXISTS " \
     "(SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND i.inhparent = d.parent "           \
     "AND i.inhdetachpending AND d.version IS NULL OFFSET 0) "                                   \
     "ELSE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid OFFSET 0) END"
 
-// Where what is $1 may be dropped now.
+// True if relation $1 may be dropped now.
 #define MAY_BE_DROPPED                                                                          \
     "d.relation = $1 AND d.cleanup_policy = 'drop' "                                            \
     "AND NOT coalesce((to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp(), false) " \
@@ -51,8 +51,8 @@ constexpr char read_query[] =
 
 constexpr char prune_statement[] = "DELETE FROM ppm.detached d WHERE " CONTRADICTED;
 
-// Where ppm.kept is not there yet, the entry of what is a partition again remembers that it was
-// kept.
+// Without ppm.kept, the entry of a table that is a partition again stays, to remember that the
+// table was kept.
 constexpr char prune_statement_of_1_0_0[] =
     "DELETE FROM ppm.detached d WHERE " CONTRADICTED " AND NOT (" PPM_WAS_KEPT
     " AND EXISTS (SELECT FROM pg_class r WHERE r.oid = d.relation AND r.relispartition))";
@@ -85,8 +85,8 @@ constexpr char already_remembered[] =
     " ON CONFLICT (relation, partition_schema, partition) DO UPDATE SET "
     "schema_name = excluded.schema_name, table_name = excluded.table_name";
 
-// Whoever is about to write another policy is waited for, and whoever comes later waits: his
-// statement keeps what this one has recorded.
+// Waits for a transaction that is about to write another policy. A later one waits for this
+// transaction, and its statement then keeps the tables that this one has recorded.
 constexpr char record_statement[] =
     "INSERT INTO ppm.detached (relation, parent, schema_name, table_name, detached_schema, "
     "detached, lower_bound, upper_bound, lower_value, upper_value, cleanup_policy, detached_at";
@@ -104,8 +104,8 @@ constexpr char already_recorded[] =
     "lower_value = excluded.lower_value, upper_value = excluded.upper_value, "
     "cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
 
-// When what is to be dropped may be. What was detached by a clock that was ahead waits from now on.
-// Of what 1.0.0 recorded the row's xmin is all that tells which rows came after: it stays.
+// Sets when a table may be dropped. If the clock was ahead at the detach, the delay counts from
+// now. Skips entries of 1.0.0: only their xmin tells which rows came later, so it must stay.
 constexpr char delay_statement[] =
     "UPDATE ppm.detached d SET drop_after = least(d.detached_at, now()) + c.drop_delay FROM "
     "ppm.config c "
@@ -146,9 +146,9 @@ bool knows_delays() {
     return is_recorded("drop_after");
 }
 
-// That c is the configuration of a removal: $2 is the parent, $3 and $4 its name, and $5 the hash
-// of the row and its hooks, or null. Somebody may have written the row for another table that bore
-// the name for a while.
+// True if c is the configuration of a removal. $2 is the parent, $3 and $4 its name, $5 the hash of
+// the row and its hooks, or null. The row may have been written for another table that had the name
+// for a while.
 std::string is_configuration_of_removal() {
     const std::string hooks =
         has_own_table("hooks")
@@ -180,8 +180,8 @@ void forget(const Partition& partition, const char* statement) {
                        "Call the procedure again."};
 }
 
-// Whether that is what is being detached: not one that somebody attached anew meanwhile, with other
-// bounds.
+// Whether the relation's pending detach is the recorded one: somebody may have attached the table
+// again meanwhile, with other bounds.
 bool is_pending_with(const Parent& parent, Oid relation, const BoundRange& bounds) {
     return std::ranges::any_of(parent.partitions, [&](const Partition& each) {
         return each.relation == relation && each.detach_pending && each.bounds == bounds;
@@ -224,7 +224,7 @@ void record_detach(const Removal& removal) {
         statement += " FROM (SELECT c.* FROM ppm.config c WHERE " + is_configuration_of_removal() +
                      (to_drop ? " AND c.cleanup_policy = 'drop'" : "") + " FOR SHARE) AS c";
     statement += already_recorded;
-    // What an entry that the catalog contradicts has left.
+    // Overwrites what a contradicted entry has left.
     statement += delays ? ", drop_after = excluded.drop_after, archived_from = NULL" : "";
     const UserContext owner{owner_of_ppm()};
     const std::size_t recorded = execute(
@@ -275,7 +275,7 @@ void require_unchanged(const Partition& partition, NewRows new_rows) {
                        look_first};
     if (new_rows == NewRows::ignored)
         return;
-    // What 1.0.0 recorded has no snapshot, but was written in the transaction that detached.
+    // Entries of 1.0.0 have no snapshot, but the transaction that detached the table wrote them.
     const XidSnapshot snapshot =
         entry->snapshot ? snapshot_of_text(*entry->snapshot)
                         : snapshot_before(static_cast<TransactionId>(entry->written_by));
@@ -290,7 +290,7 @@ void require_unchanged(const Partition& partition, NewRows new_rows) {
 std::string change_of(const Parent& parent, const Partition& partition) {
     const UserContext ppm{owner_of_ppm()};
     const auto entry = entry_of(partition);
-    // That it is not there any more is said where it is to be forgotten.
+    // A missing entry is reported when it is to be deleted.
     if (!entry)
         return "";
     const Oid owner = entry->owner;
@@ -379,7 +379,7 @@ void prune_detached(const Parent& parent) {
     const bool remembers = remembers_what_was_kept();
     const UserContext owner{owner_of_ppm()};
     const Parameter relation = oid_parameter(parent.table->relation);
-    // Attached by hand, say, it is none of what ppm detached any more.
+    // A contradicted entry may be of a table that was attached by hand: ppm.kept remembers it.
     if (remembers)
         execute(std::string{remember_statement} + CONTRADICTED + already_remembered, {relation});
     execute(remembers ? prune_statement : prune_statement_of_1_0_0, {relation});

@@ -1,5 +1,5 @@
-// ppm.detached: what ppm detached, is about to, or has yet to drop. It is written as the
-// extension's owner; nothing is done to a relation on its word alone, the catalog must agree.
+// ppm.detached: tables that ppm has detached, is about to detach, or has yet to drop. Written as
+// the extension's owner. ppm acts on an entry only if the catalog agrees.
 //
 // All of these run inside a step.
 #pragma once
@@ -8,8 +8,8 @@
 
 namespace ppm {
 
-// Before a step locks anything of others': whoever has a row locked that the step will write, or
-// that must stay as it is, is not to keep those waiting who wait for that.
+// Each locks a row that the step will write, or that must not change. A step does this before it
+// locks other tables: while it waits here, others must not wait for its locks.
 void lock_entry(RelationId relation);
 void lock_policy(const Parent& parent);
 
@@ -25,64 +25,63 @@ struct Removal {
 };
 Removal removal_of(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy);
 
-// Records that the partition is being detached. To drop it the configuration must say so in this
-// very moment, and with a hash its row must be that one: throws 55000 if not.
+// Records that the partition is being detached. Throws 55000 if it is to be dropped and the
+// configuration no longer says so, or if the configuration's row no longer has the given hash.
 void record_detach(const Removal& removal);
 
-// The same for a partition whose rows others have now: it is never attached again.
+// The same for a partition whose rows other partitions have now: it is never attached again.
 void record_repartitioned(const ManagedParent& managed, const Partition& partition);
 
-// Records that ppm has detached it, and what it is like then (`version`, a fingerprint, null until
-// then, and `snapshot`), and has its after_detach hooks wait to be called: from here on, and as
-// long as nobody changes it, it may be dropped. Without this record somebody else may have detached
-// the table, after ppm had been interrupted. In the transaction that detaches it, under its lock on
-// the partition.
+// Records that ppm has detached the table, with its state (`version`, a fingerprint that is null
+// until then, and `snapshot`), and queues its after_detach hooks. From here on it may be dropped,
+// as long as nobody changes it. Without this record, somebody else may have detached the table
+// after ppm was interrupted. Runs in the transaction that detaches the table, under its lock on the
+// partition.
 void confirm_detached(RelationId relation);
 
-// What is done about rows that somebody may have put into a table since it was detached.
+// Whether to look for rows that somebody has inserted since the table was detached.
 enum class NewRows { ignored, looked_for };
 
-// Before the table is dropped, under a lock on it. Throws 55006 if it is not as ppm detached it any
-// more: somebody may have changed it, or attached it, filled it and detached it again; or put rows
-// into it, which is found by a look at every row. No timeout ends that: nobody uses a detached
-// table, a large one must go, too, and who wants an end to it can cancel the call.
+// Runs before the table is dropped, under a lock on it. Throws 55006 if the table has changed since
+// ppm detached it: somebody may have altered it, or attached, filled and detached it again. With
+// NewRows::looked_for, reads every row to find new ones. No timeout limits this: nobody uses a
+// detached table, and a large one must be dropped, too. A cancel ends it.
 void require_unchanged(const Partition& partition, NewRows new_rows);
 
-// What of a detached table keeps it from being attached again, as a predicate: it belongs to
-// another than the parent's owner, or was changed; rows that somebody put into it are no reason.
-// Empty: nothing.
+// Why a detached table cannot be attached again, as a predicate: it has another owner than its
+// parent, or was changed. New rows in it are no reason. Empty if it can be attached.
 std::string change_of(const Parent& parent, const Partition& partition);
 
-// Before the table is attached again, under a lock on it. Throws 55006 if it is not to be.
+// Runs before the table is attached again, under a lock on it. Throws 55006 if it cannot be.
 void require_attachable(const Parent& parent, const Partition& partition);
 
-// Before the table is dropped, or attached, under a lock on it: deletes its entry. Each throws
-// 55000 if the catalog contradicts the entry, or there is none. What was kept and is attached is
-// remembered in ppm.kept.
+// Each deletes the table's entry before the table is dropped or attached, under a lock on it.
+// Throws 55000 if there is no entry, or the catalog contradicts it. If a kept table is attached,
+// ppm.kept remembers it.
 void remove_entry_to_drop(const Partition& partition);
 void remove_entry_to_attach(const Partition& partition);
 
-// The same for what was detached in this transaction and is dropped in it. Returns whether it may
-// be: not if the configuration has changed, or a hook is to be called before.
+// The same for a table that is detached and dropped in this transaction. Returns false if it must
+// not be dropped now: the configuration has changed, or a hook must be called first.
 bool remove_entry_just_detached(const Removal& removal);
 
-// Has what waits to be dropped kept for good.
+// Keeps for good the parent's detached tables that were to be dropped.
 void keep_detached(RelationId parent);
 
-// The same if the configuration of that name says so; or else has it wait as long as that says. For
-// the trigger that sees it written.
+// The same if the table's configuration says to detach. Otherwise sets when its detached tables may
+// be dropped, as the configuration says. Called by the trigger on the configuration.
 void follow_policy(const TableName& name);
 
-// Forgets what the catalog contradicts: relations that are gone, or partitions again. For all other
-// entries it updates the names.
+// Deletes entries that the catalog contradicts: the relation is gone, or is a partition again.
+// Updates the names in all other entries.
 void prune_detached(const Parent& parent);
 
-// Forgets relations that are gone, and has names follow, also of parents that are gone or not
-// configured any more.
+// Deletes entries of relations that are gone. Updates the names in the others, also for parents
+// that are gone or no longer configured.
 void prune_detached();
 
-// Gives each parent, by the OID of its table, its entries that the catalog agrees with. Where the
-// configuration says to detach, none is to be dropped any more.
+// Gives each parent, by the OID of its table, the entries that the catalog agrees with. If the
+// configuration says to detach, none of them is to be dropped.
 void read_detached(const std::map<Oid, Parent*>& parents, const std::vector<Oid>& relations);
 
 }  // namespace ppm

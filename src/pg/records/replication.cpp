@@ -49,7 +49,7 @@ KeptRows* begin_keeping(Oid relation) {
     return kept;
 }
 
-// Whole: the TOAST table will be empty, too. May ereport.
+// Detoasts the row first: the TOAST table will be empty, too. May ereport.
 void keep(Tuplestorestate* rows, TupleTableSlot* slot) {
     bool is_copy = false;
     HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, &is_copy);
@@ -63,14 +63,14 @@ void keep(Tuplestorestate* rows, TupleTableSlot* slot) {
         heap_freetuple(tuple);
 }
 
-// Has the rows' own trigger let them through.
+// Makes the table's own trigger let the rows through.
 class TriggerBypass : Scope {
   public:
     TriggerBypass() { is_putting_back = true; }
     ~TriggerBypass() { is_putting_back = false; }
 };
 
-// As a table that statements can name. May ereport.
+// Registers the rows as a table that statements can name. May ereport.
 void register_rows(Relation table, Tuplestorestate* rows, char* name) {
     auto* const relation =
         static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t xids_per_epoch = std::uint64_t{1} << 32U;
 
-// The transaction of the last four billion before `next` that has this number.
+// The full transaction ID of this xid, among the last four billion before `next`.
 std::uint64_t widened(TransactionId xid, std::uint64_t next) {
     return next - static_cast<TransactionId>(static_cast<TransactionId>(next) - xid);
 }
@@ -20,8 +20,8 @@ std::uint64_t next_xid() {
 
 }  // namespace
 
-// A row's xmin is 32 bits, and stays what it was when the row is frozen (since 9.4). One that is
-// not among the transactions since this snapshot's xmin can only be older.
+// A row's xmin has 32 bits, and freezing does not change it (since 9.4). An xmin that is not among
+// the transactions since this snapshot's xmin can only be older.
 bool XidSnapshot::shows(TransactionId xid, std::uint64_t next) const {
     if (!TransactionIdIsNormal(xid))
         return true;
@@ -35,7 +35,7 @@ std::string snapshot_of_now() {
     const Snapshot now = call([] { return GetLatestSnapshot(); });
     const std::uint64_t next = next_xid();  // after it, so that none of its xids is later
     const std::uint64_t xmin = widened(now->xmin, next);
-    // Where PostgreSQL has lost count of subtransactions, none after xmin counts as ended.
+    // If subtransactions have overflowed, no transaction from xmin on counts as ended.
     const std::uint64_t xmax = now->suboverflowed ? xmin : widened(now->xmax, next);
     std::set<std::uint64_t> in_progress;
     const auto add = [&](const TransactionId* xids, std::size_t count) {

@@ -17,7 +17,7 @@ namespace ppm {
 
 namespace {
 
-// Also of a table that is not configured any more.
+// Also works for a table that is no longer configured.
 ManagedParent parent_as_it_is(Oid parent) {
     ManagedParent managed{};
     Table table{};
@@ -42,7 +42,7 @@ void release_source(Oid source) {
     drop_capture(source, Deadline{std::chrono::milliseconds{statement_timeout()}});
 }
 
-// It is nobody's partition, or else it is not what the move has made.
+// The target must not be a partition, or else it is not the table that the move has made.
 void drop_target(const ManagedParent& managed, const Job& job, const JobTarget& target) {
     if (call([&] { return get_rel_relkind(target.relation); }) == '\0')
         return;
@@ -77,8 +77,8 @@ constexpr char captured_query[] =
     "WHERE i.inhparent = $1 AND n.nspname = 'ppm' AND p.proname IN ('log_change', "
     "'write_through')";
 
-// Partitions whose changes are captured although there is no move: after a restore of a dump that
-// was made in the middle of one.
+// Partitions that have ppm's triggers although there is no move. This happens after restoring a
+// dump that was made in the middle of a move.
 std::vector<Oid> captured_partitions(Session& session, Oid parent) {
     return session.read(
         [&] { return query(captured_query, {oid_parameter(parent)}).values<Oid>(); });
@@ -103,7 +103,7 @@ std::vector<Orphan> read_orphans() {
     return orphans;
 }
 
-// Whose the tables are that the move has made; none of them is left: nobody's.
+// The owner of the tables that the move has made; InvalidOid if none of them is left.
 Oid owner_of_targets(const Job& job) {
     for (const JobTarget& each : job.targets)
         if (OidIsValid(each.relation) &&

@@ -1,4 +1,4 @@
-// How a move of rows is taken back: what it has made goes, what there was before stays.
+// Takes a move of rows back: drops what the move has made, and keeps what there was before.
 #pragma once
 
 #include "pg/run/session.hpp"
@@ -9,10 +9,10 @@ namespace ppm {
 // one. With other calls kept off.
 bool take_back_move(Session& session, Oid parent);
 
-// Whether a call that takes it back has begun, and not ended.
+// Whether a call has begun to take the move back, and has not finished.
 bool is_being_abandoned(Session& session, Oid parent);
 
-// Takes back the moves whose tables were dropped in the middle: nobody could name them any more.
+// Takes back moves whose table was dropped meanwhile: nobody can name the table any more.
 void take_back_orphans(Session& session);
 
 }  // namespace ppm

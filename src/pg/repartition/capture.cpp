@@ -11,8 +11,8 @@ namespace ppm {
 
 namespace {
 
-// As ppm's owner, who alone may use the functions. No code of anybody's runs in these statements,
-// but for event triggers, which are a superuser's.
+// Runs as ppm's owner, because only that role may use the functions. No user code runs in these
+// statements, except event triggers, which belong to superusers.
 void execute_as_ppm(const std::string& statement, int milliseconds = statement_timeout()) {
     const UserContext owner{owner_of_ppm()};
     const StatementTimeout timeout{std::max(milliseconds, 1)};
@@ -45,7 +45,7 @@ constexpr char triggers_query[] =
     "JOIN pg_namespace n ON n.oid = p.pronamespace WHERE t.tgrelid = $1 AND n.nspname = 'ppm' "
     "AND p.proname IN ('log_change', 'write_through') AND NOT t.tgisinternal";
 
-// ENABLE ALWAYS: what replication applies, or a session as a replica does, are changes, too.
+// ENABLE ALWAYS: also under logical replication and session_replication_role = replica.
 void create_triggers(Oid source, Capture capture) {
     const std::string table = qualified_name(source);
     const std::string function = capture == Capture::log ? "log_change" : "write_through";
@@ -62,7 +62,7 @@ void create_triggers(Oid source, Capture capture) {
 void create_log(const ManagedParent& managed, const Job& job, const MatchingKey& key) {
     const std::string table = "ppm." + identifier(job.log_name());
     execute_as_ppm("CREATE TABLE " + table + " (" + key.log_columns + ")");
-    // So that it can be emptied where all tables are published.
+    // So that rows can be deleted from it where a publication is FOR ALL TABLES.
     execute_as_ppm("ALTER TABLE " + table + " REPLICA IDENTITY FULL");
     execute_as_ppm("COMMENT ON TABLE " + table + " IS " +
                    literal("keys of rows of table " +

@@ -14,10 +14,10 @@ namespace ppm {
 
 namespace {
 
-// Copying holds nobody up: a batch, or a replay, may take longer than ppm's other statements.
+// Copying blocks nobody, so a batch or a replay may take longer than ppm's other statements.
 constexpr int unlimited = INT_MAX;
 
-// Runs it as the owner, who must see all rows of his.
+// Runs the statement as the owner, who must see all rows: row_security = off makes sure of that.
 std::size_t execute_on_rows(const ManagedParent& managed, const std::string& statement,
                             int milliseconds = unlimited) {
     LocalSettings settings;
@@ -27,7 +27,7 @@ std::size_t execute_on_rows(const ManagedParent& managed, const std::string& sta
     return SPI_processed;
 }
 
-// What a statement may still take.
+// How long a statement may still take.
 int left_of(const std::optional<Deadline>& deadline) {
     return deadline ? std::max(static_cast<int>(deadline->left()), 1) : unlimited;
 }
@@ -53,7 +53,7 @@ std::vector<Bound> edges_of(const Job& job) {
     return {edges.begin(), edges.end()};
 }
 
-// The target whose range the key between two edges, of which `below` are not greater, lies in.
+// The target of a key, given how many edges are not greater than the key (`below`).
 const JobTarget* target_between(const Job& job, const std::vector<Bound>& edges,
                                 std::size_t below) {
     const Bound lower = below == 0 ? Bound::min_value() : edges[below - 1];
@@ -111,8 +111,8 @@ bool can_feed(const JobSource& source, const JobTarget& target) {
            source.partition.bounds.overlaps(target.bounds);
 }
 
-// From here to the end of the transaction nobody alters the tables, and their names mean them;
-// readers and writers go on.
+// From here to the end of the transaction nobody can alter or rename the tables. Readers and
+// writers go on.
 void keep_as_they_are(const ManagedParent& managed, const Job& job) {
     std::vector<Oid> tables{job.parent};
     std::ranges::copy(job.source_relations(), std::back_inserter(tables));
@@ -151,8 +151,8 @@ std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource
                              " WHERE ctid >= '(" + std::to_string(source.next_block) +
                              ",0)' AND ctid < '(" + std::to_string(end) + ",0)'";
     std::int64_t rows = 0;
-    // A row that moves from one block to another is found twice: what was written is looked at
-    // again anyway.
+    // A row that an UPDATE moves to another block may be found twice. That does no harm: rows that
+    // are written meanwhile are copied again anyway.
     for (const JobTarget* const target : targets_of_rows(managed, job, part))
         rows += static_cast<std::int64_t>(
             execute_on_rows(managed, std::string{"INSERT INTO "}
@@ -173,8 +173,8 @@ std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource
 
 void replay(const ManagedParent& managed, const Job& job, const MatchingKey& key,
             const std::optional<Deadline>& deadline) {
-    // What rows commit while this goes on belongs to the next one, with the keys that were noted of
-    // them: their numbers, or places, may be lower than those of keys that are there.
+    // Changes that commit meanwhile belong to the next replay, with their keys. Only one snapshot
+    // tells them apart: their keys may have lower numbers, or places, than keys that are there now.
     if (!deadline)
         XactIsoLevel = XACT_REPEATABLE_READ;
     keep_as_they_are(managed, job);
@@ -183,7 +183,7 @@ void replay(const ManagedParent& managed, const Job& job, const MatchingKey& key
     const std::vector<const JobTarget*> touched = targets_of_rows(managed, job, log, deadline);
     if (touched.empty())
         return;
-    // All of them first: a unique key may have changed hands.
+    // Deletes from all targets first: a unique value may have moved to another row.
     for (const JobTarget* const target : touched)
         execute_on_rows(managed,
                         "DELETE FROM " + qualified_name(target->relation) + " AS t USING " + keys +

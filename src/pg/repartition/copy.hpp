@@ -7,8 +7,7 @@
 
 namespace ppm {
 
-// The move's copies cannot be trusted any more, or its tables are not what they were: it has to
-// begin anew.
+// The copies cannot be trusted any more, or the tables have changed: the move has to begin again.
 class MustBeginAnew final : public std::exception {
   public:
     explicit MustBeginAnew(std::string reason) : reason_{std::move(reason)} {}
@@ -21,17 +20,17 @@ class MustBeginAnew final : public std::exception {
 // All of these run inside a step.
 
 // Throws MustBeginAnew if one of the sources has changed unnoticed, or a change could not be
-// followed. Under locks on the sources that keep them as they are.
+// captured. Needs locks that keep the sources as they are.
 void require_trustworthy(const ManagedParent& managed, const Job& job);
 
-// Copies the rows of some blocks, from the next one of the source on, and notes that; returns how
-// many rows.
+// Copies the rows of some blocks, beginning with the source's next one, and records the progress.
+// Returns the number of rows.
 std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource& source,
                          std::int64_t blocks);
 
-// Brings up to date the rows whose keys have been noted, all of them with one snapshot: in a
-// transaction of its own, which is made REPEATABLE READ; or, with a deadline, under a lock that
-// keeps writers out, and is cancelled when that has passed.
+// Copies again the rows whose keys were noted, all with one snapshot. Without a deadline it needs a
+// transaction of its own, which it makes REPEATABLE READ. With a deadline it runs under a lock that
+// keeps writers out, and is cancelled when the deadline has passed.
 void replay(const ManagedParent& managed, const Job& job, const MatchingKey& key,
             const std::optional<Deadline>& deadline = std::nullopt);
 

@@ -1,6 +1,6 @@
-// A move of rows as ppm's tables ppm.move, ppm.move_source, ppm.move_target, ppm.move_broken and
-// ppm.log_OID have it. It is written step by step, each with what the step did, so that any call
-// can go on from any of them.
+// A move of rows, as the tables ppm.move, ppm.move_source, ppm.move_target, ppm.move_broken and
+// ppm.log_OID record it. Each step is recorded in its own transaction, together with what it did,
+// so that any call can go on from there.
 //
 // All of these run inside a step, unless they say otherwise, and write as ppm's owner.
 #pragma once
@@ -24,7 +24,7 @@ struct JobSource {
 
 struct JobTarget {
     int number;
-    std::string name;  // the one that it is to have
+    std::string name;  // its final name
     BoundRange bounds;
     bool is_default;
     Oid relation;   // InvalidOid until it is created
@@ -48,14 +48,14 @@ struct Job {
     std::vector<Oid> source_relations() const;
     std::vector<Oid> target_relations() const;
 
-    // What a target is called until it is a partition, and the table that notes the keys of what is
-    // written meanwhile.
+    // The name of a target until it is a partition, and the name of the table that notes the keys
+    // of rows that are written meanwhile.
     std::string temporary_name(const JobTarget& target) const;
     std::string log_name() const;
 };
 
-// The move of the table, if there is one. Needs what a query needs. The job of a parent that is not
-// valid any more has neither sources nor targets with bounds; to abandon it needs none.
+// The move of the table, if there is one. Needs what a query needs. If the parent is no longer
+// valid, `type` is missing and the sources and targets get no bounds; ppm.abandon() needs none.
 std::optional<Job> read_job(Oid parent, std::optional<KeyType> type);
 
 // Whether there is one. The extension's objects may be older.

@@ -14,7 +14,7 @@ constexpr int max_key_columns = INDEX_MAX_KEYS;
 struct Log {
     Oid parent;
     Oid relation;                                // InvalidOid: this is no source of a move
-    int columns;                                 // -1: they are not what they were
+    int columns;                                 // -1: the columns have changed
     std::array<AttrNumber, max_key_columns> of;  // in the source, in the log's order
 };
 
@@ -54,15 +54,15 @@ const Log& log_of(FunctionCallInfo fcinfo, Relation source) {
     return *static_cast<const Log*>(fcinfo->flinfo->fn_extra);
 }
 
-// Writes the table itself: whoever writes needs no rights for that, and no code of anybody's runs.
-// May ereport.
+// Writes to the log table directly: the writer needs no rights on it, and no user code runs. May
+// ereport.
 void note(const Log& log, HeapTuple row, TupleDesc descriptor) {
     const Relation table = table_open(log.relation, RowExclusiveLock);
     std::array<Datum, max_key_columns> values{};
     std::array<bool, max_key_columns> nulls{};
     for (std::size_t i = 0; i < static_cast<std::size_t>(log.columns); ++i) {
         values[i] = heap_getattr(row, log.of[i], descriptor, &nulls[i]);
-        // Out of the row it would point into the source's TOAST table.
+        // Detoasted: the value would otherwise point into the source's TOAST table.
         if (!nulls[i] && TupleDescAttr(descriptor, log.of[i] - 1)->attlen == -1)
             values[i] = PointerGetDatum(PG_DETOAST_DATUM(values[i]));
     }

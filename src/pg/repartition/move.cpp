@@ -25,13 +25,13 @@ namespace ppm {
 
 namespace {
 
-// The locks of the swap are asked for so often.
+// How many times the swap tries to get its locks.
 constexpr int swap_attempts = 20;
 
-// A move that has to begin anew does, so often.
+// How many times a move begins, if it has to begin again.
 constexpr int beginnings = 3;
 
-// Replays until one is quickly done; and last ones, under a lock, which must be.
+// The most replays until one is quick; and the most last ones, which run under a lock.
 constexpr int max_replays = 50;
 constexpr int last_replays = 10;
 
@@ -224,8 +224,8 @@ class Move {
                     session_.pause(std::chrono::milliseconds{batch_pause()});
             }
         }
-        // Rows were copied at different times: a value that changed hands meanwhile may be there
-        // twice, and the unique indexes are made next. After a replay all are of one time.
+        // Rows were copied at different times, so a value that moved to another row may be there
+        // twice. The unique indexes are built next; after a replay all rows are from one snapshot.
         replay_once();
         session_.step([&] { enter(MovePhase::indexing); });
     }
@@ -280,7 +280,7 @@ class Move {
                        "ppm.lock_timeout for it."};
     }
 
-    // Writers wait meanwhile, so it must be done in their time. Returns false if it was not.
+    // Writers wait meanwhile, so the time is limited. Returns false if it was not enough.
     bool replay_last() {
         try {
             step_with_patience(session_, [&] {
@@ -302,7 +302,7 @@ class Move {
     }
 
     void replay_once() {
-        // The transaction may have a snapshot of its own, and a replay is to have one of now.
+        // The transaction may already have a snapshot, and a replay needs a new one.
         session_.step([] {});
         step_with_patience(session_, [&] { replay(managed_, job_, key_); });
     }
@@ -378,7 +378,7 @@ class Move {
     MatchingKey key_{};
 };
 
-// The parent with its partitions, which can be managed by whoever calls.
+// Reads the parent with its partitions. Throws if it is not valid, or the caller may not manage it.
 ManagedParent read_parent_to_move(Session& session, Oid parent) {
     return session.read([&] {
         std::vector<ManagedParent> parents = read_with_partitions(parent);
@@ -404,7 +404,7 @@ ManagedParent read_parent_to_move(Session& session, Oid parent) {
 
 namespace {
 
-// Throws it again, with who holds the locks if it is about one.
+// Throws the error again; after a lock timeout or a deadlock, with the holders of the locks.
 [[noreturn]] void raise_with_holders(Session& session, Oid parent, const Error& error) {
     if (!is_lock_failure(error))
         throw;
@@ -432,7 +432,7 @@ void repartition(Session& session, History& history, Oid parent,
         } catch (const Error& error) {
             raise_with_holders(session, parent, error);
         }
-        // The transaction may have a snapshot of its own.
+        // The transaction may still have a snapshot.
         session.step([] {});
         if (beginning == beginnings)
             throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

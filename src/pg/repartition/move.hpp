@@ -7,8 +7,8 @@
 
 namespace ppm {
 
-// Moves the rows of the parent that lie in the range, given as SQL has its key's values, or goes on
-// with the move that it has.
+// Moves the parent's rows that lie in the range, or goes on with the move that there is. `from` and
+// `to` are values of the key, as SQL writes them.
 void repartition(Session& session, History& history, Oid parent,
                  const std::optional<std::string>& from, const std::optional<std::string>& to);
 

@@ -8,14 +8,14 @@ namespace ppm {
 
 inline constexpr int usual_attempts = 3;
 
-// A schema that was renamed, or given rights to others, since the step's one snapshot was taken can
-// be locked in another transaction only.
+// A serialization failure: a schema was renamed, or its privileges were changed, after the step
+// took its only snapshot. Only another transaction can lock that schema.
 inline bool is_passing(const Error& error) {
     return is_lock_failure(error) || error.sqlstate() == ERRCODE_T_R_SERIALIZATION_FAILURE;
 }
 
-// Runs body() as a step, again if others held a lock for too long. held() tells for how long an
-// attempt kept others waiting.
+// Runs body() as a step, and tries again after a lock timeout or a deadlock, `most` times in all.
+// held() returns how long an attempt kept others waiting.
 template <typename Body, typename Held>
 void step_with_patience(Session& session, Body body, int most, Held held) {
     constexpr std::chrono::milliseconds shortest_pause{100};
@@ -30,7 +30,7 @@ void step_with_patience(Session& session, Body body, int most, Held held) {
     }
 }
 
-// The same where an attempt that fails has kept others waiting by its own wait alone.
+// The same if a failed attempt kept others waiting only while it waited for its lock.
 template <typename Body>
 void step_with_patience(Session& session, Body body, int most = usual_attempts) {
     step_with_patience(session, body, most,

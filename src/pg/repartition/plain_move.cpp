@@ -10,7 +10,7 @@ namespace ppm {
 
 namespace {
 
-// The number in the source of each column of the target; 0: it is gone. May ereport.
+// For each column of the target, its number in the source; 0: it was dropped. May ereport.
 AttrNumber* columns_of(Relation source, Relation target) {
     const TupleDesc ours = RelationGetDescr(target);
     auto* const numbers =
@@ -27,7 +27,7 @@ AttrNumber* columns_of(Relation source, Relation target) {
     return numbers;
 }
 
-// Writes as logical replication does, but for the triggers: it knows none. May ereport.
+// Writes like logical replication does, but fires no triggers. May ereport.
 class RowMove {
   public:
     RowMove(Relation source, Relation target)
@@ -36,7 +36,7 @@ class RowMove {
           result_{makeNode(ResultRelInfo)},
           slot_{table_slot_create(target, &state_->es_tupleTable)},
           columns_{columns_of(source, target)} {
-        // Where it is published, a row that cannot be named there cannot go.
+        // If the source is published without a usable replica identity, its rows cannot be deleted.
         CheckCmdReplicaIdentity(source, CMD_DELETE);
         InitResultRelInfo(result_, target, 0, nullptr, 0);
         result_->ri_TrigDesc = nullptr;

@@ -11,7 +11,7 @@ namespace ppm {
 
 namespace {
 
-// Each with what is in the way and what to do. $1 are the parent and the sources, $2 is the parent.
+// Each query returns an obstacle and a hint. $1 are the parent and the sources, $2 is the parent.
 constexpr char references_query[] =
     "SELECT format('foreign key \"%s\" of table \"%s\" refers to it', k.conname, "
     "k.conrelid::regclass), "
@@ -64,7 +64,7 @@ constexpr char columns_query[] =
     "AND NOT EXISTS (SELECT FROM pg_attribute b WHERE b.attrelid = s.oid "
     "AND b.attname = a.attname AND b.atttypid = a.atttypid AND NOT b.attisdropped) LIMIT 1";
 
-// The names of what ppm makes of its own while rows are moved.
+// Triggers with a name that ppm itself needs while rows are moved.
 constexpr char names_query[] =
     "SELECT format('trigger \"%s\" of table \"%s\" has a name that ppm needs', t.tgname, "
     "t.tgrelid::regclass), 'Rename it.' FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
@@ -88,7 +88,7 @@ void require_movable(const ManagedParent& managed, const std::vector<Partition>&
     if (has_catalog("pg_publication_namespace"))
         queries.push_back(schema_publications_query);
     for (const char* const each : queries) {
-        // Each takes both, if only in a condition that is always true.
+        // Each query must use both parameters, so a condition that is always true has them.
         const std::string both = "SELECT * FROM (" + std::string{each} +
                                  ") AS q WHERE $1 IS NOT NULL AND $2 IS NOT NULL";
         const auto found = query(both, {oid_array_parameter(relations), oid_parameter(parent)})
@@ -118,7 +118,7 @@ MatchingKey require_matching_key(const ManagedParent& managed) {
     return *std::move(key);
 }
 
-// Measured: what ATTACH, DETACH and RENAME take for a table, an index, and another partition.
+// Measured: milliseconds for ATTACH, DETACH and RENAME per table or index, and per partition.
 void require_short_swap(const ManagedParent& managed, std::size_t targets, std::size_t sources) {
     constexpr double per_object = 0.35;
     constexpr double per_partition = 0.2;

@@ -5,7 +5,7 @@
 
 namespace ppm {
 
-// Throws PpmError with the reason and the mend. Needs what a query needs.
+// Throws PpmError, with the reason and a hint, if rows cannot be moved. Needs what a query needs.
 void require_movable(const ManagedParent& managed, const std::vector<Partition>& sources);
 
 // The key by which rows are matched. Throws PpmError if there is none.

@@ -7,8 +7,8 @@ namespace ppm {
 
 namespace {
 
-// Its columns in order, the equality of each, and its type without the domains around it: what is
-// written there is a key that was written already.
+// The key's columns in order, each with its equality operator, and with its base type instead of a
+// domain: the log gets only values that were checked before.
 constexpr char key_query[] = R"(
     WITH key AS (
         SELECT x.indexrelid, x.indrelid, x.indkey, x.indclass, x.indnkeyatts
@@ -117,7 +117,7 @@ std::string version_of_source(Oid source) {
     return text_of(source_version_query, source);
 }
 
-// As the planner does: by the density of when it was last counted, or else by the statistics.
+// Like the planner: by the row density at the last VACUUM or ANALYZE, or else by the statistics.
 std::int64_t estimated_rows(Oid relation) {
     const auto estimate =
         query(

@@ -11,12 +11,12 @@ struct MatchingKey {
     Oid index;
     std::vector<std::string> columns;
     std::vector<std::string> operators;  // equality of each, as SQL writes it
-    std::string log_columns;             // what a table that notes keys is made of
+    std::string log_columns;             // the columns of the table that notes keys
 
     // `"a"."id" OPERATOR(pg_catalog.=) "b"."id" AND ...`
     std::string matches(const std::string& one, const std::string& other) const;
 
-    // `"a"."id", ...`; without a name before them where `table` is empty.
+    // `"a"."id", ...`; without the table name if `table` is empty.
     std::string list(const std::string& table = {}) const;
 };
 
@@ -26,14 +26,14 @@ std::optional<MatchingKey> matching_key(Oid parent);
 // `"id", "day", ...`: the columns that are not generated.
 std::string copied_columns(Oid parent);
 
-// Differs when somebody has changed what the new tables were made like.
+// Differs if somebody has changed the parent since the new tables were made like it.
 std::string version_of_parent(Oid parent);
 
-// Differs when a partition's rows may have changed without their being noted: its file was
-// replaced, a column changed, or a trigger of ppm's was dropped, disabled or made anew.
+// Differs if rows of the partition may have changed unnoticed: its file was replaced, a column was
+// altered, or a trigger of ppm was dropped, disabled or created again.
 std::string version_of_source(Oid source);
 
-// How many rows the table has about, and blocks it has exactly.
+// The estimated number of rows of the table, and its exact number of blocks.
 std::int64_t estimated_rows(Oid relation);
 std::int64_t block_count(Oid relation);
 

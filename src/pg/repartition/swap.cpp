@@ -48,7 +48,7 @@ class Swap {
         for (const JobTarget& each : job_.targets)
             if (!each.is_default)
                 attach(each);
-        // Last: what it may hold is compared with all others.
+        // Last: PostgreSQL compares the default partition's CHECK with all other partitions.
         for (const JobTarget& each : job_.targets)
             if (each.is_default)
                 attach(each);
@@ -62,14 +62,14 @@ class Swap {
 
     const Table& table() const { return *managed_.parent.table; }
 
-    // A lock on the parent alone would not stop those who write to a partition by its name.
+    // A lock on the parent alone would not stop writers that name a partition directly.
     void lock() {
         lock_own_tables();
         template_ = lock_models(managed_);
         const AdvisoryLock others{job_.parent, AdvisoryLock::Lifetime::transaction};
         std::vector<Oid> tables = job_.source_relations();
         std::ranges::copy(job_.target_relations(), std::back_inserter(tables));
-        // Whoever reads it keeps it from being dropped.
+        // A reader of the log table would block its DROP TABLE.
         if (const Oid log = log_relation_of(job_); OidIsValid(log))
             tables.push_back(log);
         {
@@ -92,7 +92,7 @@ class Swap {
         lock_names(names);
     }
 
-    // The other partitions are those that the new default partition's CHECK was made for.
+    // Makes sure that the new default partition's CHECK still fits the other partitions.
     void require_same_others() const {
         const auto now = read_with_partitions(job_.parent);
         for (const Partition& each : now.front().parent.partitions)
@@ -127,7 +127,7 @@ class Swap {
         execute_as_owner(managed_.parent, statement, deadline().left());
     }
 
-    // The estimate that let the move begin knows nothing of this machine, or of an event trigger.
+    // The estimate before the move does not know this machine, or event triggers.
     Deadline deadline() const {
         const int left = limit_->left();
         if (left == 0)
@@ -153,7 +153,7 @@ class Swap {
         require_detached(partition.relation);
         drop_capture(partition.relation, deadline());
         const std::string table = qualified_name(partition.relation);
-        // They would keep rows in the other table from being deleted for ever.
+        // Foreign keys would keep rows in the other table from being deleted for ever.
         for (const std::string& constraint :
              query(foreign_keys_query, {oid_parameter(partition.relation)}).values<std::string>())
             execute(std::string{"ALTER TABLE "}
@@ -180,7 +180,7 @@ class Swap {
                                         " ATTACH PARTITION " + table + " DEFAULT"
                                   : attach_statement(managed_, schema, target.name, target.bounds));
         require_is_partition(target);
-        // It has done its work.
+        // The CHECK constraint is no longer needed.
         execute("ALTER TABLE " + table + " DROP CONSTRAINT " + condition_name);
         if (const auto statement = replica_identity_statement(managed_.parent, schema, target.name))
             execute(*statement);

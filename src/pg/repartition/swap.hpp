@@ -7,9 +7,9 @@
 
 namespace ppm {
 
-// Inside a step, which it fills: locks everything together, makes sure that nothing has changed,
-// swaps, and forgets the move. Throws MustBeginAnew if something has, or 55P03 if a lock was not to
-// be had.
+// Runs as a whole step: takes all locks together, makes sure that nothing has changed, swaps the
+// tables, and forgets the move. Throws MustBeginAnew if something has changed, or 55P03 after a
+// lock timeout.
 void swap_tables(const ManagedParent& managed, const Job& job, History& history);
 
 }  // namespace ppm

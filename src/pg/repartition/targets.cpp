@@ -31,7 +31,7 @@ constexpr char indexes_query[] = R"(
 constexpr char foreign_keys_query[] =
     "SELECT quote_ident(conname) || ' ' || pg_get_constraintdef(oid), confrelid "
     "FROM pg_constraint WHERE conrelid = $1 AND contype = 'f' AND confrelid <> 0 "
-    // Where the other table is partitioned, PostgreSQL makes those for its partitions itself.
+    // If the other table is partitioned, PostgreSQL itself makes the keys for its partitions.
     "AND NOT EXISTS (SELECT FROM pg_constraint p WHERE p.oid = pg_constraint.conparentid "
     "AND p.conrelid = pg_constraint.conrelid) ORDER BY oid";
 
@@ -49,10 +49,10 @@ constexpr char foreign_key_tables_query[] =
     "SELECT DISTINCT t.tgrelid FROM pg_trigger t JOIN pg_constraint k ON k.oid = t.tgconstraint "
     "WHERE k.contype = 'f' AND (k.conrelid = ANY ($1) OR t.tgrelid = ANY ($1))";
 
-// Where the definition begins: what comes before it are names, which may hold anything.
+// The definition without the names that come first: names may contain anything.
 std::string definition_after_names(Oid index, Oid table) {
     return call([=] {
-        // With its tablespace.
+        // Includes the tablespace.
         const char* const definition = pg_get_indexdef_string(index);
         const bool is_unique = strncmp(definition, "CREATE UNIQUE ", 14) == 0;
         const char* const name = quote_identifier(get_rel_name(index));
@@ -68,7 +68,7 @@ std::string definition_after_names(Oid index, Oid table) {
     });
 }
 
-// As PostgreSQL names an index: the table's name and what the parent's index has after its own.
+// Named like PostgreSQL does: the table's name, and the rest of the parent index's name.
 std::string index_name(const ManagedParent& managed, const std::string& table,
                        const std::string& index) {
     const std::string& parent = managed.parent.configuration.table_name;
@@ -135,8 +135,8 @@ void add_foreign_keys(const ManagedParent& managed, Oid relation) {
                                              .append(table)
                                              .append(" ADD CONSTRAINT ")
                                              .append(definition));
-    // A NOT VALID key would be no way out: with rows that are not there yet, a DELETE of what they
-    // refer to would fail, or go on to rows that are no partition's.
+    // NOT VALID would not help: because of copied rows that are in no partition yet, a DELETE in
+    // the referenced table would fail, or cascade to those rows.
     set_foreign_key_triggers({relation}, false);
 }
 
@@ -147,8 +147,8 @@ void add_policies(const ManagedParent& managed, Oid relation, const std::string&
     require_same_policies(managed.parent, relation);
 }
 
-// The starts of slots of a relation's rows, found without the planner. Reading them allocates
-// nothing: it happens in what an error may leave in the middle.
+// The start of each slot that the relation's rows lie in, found without the planner. The scan
+// allocates no C++ memory, because an ereport may leave it in the middle.
 std::vector<Position> slots_with_rows(const ManagedParent& managed, Oid relation) {
     const Table& table = *managed.parent.table;
     const KeyCodec codec = codec_of(managed);
@@ -219,7 +219,7 @@ std::string outside_of(const ManagedParent& managed, const BoundRange& bounds) {
     return text.empty() ? "false" : "(" + text + ")";
 }
 
-// The template that a target is like: a default partition is like none.
+// The template of a target; a default partition has none.
 std::optional<RelationId> lock_models(const ManagedParent& managed, const JobTarget& target) {
     const auto from_template = lock_models(managed);
     return target.is_default ? std::nullopt : from_template;
@@ -337,7 +337,7 @@ void complete_target(const ManagedParent& managed, const JobTarget& target,
 }
 
 void set_foreign_key_triggers(const std::vector<Oid>& targets, bool enabled) {
-    // ALTER TABLE lets nobody but a superuser do this either, and needs names for it.
+    // ALTER TABLE would also need a superuser for this, and the triggers' names.
     const UserContext superuser{BOOTSTRAP_SUPERUSERID};
     execute(foreign_key_triggers_statement,
             {oid_array_parameter(targets), {BOOLOID, BoolGetDatum(enabled), false}});

@@ -7,37 +7,37 @@
 
 namespace ppm {
 
-// What is to be moved. Looks at every row of the partitions that it is about. Throws PpmError if
-// the plan cannot be executed.
+// Plans the move. Reads every row of the partitions concerned. Throws PpmError if the plan cannot
+// be executed.
 MovePlan plan_move(const ManagedParent& managed, const Clock& clock, const MoveRange& range);
 
-// SQL that is true of the rows that the target takes.
+// SQL condition that is true for the rows of the target.
 std::string condition_of(const ManagedParent& managed, const Job& job, const JobTarget& target);
 
 // The same for a range of keys.
 std::string condition_of(const ManagedParent& managed, const BoundRange& bounds);
 
-// The same for a new default partition: what none of the other partitions takes, and none of the
-// targets. Of the parent's partitions as they are read now.
+// The same for a new default partition: rows that neither another partition nor a target takes.
+// `managed` has the other partitions, as they were read last.
 std::string default_condition(const ManagedParent& managed, const Job& job);
 
-// Inside a step. Locks what new partitions are made like, with the names that its definitions use:
-// the parent, and its template, whose OID it returns. Throws 55000 if the template contradicts the
-// parent.
+// Runs inside a step. Locks the parent and its template, which new partitions are made like, and
+// the names that their definitions use. Returns the template's OID. Throws 55000 if the template
+// contradicts the parent.
 std::optional<RelationId> lock_models(const ManagedParent& managed);
 
 // Inside a step. Creates the target, with its matching key and its foreign keys.
 void create_target(const ManagedParent& managed, const Job& job, JobTarget& target,
                    const MatchingKey& key);
 
-// Inside a step. From here to the end of the transaction its name means it.
+// Inside a step. Until the end of the transaction, nobody can rename the target.
 void keep_name(const JobTarget& target);
 
-// Inside a step. Creates its other indexes, the template's too, and its statistics. (The template's
-// triggers come with the swap: none fires for a copy.)
+// Inside a step. Creates the target's other indexes, also those of the template, and its
+// statistics. (The swap adds the template's triggers: none must fire for a copy.)
 void complete_target(const ManagedParent& managed, const JobTarget& target, const MatchingKey& key);
 
-// Inside a step. Switches the triggers of its foreign keys: off until it is to be a partition.
+// Inside a step. Disables the triggers of the targets' foreign keys, or enables them at the swap.
 void set_foreign_key_triggers(const std::vector<Oid>& targets, bool enabled);
 
 // The name of the constraint that says which rows the target takes.

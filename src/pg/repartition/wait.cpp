@@ -17,7 +17,7 @@ constexpr char waited_for_query[] =
 
 using Holders = std::vector<VirtualTransactionId>;
 
-// Transactions that have a snapshot as old as that, or older. Those of VACUUM see no rows.
+// Transactions with a snapshot that is as old, or older. Not VACUUM's, which see no rows.
 Holders holders_of(TransactionId xmin) {
     int count = 0;
     const VirtualTransactionId* const found =
@@ -25,8 +25,8 @@ Holders holders_of(TransactionId xmin) {
     return {found, found + count};
 }
 
-// A snapshot that is given up at once: holding it would keep VACUUM from its work, and two such
-// waits would wait for each other.
+// Releases the snapshot at once: keeping it would hold back VACUUM, and two sessions that wait like
+// this would wait for each other.
 TransactionId xmin_of_now() {
     return call([] {
         PushActiveSnapshot(GetLatestSnapshot());
@@ -36,7 +36,7 @@ TransactionId xmin_of_now() {
     });
 }
 
-// Those of the first who still hold one.
+// Those in `first` that still hold a snapshot.
 Holders left_of(const Holders& first, const Holders& now) {
     Holders left;
     for (const VirtualTransactionId& each : first)
@@ -57,7 +57,7 @@ void announce_who_is_waited_for(TransactionId xmin) {
 }  // namespace
 
 void wait_for_snapshots_of_others(Session& session) {
-    // What this transaction itself looked at is over.
+    // Ends this session's own transaction, and with it its snapshot.
     session.pause(std::chrono::milliseconds{0});
     const TransactionId xmin = session.read(xmin_of_now);
     Holders left = session.read([=] { return holders_of(xmin); });

@@ -40,9 +40,9 @@ class MoveBySlots {
             lock_parent(managed_.parent);
             lock_names({NamedRelation{managed_.parent}});
             const RelationId relation = create_table(managed_, create);
-            // From here on nobody writes, or locks rows; readers go on. Who waited for the default
-            // partition alone would have chosen his partitions before: he would miss the moved
-            // rows, and his INSERT would fail. So he waits for the table.
+            // From here on nobody writes or locks rows; readers go on. The lock on the parent is
+            // needed, too: a writer that waits only for the default partition has already chosen
+            // its partitions. It would miss the moved rows, and its INSERT would fail.
             lock_all({managed_.parent.table->relation, source()}, ExclusiveLock, lock_timeout());
             require_as_planned();
             require_owner_of_tree(managed_.parent.table->owner, source());
@@ -60,7 +60,7 @@ class MoveBySlots {
   private:
     RelationId source() const { return managed_.parent.default_partition->relation; }
 
-    // Somebody may have detached it since it was looked at, or have rows of it referred to.
+    // Somebody may have detached the default partition, or added a foreign key to it.
     void require_as_planned() const {
         const RelationId parent = managed_.parent.table->relation;
         if (call([=] { return get_default_partition_oid(parent); }) != source())

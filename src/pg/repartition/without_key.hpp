@@ -1,5 +1,5 @@
-// Rows of a table without a unique key: nothing tells a row that was changed from another, so each
-// slot's rows go out of the default partition in one transaction.
+// Moves rows of a table without a unique key. Nothing tells a changed row from another, so each
+// slot's rows leave the default partition in one transaction.
 #pragma once
 
 #include "core/plan/move.hpp"

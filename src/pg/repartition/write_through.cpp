@@ -1,5 +1,5 @@
-// ppm.write_through(): writes to the new tables what somebody writes to a partition that was
-// copied, in the same transaction: so the ones show everybody what the others do.
+// ppm.write_through(): repeats each write to a copied partition in the new tables, in the same
+// transaction. So both always show the same rows to everybody.
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/rights.hpp"
@@ -125,8 +125,8 @@ void fill(TupleTableSlot* slot, HeapTuple row, Relation source) {
     ExecStoreVirtualTuple(slot);
 }
 
-// A target, open to be written: as logical replication writes a table, with no rights asked for
-// and, its triggers being off, none of them fired. May ereport.
+// A target that is open for writing. It is written like logical replication writes a table: without
+// privilege checks, and without triggers, because they are disabled. May ereport.
 class OpenTarget {
   public:
     explicit OpenTarget(const Target& target)
@@ -145,8 +145,8 @@ class OpenTarget {
         ExecCloseIndices(result);
     }
 
-    // Deletes the row with the slot's key. There may be none: of a row that a statement wrote, and
-    // then a trigger that it fired, the second change is told first.
+    // Deletes the row with the slot's key. There may be none: if a trigger changes a row that the
+    // same statement has just written, the trigger's change arrives here first.
     void remove() const {
         TupleTableSlot* const found = table_slot_create(table_, &state_->es_tupleTable);
         if (find_by_index(table_, key_index_, slot_, found))
@@ -182,8 +182,8 @@ void insert(const Targets& targets, HeapTuple row, Relation source) {
     target.close();
 }
 
-// Whether the row is there still. If not, a trigger that the same statement fired has changed or
-// deleted it, which is told by itself, and may have been told before. May ereport.
+// Whether the row still exists. If not, a trigger that the same statement fired has changed or
+// deleted it. That change arrives here by itself, perhaps before this one. May ereport.
 bool is_there(HeapTuple row, Relation source) {
     TupleTableSlot* const slot = table_slot_create(source, nullptr);
     const bool found =
@@ -233,15 +233,14 @@ void write_row(const Targets& targets, const TriggerData& trigger) {
 }
 
 void write(const Targets& targets, const TriggerData& trigger) {
-    // What the statement itself wrote is to be seen.
+    // Makes the statement's own writes visible.
     CommandCounterIncrement();
     PushActiveSnapshot(GetLatestSnapshot());
     write_row(targets, trigger);
     PopActiveSnapshot();
 }
 
-// Whatever goes wrong with the copy is no reason for the writer's statement to fail; that somebody
-// wants it to stop is.
+// An error in the copy must not make the writer's statement fail. A cancel or a shutdown must.
 bool must_pass(const PostgresError& error) {
     return error.is_cancel() || error.sqlstate() == ERRCODE_ADMIN_SHUTDOWN ||
            error.sqlstate() == ERRCODE_QUERY_CANCELED;

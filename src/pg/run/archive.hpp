@@ -9,8 +9,8 @@ namespace ppm {
 // Why nothing of the parent can be moved into its archive_schema, if so. Throws PostgresError.
 std::optional<Anomaly> archive_problem(const Parent& parent);
 
-// Whether a relation or a type of the schema bears the name of the table, or of what would move
-// there with it. Throws PostgresError.
+// Whether the schema has a relation or a type with the name of the table, or of something that
+// would move with it. Throws PostgresError.
 bool is_taken_in(const std::string& schema_name, const Partition& partition);
 
 // The statements that move the table, and all below it, for people to read.
@@ -19,12 +19,12 @@ std::vector<std::string> move_statements(const Partition& partition,
 
 // Both run inside a step that has locked the table, and its entry in ppm.detached.
 
-// Moves the table, and all below it. Throws 55000 if that is not what came of it.
+// Moves the table, and all below it. Throws 55000 if they are not in the schema afterwards.
 void move_to_archive(const ManagedParent& managed, const Partition& partition,
                      const std::string& schema_name);
 
-// Moves the table back if it was moved, its name is free, and its owner may. Returns what it is
-// called now.
+// Moves the table back if it was moved, its name is free there, and the owner may create tables
+// there. Returns the table with its current name.
 Partition bring_home(const ManagedParent& managed, const Partition& partition);
 
 }  // namespace ppm

@@ -24,7 +24,7 @@ namespace ppm {
 
 namespace {
 
-// What it holds may have changed since it was looked at without a lock.
+// The rows may have changed since they were read without a lock.
 void require_keys_with_time(const ManagedParent& managed, const Partition& partition) {
     const KeyCodec codec = codec_of(managed);
     if (!codec.may_lack_time())
@@ -70,15 +70,15 @@ class CleanupExecutor final : public Executor {
     }
 
   private:
-    // What waits to be dropped is kept for good once the policy is to detach. Whoever wrote that
-    // into ppm.config had it done already, but for what was recorded at that very moment.
+    // If the policy is to detach, keeps for good the tables that wait to be dropped. The trigger on
+    // ppm.config has already done that, except for a table that was recorded at that very moment.
     static void keep_if_configured(const Parent& parent) {
         if (parent.configuration.cleanup_policy == CleanupPolicy::detach)
             keep_detached(parent.table->relation);
     }
 
-    // What is dropped right after its detach can be in the same transaction; not where its rows are
-    // looked at once more. (Whoever is about to write into a surplus one by its name is let in.)
+    // Finds partitions to detach and drop in one transaction, unless their rows are checked again
+    // before the drop. (A writer that names a surplus partition may still fill it.)
     void find_drops_at_once(const ManagedParent& managed, const std::vector<Action>& actions) {
         drops_at_once_.clear();
         if (codec_of(managed).may_lack_time())
@@ -92,8 +92,8 @@ class CleanupExecutor final : public Executor {
         }
     }
 
-    // Somebody else's removal is finished, too: nothing of the parent can be detached before. What
-    // comes of it is kept.
+    // Also finishes a detach that somebody else began: until then no partition of the parent can be
+    // detached. That table is kept.
     void finalize(const ManagedParent& managed, const FinalizeDetach& action) {
         const Partition& partition = action.partition;
         if (!is_known(managed.parent, partition))
@@ -101,8 +101,8 @@ class CleanupExecutor final : public Executor {
                 require_same_configuration(managed.parent);
                 record_detach(removal_of(managed, partition, CleanupPolicy::detach));
             });
-        // FINALIZE waits for every older snapshot in the database, under its locks. Waiting first,
-        // without any, is in nobody's way, and may take longer.
+        // FINALIZE holds its locks while it waits for every older snapshot in the database. Waiting
+        // first, without a lock, blocks nobody and may take longer.
         session_.step(
             [] {
                 const StatementTimeout timeout{statement_timeout()};
@@ -118,8 +118,8 @@ class CleanupExecutor final : public Executor {
             lock_parent(managed.parent);
             lock_partition(partition, false);
             lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
-            // It waits for snapshots that are older than itself, and holds its locks meanwhile: no
-            // longer than for a lock.
+            // It waits for older snapshots while it holds its locks, so it gets no more time than a
+            // lock wait.
             execute_as_owner(managed.parent,
                              detach_statement(managed.parent, partition, Detach::finalize),
                              std::min(lock_timeout(), statement_timeout()));
@@ -159,8 +159,8 @@ class CleanupExecutor final : public Executor {
         const CompletedAction detached{Done::detached, managed, partition};
         const CompletedAction dropped{Done::dropped, managed, partition};
         WorkerRecord record{};
-        // The worker judges all but the keys again, under its own locks. Who keeps ppm's tables or
-        // the parent locked is waited for here, where others look for who waits.
+        // The worker checks everything but the keys again, under its own locks. This session waits
+        // for locks on ppm's tables and the parent, where others look for waiting sessions.
         session_.step([&] {
             lock_own_tables();
             lock_parent(managed.parent);
@@ -170,7 +170,7 @@ class CleanupExecutor final : public Executor {
             }
             record = history_.for_worker({detached, dropped});
         });
-        // As all that may fail, in a subtransaction; it holds no lock and no snapshot.
+        // In a subtransaction, like everything that may fail. It holds no lock and no snapshot.
         const DetachAnswer answer =
             session_.read([&] { return detach_in_worker(managed, action, record); });
         announce(detached);
@@ -192,14 +192,14 @@ class CleanupExecutor final : public Executor {
             return worker_->detach(managed, action,
                                    drops_at_once_.contains(action.partition.relation), record);
         } catch (...) {
-            // It may have died. Before the catalog is asked what came of it, and before another
-            // call may work on the table, it must be over.
+            // The worker may have died. It must have ended before the catalog is asked for the
+            // result, and before another call may work on the table.
             worker_.reset();
             throw;
         }
     }
 
-    // With a default partition PostgreSQL has nothing weaker than ACCESS EXCLUSIVE on the parent.
+    // With a default partition, PostgreSQL detaches only with ACCESS EXCLUSIVE on the parent.
     void detach_plainly(const ManagedParent& managed, const DetachPartition& action) {
         const Partition& partition = action.partition;
         const CleanupPolicy policy = policy_for(managed.parent.configuration, partition);
@@ -278,7 +278,7 @@ class CleanupExecutor final : public Executor {
         call_hook(session_, history_, managed, hook);
     }
 
-    // A function that was not called yet is to find the table.
+    // An after_detach hook that was not called yet still needs the table.
     static void require_called(const Partition& partition) {
         if (has_pending_hook(partition.relation, HookEvent::after_detach))
             throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -295,7 +295,7 @@ class CleanupExecutor final : public Executor {
         const NewRows new_rows =
             partition.relation == just_detached_ ? NewRows::ignored : NewRows::looked_for;
         do_and_record({Done::dropped, managed, partition}, [&] {
-            // The look for new rows may take long: until it is over nobody else's table is locked.
+            // Looking for new rows may take long, so it comes before other tables are locked.
             if (new_rows == NewRows::looked_for) {
                 lock_against_writers(partition);
                 require_unchanged(partition, new_rows);
@@ -321,7 +321,7 @@ class CleanupExecutor final : public Executor {
     std::set<Oid> reattached_;        // attached again, as rows came in
     Oid just_detached_ = InvalidOid;  // by the last action
     std::set<Oid> drops_at_once_;     // what may be dropped in the transaction that detaches it
-    Oid last_dropped_at_once_ = InvalidOid;  // what last was
+    Oid last_dropped_at_once_ = InvalidOid;  // the last one that was
 };
 
 }  // namespace

@@ -6,8 +6,8 @@
 //     attached ──1──> detach pending ──2──> detached ──3──> dropped
 //
 // 1 also writes the row of ppm.detached. A call that finds a detach pending finishes it (FINALIZE).
-// A detached table is kept, or attached again, where that is wanted. Where nothing is in the way, 3
-// is in the transaction of 2.
+// A detached table is kept, or attached again, if that is wanted. If nothing is in the way, 3
+// happens in the transaction of 2.
 #pragma once
 
 #include "pg/run/run.hpp"

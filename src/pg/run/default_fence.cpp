@@ -14,13 +14,13 @@ namespace ppm {
 namespace {
 
 constexpr char fence_name[] = "ppm_keeps_these_rows_out";
-// By this it is told from a constraint of somebody else's that has its name.
+// Tells the constraint from another one with the same name.
 constexpr char fence_comment[] = "made by ppm while it attaches partitions";
 
-// What any disk reads in a millisecond, and more.
+// Any disk reads at least this much in a millisecond.
 constexpr std::int64_t bytes_per_millisecond = std::int64_t{128} * 1024;
 
-// The bytes of the relation and all below it; without those that are not its own.
+// The size of the relation and all below it, in bytes; without foreign tables.
 constexpr char size_query[] =
     "SELECT coalesce(sum(pg_relation_size(t.relid)), 0)::bigint FROM pg_partition_tree($1) AS t "
     "JOIN pg_class c ON c.oid = t.relid WHERE c.relkind = 'r'";
@@ -49,7 +49,7 @@ std::string qualified(const Partition& partition) {
     return identifier(partition.schema_name) + "." + identifier(partition.name);
 }
 
-// As the table's owner, who owns the default partition, too; for as long as it says.
+// Runs as the table's owner, who also owns the default partition, for `milliseconds` at most.
 void alter(const ManagedParent& managed, const std::string& clause, LOCKMODE mode,
            int milliseconds) {
     const Partition& by_default = *managed.parent.default_partition;
@@ -60,7 +60,7 @@ void alter(const ManagedParent& managed, const std::string& clause, LOCKMODE mod
     execute_as_owner(managed.parent, "ALTER TABLE " + qualified(by_default) + clause, milliseconds);
 }
 
-// From where on rows are not to be expected before the next call: the end of the next slot.
+// The end of the next slot: rows from there on are not expected before the next call.
 Bound end_of_soon(const ManagedParent& managed) {
     const Clock clock;
     const KeyCodec codec = codec_of(managed);
@@ -68,7 +68,7 @@ Bound end_of_soon(const ManagedParent& managed) {
     return codec.encode(slots_after(windows.today.grid, windows.today.current, 2));
 }
 
-// The range from the lowest to the highest of what the actions make beyond that.
+// The range that covers all partitions that the actions make beyond that.
 std::optional<BoundRange> range_beyond(Bound soon, const std::vector<Action>& actions) {
     std::optional<BoundRange> range;
     for (const Action& action : actions) {
@@ -109,8 +109,8 @@ void raise_fence(Session& session, const ManagedParent& managed,
             fence_of(by_default->relation) != Fence::none)
             return std::nullopt;
         const Deadline deadline{std::chrono::milliseconds{statement_timeout()}};
-        // By the constraints that there are, or an index; or else by a look at all of it, which is
-        // what the constraint would be validated by. Rows keep the partition out.
+        // Uses existing constraints or an index, or else reads the whole partition, as VALIDATE
+        // CONSTRAINT would. If there are rows, the partitions cannot be attached anyway.
         const InDefault found = look_into_default(managed, by_default->relation, *beyond, deadline);
         return found == InDefault::none || found == InDefault::unknown ? beyond : std::nullopt;
     });
@@ -131,7 +131,7 @@ void raise_fence(Session& session, const ManagedParent& managed,
             alter(managed, " VALIDATE CONSTRAINT " + name, ShareUpdateExclusiveLock, INT_MAX);
         });
     } catch (const Error&) {
-        // Rows keep the partitions out, or nobody waits for it any more: nothing is to be kept out.
+        // Validation failed or was cancelled: the constraint must not restrict writers any longer.
         lower_fence(session, managed);
         throw;
     }

@@ -1,5 +1,5 @@
-// A CHECK constraint on a large default partition that keeps rows of the partitions that are to
-// come out of it: PostgreSQL then attaches them without reading it under an ACCESS EXCLUSIVE lock.
+// A CHECK constraint on a large default partition that keeps out rows of coming partitions. So
+// PostgreSQL attaches them without reading the default partition under an ACCESS EXCLUSIVE lock.
 #pragma once
 
 #include "core/plan/planner.hpp"
@@ -8,18 +8,17 @@
 
 namespace ppm {
 
-// Takes back what an interrupted call has left. Then, if the parent has a default partition that
-// takes longer to read than a lock may be waited for, adds the constraint and has it validated,
-// which keeps nobody waiting however long it takes. It covers what of the actions lies beyond the
-// next slot: rows of now and of soon must still find their place. Does nothing in a transaction
-// block.
+// Drops a constraint that an interrupted call has left. Then, if reading the default partition
+// takes longer than ppm.lock_timeout, adds the constraint and validates it, which blocks nobody
+// however long it takes. The constraint covers partitions beyond the next slot only: rows of now
+// and of soon must still find their place. Does nothing in a transaction block.
 void raise_fence(Session& session, const ManagedParent& managed,
                  const std::vector<Action>& actions);
 
-// Whether there is one, as an interrupted call has left it.
+// Whether an interrupted call has left a constraint.
 bool has_fence(Session& session, const ManagedParent& managed);
 
-// Takes it back. Throws what that throws; the next call tries again.
+// Drops the constraint. If that fails, throws; the next call tries again.
 void lower_fence(Session& session, const ManagedParent& managed);
 
 }  // namespace ppm

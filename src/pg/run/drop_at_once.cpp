@@ -37,7 +37,7 @@ bool drop_at_once(const WorkerRequest& request, const WorkerSettings& settings,
         if (!remove_entry_just_detached(removal))
             return false;
         {
-            // Others may have to wait for what is locked here: that is not for another wait.
+            // Others may wait for this transaction's locks, so it must not wait for another one.
             LocalSettings at_once;
             at_once.set("lock_timeout", "1");
             lock_schema_names({request.partition});

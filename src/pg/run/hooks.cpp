@@ -23,7 +23,7 @@ std::string statement_for(const ManagedParent& managed, const CallHook& hook,
            literal(bounds.upper_value) + "::pg_catalog.text)";
 }
 
-// What is judged must still be so: nothing is locked meanwhile.
+// Checks again that the plan still fits: nothing was locked since.
 void require_as_planned(const ManagedParent& managed, const CallHook& hook) {
     require_same_configuration(managed.parent);
     if (hook.event == HookEvent::before_detach)
@@ -42,8 +42,8 @@ void require_as_planned(const ManagedParent& managed, const CallHook& hook) {
                        "Call the procedure again."};
 }
 
-// Looked up anew before each call: it may have been replaced, or given to somebody else. What is
-// judged is what its name means until the call is over.
+// Looks up the function again before each call: it may have been replaced, or have another owner. A
+// lock keeps the meaning of its name until the call is over.
 std::string callable_function(const ManagedParent& managed, const CallHook& hook) {
     const Oid owner = managed.parent.table->owner;
     const Oid named = hook_function(hook.function, owner).function;
@@ -60,7 +60,7 @@ std::string callable_function(const ManagedParent& managed, const CallHook& hook
     return function.name;
 }
 
-// What was done already waits for its hook under the OID; else it is looked at again.
+// After a step, the pending hook has the OID. Before a step, checks the partition again.
 std::optional<RelationId> relation_for(const ManagedParent& managed, const CallHook& hook) {
     if (is_behind_its_step(hook.event))
         return lock_pending_hook(managed, hook.event, hook.function, hook.partition);

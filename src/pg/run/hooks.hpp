@@ -5,9 +5,9 @@
 
 namespace ppm {
 
-// Calls one, in a transaction of its own, as the table's owner, under ppm.hook_timeout; or throws,
-// with the function's effects undone. Not in a transaction block, where nothing is committed: the
-// next call does it.
+// Calls one hook in a transaction of its own, as the table's owner, with ppm.hook_timeout. If the
+// function fails, its effects are rolled back, and this throws. Does nothing in a transaction
+// block, where nothing is committed: the next call does it.
 void call_hook(Session& session, History& history, const ManagedParent& managed,
                const CallHook& hook);
 

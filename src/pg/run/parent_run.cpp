@@ -50,7 +50,7 @@ void ParentRun::run(const ManagedParent& managed) {
     is_kept_off_ = true;
     lock_.emplace(session_, relation);
     is_kept_off_ = false;
-    // An attempt that found a deadlock was short.
+    // A deadlock ends an attempt early, so there may be more attempts until this has passed.
     const Deadline deadline{attempts * std::chrono::milliseconds{lock_timeout()}};
     // Looks at the parent again before every attempt: it may have changed.
     for (int attempt = 1;; ++attempt) {
@@ -82,8 +82,8 @@ ParentRun::Outcome ParentRun::attempt_all(const ManagedParent& managed) {
     }
 }
 
-// Records what names mean, where a restore has left only names. The caller has the rights that
-// writing the row needs. In a read-only transaction what needs no work may succeed all the same.
+// Records OIDs where a restore has left only names. The caller has the rights to write those rows.
+// Does nothing in a read-only transaction: a call that has no work may still succeed there.
 void ParentRun::adopt(const Parent& parent) {
     if (!failures_.empty() || XactReadOnly)
         return;
@@ -93,8 +93,8 @@ void ParentRun::adopt(const Parent& parent) {
         session_.step([&] { adopt_kept(parent); });
 }
 
-// An obstacle may have been another call's work in progress: it is looked at again with that call
-// kept off.
+// An obstacle may be another call's work in progress. It is checked again while that call is kept
+// off.
 bool ParentRun::has_work(const Parent& parent) const {
     return !actions().empty() || (task_.reports_obstacles && !plan_.obstacles.empty()) ||
            (task_.keeps_ledger && parent.ledger_is_stale);
@@ -135,9 +135,8 @@ void ParentRun::assess(const ManagedParent& managed) {
             failure_of(parent.configuration, task_.name, left_out.reason, task_.sqlstate));
 }
 
-// The plan's own, but for tables whose last attempt failed, in this call or before: those come
-// last, so that one that others have locked for days does not end every call before the rest is
-// done.
+// The order of the plan, but tables whose last attempt failed, in this call or before, come last.
+// Otherwise a table that others have locked for days would end every call before the rest is done.
 std::vector<const Action*> ParentRun::actions_in_order(const ManagedParent& managed) {
     std::vector<const Action*> order;
     for (const Action& action : actions())
@@ -149,7 +148,7 @@ std::vector<const Action*> ParentRun::actions_in_order(const ManagedParent& mana
     for (const Action* action : order)
         if (is_about_a_table(action))
             tables.insert(subject_of(*action));
-    // One is the last of all.
+    // A single table is last in any case.
     if (tables.empty() || (tables.size() == 1 && std::ranges::all_of(order, is_about_a_table)))
         return order;
     const auto failed = failures_of(managed.parent.configuration);
@@ -160,7 +159,7 @@ std::vector<const Action*> ParentRun::actions_in_order(const ManagedParent& mana
     return order;
 }
 
-// Of the last attempts; none where somebody has ppm.history locked: they only help.
+// The failures of the last attempts. None if ppm.history is locked: they only help with the order.
 std::map<std::string, LastFailure> ParentRun::failures_of(const Configuration& configuration) {
     try {
         return session_.read([&] { return last_failures(configuration); });
@@ -171,8 +170,8 @@ std::map<std::string, LastFailure> ParentRun::failures_of(const Configuration& c
     }
 }
 
-// Executes what the plan has, up to the first lock that is not to be had. What failed because rows
-// of another partition refer to it is tried again after the rest, as long as that moves anything.
+// Executes the plan's actions, up to the first lock timeout. If rows of another partition refer to
+// a partition, tries it again after the rest, as long as there is progress.
 ParentRun::Outcome ParentRun::execute_all(const ManagedParent& managed) {
     blocked_by_.reset();
     std::vector<const Action*> left = actions_in_order(managed);
@@ -225,7 +224,7 @@ ParentRun::Outcome ParentRun::execute_each(const ManagedParent& managed,
     return Outcome::done;
 }
 
-// The failure that keeps other partitions from being detached says how many it keeps.
+// Adds to the failure that blocks other detaches how many partitions it blocks.
 void ParentRun::say_what_was_blocked(std::size_t count) {
     const auto is_the_reason = [this](const Failure& each) {
         return blocked_by_ == Subject{each.relation, each.partition};
@@ -251,7 +250,7 @@ ParentRun::Outcome ParentRun::execute(const ManagedParent& managed, const Action
     }
 }
 
-// Which rows keep the partition.
+// Adds to the failure which rows refer to the partition.
 void ParentRun::explain(const Action& action, const Error& error) {
     const Partition* const partition = existing_partition(action);
     if (partition == nullptr)
@@ -266,7 +265,7 @@ void ParentRun::explain(const Action& action, const Error& error) {
 // Whether the next one is worth trying, after this error.
 ParentRun::Outcome ParentRun::end_of(const ManagedParent& managed, const Action& action,
                                      const Error& error) {
-    // What somebody's function waited for in vain is in nobody else's way.
+    // A lock timeout in a hook's function does not affect other actions.
     if (std::holds_alternative<CallHook>(action))
         return Outcome::failed;
     const bool is_about_a_lock = is_lock_failure(error);

@@ -12,10 +12,10 @@ class ParentRun {
               Executor& executor)
         : session_{session}, history_{history}, clock_{clock}, task_{task}, executor_{executor} {}
 
-    // What it throws is a failure, too.
+    // An error that it throws is a failure, too.
     void run(const ManagedParent& managed);
 
-    // Both so far.
+    // The state so far, also after run() has thrown.
     std::vector<Failure>& failures() { return failures_; }
 
     // Whether run() ended because another call is at work on the table.
@@ -26,7 +26,7 @@ class ParentRun {
     enum class Outcome {
         done,
         failed,       // for a reason of its own
-        lock_failed,  // a lock was not to be had; the next action would wait for it, too
+        lock_failed,  // lock timeout or deadlock; the next action would wait for the lock, too
         stopped,      // for a reason that ends all other work on this table
     };
 

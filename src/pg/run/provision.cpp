@@ -27,11 +27,11 @@ namespace ppm {
 
 namespace {
 
-// Rows of the range in the default partition keep a partition from being attached there; so does
-// another owner of it, whose constraints PostgreSQL would evaluate as the parent's.
+// Throws if the default partition has rows of the range, which keep a partition from being
+// attached, or another owner, whose constraints PostgreSQL would evaluate as the parent's owner.
 void require_room_in_default(const ManagedParent& managed, const BoundRange& bounds) {
-    // Under the lock on the parent: what was planned with may not be its default partition any
-    // more.
+    // Looked up under the lock on the parent: since the plan, it may have got another default
+    // partition, or none.
     const Table& table = *managed.parent.table;
     const Oid default_partition = call([&] { return get_default_partition_oid(table.relation); });
     if (!OidIsValid(default_partition))
@@ -60,8 +60,8 @@ void require_room_in_default(const ManagedParent& managed, const BoundRange& bou
                    "Move those rows out of default partition " + name + "."};
 }
 
-// Takes the locks of ATTACH PARTITION, which evaluates the default partition's constraints: while
-// it waited for them, the default partition may have got another owner.
+// Takes the locks of ATTACH PARTITION, which evaluates the default partition's constraints. During
+// the wait for the locks, the default partition may have got another owner.
 Since lock_to_attach(const ManagedParent& managed, Statement statement,
                      std::optional<RelationId> partition = std::nullopt) {
     const Since since = lock_together(statement, managed.parent, partition);
@@ -72,7 +72,7 @@ Since lock_to_attach(const ManagedParent& managed, Statement statement,
     return since;
 }
 
-// A policy that cannot be copied is no reason to have no partition.
+// A policy that cannot be copied must not keep the partition from being created.
 void copy_policies(const ManagedParent& managed, RelationId relation,
                    const std::string& schema_name, const std::string& name) {
     const std::string partition = schema_name + "." + name;
@@ -110,8 +110,8 @@ void follow_template(const ManagedParent& managed, const std::string& name, Rela
         execute_as_owner(parent, statement);
 }
 
-// What the statements for a new partition are made from: the parent, the template and what is below
-// that.
+// The tables that a new partition is made like: the parent, the template and the tables below the
+// template.
 std::vector<Oid> models_of(const ManagedParent& managed, RelationId from_template) {
     std::vector<Oid> models{managed.parent.table->relation};
     if (!OidIsValid(from_template))
@@ -129,8 +129,8 @@ class ProvisionExecutor final : public Executor {
 
     bool has_work(const ManagedParent& managed) override { return has_fence(session_, managed); }
 
-    // Without, PostgreSQL reads the default partition itself; what keeps it from being had, the
-    // actions meet, too.
+    // Ignores errors: without the fence, PostgreSQL reads the default partition itself. If
+    // something else is wrong, the actions fail, too.
     void begin(const ManagedParent& managed, const std::vector<Action>& actions) override {
         try {
             raise_fence(session_, managed, actions);
@@ -170,7 +170,7 @@ class ProvisionExecutor final : public Executor {
     }
 };
 
-// The detached table, moved back where it came from.
+// Moves the detached table back to the schema that it came from.
 Partition at_home(const ManagedParent& managed, const Partition& partition) {
     if (!home_of(partition.relation))
         return partition;
@@ -194,8 +194,8 @@ RelationId create_table(const ManagedParent& managed, const CreatePartition& cre
         execute_as_owner(managed.parent, statement);
     if (OidIsValid(from_template))
         follow_template(managed, create.name, relation, from_template);
-    // Their expressions may name tables that somebody has locked: what they wait for, they wait
-    // for here, because only ATTACH locks what others use.
+    // Policy expressions may name tables that somebody has locked. So policies are copied here,
+    // before ATTACH locks tables that others use.
     copy_policies(managed, relation, managed.parent.configuration.schema_name, create.name);
     return relation;
 }
@@ -203,8 +203,8 @@ RelationId create_table(const ManagedParent& managed, const CreatePartition& cre
 Since attach_created(const ManagedParent& managed, const CreatePartition& create,
                      RelationId relation, Statement attach) {
     const std::string& schema_name = managed.parent.configuration.schema_name;
-    // PostgreSQL reads the default partition. Where readers wait for that, too, this is all the
-    // time that they wait.
+    // PostgreSQL reads the default partition. If readers wait for that, too, they wait no longer
+    // than this.
     const Deadline with_readers{std::chrono::milliseconds{lock_timeout()}};
     const Since since = lock_to_attach(managed, attach);
     const auto milliseconds = [&] {
@@ -225,11 +225,11 @@ Since attach_created(const ManagedParent& managed, const CreatePartition& create
 }
 
 Since attach_again(const ManagedParent& managed, const Partition& partition) {
-    // A scan of the default partition, which is not to happen under all the locks.
+    // May scan the default partition, so it comes before all the locks are taken.
     require_room_in_default(managed, partition.bounds);
     lock_entry(partition.relation);
     lock_kept(partition.relation);
-    // From an archive: before anything is locked that others use.
+    // Moves the table out of an archive before it locks tables that others use.
     const Partition home = at_home(managed, partition);
     const Since since = lock_to_attach(managed, Statement::attach, home.relation);
     lock_partition(home, true);

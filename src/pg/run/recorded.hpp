@@ -1,4 +1,4 @@
-// What calls that are about one table say and record when they fail.
+// Records the failures of calls that are about one table.
 #pragma once
 
 #include "pg/records/history.hpp"
@@ -6,12 +6,12 @@
 
 namespace ppm {
 
-// Records the failure in ppm.history, if the caller may manage the table. Throws nothing: what
-// failed first is what is said.
+// Records the failure in ppm.history, if the caller may manage the table. Throws nothing: the first
+// error is the one to report.
 void record_failure(Session& session, History& history, RelationId relation, const char* action,
                     const Error& failed);
 
-// Runs body(), and records what fails before it is said: the call ends with it.
+// Runs body(). Records an error before it throws it on, because the error ends the call.
 template <typename Body>
 auto recorded(Session& session, History& history, RelationId relation, const char* action,
               Body body) {

@@ -8,8 +8,8 @@ namespace ppm {
 
 namespace {
 
-// The constraint that the error names is the one that PostgreSQL keeps for the partition; the one
-// that can be dropped is the topmost of the same table. The columns are in the same order.
+// The error names the constraint that PostgreSQL keeps for the partition. The constraint that can
+// be dropped is the topmost one of the same table. Its columns are in the same order.
 constexpr char reference_query[] = R"(
     WITH RECURSIVE kept AS (
         SELECT k.* FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace

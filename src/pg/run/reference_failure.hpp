@@ -1,4 +1,4 @@
-// Why rows that refer to a partition keep it, and which they are.
+// Explains which rows refer to a partition and so keep it.
 #pragma once
 
 #include "pg/bridge/guard.hpp"
@@ -11,7 +11,7 @@ struct ReferenceFailure {
     std::string hint;
 };
 
-// What PostgreSQL's error says of the partition that it did not detach; nothing where the error is
+// Explains PostgreSQL's error about a partition that it did not detach; nothing if the error is
 // about something else. Makes queries.
 std::optional<ReferenceFailure> reference_failure(const Partition& partition, const Error& error);
 

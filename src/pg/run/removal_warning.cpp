@@ -10,7 +10,7 @@ namespace ppm {
 
 namespace {
 
-// Until the first VACUUM or ANALYZE only the statistics know. A locked table waits for nobody here.
+// Until the first VACUUM or ANALYZE only the statistics know. Does not wait for locked tables.
 constexpr char rows_query[] =
     "WITH RECURSIVE tree AS (SELECT unnest($1) AS oid UNION ALL "
     "SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid) "
@@ -19,7 +19,7 @@ constexpr char rows_query[] =
     "coalesce(bool_or(c.reltuples < 0 AND pg_stat_get_live_tuples(c.oid) = 0), false) "
     "FROM tree JOIN pg_class c ON c.oid = tree.oid WHERE c.relkind <> 'p'";
 
-// What has rows and goes all the same.
+// Partitions that are removed although they may have rows.
 std::vector<Partition> removals_of(const Plan& plan) {
     std::vector<Partition> removals;
     for (const Action& action : plan.cleanup)
@@ -43,7 +43,7 @@ std::string fate_of(const Configuration& configuration, const std::vector<Partit
                                                          configuration.drop_delay + " after that.");
 }
 
-// Nobody is to take what is not known for nothing.
+// An unknown number of rows must not pass for zero.
 std::string rows_in(const std::vector<Partition>& removals) {
     std::vector<Oid> relations(removals.size());
     std::ranges::transform(removals, relations.begin(), &Partition::relation);
@@ -83,7 +83,7 @@ void warn_of_removals(const TableName& name) {
             warn_of_removals(read_with_partitions(managed->parent.table->relation).front());
         subtransaction.commit();
     } catch (const Error& error) {
-        // What only tells is no reason to keep the row from being written.
+        // A failed warning must not keep the row from being written.
         if (ends_the_call(error))
             throw;
         const std::string message = error.message();

@@ -1,4 +1,4 @@
-// What the next cleanup would take, told to whoever has just written that.
+// Warns the writer of a configuration what the next cleanup would remove.
 #pragma once
 
 #include "core/plan/configuration.hpp"

@@ -29,7 +29,7 @@ constexpr std::array done_names{
     DoneNames{Done::called, "", "called a hook for"},
 };
 
-// Nobody's message is to fill the log, the history, or the memory.
+// Limits messages, so that none of them fills the log, the history, or the memory.
 constexpr int max_message_bytes = 2000;
 constexpr std::size_t max_lines = 200;
 
@@ -43,8 +43,8 @@ std::string clipped(const std::string& text, int bytes) {
     return text.substr(0, static_cast<std::size_t>(length)) + "...";
 }
 
-// Detail lines are one line each, whatever a name or a message holds; it can neither pass for
-// another line nor move a terminal's cursor.
+// Makes the text one line, whatever a name or a message contains: it must neither pass for another
+// line nor move a terminal's cursor.
 std::string one_line(std::string text) {
     const auto is_control = [](char each) {
         return static_cast<unsigned char>(each) < ' ' || each == '\x7f';
@@ -58,8 +58,8 @@ std::string one_line(std::string text) {
     return text;
 }
 
-// The function that an error comes from, and where in it, as PostgreSQL says it: other people's
-// functions run in the middle of ppm's statements. Empty if it comes from the statement itself.
+// The function that raised the error, and where in it, as PostgreSQL's context says: user functions
+// run in the middle of ppm's statements. Empty if the error comes from the statement itself.
 std::string function_that_raised(const Error& error) {
     const auto* const raised = dynamic_cast<const PostgresError*>(&error);
     const std::string context = raised == nullptr ? "" : raised->context();
@@ -73,7 +73,7 @@ std::string function_that_raised(const Error& error) {
     return {};
 }
 
-// An error over what no code may do in a security-restricted context.
+// Whether code did something that a security-restricted context forbids.
 bool is_restriction(const Error& error) {
     return error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE &&
            error.message().find("security-restricted") != std::string::npos;
@@ -170,8 +170,8 @@ std::string sqlstate_text(int sqlstate) {
 
 namespace {
 
-// $2 is a table that is not looked below of: the parent, of whose partitions only the default one
-// is locked.
+// $2 is the parent. Tables below it are left out, except the default partition: of the parent's
+// partitions only that one is locked.
 constexpr char lock_holders_query[] = R"(
     WITH RECURSIVE tied AS (
         SELECT unnest($1) AS oid
@@ -194,7 +194,7 @@ constexpr char lock_holders_query[] = R"(
           AND (l.relation = $2 OR l.relation IN (SELECT oid FROM tree))
         ORDER BY 1 LIMIT 20) AS holders)";
 
-// Whom DETACH waits for. VACUUM does not count; $1 is for how long has been waited.
+// The processes that DETACH waits for. VACUUM does not count. $1 is how long it has waited.
 constexpr char snapshot_holders_query[] =
     "SELECT string_agg(who, ', ') FROM (SELECT 'process ' || pid || "
     "coalesce(' (' || nullif(application_name, '') || ')', '') AS who FROM pg_stat_activity "

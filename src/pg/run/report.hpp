@@ -1,5 +1,5 @@
-// What a call says: what it did, at once, and what it could not do, collected to the end, so that
-// one bad table stops no other.
+// The messages of a call. It reports what it did at once, and collects what failed to the end, so
+// that one bad table stops no other.
 #pragma once
 
 #include "core/check/anomaly.hpp"
@@ -65,23 +65,23 @@ struct Failure {
     std::chrono::microseconds duration{};
 };
 
-// `sqlstate` is what stands for the anomaly.
+// `sqlstate` is the SQLSTATE for the anomaly.
 Failure failure_of(const Configuration& configuration, const std::string& action,
                    const Anomaly& anomaly, int sqlstate);
 Failure failure_of(const Configuration& configuration, const std::string& action,
                    const Error& error);
-// About the partition that the action was to be about.
+// The failure of an action on its partition.
 Failure failure_of(const ManagedParent& managed, const Action& action, const Error& error);
 
 std::string sqlstate_text(int sqlstate);
 
-// `; locks are held by process 123 (psql), prepared transaction "x"`: who may stand in the way of a
-// lock on one of the relations, on what they are partitioned into, or on a table that a foreign key
-// ties to them; of `parent`'s partitions, on the default one. Empty if nobody (any more).
+// `; locks are held by process 123 (psql), prepared transaction "x"`: sessions that may block a
+// lock on one of the relations, on their partitions, or on a table that a foreign key ties to them.
+// Of `parent`'s partitions only the default one counts. Empty if there are none (any more).
 std::string lock_holders(const std::vector<Oid>& relations,
                          std::optional<Oid> parent = std::nullopt);
 
-// The same for transactions that still see the database as it was before `waited`.
+// The same for transactions whose snapshot is older than `waited`.
 std::string snapshot_holders(std::chrono::microseconds waited);
 
 // Says at once, as a WARNING, that the parent cannot be managed.
@@ -93,26 +93,26 @@ void warn_of(const Configuration& configuration, const std::vector<Anomaly>& ano
 // Says at once, as a WARNING, that a policy could not be copied to the partition.
 void warn_of_policy(const std::string& partition, const Error& error);
 
-// Raises one error for all of them, which are in order: a line each in its detail, and in its hint
+// Raises one error for all failures, in their order. Its detail has a line for each; its hint has
 // what to do about them and, last, `closing_hint`.
 [[noreturn]] void raise_failures(int sqlstate, const std::string& message,
                                  const std::vector<Failure>& failures,
                                  const std::string& closing_hint);
 
-// An error that must end the call at once, whatever is left to do: somebody wants it to stop.
+// Whether the error must end the call at once, because somebody wants it to stop.
 bool ends_the_call(const Error& error);
 
-// A statement that PostgreSQL ended because it took too long.
+// Whether PostgreSQL cancelled the statement because of a timeout.
 bool is_timeout(const Error& error);
 
-// A lock that others held for too long: trying again may help.
+// A lock timeout or a deadlock: trying again may help.
 bool is_lock_failure(const Error& error);
 
-// The worker was cancelled, has ended or is not to be had: no use in going on with the table's next
-// partition. Whatever else fails is the partition's own affair.
+// Whether the worker was cancelled, has ended or could not be started: then the table's next
+// partition is not worth trying. Any other error concerns only the partition.
 bool stops_the_table(const Error& error);
 
-// Rows of another partition, or of another table, refer to it: it may go once those have gone.
+// Rows of another partition or table refer to it: it can be removed once they are gone.
 bool is_reference_failure(const Failure& failure);
 
 }  // namespace ppm

@@ -21,7 +21,7 @@ namespace ppm {
 
 namespace {
 
-// Whether it came before the plan, in which the clock is judged.
+// Whether the failure came before the plan, which checks the clock.
 bool is_before_the_plan(const Failure& failure) {
     return failure.action == cleanup.name && failure.sqlstate != cleanup.sqlstate;
 }
@@ -30,8 +30,8 @@ bool is_before_the_plan(const Failure& failure) {
 
 Run::Run(Session& session, std::optional<Oid> relation) : session_{session}, relation_{relation} {}
 
-// Keeps what do_one() could not do with each parent. That there is nothing to begin with is an
-// error of the first phase; later, it is one failure more.
+// Collects what do_one() could not do with each parent. If the parents cannot be read, the first
+// phase throws; a later phase has one failure more.
 template <typename Read, typename DoOne>
 void Run::for_each_parent(const char* action, int sqlstate, const std::string& what, Read read_all,
                           DoOne do_one) {
@@ -69,8 +69,8 @@ void Run::for_each_parent(const char* action, int sqlstate, const std::string& w
     end_phase(sqlstate, what, failed, parents.size());
 }
 
-// What failed because rows of another table refer to it may go once that has lost some. Returns
-// whether anything was tried.
+// Tries again what failed because rows of another table refer to it, if partitions were removed
+// since. Returns whether anything was tried.
 template <typename DoOne>
 bool Run::try_again(std::vector<Referred>& referred, DoOne do_one) {
     bool tried = false;
@@ -89,8 +89,7 @@ std::vector<ManagedParent> Run::read_parents_again(std::optional<Oid> relation) 
     return parents_;
 }
 
-// Whoever has ppm's own tables locked keeps the call from recording what it does, not from doing
-// it.
+// A lock on ppm's own tables keeps the call from recording what it does, not from doing it.
 void Run::number_the_call() {
     try {
         session_.read([&] {
@@ -140,7 +139,7 @@ std::vector<Failure> Run::perform(const Task& task, Executor& executor,
         failures.back().duration = history_.elapsed();
         failures.back().is_another_call = parent_run.is_kept_off();
     }
-    // (A hook that was called is none: it is called again each time.)
+    // (A called hook does not count as a change: it is called again each time.)
     moves_ += parent_run.has_changed_partitions() ? 1 : 0;
     if (parent_run.has_changed_partitions() && managed.parent.configuration.analyze_parent)
         changed_.emplace(managed.parent.table->relation, managed);
@@ -183,7 +182,7 @@ std::vector<Failure> Run::check(const ManagedParent& managed) {
 // there are any.
 bool Run::collect(const ManagedParent& managed, const std::vector<Failure>& failures) {
     const bool failed = !failures.empty();
-    // Whoever has no rights over the table has not worked on it.
+    // A caller without rights on the table has not worked on it.
     if (may_manage(managed.parent)) {
         History::Outcome& outcome = outcomes_[managed.parent.configuration.name()];
         const bool kept_off = failed && std::ranges::all_of(failures, &Failure::is_another_call);
@@ -224,7 +223,7 @@ bool Run::record(Body body) {
     }
 }
 
-// Autovacuum never does it. Not in a transaction block, which would keep its locks.
+// Autovacuum never analyzes a partitioned table. A transaction block would keep the locks.
 void Run::analyze() {
     if (session_.atomic() || changed_.empty())
         return;
@@ -263,7 +262,7 @@ void Run::prune() {
     record([] { prune_kept(); });
     record([] { prune_pending_hooks(); });
     record([] { prune_conversions(); });
-    // By a clock in doubt all of the history would be old.
+    // If the clock is in doubt, all of the history may seem old.
     if (std::ranges::any_of(failures_, &Failure::is_about_clock))
         return;
     bool more = false;
@@ -277,7 +276,7 @@ void Run::prune() {
 
 void Run::finish() {
     analyze();
-    // Also if there was nothing to do: who watches wants to see that somebody called.
+    // Also if there was nothing to do: monitoring needs to see that the call was made.
     record([&] { history_.record_run(performed_, outcomes_); });
     session_.wait_for_standbys();
     if (failures_.empty())

@@ -19,13 +19,13 @@ class Executor {
     // Whether an interrupted call has left something to put in order, whatever the plan is.
     virtual bool has_work(const ManagedParent&) { return false; }
 
-    // Puts ppm's own records of the parent in order, and what the actions need. Called before any
-    // of them, with other calls kept off, and again before each attempt; end() after each.
+    // Puts ppm's own records of the parent in order, and prepares what the actions need. Called
+    // before each attempt, with other calls kept off; end() is called after each.
     virtual void begin(const ManagedParent&, const std::vector<Action>&) {}
     virtual void end(const ManagedParent&) {}
 
-    // Does it and says so in a NOTICE, or throws and leaves things as they were, or as a later call
-    // can go on from.
+    // Executes the action and reports it in a NOTICE. If it throws, nothing has changed, or a later
+    // call can go on from there.
     virtual void execute(const ManagedParent& managed, const Action& action) = 0;
 
   protected:
@@ -56,9 +56,9 @@ struct Task {
     int sqlstate;                        // of the final error
     std::vector<Action> Plan::*actions;  // its half of the plan
     bool keeps_ledger;       // goes over ppm.detached even if nothing else is to be done
-    bool reports_obstacles;  // what stands in the way of the plan is this task's failure
-    bool reports_refusals;   // so is what it leaves as it is, where that should go
-    bool referring_first;    // tables whose foreign keys refer to others come before those
+    bool reports_obstacles;  // obstacles to the plan are failures of this task
+    bool reports_refusals;   // so is what it does not remove although it should go
+    bool referring_first;    // tables with foreign keys come before the tables that they refer to
     std::unique_ptr<Executor> (*executor)(Session& session, History& history);
 };
 
@@ -73,7 +73,7 @@ class Run {
     // Errors are failures; warnings are said at once.
     void check();
 
-    // Forgets what ppm's own tables need not remember any more.
+    // Deletes rows that ppm's own tables no longer need.
     void prune();
 
     // Records which tables were worked on, and throws one error for all the failures, with the
@@ -86,8 +86,8 @@ class Run {
         std::string message;  // `could not provision 1 of 3 tables`
     };
 
-    // A parent whose partitions rows of other tables keep, and how much had moved when it was
-    // tried.
+    // A parent with partitions that rows of other tables refer to, and moves_ as it was when the
+    // parent was tried.
     struct Referred {
         const ManagedParent* managed;
         std::vector<Failure> failures;

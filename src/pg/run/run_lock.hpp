@@ -5,10 +5,10 @@
 
 namespace ppm {
 
-// Keeps other calls of the same kind off the table for as long as it lives; in a transaction block,
-// to the end of that. Waits for ppm.lock_timeout at most, without a snapshot, for which the other
-// call might wait. `table` is what the error calls the table: its name, unless the error becomes
-// part of a line that has it.
+// Keeps other calls of the same kind off the table for its lifetime or, in a transaction block,
+// until the transaction ends. Waits for ppm.lock_timeout at most, without a snapshot, because the
+// other call might wait for that. `table` names the table in the error message: its name, unless
+// the message becomes part of a line that has it.
 class RunLock {
   public:
     RunLock(Session& session, Oid relation, AdvisoryLock::Of of = AdvisoryLock::Of::partitions,
@@ -18,14 +18,14 @@ class RunLock {
     std::optional<AdvisoryLock> lock_;
 };
 
-// Says that all tables of the database are being worked on, for as long as it lives. Keeps nobody
-// off: whoever calls by hand is to be served.
+// Marks, for its lifetime, that a call works on all tables of the database. Blocks nobody: manual
+// calls go on.
 class RunAllMark {
   public:
     RunAllMark();
 
-    // Whether another session has one. For the rest of the transaction no new one can be had, which
-    // is nothing to those who do without. May ereport.
+    // Whether another session has the mark. For the rest of this transaction nobody can get a new
+    // one, which does not matter to callers that do without. May ereport.
     static bool is_elsewhere();
 
   private:

@@ -33,8 +33,8 @@ Session::PinnedSettings::PinnedSettings(int wait) {
     set("search_path", pinned_path);
     set("lock_timeout", std::to_string(wait).c_str());
     set_as_superuser("deadlock_timeout", std::to_string(deadlock_timeout_for(wait)).c_str());
-    // A partition without a tablespace of its own goes where the parent's rows go without one: to
-    // the database's.
+    // If neither the partition nor the parent has a tablespace, the partition goes to the
+    // database's.
     set("default_tablespace", "");
 }
 
@@ -74,7 +74,7 @@ void Session::pause(std::chrono::milliseconds duration) {
     const Deadline end{duration};
     Subtransaction subtransaction;
     call([=] {
-        // The latch is also set by what is none of our business.
+        // The latch may also be set for other reasons.
         while (const long left = end.left()) {
             WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left,
                       PG_WAIT_EXTENSION);
@@ -97,7 +97,7 @@ void Session::wait_for_standbys() {
     commit();
     // As RecordTransactionCommit() in xact.c does, but after all locks were given up.
     call([] {
-        // HOLD_INTERRUPTS() and RESUME_INTERRUPTS(), which C++20 has a word against.
+        // HOLD_INTERRUPTS() and RESUME_INTERRUPTS(), in a form that C++20 does not deprecate.
         InterruptHoldoffCount = InterruptHoldoffCount + 1;
         SyncRepWaitForLSN(XactLastCommitEnd, true);
         InterruptHoldoffCount = InterruptHoldoffCount - 1;
@@ -142,8 +142,8 @@ void lock_partition(const Partition& partition, bool detached) {
         const bool same =
             is_named(partition.relation, partition.schema_name.c_str(), partition.name.c_str()) &&
             get_rel_relispartition(partition.relation) != detached;
-        // Of one that is partitioned itself the leaves, too: their rows can be written to without
-        // it.
+        // If it is partitioned itself, locks the tables below it, too: they can be written to
+        // directly.
         if (same)
             find_all_inheritors(partition.relation, AccessExclusiveLock, nullptr);
         return same;
@@ -191,7 +191,7 @@ void execute_as(Oid role, const std::string& statement, const std::string& path,
     const std::string said = "ppm executes: " + statement;
     call([&] { tell(DEBUG1, ERRCODE_SUCCESSFUL_COMPLETION, said.c_str()); });
     LocalSettings undone;
-    // What is said meanwhile has the statement as its context.
+    // Messages meanwhile have the statement as their context, which the client must be able to get.
     if (!call([&] { return reaches_client(statement.c_str()); }))
         undone.set("client_min_messages", "error");
     undone.set("search_path", path.c_str());

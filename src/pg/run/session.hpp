@@ -21,8 +21,8 @@ namespace ppm {
 // procedure. So a caller may catch what read() and step() throw, and go on.
 class Session {
   public:
-    // Ends the transaction that the caller may have begun, outside a transaction block: what goes
-    // wrong with that is the caller's.
+    // Outside a transaction block, ends the transaction that the caller may have begun: an error in
+    // that is the caller's.
     explicit Session(bool atomic) : atomic_{atomic}, spi_{!atomic} { commit(Waits::as_set); }
 
     bool atomic() const { return atomic_; }
@@ -40,10 +40,9 @@ class Session {
         return result;
     }
 
-    // Runs body(), which changes something, under ppm's own settings: all of it or, if it throws,
-    // nothing. Its statements wait for a lock `wait` milliseconds at most.
-    // Of a deadlock ppm is the victim: it gives up all that it holds, and tries again until the
-    // wait is over.
+    // Runs body(), which changes something, under ppm's own settings. If it throws, nothing is
+    // changed. Its statements wait for a lock for `wait` milliseconds at most. In a deadlock ppm
+    // gives way: it releases all its locks, and tries again until the wait is over.
     template <typename Body>
     void step(Body body, int wait = lock_timeout()) {
         const Deadline deadline{std::chrono::milliseconds{wait}};
@@ -63,28 +62,28 @@ class Session {
     // Waits, holding no lock and no snapshot. Only outside a transaction block.
     void pause(std::chrono::milliseconds duration);
 
-    // Pauses for twice as long as others had to wait for locks of ours, or behind our wait for
-    // them: so they have their table two thirds of the time, whatever there is to do.
+    // Pauses for twice as long as others had to wait for our locks, or behind our lock requests. So
+    // they have their table two thirds of the time, whatever there is to do.
     void leave_room(std::chrono::microseconds used,
                     std::chrono::milliseconds at_least = std::chrono::milliseconds::zero());
 
-    // Waits for the synchronous standbys, as the session's synchronous_commit has it, until they
-    // have all that was committed before; a cancel ends that. Holds no lock meanwhile.
+    // Waits, as the session's synchronous_commit says, until the synchronous standbys have all that
+    // was committed before. A cancel ends the wait. Holds no lock meanwhile.
     void wait_for_standbys();
 
   private:
-    // Whether a commit waits for synchronous standbys: with the locks of its transaction, which
-    // others may need, and without an end if there is no standby.
+    // Whether a commit waits for synchronous standbys. That wait holds the transaction's locks,
+    // which others may need, and does not end if there is no standby.
     enum class Waits { never, as_set };
 
-    // What a statement must not depend on, and what bounds its wait for a lock.
+    // Settings that a statement must not depend on, and settings that limit its lock waits.
     class PinnedSettings : LocalSettings {
       public:
         explicit PinnedSettings(int wait = lock_timeout());
     };
 
-    // Returns false if it is to be tried again. A block's own locks are not given up before it
-    // ends.
+    // Returns false if body() is to be tried again. Never does in a transaction block, whose own
+    // locks are not released before it ends.
     template <typename Body>
     bool try_step(Body& body, int wait, const Deadline& deadline) {
         try {
@@ -107,8 +106,8 @@ class Session {
 
     static constexpr std::chrono::milliseconds after_a_deadlock{20};
 
-    // After an error, which the step's subtransaction has undone: Citus lets no transaction commit
-    // that has lost a connection, so what is recorded of the error needs another.
+    // Begins another transaction after an error, which the step's subtransaction has undone. Citus
+    // lets no transaction commit that has lost a connection, and the error is to be recorded.
     void roll_back();
 
     // Ends the transaction and begins the next, outside a transaction block.
@@ -123,9 +122,9 @@ class Session {
 
 // Each of these runs inside a step.
 
-// Takes all the locks of a statement together (see locks.hpp), for ppm.lock_timeout at most. What
-// is locked is still to be looked at: lock_parent() and lock_partition() do that.
-// Returns since when others may have to wait, if any have to.
+// Takes all the locks of a statement together (see locks.hpp), for ppm.lock_timeout at most. The
+// caller then checks the locked tables with lock_parent() and lock_partition(). Returns since when
+// others may have to wait, if any have to.
 using Since = std::optional<Deadline::Clock::time_point>;
 Since lock_together(Statement statement, const Parent& parent,
                     std::optional<RelationId> partition = std::nullopt);
@@ -145,17 +144,16 @@ void lock_partition(const Partition& partition, bool detached);
 // Locks a table that was a partition, and all below it, against writers; readers go on.
 void lock_against_writers(const Partition& partition);
 
-// Waits until every transaction has ended that still sees the database as it was until now. Takes
-// no lock; the step must hold none that others wait for.
+// Waits until every transaction with an older snapshot has ended. Takes no lock; the step must hold
+// none that others wait for.
 void wait_for_older_snapshots();
 
-// What the names in a statement that have no schema mean, and what other people's code sees
-// that runs in the middle of it: what it would in a plain session of the role, or PostgreSQL's own
-// objects alone.
+// The search_path of a statement, and of user code that runs in the middle of it: the one of a
+// plain session of the role, or PostgreSQL's own objects alone.
 enum class Path { of_role, pinned };
 
-// Runs a statement as the parent's owner, for ppm.statement_timeout at most if nothing else is
-// said. Settings that the owner's own code may change are as before afterwards.
+// Runs a statement as the parent's owner, by default for ppm.statement_timeout at most. Restores
+// settings that the owner's own code may have changed.
 void execute_as_owner(const Parent& parent, const std::string& statement,
                       int milliseconds = statement_timeout(), Path path = Path::of_role);
 

@@ -2,8 +2,8 @@
 
 namespace ppm {
 
-// As exec_simple_query() in postgres.c does it: in a portal, and with everything that is to survive
-// the transaction in a context of its own.
+// Like exec_simple_query() in postgres.c: in a portal, and with everything that must survive the
+// transaction in its own memory context.
 void execute_top_level(const char* statement, CommandTag tag) {
     debug_query_string = statement;
     pgstat_report_activity(STATE_RUNNING, statement);

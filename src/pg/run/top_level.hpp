@@ -1,4 +1,4 @@
-// What a background worker does that has no client: queries, and statements as a session's own.
+// For a background worker, which has no client: runs queries, and statements like a session's own.
 #pragma once
 
 #include "pg/bridge/guard.hpp"
@@ -17,7 +17,7 @@ void with_queries(Body body) {
     call(PopActiveSnapshot);
 }
 
-// Executes a statement that ends the transactions it is in, as a session's top-level statement, and
+// Executes a statement that ends transactions itself, like a session's top-level statement, and
 // leaves the last transaction open. The current memory context must outlive the transactions. May
 // ereport.
 void execute_top_level(const char* statement, CommandTag tag);

@@ -71,7 +71,7 @@ void Worker::start(Oid owner, int check_interval) {
     settings->lock_timeout = lock_timeout();
     settings->statement_timeout = statement_timeout();
     settings->check_interval = check_interval;
-    // Its commits hold locks that others need: the session waits for the standbys, at the end.
+    // The worker's commits hold locks that others need: the session waits for standbys at the end.
     settings->synchronous_commit =
         std::min<int>(synchronous_commit, SYNCHRONOUS_COMMIT_LOCAL_FLUSH);
     shm_toc_insert(contents, settings_key, settings);
@@ -103,8 +103,8 @@ void Worker::start(Oid owner, int check_interval) {
     answers_ = shm_mq_attach(answers, segment_, handle_);
 }
 
-// Waits for some seconds for the worker to end, as it does at its next chance to be interrupted;
-// returns whether it did. Looks at no interrupt of our own.
+// Waits a few seconds for the worker to end at its next check for interrupts. Returns whether it
+// has ended. Does not check for interrupts of this session.
 bool Worker::wait_for_end() const {
     pid_t pid = 0;
     for (const Deadline deadline{std::chrono::seconds{5}}; !deadline.has_passed();) {
@@ -118,9 +118,9 @@ bool Worker::wait_for_end() const {
 
 Worker::~Worker() {
     call_in_destructor([this] {
-        // One that waits for a request ends by itself when there can be none any more; one that is
-        // at work is terminated. Either way its last transaction must not commit behind the back of
-        // what comes next.
+        // An idle worker ends by itself when no more requests can come; a busy worker is
+        // terminated. Either way, its last transaction must not commit while the session already
+        // goes on.
         shm_mq_detach(requests_);
         if (busy_ || !wait_for_end()) {
             TerminateBackgroundWorker(handle_);
@@ -156,8 +156,8 @@ DetachAnswer Worker::detach(const ManagedParent& managed, const DetachPartition&
     namestrcpy(&request.partition_schema, partition.schema_name.c_str());
     namestrcpy(&request.partition_name, partition.name.c_str());
     this->request(sizeof(request), &request);
-    // The worker has its timeout itself; this is for one that code of the table's owner keeps from
-    // it. The locks before the statement have as long, and so has the drop.
+    // The worker applies the timeout itself. This deadline is for code of the table's owner that
+    // ignores it. The locks before the statement, and the drop, may take as long as the statement.
     return receive_answer(
         Deadline{3 * std::chrono::milliseconds{statement_timeout()} + std::chrono::seconds{2}});
 }
@@ -187,8 +187,8 @@ void Worker::request(Size size, const void* data) {
     });
 }
 
-// The worker's next message, which stays where it is until the next call; none by the deadline. May
-// ereport.
+// The worker's next message, whose data is valid until the next call; nothing if none comes by the
+// deadline. May ereport.
 std::optional<Worker::Message> Worker::receive(const std::optional<Deadline>& deadline) {
     Message message{};
     while (true) {
@@ -197,7 +197,7 @@ std::optional<Worker::Message> Worker::receive(const std::optional<Deadline>& de
             return message;
         if (result == SHM_MQ_DETACHED)
             raise_end_of_worker();
-        // One without a deadline is only looked at from time to time.
+        // Without a deadline, looks again from time to time.
         const long left = deadline ? deadline->left() : 10000;
         if (left == 0)
             return std::nullopt;

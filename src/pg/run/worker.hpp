@@ -1,6 +1,6 @@
-// A background worker that does what no function or procedure may: DETACH PARTITION ...
-// CONCURRENTLY and CREATE INDEX CONCURRENTLY, which end the transaction that they began in, and so
-// have to be a session's top-level statement.
+// A background worker for statements that no function or procedure may run: DETACH PARTITION ...
+// CONCURRENTLY and CREATE INDEX CONCURRENTLY. They end the transaction that they began in, so they
+// must be a session's top-level statement.
 #pragma once
 
 #include "core/deadline.hpp"
@@ -11,19 +11,19 @@
 
 namespace ppm {
 
-// What came of a detach.
+// The result of a detach.
 struct DetachAnswer {
     bool is_dropped;
     std::chrono::microseconds others_waited;  // or may have had to, for the worker's locks
 };
 
-// One worker, for the tables of one owner: it connects to the database, becomes that owner, and
-// detaches what it is told to. It never becomes another: what the owner's code may have left in its
-// session must meet nobody else's tables. It ends with this object, and with the session that has
-// started it, however that ends.
+// One worker for the tables of one owner. It connects to the database, becomes that owner, and
+// executes requests. It never becomes another role: what the owner's code may have left in the
+// session must not affect other owners' tables. It ends with this object, and with the session that
+// has started it, however that ends.
 //
-// The session must hold no lock on the parent meanwhile: the worker would wait for it, and nobody
-// would notice.
+// The session must hold no lock on the parent meanwhile: the worker would wait for it, and no
+// deadlock would be detected.
 class Worker : Scope {
   public:
     // Throws 53000 with a hint if no worker is free.
@@ -34,23 +34,23 @@ class Worker : Scope {
     // Whether it is that owner's, and has not ended.
     bool can_serve(Oid owner) const;
 
-    // Detaches the partition concurrently, under ppm's timeouts, if all is what it was: the parent
-    // by its OID and name, the partition by OID, name and bounds, and the row of the configuration;
-    // and records what it does, together with it. `drops_at_once`: it may drop it, too, in the
-    // transaction that detaches it; where that fails the table is detached, and to be dropped yet.
-    // Throws the worker's error as it was; after any error the partition may be attached or
-    // pending or, if the worker is lost, gone.
+    // Detaches the partition concurrently, under ppm's timeouts, and records that in the same
+    // transactions. First checks that nothing has changed: OID and name of the parent; OID, name
+    // and bounds of the partition; the row of the configuration. With `drops_at_once`, it may also
+    // drop the table in the transaction that detaches it. If the drop fails, the table is detached
+    // and still to be dropped. Throws the worker's error unchanged. After any error the partition
+    // may be attached or pending or, if the worker is lost, gone.
     DetachAnswer detach(const ManagedParent& managed, const DetachPartition& action,
                         bool drops_at_once, const WorkerRecord& record);
 
-    // Builds a unique index of the owner's table anew, CONCURRENTLY, with the column as one more,
-    // under that name. Waits for as long as it takes. After an error there may be one of that name
-    // that is not valid.
+    // Builds a copy of a unique index of the owner's table, CONCURRENTLY, with the column as one
+    // more, under that name. Waits as long as it takes. An error may leave an invalid index of that
+    // name.
     void build_index(Oid table, Oid index, const std::string& key, const std::string& built_name);
 
     // Validates a constraint of the owner's table. Reads all the rows, for as long as that takes,
-    // while others read and write them. Calls watch() about once a second: what that throws ends
-    // the worker and its statement.
+    // while others read and write them. Calls watch() about once a second: if it throws, the worker
+    // and its statement end.
     void validate_constraint(Oid table, const char* constraint, const std::function<void()>& watch);
 
   private:

@@ -1,5 +1,4 @@
-// The background worker's own process: a session of the table's owner that detaches what it is told
-// to.
+// The background worker's own process: a session of the table's owner that executes requests.
 #include "core/deadline.hpp"
 #include "core/text.hpp"
 #include "pg/bridge/deadlock_watch.hpp"
@@ -29,10 +28,10 @@ namespace ppm {
 
 namespace {
 
-// In its first transaction DETACH evaluates constraints; in both, an event trigger may run
-// anybody's functions. They run in a security-restricted context: the authenticated user of this
-// session is a superuser, whom they could become again otherwise. The context must not outlast the
-// transaction (StartTransaction() in xact.c).
+// DETACH evaluates constraints in its first transaction; in both, an event trigger may run
+// anybody's functions. They run in a security-restricted context, because the session's
+// authenticated user is a superuser, and they could switch back to that role. The context must not
+// outlast the transaction (StartTransaction() in xact.c).
 void enter_restriction() {
     Oid user = InvalidOid;
     int context = 0;
@@ -61,15 +60,14 @@ object_access_hook_type next_hook = nullptr;
 // CREATE INDEX CONCURRENTLY waits for transactions as for a lock, and nobody waits behind it.
 bool builds_index = false;
 
-// What the owner's plain session would have for search_path: other people's code runs in the middle
-// of the statement.
+// The search_path of a plain session of the owner: user code runs in the middle of the statement.
 const char* owners_path = nullptr;
 
 // Since when others may have to wait for the second transaction, if any have to.
 std::optional<Deadline::Clock::time_point> locks_asked_for;
 
-// In the first transaction of a detach. WAL is written in order: if this commit is lost in a crash,
-// so is the second, and the partition is attached as before.
+// True in the first transaction of a detach. WAL is written in order: if a crash loses this commit,
+// it loses the second, too, and the partition is attached as before.
 bool needs_no_flush = false;
 
 void lock_tables_of(Statement statement) {
@@ -79,9 +77,9 @@ void lock_tables_of(Statement statement) {
         locks_asked_for = now;
 }
 
-// PostgreSQL begins the second transaction itself. RemoveInheritance() (tablecmds.c) calls this in
-// there, before anything of anybody's can run, and before the foreign keys are detached: the only
-// place where their tables can be locked together.
+// PostgreSQL begins the second transaction itself. In it, RemoveInheritance() (tablecmds.c) calls
+// this before any user code can run, and before the foreign keys are detached. Only here can the
+// tables of those keys be locked together.
 void on_object_access(ObjectAccessType access, Oid catalog, Oid object, int column, void* details) {
     if (access == OAT_POST_ALTER && catalog == InheritsRelationId) {
         enter_restriction();
@@ -107,8 +105,8 @@ void set_milliseconds(const char* name, int value) {
     set(name, psprintf("%d", value));
 }
 
-// Before each statement, and before each transaction ends: somebody's code may have run in it, and
-// in the next one ppm writes its own tables as their owner.
+// Called before each statement, and before each transaction ends: user code may have run in it, and
+// in the next transaction ppm writes its own tables as their owner.
 void pin_settings(const WorkerSettings& settings) {
     ResetAllOptions();
     set("search_path", owners_path == nullptr ? pinned_path : owners_path);
@@ -123,12 +121,12 @@ void pin_settings(const WorkerSettings& settings) {
     synchronous_commit = needs_no_flush ? SYNCHRONOUS_COMMIT_OFF : settings.synchronous_commit;
 }
 
-// Connects as the superuser, because a role that may not log in can own tables; from then on it is
-// the owner's session.
+// Connects as the superuser, because a table's owner may be a role without LOGIN. From then on it
+// is the owner's session.
 void connect(const WorkerSettings& settings) {
     BackgroundWorkerInitializeConnectionByOid(settings.database, InvalidOid, 0);
     StartTransactionCommand();
-    // Whatever ALTER DATABASE ... SET says.
+    // Overrides ALTER DATABASE ... SET.
     pin_settings(settings);
     // ALTER DATABASE ... SET role would outlast the change of the session's user.
     set("role", "none");
@@ -138,7 +136,7 @@ void connect(const WorkerSettings& settings) {
     CommitTransactionCommand();
 }
 
-// What somebody's code has set must not outlast its transaction either. May ereport.
+// Settings that user code has changed must not outlast its transaction either. May ereport.
 void end_somebodys_code(XactEvent event, void* settings) {
     if (event == XACT_EVENT_PRE_COMMIT)
         pin_settings(*static_cast<const WorkerSettings*>(settings));
@@ -183,9 +181,9 @@ void require_up_to_date(const WorkerRequest& request, Oid owner) {
                        "Call the procedure again."};
 }
 
-// Takes the locks that keep both, and their schemas, from being renamed, attached or detached, so
-// that the statement's names are those of the OIDs, and the bounds those that were judged. DETACH
-// itself checks that the owner is the owner; that nobody else's code is run as him, this does.
+// Locks both tables and their schemas against being renamed, attached or detached. So the
+// statement's names mean these OIDs, and the bounds are those that were checked. DETACH itself
+// checks the owner's rights; this also checks that no other role's code is run as the owner.
 void lock_and_verify(const WorkerRequest& request, Oid owner) {
     call([&] {
         LockRelationOid(request.parent, ShareUpdateExclusiveLock);
@@ -221,14 +219,14 @@ struct Received {  // from the session
     shm_mq_result result;
 };
 
-// Detaches, and records in the first transaction that it is to be, and in the second that it is.
-// Returns whether it has dropped the table.
+// Detaches the partition. Records in the first transaction that it is being detached, and in the
+// second that it is. Returns whether it has dropped the table.
 bool carry_out(const WorkerRequest& request, const WorkerSettings& settings,
                MemoryContext context) {
     call([&] { begin_transaction(settings); });
     std::string path;
     with_pinned_queries([&] {
-        // Whoever has a row of ppm's own locked is waited for before anything else is locked.
+        // Waits for locks on ppm's own tables and rows before it locks anything else.
         lock_own_tables();
         record_detach(removal_of(request));
         lock_tables_of(Statement::begin_detach);
@@ -246,7 +244,7 @@ bool carry_out(const WorkerRequest& request, const WorkerSettings& settings,
         execute_detach(request, context);
     });
     owners_path = nullptr;
-    // An event trigger may have changed some.
+    // An event trigger may have changed settings.
     call([&] { pin_settings(settings); });
     bool is_dropped = false;
     with_pinned_queries([&] {
@@ -289,8 +287,8 @@ void require_owner(Oid table, Oid owner) {
         raise_table_changed(table);
 }
 
-// What is to be executed, in memory of the context's; under the locks that keep the table and its
-// name as they are until the end of the first transaction.
+// The statement to execute, allocated in `context`. Takes locks that keep the table and its name as
+// they are until the end of the first transaction.
 const char* prepare_build(const IndexRequest& request, const WorkerSettings& settings,
                           MemoryContext context) {
     std::string statement;
@@ -313,7 +311,7 @@ const char* prepare_build(const IndexRequest& request, const WorkerSettings& set
     return call([&] { return MemoryContextStrdup(context, statement.c_str()); });
 }
 
-// The owner's code in the index runs as he, restricted: PostgreSQL sees to that (DefineIndex() in
+// PostgreSQL runs the owner's code in the index as the owner, restricted (DefineIndex() in
 // indexcmds.c).
 void carry_out(const IndexRequest& request, const WorkerSettings& settings, MemoryContext context) {
     call([&] { begin_transaction(settings); });
@@ -364,7 +362,7 @@ void serve(const Received& received, const WorkerSettings& settings, shm_mq_hand
     current_settings = &settings;
     try {
         DoneMessage done;
-        // An error of ppm's becomes one of PostgreSQL's, too, to be sent.
+        // Turns ppm's own errors into PostgreSQL's, too, so that they can be sent.
         {
             const DeadlockWatch watch{settings.check_interval};
             call([&] { boundary([&] { carry_out(received, settings, context, done); }); });
@@ -404,7 +402,7 @@ void work(Datum argument) {
                             errmsg("the session that started the ppm worker has ended")));
         dsm_pin_mapping(segment);
         shm_toc* const contents = shm_toc_attach(worker_magic(), dsm_segment_address(segment));
-        // Sessions keep the library that they have loaded, workers load the one of now.
+        // A session keeps the library that it has loaded; a worker loads the current one.
         if (contents == nullptr)
             ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                             errmsg("the session that started the ppm worker has loaded another "

@@ -1,7 +1,7 @@
 // What a session and its worker have in common: the shared memory between them, and the messages.
 //
-// A table of contents (shm_toc.h) has the settings and two queues (shm_mq.h): requests go one way,
-// answers, and what else the worker says, the other.
+// A table of contents (shm_toc.h) has the settings and two queues (shm_mq.h): one for requests, the
+// other for answers and the worker's other messages.
 #pragma once
 
 #include "core/key/bound.hpp"
@@ -11,7 +11,7 @@
 
 namespace ppm {
 
-// Where what is in the shared memory.
+// Keys of the parts of the shared memory.
 enum WorkerKey : uint64 { settings_key, requests_key, answers_key };
 
 // What the worker takes over from the session that starts it.
@@ -39,8 +39,8 @@ struct WorkerRequest {
     WorkerRecord record;
 };
 
-// One unique index to build anew, with the key as one more column, beside the old one. Nothing
-// bounds how long that takes.
+// One unique index to build again, with the key as one more column, beside the old one. Has no
+// timeout.
 struct IndexRequest {
     Oid table;
     Oid index;
@@ -48,13 +48,13 @@ struct IndexRequest {
     NameData built_name;
 };
 
-// One constraint to validate. Nothing bounds how long that takes, either.
+// One constraint to validate. Has no timeout either.
 struct ValidateRequest {
     Oid table;
     NameData constraint;
 };
 
-// Which of them a message is.
+// The size of a message tells which request it is.
 static_assert(sizeof(IndexRequest) != sizeof(WorkerRequest));
 static_assert(sizeof(ValidateRequest) != sizeof(WorkerRequest));
 static_assert(sizeof(ValidateRequest) != sizeof(IndexRequest));

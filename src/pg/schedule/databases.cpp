@@ -4,7 +4,7 @@ namespace ppm {
 
 namespace {
 
-// Without a name's destructor, which an error would skip.
+// The name is no std::string: an error would skip its destructor.
 struct Row {
     Oid oid;
     NameData name;
@@ -28,7 +28,7 @@ RowList read_rows(MemoryContext context) {
         const auto* const form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
         const MemoryContext before = MemoryContextSwitchTo(context);
         auto* const row = static_cast<Row*>(palloc(sizeof(Row)));
-        // One whose DROP DATABASE was interrupted has a limit of -2.
+        // A database whose DROP DATABASE was interrupted has a connection limit of -2.
         *row = {form->oid, form->datname, form->datallowconn && form->datconnlimit > -2,
                 form->datistemplate};
         rows = lappend(rows, row);

@@ -16,13 +16,13 @@ namespace ppm {
 
 namespace {
 
-// How long databases may come and go unnoticed.
+// The longest time until a new or dropped database is noticed.
 constexpr std::chrono::minutes longest_sleep{1};
 
 // Looking and recording take milliseconds, and some timeouts at most.
 constexpr std::chrono::minutes expected_of_look{5};
 
-// ppm's own failures, which run_all() has recorded itself; a wrong work date ends it before that.
+// Whether run_all() has recorded the failure itself: ppm's own, except for an invalid work date.
 bool is_recorded(int sqlstate) {
     return sqlstate != errcode_invalid_work_date && sqlstate_text(sqlstate).starts_with("PM");
 }
@@ -39,10 +39,10 @@ void say_late_call(Oid database) {
                           "\"ppm scheduled run\".")));
 }
 
-// What was said last about each thing that goes wrong, so that it is said once.
+// The last message about each problem, so that it is logged only once.
 class Complaints {
   public:
-    // Writes it to the log, if it is not what was said about it last; returns whether.
+    // Logs the complaint unless it is the last one about the same thing; returns whether it did.
     bool say(const std::string& about, const std::string& prefix, const Complaint& complaint) {
         const std::string text =
             prefix + complaint.message + "\n" + complaint.detail + "\n" + complaint.hint;
@@ -71,7 +71,7 @@ class Complaints {
         return say(about, "", complaint);
     }
 
-    // It goes well now; returns whether it did not before.
+    // The problem is over; returns whether there was one.
     bool end(const std::string& about) { return said_.erase(about) > 0; }
 
     template <typename IsOver>
@@ -119,7 +119,7 @@ class Launcher {
     void sleep() {
         const auto until = schedule_.next();
         const auto left = until ? *until - Deadline::Clock::now() : longest_sleep;
-        // Whoever wants nothing of us is not to pay for it.
+        // The launcher must cost nothing if there are no scheduled databases.
         const int longest = schedule_databases().empty()
                                 ? -1
                                 : Deadline{std::chrono::milliseconds{longest_sleep}}.left();
@@ -207,7 +207,7 @@ class Launcher {
             call_run_all(database, found.role);
     }
 
-    // Of `*` nobody has said that it has.
+    // A database that only `*` stands for need not have the extension.
     void have_no_extension(const Database& database) {
         const auto wanted = schedule_databases();
         if (std::ranges::find(wanted, database.name) == wanted.end())
@@ -247,7 +247,7 @@ class Launcher {
         return "scheduled run in database \"" + database.name + "\" failed: ";
     }
 
-    // It could not be called.
+    // The database could not be called.
     void fail(const Database& database, const Finding& finding) {
         schedule_.postpone(database.oid, Deadline::Clock::now());
         if (finding.kind == Finding::Kind::no_worker) {
@@ -283,7 +283,7 @@ void hide_times(int, Datum) {
 void register_launcher() {
     BackgroundWorker worker{};
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-    // On a standby when it is promoted.
+    // On a standby the launcher starts when it is promoted.
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = 10;
     strlcpy(worker.bgw_library_name, "$libdir/ppm", sizeof(worker.bgw_library_name));
@@ -300,10 +300,10 @@ void ppm_launcher_main(Datum) {
         ppm::call([] {
             pqsignal(SIGTERM, die);
             pqsignal(SIGHUP, SignalHandlerForConfigReload);
-            // It would end the process, and that is what SIGTERM is for.
+            // SIGINT would end the process, but that is what SIGTERM is for.
             ppm::ignore_signal(SIGINT);
             BackgroundWorkerUnblockSignals();
-            // To no database: of this process nobody has to know who drops one.
+            // Connects to no database, so that the launcher does not block DROP DATABASE.
             BackgroundWorkerInitializeConnectionByOid(InvalidOid, InvalidOid, 0);
             before_shmem_exit(ppm::hide_times, Datum{});
         });

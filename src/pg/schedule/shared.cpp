@@ -72,7 +72,7 @@ std::optional<TimestampTz> scheduled_at() {
     for (const SharedSchedule::Time& time : shared->times)
         if (time.database == MyDatabaseId) {
             const TimestampTz at = time.at;
-            // It may have become another's meanwhile.
+            // The entry may have become another database's meanwhile.
             if (time.database == MyDatabaseId)
                 return at;
         }

@@ -1,5 +1,5 @@
-// What the launcher, the workers that it starts, and everybody's sessions have in common, in the
-// server's shared memory. There is none where ppm is not in shared_preload_libraries.
+// Shared memory of the launcher, the workers that it starts, and all sessions. It does not exist if
+// ppm is not in shared_preload_libraries.
 #pragma once
 
 #include <atomic>
@@ -33,14 +33,14 @@ struct Visit {
     Complaint failure;   // of `record`
 };
 
-// What came of it.
+// The result of a visit.
 struct Finding {
     enum class Kind {
         no_worker,     // no worker was free
-        none,          // the worker has ended without a word
+        none,          // the worker has ended without an answer
         failed,        // see `failure`
         no_extension,  // the database has no ppm
-        busy,          // somebody else is calling run_all()
+        busy,          // another session is calling run_all()
         found,         // see `role` and `last_call`
         done,
     };
@@ -54,13 +54,12 @@ struct Finding {
 // One worker at a time. The launcher writes `visit` before it starts one, and reads `finding` after
 // it has ended.
 struct SharedSchedule {
-    // Of the launcher and the worker of now: a worker that has outlived its launcher is to be
-    // ignored.
+    // The visit of the current worker: a worker that has outlived its launcher is ignored.
     int visit_number;
     Visit visit;
     Finding finding;
 
-    // Warnings that were written to the log: hashes, the oldest is overwritten.
+    // Hashes of the warnings that were logged; the oldest is overwritten.
     std::array<std::uint64_t, 256> said;
     std::size_t next_said;
 
@@ -80,11 +79,10 @@ void reserve_shared_schedule();
 // Null where there is none.
 SharedSchedule* shared_schedule();
 
-// Tells everybody when each of these databases is called next; more than there is room for are not
-// shown.
+// Shows when each of these databases is called next; those without room are left out.
 void publish(const std::map<Oid, TimestampTz>& times);
 
-// When this database is called next; nothing if it is not.
+// When this database is called next; nothing if it is not scheduled.
 std::optional<TimestampTz> scheduled_at();
 
 }  // namespace ppm

@@ -4,7 +4,7 @@ namespace ppm {
 
 namespace {
 
-// The worker of now.
+// The current worker.
 BackgroundWorkerHandle* current = nullptr;
 
 void end_current(int, Datum) {
@@ -51,7 +51,7 @@ void wait_for_end(Oid database, std::chrono::milliseconds expected, void (*late)
 }  // namespace
 
 void attend_to_signals() {
-    // Without a word: the server is stopped every day.
+    // Ends without a message: the server is stopped every day.
     if (ProcDiePending)
         proc_exit(1);
     CHECK_FOR_INTERRUPTS();

@@ -7,11 +7,11 @@
 
 namespace ppm {
 
-// Ends the process if that was asked for. The launcher does so wherever it waits. May ereport.
+// Ends the process if a signal asked for that. Called wherever the launcher waits. May ereport.
 void attend_to_signals();
 
-// Has a worker do it and waits for its end, which it is told to come to if the launcher ends.
-// `late` is called once if it has not ended within that time. Throws PostgresError.
+// Has a worker make the visit and waits for its end. The worker is terminated if the launcher ends.
+// `late` is called once if it takes longer than `expected`. Throws PostgresError.
 Finding carry_out(const Visit& visit, std::chrono::milliseconds expected, void (*late)(Oid));
 
 }  // namespace ppm

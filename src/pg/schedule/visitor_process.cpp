@@ -16,7 +16,7 @@ namespace ppm {
 
 namespace {
 
-// Of the launcher that has started this process. One that came after it does not read it.
+// The visit that this process was started for. A later launcher ignores its answer.
 int visit_number = 0;
 
 void answer(const Finding& finding) {
@@ -33,7 +33,7 @@ void answer_failure(int sqlstate, const char* message, const char* detail, const
     shared.finding.kind = Finding::Kind::failed;
 }
 
-// Whether it was not said before. FNV-1a.
+// Whether the warning was not logged before, by an FNV-1a hash.
 bool is_news(const char* message, const char* detail) {
     std::uint64_t hash = 0xcbf29ce484222325 ^ MyDatabaseId;
     for (const char* text : {message, detail})
@@ -46,8 +46,8 @@ bool is_news(const char* message, const char* detail) {
     return true;
 }
 
-// Errors are the launcher's to write, once, also those that end this process. What a run warns of
-// it warns of every time: once is enough.
+// The launcher logs errors, once, even those that end this process. A run repeats its warnings
+// every time: logging them once is enough.
 bool is_wanted(const LogEntry& entry) {
     if (entry.level == ERROR || entry.level == FATAL) {
         answer_failure(entry.sqlstate, entry.message, entry.detail, entry.hint);
@@ -96,7 +96,7 @@ Oid caller(const char* name) {
     return role;
 }
 
-// Since when every table was called for, by both procedures. Nothing if there is one that was not.
+// The earliest last call of all tables and both procedures. Nothing if one was never called.
 constexpr char last_call_query[] =
     "SELECT CASE WHEN count(*) = count(r.at) THEN min(r.at) END "
     "FROM ppm.config AS c CROSS JOIN (VALUES ('provision'), ('cleanup')) AS p(procedure) "
@@ -124,7 +124,7 @@ void look(const Visit& visit) {
     answer(finding);
 }
 
-// In a session like anybody's, but for what goes to the log.
+// Runs like any session, except for the log.
 void call_run_all() {
     call([] {
         SetCurrentStatementStartTimestamp();
@@ -150,8 +150,8 @@ void record(const Complaint& failure) {
 }
 
 void perform(const Visit& visit) {
-    // As the superuser, but for the call: a session that has become somebody could become the
-    // superuser again.
+    // Connects as the superuser, except for the call: a session that only switches to the role
+    // could become the superuser again.
     const bool calls = visit.kind == Visit::Kind::call;
     call([&] {
         connect_worker(visit.database, calls ? visit.role : InvalidOid);
@@ -178,7 +178,7 @@ void serve(int number) {
         BackgroundWorkerUnblockSignals();
     });
     try {
-        // An error of ppm's becomes one of PostgreSQL's, too.
+        // Turns ppm's errors into PostgreSQL errors, too.
         call([&] { boundary([&] { perform(visit); }); });
     } catch (const PostgresError& error) {
         call(AbortOutOfAnyTransaction);
