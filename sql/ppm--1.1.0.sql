@@ -72,16 +72,16 @@ COMMENT ON COLUMN ppm.config.key_encoding IS
 COMMENT ON COLUMN ppm.config.key_epoch IS 'the time from which a Snowflake ID counts its milliseconds; null: 2010-11-04 01:42:54.657+00';
 COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID stand below its milliseconds, 0 to 62; null: 22';
 COMMENT ON COLUMN ppm.config.drop_delay IS
-    'under cleanup_policy drop, how long a detached table waits before it is dropped; until then a grown retention brings it back';
+    'under cleanup_policy drop, how long a detached table waits before it is dropped; until then raising retention attaches it again';
 COMMENT ON COLUMN ppm.config.archive_schema IS 'the schema that a detached table is moved to; null: it stays where it is';
 COMMENT ON COLUMN ppm.config.template IS
-    'a table, schema.table, that new partitions are also like: in indexes, keys, triggers, storage parameters, tablespace and UNLOGGED that the parent has not, and in partitions of their own';
+    'a table, written schema.table, from which new partitions also get what the parent does not have: indexes, keys, triggers, storage parameters, tablespace, UNLOGGED, and partitions of their own';
 COMMENT ON COLUMN ppm.config.analyze_parent IS
     'whether a call that has changed its partitions ends with an ANALYZE of the table, which autovacuum never does';
 COMMENT ON CONSTRAINT config_pkey ON ppm.config IS 'a table is configured once';
 COMMENT ON CONSTRAINT config_pre_provisioned_check ON ppm.config IS 'there is always a next partition';
 COMMENT ON CONSTRAINT config_snowflake_check ON ppm.config IS 'only a Snowflake ID has an epoch and a shift';
-COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'a bigint has no more bits';
+COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'the shift is 0 to 62: a bigint has no more bits';
 COMMENT ON CONSTRAINT config_drop_delay_check ON ppm.config IS 'to keep it for ever, cleanup_policy is detach';
 COMMENT ON CONSTRAINT config_archive_schema_check ON ppm.config IS 'an archive is another schema than the table''s, and none of PostgreSQL''s or of ppm';
 COMMENT ON CONSTRAINT config_partition_options_check ON ppm.config IS 'a list of options without a null';
@@ -119,7 +119,7 @@ CREATE TABLE ppm.configured_relations (
     CONSTRAINT configured_relations_pkey PRIMARY KEY (schema_name, table_name)
 );
 COMMENT ON TABLE ppm.configured_relations IS
-    'which relation each row of ppm.config means: another one that takes its name is not managed until the row is written again';
+    'the relation that each row of ppm.config is about: another relation that takes its name is not managed until the row is written again';
 COMMENT ON COLUMN ppm.configured_relations.schema_name IS 'the schema_name of the row';
 COMMENT ON COLUMN ppm.configured_relations.table_name IS 'the table_name of the row';
 COMMENT ON COLUMN ppm.configured_relations.relation IS 'the OID of the relation of that name';
@@ -157,8 +157,8 @@ CREATE TABLE ppm.detached (
 COMMENT ON TABLE ppm.detached IS 'what ppm detached, or is detaching, and has not dropped';
 COMMENT ON COLUMN ppm.detached.schema_name IS 'the schema of the table that it was a partition of';
 COMMENT ON COLUMN ppm.detached.table_name IS 'the name of the table that it was a partition of';
-COMMENT ON COLUMN ppm.detached.detached IS 'its name';
-COMMENT ON COLUMN ppm.detached.relation IS 'its OID';
+COMMENT ON COLUMN ppm.detached.detached IS 'the name of the detached table';
+COMMENT ON COLUMN ppm.detached.relation IS 'the OID of the detached table';
 COMMENT ON COLUMN ppm.detached.lower_bound IS
     'its lower bound as civil time in the time zone of its parent; null where the key counts';
 COMMENT ON COLUMN ppm.detached.upper_bound IS
@@ -167,7 +167,7 @@ COMMENT ON COLUMN ppm.detached.cleanup_policy IS
     'detach: it is kept, and attached again if its parent''s window reaches it; drop: it is dropped';
 COMMENT ON COLUMN ppm.detached.detached_at IS 'when its removal began';
 COMMENT ON COLUMN ppm.detached.parent IS 'the OID of the table that it was a partition of';
-COMMENT ON COLUMN ppm.detached.detached_schema IS 'its schema';
+COMMENT ON COLUMN ppm.detached.detached_schema IS 'the schema of the detached table';
 COMMENT ON COLUMN ppm.detached.lower_value IS 'its lower bound as the partition key has it, or MINVALUE';
 COMMENT ON COLUMN ppm.detached.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE';
 COMMENT ON COLUMN ppm.detached.version IS
@@ -178,7 +178,7 @@ COMMENT ON COLUMN ppm.detached.kind IS
     'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
 COMMENT ON COLUMN ppm.detached.drop_after IS 'when a cleanup drops it: drop_delay after its removal began; null: it is kept, or waits for nothing';
 COMMENT ON COLUMN ppm.detached.archived_from IS 'the schema that it was moved from, and is moved back to when it is attached again; null: it was not moved';
-COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'there is no other kind';
+COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'the kind is removed or repartitioned';
 COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'a table is detached once';
 
 -- Written by ppm as the owner of this table, too. It is dumped: in doubt ppm keeps.
@@ -218,7 +218,7 @@ COMMENT ON TABLE ppm.hooks IS
 COMMENT ON COLUMN ppm.hooks.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.hooks.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.hooks.event IS
-    'after_create, before_detach, after_detach or before_drop: one that fails before a step keeps the partition; one behind a step is called again until it has succeeded';
+    'after_create, before_detach, after_detach or before_drop; if a before_ function fails, the partition is kept; an after_ function is called again until it succeeds';
 COMMENT ON COLUMN ppm.hooks.function IS
     'the function with its schema and the types of its arguments; its owner must have the rights of the table''s owner';
 COMMENT ON COLUMN ppm.hooks.position IS 'which of several comes first; where that is the same, in the order of their names';
@@ -270,14 +270,14 @@ CREATE TABLE ppm.conversions (
     CONSTRAINT conversions_pkey PRIMARY KEY (relation)
 );
 COMMENT ON TABLE ppm.conversions IS
-    'tables that ppm.convert() made partitioned, as long as what they were is one of their partitions: ppm.abandon() takes that back';
+    'tables that ppm.convert() made partitioned, as long as the old table is one of their partitions: ppm.abandon() undoes the conversion';
 COMMENT ON COLUMN ppm.conversions.relation IS 'the OID of the partitioned table';
 COMMENT ON COLUMN ppm.conversions.schema_name IS 'its schema';
 COMMENT ON COLUMN ppm.conversions.table_name IS 'its name';
-COMMENT ON COLUMN ppm.conversions.former IS 'the OID of the table that it was, and that is a partition now';
+COMMENT ON COLUMN ppm.conversions.former IS 'the OID of the old table, which is a partition now';
 COMMENT ON COLUMN ppm.conversions.key_was_nullable IS 'whether the partition key could be null before';
 COMMENT ON COLUMN ppm.conversions.replaced IS 'the unique indexes without the partition key that were replaced, as SQL';
-COMMENT ON COLUMN ppm.conversions.converted_by IS 'the role that called';
+COMMENT ON COLUMN ppm.conversions.converted_by IS 'the role that called the procedure';
 COMMENT ON COLUMN ppm.conversions.converted_at IS 'when it was done';
 COMMENT ON CONSTRAINT conversions_pkey ON ppm.conversions IS 'a table is converted once';
 
@@ -330,7 +330,7 @@ COMMENT ON COLUMN ppm.history.outcome IS 'ok or failed';
 COMMENT ON COLUMN ppm.history.sqlstate IS 'the error''s code; null where all went well';
 COMMENT ON COLUMN ppm.history.message IS 'the message';
 COMMENT ON COLUMN ppm.history.duration IS 'how long it took, with its waits';
-COMMENT ON COLUMN ppm.history.executed_by IS 'the role that called';
+COMMENT ON COLUMN ppm.history.executed_by IS 'the role that called the procedure';
 COMMENT ON COLUMN ppm.history.lower_value IS 'the partition''s lower bound as the partition key has it, or MINVALUE';
 COMMENT ON COLUMN ppm.history.upper_value IS 'the partition''s upper bound as the partition key has it, or MAXVALUE';
 COMMENT ON CONSTRAINT history_outcome_check ON ppm.history IS 'it is done or it is not';
@@ -578,8 +578,8 @@ ALTER TABLE ppm.hooks
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back,
     ENABLE ALWAYS TRIGGER refuse_truncate;
-COMMENT ON TRIGGER skip_replicated ON ppm.hooks IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.hooks IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.hooks IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.hooks IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.hooks IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.hooks IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
@@ -596,8 +596,8 @@ ALTER TABLE ppm.pending_hooks
     ENABLE ALWAYS TRIGGER keep_rows,
     ENABLE ALWAYS TRIGGER put_rows_back,
     ENABLE ALWAYS TRIGGER refuse_truncate;
-COMMENT ON TRIGGER skip_replicated ON ppm.pending_hooks IS 'leaves out rows that logical replication applies';
-COMMENT ON TRIGGER keep_rows ON ppm.pending_hooks IS 'takes the rows aside before a TRUNCATE that logical replication applies';
+COMMENT ON TRIGGER skip_replicated ON ppm.pending_hooks IS 'skips rows that logical replication applies';
+COMMENT ON TRIGGER keep_rows ON ppm.pending_hooks IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.pending_hooks IS 'puts the rows back after a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER refuse_truncate ON ppm.pending_hooks IS 'refuses a TRUNCATE: DELETE is checked row by row';
 
@@ -741,7 +741,7 @@ CREATE FUNCTION ppm.plan(parent regclass DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_plan'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.plan(regclass) IS
-    'what would be done now, in order, and, without a number, what is to be dropped later, for one configured table or all of them; changes nothing';
+    'the steps that ppm would take now, in order, for one configured table or all of them; without a number, what is to be dropped later; changes nothing';
 
 CREATE FUNCTION ppm.partition_states()
     RETURNS TABLE (schema_name name, table_name name, partition name, lower_bound timestamp, upper_bound timestamp,
@@ -813,7 +813,7 @@ CREATE VIEW ppm.status AS
            t.covered_until_value, t.slots_ahead,
            ppm.scheduled_at() AS scheduled_at
     FROM ppm.table_states() AS t;
-COMMENT ON VIEW ppm.status IS 'how each configured table is; made for monitoring';
+COMMENT ON VIEW ppm.status IS 'the state of each configured table, for monitoring';
 COMMENT ON COLUMN ppm.status.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.status.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.status."interval" IS 'what one partition holds';
@@ -1032,7 +1032,7 @@ CREATE VIEW ppm.progress AS
            m.started_at, m.phase_since
     FROM ppm.move AS m,
          LATERAL (SELECT pg_catalog.round((m.rows_done / nullif(extract(epoch FROM m.updated_at - m.started_at), 0))::numeric, 1)::double precision) AS s(rate);
-COMMENT ON VIEW ppm.progress IS 'the moves of rows that are under way, or were interrupted';
+COMMENT ON VIEW ppm.progress IS 'the moves of rows that are running or were interrupted';
 COMMENT ON COLUMN ppm.progress.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.progress.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.progress.phase IS 'preparing, copying, indexing, replaying, waiting or abandoning';
@@ -1046,7 +1046,7 @@ COMMENT ON COLUMN ppm.progress.phase_since IS 'when the phase was begun';
 CREATE PROCEDURE ppm.repartition(parent regclass, from_value text DEFAULT NULL, to_value text DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_repartition';
 COMMENT ON PROCEDURE ppm.repartition(regclass, text, text) IS
-    'moves rows of the default partition, and of partitions that are not one slot, into partitions of the configured interval, while the table is used';
+    'moves rows out of the default partition, and out of partitions that are not one slot, into partitions of the configured interval, while the table is in use';
 
 
 --
@@ -1068,7 +1068,7 @@ COMMENT ON PROCEDURE ppm.convert(regclass, boolean) IS
 CREATE PROCEDURE ppm.abandon(relation regclass)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_abandon';
 COMMENT ON PROCEDURE ppm.abandon(regclass) IS
-    'takes back what an interrupted ppm.repartition() began; or else what ppm.convert() did, as long as only the old table has rows';
+    'undoes an interrupted ppm.repartition(); otherwise undoes what ppm.convert() did, as long as only the old table has rows';
 
 --
 -- Keys that tell time

@@ -270,8 +270,9 @@ class AnomalyFinder : Wording {
                  "Table " + in_quotes(parent_.configuration.qualified_name()) +
                      " has no primary key, and most of its partitions have one: new ones get none.",
                  "ALTER TABLE " + sql_name(parent_.configuration) +
-                     " ADD PRIMARY KEY, with the columns of the partitions' keys, which it takes "
-                     "over; where a partition has none, its rows are read."});
+                     " ADD PRIMARY KEY, with the columns of the partitions' primary keys. It takes "
+                     "over "
+                     "those keys. For a partition without one, PostgreSQL reads the rows."});
     }
 
     // Foreign keys matter only if partitions are removed.

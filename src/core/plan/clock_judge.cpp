@@ -51,7 +51,7 @@ Anomaly ClockJudge::surplus_in_doubt() const {
 }
 
 Anomaly ClockJudge::waits_in_doubt() const {
-    return clock_jump("before", "what waits to be dropped might wait for too long");
+    return clock_jump("before", "tables that wait to be dropped might wait too long");
 }
 
 bool ClockJudge::is_ahead_by(Instant::duration pause) const {

@@ -42,12 +42,12 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
     if (table.strategy == Strategy::none)
         return not_partitioned(configuration, table);
     if (table.is_temporary)
-        return Anomaly{
-            AnomalyCode::temporary_table,
-            {},
-            "Table " + name + " is temporary.",
-            "Its partitions would be, too: make them in your session, and delete its row "
-            "from ppm.config."};
+        return Anomaly{AnomalyCode::temporary_table,
+                       {},
+                       "Table " + name + " is temporary.",
+                       "Delete its row from ppm.config, and create its partitions in your session. "
+                       "They would be "
+                       "temporary, too."};
     if (!table.unsupported.reason.empty())
         return Anomaly{
             AnomalyCode::unsupported_table, {}, table.unsupported.reason, table.unsupported.mend};

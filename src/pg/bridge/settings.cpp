@@ -68,15 +68,17 @@ void define_schedule() {
     DefineCustomStringVariable("ppm.schedule_databases",
                                "The databases in which the server calls ppm.run_all() by itself; "
                                "* for all that have ppm, empty for none.",
-                               "It does if ppm is in shared_preload_libraries.",
+                               "This needs ppm in shared_preload_libraries.",
                                &schedule_databases_list, "", PGC_SIGHUP, GUC_LIST_INPUT, is_list,
                                nullptr, nullptr);
-    DefineCustomIntVariable("ppm.schedule_interval",
-                            "How often the server calls ppm.run_all() in each of these databases.",
-                            nullptr, &schedule_interval_minutes, schedule_interval_minutes, 1,
-                            INT_MAX / 60, PGC_SIGHUP, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "ppm.schedule_interval",
+        "How often the server calls ppm.run_all() in each database of ppm.schedule_databases.",
+        nullptr, &schedule_interval_minutes, schedule_interval_minutes, 1, INT_MAX / 60, PGC_SIGHUP,
+        GUC_UNIT_MIN, nullptr, nullptr, nullptr);
     DefineCustomStringVariable(
-        "ppm.schedule_role", "The role that calls it; empty for the owner of the extension.",
+        "ppm.schedule_role",
+        "The role that calls ppm.run_all() on schedule; empty for the owner of the extension.",
         nullptr, &schedule_role_name, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 

@@ -108,12 +108,13 @@ void require_harmless_references(Oid owner, Oid partition) {
     if (!harm)
         return;
     const auto& [object, table, use, change_of_owner] = *harm;
-    throw PpmError{ERRCODE_INSUFFICIENT_PRIVILEGE,
-                   object + " uses " + use +
-                       ", which DETACH PARTITION would run as the owner of the table that \"" +
-                       table + "\" refers to",
-                   {},
-                   "If you trust it: " + change_of_owner + " Else drop what uses it."};
+    throw PpmError{
+        ERRCODE_INSUFFICIENT_PRIVILEGE,
+        object + " uses " + use +
+            ", which DETACH PARTITION would run as the owner of the table that \"" + table +
+            "\" refers to",
+        {},
+        "If you trust that code: " + change_of_owner + " Otherwise drop the object that uses it."};
 }
 
 }  // namespace ppm

@@ -174,8 +174,8 @@ class Converter {
                     conversion_->check->end != codec_of(conversion_->managed).encode(end_))
                     throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                                    "table " + in_quotes(conversion_->qualified_name()) +
-                                       " was changed concurrently: it has not the constraint of "
-                                       "the conversion",
+                                       " was changed concurrently: it does not have the "
+                                       "constraint of the conversion",
                                    {},
                                    "Call the procedure again."};
                 comment_on_check();

@@ -51,7 +51,7 @@ constexpr char dependents_query[] = R"(
                 (SELECT FROM pg_rewrite w JOIN pg_class v ON v.oid = w.ev_class WHERE w.oid = d.objid AND v.relkind = 'v' AND w.rulename = '_RETURN')
             ELSE false END)
     SELECT concat(upper(left(x.what, 1)), substr(x.what, 2), CASE d.kind WHEN 'table' THEN ' refers to the table'
-                  ELSE format(' refers to the table''s %s', d.kind) END, ': it would go on meaning the old one.'),
+                  ELSE format(' refers to the table''s %s', d.kind) END, ': after the conversion it would still refer to the old table.'),
            CASE WHEN c.contype = 'f' THEN
                format('ALTER TABLE %s DROP CONSTRAINT %I; after the conversion a foreign key can refer to a unique key that has the partition key in it.', c.conrelid::regclass, c.conname)
            WHEN w.ev_class = $1 THEN format('DROP RULE %I ON %s; a partitioned table cannot have what it does, a trigger may.', w.rulename, $1::regclass)
@@ -117,7 +117,7 @@ constexpr char features_query[] = R"(
         FROM pg_trigger t WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 1 AND (t.tgoldtable IS NOT NULL OR t.tgnewtable IS NOT NULL)
         UNION ALL
         -- BEFORE, INSERT, ROW. Only a function in PL/pgSQL can be read, and only one that sets single columns.
-        SELECT format('Trigger %I may set the partition key before a row is inserted, when its partition is chosen already.', t.tgname),
+        SELECT format('Trigger %I may set the partition key before a row is inserted. By then PostgreSQL has chosen the partition.', t.tgname),
                format('DROP TRIGGER %I ON %s; a DEFAULT of column %I may do the same.', t.tgname, r.oid::regclass, $2)
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
         WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 7 = 7
@@ -129,7 +129,7 @@ constexpr char features_query[] = R"(
             (SELECT FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
              WHERE p.pubname = b.pubname AND n.oid = r.relnamespace AND p.tablename = r.relname)
         UNION ALL
-        SELECT format('Publication %I has the table and belongs to %I, neither of whom has the other''s rights.', b.pubname, pg_get_userbyid(b.pubowner)),
+        SELECT format('Publication %I has the table. Neither its owner, %I, nor the owner of the table has the other''s rights.', b.pubname, pg_get_userbyid(b.pubowner)),
                format('ALTER PUBLICATION %I OWNER TO %I;', b.pubname, pg_get_userbyid(r.relowner))
         FROM pg_publication b JOIN pg_publication_rel p ON p.prpubid = b.oid
         WHERE p.prrelid = r.oid AND NOT pg_has_role(r.relowner, b.pubowner, 'USAGE') AND NOT pg_has_role(b.pubowner, r.relowner, 'USAGE')
@@ -140,7 +140,7 @@ constexpr char features_query[] = R"(
         WHERE EXISTS (SELECT FROM pg_seclabel s WHERE s.classoid = 'pg_class'::regclass AND s.objoid = r.oid)
         UNION ALL
         SELECT format('%s depends on extension %I by ALTER ... DEPENDS ON EXTENSION.', pg_describe_object(d.classid, d.objid, 0), e.extname),
-               'Say NO DEPENDS ON EXTENSION, and that it does again after the conversion.'
+               'Use ALTER ... NO DEPENDS ON EXTENSION now, and ALTER ... DEPENDS ON EXTENSION again after the conversion.'
         FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
         WHERE d.deptype = 'x' AND d.refclassid = 'pg_extension'::regclass
           AND (d.classid = 'pg_trigger'::regclass AND d.objid IN (SELECT oid FROM pg_trigger WHERE tgrelid = r.oid)
@@ -216,11 +216,11 @@ void add(std::vector<Finding>& findings, const Conversion& conversion, const Nar
     if (index.is_taken)
         findings.push_back({"Index " + name + " would be built again as " +
                                 in_quotes(index.built_name) + ", and something else has that name.",
-                            "Rename that."});
+                            "Rename the object that has this name."});
     else if (!extend_unique)
         findings.push_back(
             {"Unique index " + name +
-                 " lacks the partition key: a partitioned table cannot keep what it promises.",
+                 " lacks the partition key: a unique index of a partitioned table must include it.",
              "If it can be unique over (" + index.columns + ", " + identifier(conversion.key()) +
                  ") instead: " + call_with_extension(conversion)});
 }
@@ -282,7 +282,7 @@ std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys&
     else if (relation_exists(conversion.schema_name(), name))
         findings.push_back({"The old table's name would be " + in_quotes(name) +
                                 ", which something else has already.",
-                            "Rename that."});
+                            "Rename the object that has this name."});
     return findings;
 }
 

@@ -54,7 +54,7 @@ class ConversionPlanner {
                  "The greatest key is not known: no index leads with the key, and the "
                  "table is too large to be read for that, or is locked.",
                  "If there are NULLs, or keys from " + codec_of(conversion_.managed).text(end_) +
-                     " on, the second step finds them, and takes the first one back."});
+                     " on, the validate step finds them, and the constraint is dropped again."});
     }
 
     void add(const char* action, std::string statement, const char* lock, std::string detail) {
@@ -115,7 +115,8 @@ class ConversionPlanner {
             "partition " +
                 in_quotes(old_name(conversion_, end_)) + " from then on.");
         add("provision", "CALL ppm.provision(" + literal(conversion_.sql_name()) + ");",
-            "SHARE UPDATE EXCLUSIVE", "What of the window lies after that.");
+            "SHARE UPDATE EXCLUSIVE",
+            "It creates the partitions of the window that come after the old table.");
     }
 
     Conversion conversion_;

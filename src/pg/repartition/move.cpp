@@ -328,7 +328,8 @@ class Move {
                                "the new partitions of table " + name() + " have " +
                                    std::to_string(counts.targets) + " rows, and the old ones " +
                                    std::to_string(counts.sources),
-                               "Nothing was changed.", "CALL ppm.abandon(), and tell us."};
+                               "Nothing was changed.",
+                               "Call ppm.abandon(), and report this to the authors of ppm."};
             job_.rows_done = counts.targets;
             return counts.in_default;
         });
@@ -435,11 +436,13 @@ void repartition(Session& session, History& history, Oid parent,
         // The transaction may still have a snapshot.
         session.step([] {});
         if (beginning == beginnings)
-            throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                           "the move of rows had to begin again too often: " + reason,
-                           {},
-                           "Call the procedure again when that is over, or CALL ppm.abandon()."};
-        announce("the move of rows begins again: " + reason);
+            throw PpmError{
+                ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the move of rows of table " + in_quotes(name) +
+                    " had to begin again too often: " + reason,
+                {},
+                "Call ppm.repartition() again when the cause has ended, or call ppm.abandon()."};
+        announce("the move of rows of table " + in_quotes(name) + " begins again: " + reason);
         take_back_move(session, parent);
     }
 }

@@ -51,11 +51,11 @@ std::optional<ReferenceFailure> reference_failure(const Partition& partition, co
     failure.hint =
         was_detached
             ? "Table " + table +
-                  " was detached and is kept, and its rows refer to what is to go. "
-                  "To let that go: ALTER TABLE " +
+                  " was detached and is kept. Its rows refer to rows of the partition. To let the "
+                  "partition be removed: ALTER TABLE " +
                   table + " DROP CONSTRAINT " + constraint + ";"
-            : "Remove the rows that refer to it, or have them refer to nothing; or keep the "
-              "partition, by a larger retention.";
+            : "Delete the rows that refer to the partition, or set their foreign key columns to "
+              "NULL. Or raise retention in ppm.config to keep the partition.";
     return failure;
 }
 

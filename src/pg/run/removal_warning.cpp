@@ -69,7 +69,7 @@ void warn_of_removals(const ManagedParent& managed) {
     call([&] {
         tell(WARNING, ERRCODE_WARNING, message.c_str(), detail.c_str(),
              "If you did not intend this, restore the old values before the next cleanup. SELECT * "
-             "FROM ppm.plan(); shows them.");
+             "FROM ppm.plan(); shows what it would remove.");
     });
 }
 

@@ -28,15 +28,16 @@ bool is_recorded(int sqlstate) {
 }
 
 void say_late_look(Oid database) {
-    ereport(LOG, (errmsg("a look into database %u takes unusually long", database),
-                  errhint("No other database is called until it ends.")));
+    ereport(LOG, (errmsg("visiting the database with OID %u takes unusually long", database),
+                  errdetail("No other database is called until it ends.")));
 }
 
 void say_late_call(Oid database) {
     ereport(LOG, (errmsg("a scheduled run takes longer than ppm.schedule_interval"),
-                  errdetail("It is at work in database %u.", database),
-                  errhint("No other database is called until it ends. pg_stat_activity shows it as "
-                          "\"ppm scheduled run\".")));
+                  errdetail("It is at work in the database with OID %u. No other database is "
+                            "called until it ends.",
+                            database),
+                  errhint("Look for \"ppm scheduled run\" in pg_stat_activity.")));
 }
 
 // The last message about each problem, so that it is logged only once.

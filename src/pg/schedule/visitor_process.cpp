@@ -92,7 +92,7 @@ Oid caller(const char* name) {
         throw PpmError{ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
                        "role " + in_quotes(name) + " of ppm.schedule_role may not log in",
                        {},
-                       "ALTER ROLE ... LOGIN it; from PostgreSQL 17 on that is not needed."};
+                       "Give it LOGIN with ALTER ROLE. PostgreSQL 17 and later do not need that."};
     return role;
 }
 
