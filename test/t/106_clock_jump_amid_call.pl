@@ -61,16 +61,17 @@ SET client_min_messages = error;
 DROP TABLE t; DELETE FROM ppm.config; DELETE FROM ppm.last_run; DELETE FROM ppm.detached;
 CREATE FUNCTION waits(regclass, regclass, text, text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); END $$;
 CREATE TABLE t (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE a (day date NOT NULL) PARTITION BY RANGE (day);
 CREATE TABLE u (day date NOT NULL) PARTITION BY RANGE (day);
-INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy, drop_delay) VALUES ('t', 'daily', 3, 3, 'drop', '30 days'), ('u', 'daily', 3, 3, 'drop', '0');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy, drop_delay) VALUES ('t', 'daily', 3, 3, 'drop', '30 days'), ('a', 'daily', 3, 3, 'drop', '0'), ('u', 'daily', 3, 3, 'drop', '0');
 CALL ppm.provision();
-SELECT format('CREATE TABLE %1$s_old PARTITION OF %1$s FOR VALUES FROM (%2$L) TO (%3$L)', name, current_date - 10, current_date - 9) FROM unnest(ARRAY['t', 'u']) AS name \gexec
+SELECT format('CREATE TABLE %1$s_old PARTITION OF %1$s FOR VALUES FROM (%2$L) TO (%3$L)', name, current_date - 10, current_date - 9) FROM unnest(ARRAY['a', 't', 'u']) AS name \gexec
 INSERT INTO t VALUES (current_date), (current_date - 10);
+INSERT INTO a VALUES (current_date);
 INSERT INTO u VALUES (current_date);
-CALL ppm.cleanup('t');
-CALL ppm.cleanup('u');
-SELECT format('CREATE TABLE %1$s_old2 PARTITION OF %1$s FOR VALUES FROM (%2$L) TO (%3$L)', name, current_date - 9, current_date - 8) FROM unnest(ARRAY['t', 'u']) AS name \gexec
-INSERT INTO ppm.hooks (table_name, event, function) SELECT name, 'before_detach', 'public.waits(regclass,regclass,text,text)' FROM unnest(ARRAY['t', 'u']) AS name;
+CALL ppm.cleanup();
+SELECT format('CREATE TABLE %1$s_old2 PARTITION OF %1$s FOR VALUES FROM (%2$L) TO (%3$L)', name, current_date - 9, current_date - 8) FROM unnest(ARRAY['a', 't', 'u']) AS name \gexec
+INSERT INTO ppm.hooks (table_name, event, function) VALUES ('a', 'before_detach', 'public.waits(regclass,regclass,text,text)');
 EOF
 is($node->safe_psql('postgres', "SELECT count(*) FROM ppm.detached WHERE table_name = 't' AND drop_after > now() + interval '29 days'"), 1, 'a table waits for drop_delay');
 $holder = hold($node, 'SELECT pg_advisory_xact_lock(1)');
@@ -79,13 +80,17 @@ wait_until_waits($node, 'first', 'advisory');
 shift_clock('+5y');
 $holder->query_safe('COMMIT');
 $holder->quit;
-finish_sql($first);
-is($node->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname = 't_old'"), 1, 'a clock that jumps in the middle of a call does not end its wait');
+# (The jump may also end the hook: PostgreSQL's timeouts go by the clock.)
+(undef, undef, $messages) = finish_sql($first);
+unlike($messages, qr/clock_jump/, 'the call goes on by the clock that it began with, also with the next table');
+is($node->safe_psql('postgres', "SELECT string_agg(detached, ' ' ORDER BY detached) FROM ppm.detached WHERE table_name = 't'"), 't_old t_old2', 'and does not end the wait of a table there');
 
 shift_clock('+0');
 $node->safe_psql('postgres', <<'EOF');
-DELETE FROM ppm.hooks WHERE table_name = 't';
+DELETE FROM ppm.config WHERE table_name = 'a';
+DELETE FROM ppm.hooks;
 CALL ppm.run_all();
+INSERT INTO ppm.hooks (table_name, event, function) VALUES ('u', 'before_detach', 'public.waits(regclass,regclass,text,text)');
 INSERT INTO t VALUES (current_date - 2);
 SELECT format('CREATE TABLE u_old3 PARTITION OF u FOR VALUES FROM (%L) TO (%L)', current_date - 9, current_date - 8) \gexec
 UPDATE ppm.config SET drop_delay = '0';

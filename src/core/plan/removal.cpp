@@ -164,27 +164,26 @@ class RemovalPlanner {
                });
     }
 
+    bool would_drop_later() const {
+        return std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
+            return is_to_be_dropped(each) && each.waits(windows_.now);
+        });
+    }
+
     // Only the first of several doubts is reported.
     void judge_clock() {
         const ClockJudge judge{parent_, codec_, windows_, lookups_};
-        const auto say = [&](auto anomaly) {
-            if (!plan_.clock_jump)
-                plan_.clock_jump = (judge.*anomaly)();
-        };
         plan_.outdated_in_doubt = would_remove_outdated() && judge.doubts_outdated();
         waiting_in_doubt_ = would_drop_what_waited() && judge.doubts_waiting();
         plan_.surplus_in_doubt = judge.doubts_surplus() && would_remove_surplus();
         if (plan_.outdated_in_doubt)
-            say(&ClockJudge::outdated_in_doubt);
-        if (waiting_in_doubt_)
-            say(&ClockJudge::waiting_in_doubt);
-        if (plan_.surplus_in_doubt)
-            say(&ClockJudge::surplus_in_doubt);
-        if (judge.doubts_waits_to_come() &&
-            std::ranges::any_of(parent_.detached, [&](const DetachedPartition& each) {
-                return is_to_be_dropped(each) && each.waits(windows_.now);
-            }))
-            say(&ClockJudge::waits_in_doubt);
+            plan_.clock_jump = judge.outdated_in_doubt();
+        else if (waiting_in_doubt_)
+            plan_.clock_jump = judge.waiting_in_doubt();
+        else if (plan_.surplus_in_doubt)
+            plan_.clock_jump = judge.surplus_in_doubt();
+        else if (would_drop_later() && judge.doubts_waits_to_come())
+            plan_.clock_jump = judge.waits_in_doubt();
     }
 
     static bool is_removal(const Action& action) {
@@ -221,8 +220,7 @@ class RemovalPlanner {
                 ": nothing of the table is removed.",
             key->has_own_partition
                 ? "If that key is a mistake, delete its row. If not, cleanup goes on as soon as "
-                  "the "
-                  "slots below it have rows, too."
+                  "the slots below it have rows, too."
                 : "If that key is a mistake, delete its row. If not, create a partition for it."};
     }
 

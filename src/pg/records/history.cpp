@@ -4,6 +4,7 @@
 #include "pg/bridge/settings.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/time_zone.hpp"
 
 namespace ppm {
 
@@ -42,7 +43,8 @@ constexpr char record_run_statement[] =
     "AS t(schema_name, table_name, outcome, kept), unnest($2::text[]) AS p(procedure) "
     // Always in the same order, so that two calls at the same time do not deadlock.
     "ORDER BY 1, 2, 5 "
-    "ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET run_id = excluded.run_id, "
+    "ON CONFLICT (schema_name, table_name, procedure) DO UPDATE SET "
+    "run_id = greatest(last_run.run_id, excluded.run_id), "
     "at = CASE WHEN excluded.at = pg_postmaster_start_time() THEN last_run.at "
     "ELSE excluded.at END, outcome = excluded.outcome "
     // Keeps the result of a call that began later, for example that the clock was in doubt.
@@ -123,23 +125,17 @@ void insert(const Entry& entry, std::int64_t run_id, const std::string& caller) 
 
 History::History() : caller_{call([] { return GetUserNameFromId(GetUserId(), false); })} {}
 
-void History::begin_call() {
-    if (!XactReadOnly)
-        run_id();
-}
-
 void History::begin_action() {
     begun_ = Deadline::Clock::now();
 }
 
-// By the clock that the call began with, which cleanup has judged. If it has jumped ahead since,
-// the next cleanup must see that.
-TimestampTz History::now() const {
-    return called_at_ + since(called_).count();
-}
-
 std::chrono::microseconds History::elapsed() const {
     return since(begun_);
+}
+
+void History::begin_call() {
+    if (!XactReadOnly)
+        run_id();
 }
 
 std::int64_t History::run_id() {
@@ -209,7 +205,7 @@ void write(const WorkerRecord& record, std::size_t steps) {
 }
 
 void History::record_run(const std::vector<std::string>& procedures,
-                         const std::map<TableName, Outcome>& outcomes) {
+                         const std::map<TableName, Outcome>& outcomes, Instant ended) {
     std::vector<std::string> schemas;
     std::vector<std::string> tables;
     std::vector<std::string> results;
@@ -230,7 +226,7 @@ void History::record_run(const std::vector<std::string>& procedures,
                                    text_array_parameter(tables),
                                    text_array_parameter(results),
                                    text_array_parameter(kept),
-                                   {TIMESTAMPTZOID, TimestampTzGetDatum(now()), false}});
+                                   {TIMESTAMPTZOID, TimestampTzGetDatum(to_stored(ended)), false}});
 }
 
 void History::record_not_called(const Error& error) {

@@ -45,10 +45,11 @@ class History {
     // Starts to measure the duration of what is recorded next, by a monotonic clock.
     void begin_action();
 
-    // Numbers the call, before it reads anything: one that begins later has a greater number. Does
-    // nothing in a read-only transaction, in which nothing can be recorded.
-    void begin_call();
     std::chrono::microseconds elapsed() const;
+
+    // Numbers the call, before it reads anything: a call that begins later has a greater number.
+    // Does nothing in a read-only transaction, in which nothing can be recorded.
+    void begin_call();
 
     // These run inside a step: the action and its record are committed together, or neither is.
     void record(const CompletedAction& completed);
@@ -64,9 +65,11 @@ class History {
         bool kept_off = false;        // by another call, which records what it does
     };
 
-    // Which procedures were called, on which tables, and whether all went well with each.
+    // Which procedures were called, on which tables, and whether all went well with each. `ended`
+    // is by the clock that the call began with, which cleanup has judged: if the clock has jumped
+    // ahead since, the next cleanup must see that.
     void record_run(const std::vector<std::string>& procedures,
-                    const std::map<TableName, Outcome>& outcomes);
+                    const std::map<TableName, Outcome>& outcomes, Instant ended);
 
     // Records a call that could not even be made: as a failure, and for each configured table that
     // its last call failed. The time of the last call stays, because nothing was done.
@@ -80,11 +83,8 @@ class History {
 
   private:
     std::int64_t run_id();
-    TimestampTz now() const;
 
     std::string caller_;
-    TimestampTz called_at_ = GetCurrentTimestamp();
-    Deadline::Clock::time_point called_ = Deadline::Clock::now();
     Deadline::Clock::time_point begun_ = Deadline::Clock::now();
     std::optional<std::int64_t> run_id_;
 };

@@ -103,6 +103,13 @@ std::string_view name_of(MovePhase phase) {
     return phase_names[static_cast<std::size_t>(phase)];
 }
 
+std::vector<Partition> Job::source_partitions() const {
+    std::vector<Partition> partitions;
+    for (const JobSource& each : sources)
+        partitions.push_back(each.partition);
+    return partitions;
+}
+
 std::vector<Oid> Job::source_relations() const {
     std::vector<Oid> relations;
     for (const JobSource& each : sources)

@@ -45,6 +45,7 @@ struct Job {
     std::int64_t rows_done = 0;
     std::int64_t rows_estimated = 0;
 
+    std::vector<Partition> source_partitions() const;
     std::vector<Oid> source_relations() const;
     std::vector<Oid> target_relations() const;
 

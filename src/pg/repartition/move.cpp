@@ -62,7 +62,7 @@ class Move {
         }
         job_ = *std::move(job);
         session_.read([&] {
-            require_movable(managed_, sources());
+            require_movable(managed_, job_.source_partitions());
             key_ = require_matching_key(managed_);
             if (key_.columns != job_.key_columns)
                 throw MustBeginAnew{"the key of the table was altered concurrently"};
@@ -75,13 +75,6 @@ class Move {
     Oid parent() const { return managed_.parent.table->relation; }
     KeyType key_type() const { return *managed_.parent.table->key_type; }
     std::string name() const { return in_quotes(managed_.parent.configuration.qualified_name()); }
-
-    std::vector<Partition> sources() const {
-        std::vector<Partition> result;
-        for (const JobSource& each : job_.sources)
-            result.push_back(each.partition);
-        return result;
-    }
 
     void require_same_range(const Job& job) const {
         const auto text = [&](const std::optional<std::string>& value) {

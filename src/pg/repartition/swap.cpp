@@ -83,7 +83,7 @@ class Swap {
         for (const JobTarget& each : job_.targets)
             require_owner_of_tree(table().owner, each.relation);
         require_same_configuration(managed_.parent);
-        require_movable(managed_, sources());
+        require_movable(managed_, job_.source_partitions());
         require_trustworthy(managed_, job_);
         require_same_others();
         std::vector<NamedRelation> names{NamedRelation{managed_.parent}};
@@ -102,13 +102,6 @@ class Swap {
         if (!job_.default_condition.empty() &&
             default_condition(now.front(), job_) != job_.default_condition)
             throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE, "partitions were attached concurrently"};
-    }
-
-    std::vector<Partition> sources() const {
-        std::vector<Partition> partitions;
-        for (const JobSource& each : job_.sources)
-            partitions.push_back(each.partition);
-        return partitions;
     }
 
     bool is_source(const Partition& partition) const {

@@ -277,7 +277,7 @@ void Run::prune() {
 void Run::finish() {
     analyze();
     // Also if there was nothing to do: monitoring needs to see that the call was made.
-    record([&] { history_.record_run(performed_, outcomes_); });
+    record([&] { history_.record_run(performed_, outcomes_, clock_.monotonic_now()); });
     session_.wait_for_standbys();
     if (failures_.empty())
         return;
