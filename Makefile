@@ -3,6 +3,7 @@
 #   make, make install, make installcheck   as with any PGXS extension, against any PG_CONFIG
 #   make help                               what else there is
 
+comma = ,
 EXTENSION = ppm
 MODULE_big = ppm
 DATA = sql/ppm--1.1.0.sql sql/ppm--1.0.0--1.1.0.sql sql/ppm--1.0.0.sql
@@ -11,7 +12,7 @@ PGFILEDESC = "ppm - RANGE partitions managed from inside the database"
 CORE = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/core/*/*.cpp))
 PG = $(patsubst %.cpp,%.o,$(wildcard src/*.cpp src/pg/*/*.cpp))
 OBJS = $(PG) src/core/libppm_core.a
-SHLIB_LINK = -lstdc++
+SHLIB_LINK = -lstdc++ $(if $(filter linux,$(PORTNAME)),-Wl$(comma)--version-script=$(srcdir)/src/exports.map)
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 # With the extension loaded, each test works alone. What they are to print is in expected/: pg_regress looks for that where it writes

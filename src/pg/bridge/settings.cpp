@@ -2,7 +2,7 @@
 
 #include "core/text.hpp"
 #include "pg/bridge/guard.hpp"
-#include "pg/bridge/spi.hpp"
+#include "pg/bridge/scope.hpp"
 #include "pg/bridge/sqlstate.hpp"
 #include "pg/catalog/time_zone.hpp"
 
@@ -22,23 +22,65 @@ char* schedule_databases_list = nullptr;
 int schedule_interval_minutes = 60;
 char* schedule_role_name = nullptr;
 
-// Where the work date was set, and how to reset it. No row if the session itself, or the options of
-// its connection, have set it.
-constexpr char left_behind_query[] = R"(
-    SELECT CASE source WHEN 'configuration file' THEN 'in the server''s configuration file'
-                       WHEN 'command line' THEN 'on the server''s command line'
-                       WHEN 'database' THEN 'by ALTER DATABASE'
-                       WHEN 'user' THEN 'by ALTER ROLE'
-                       WHEN 'database user' THEN 'by ALTER ROLE ... IN DATABASE'
-                       WHEN 'global' THEN 'by ALTER ROLE ALL'
-                       ELSE 'by ' || source END,
-           CASE source WHEN 'configuration file' THEN 'Remove it from postgresql.conf, or ALTER SYSTEM RESET ppm.work_date; then SELECT pg_reload_conf();'
-                       WHEN 'database' THEN format('ALTER DATABASE %I RESET ppm.work_date;', current_database())
-                       WHEN 'user' THEN format('ALTER ROLE %I RESET ppm.work_date;', session_user)
-                       WHEN 'database user' THEN format('ALTER ROLE %I IN DATABASE %I RESET ppm.work_date;', session_user, current_database())
-                       WHEN 'global' THEN 'ALTER ROLE ALL RESET ppm.work_date;'
-                       ELSE 'Remove ppm.work_date from there.' END
-    FROM pg_settings WHERE name = 'ppm.work_date' AND source NOT IN ('session', 'client'))";
+// Who set the work date.
+GucSource work_date_source = PGC_S_DEFAULT;
+
+// Accepts everything: if a wrong value was set before the library was loaded, PostgreSQL would
+// replace it with the default, which is today. A call refuses it instead.
+bool remember_source(char**, void** extra, GucSource source) {
+    *extra = allocate_for_setting(sizeof source);
+    if (*extra == nullptr)
+        return false;
+    *static_cast<GucSource*>(*extra) = source;
+    return true;
+}
+
+void assign_source(const char*, void* extra) {
+    work_date_source = extra == nullptr ? PGC_S_DEFAULT : *static_cast<GucSource*>(extra);
+}
+
+struct Place {
+    std::string where;
+    std::string mend;
+};
+
+// Where the work date was set, and how to reset it; nothing if the session itself, or the options
+// of its connection, have set it. May ereport.
+std::optional<Place> place_of_work_date() {
+    const auto name_of_role = [] {
+        return call([] { return quote_identifier(GetUserNameFromId(GetSessionUserId(), false)); });
+    };
+    const auto name_of_database = [] {
+        return call([] { return quote_identifier(get_database_name(MyDatabaseId)); });
+    };
+    using namespace std::string_literals;
+    switch (work_date_source) {
+        case PGC_S_SESSION:
+        case PGC_S_CLIENT:
+            return std::nullopt;
+        case PGC_S_FILE:
+            return Place{"in the server's configuration file",
+                         "Remove it from postgresql.conf, or ALTER SYSTEM RESET ppm.work_date; "
+                         "then SELECT pg_reload_conf();"};
+        case PGC_S_DATABASE:
+            return Place{"by ALTER DATABASE",
+                         "ALTER DATABASE "s + name_of_database() + " RESET ppm.work_date;"};
+        case PGC_S_USER:
+            return Place{"by ALTER ROLE",
+                         "ALTER ROLE "s + name_of_role() + " RESET ppm.work_date;"};
+        case PGC_S_DATABASE_USER:
+            return Place{"by ALTER ROLE ... IN DATABASE", "ALTER ROLE "s + name_of_role() +
+                                                              " IN DATABASE " + name_of_database() +
+                                                              " RESET ppm.work_date;"};
+        case PGC_S_GLOBAL:
+            return Place{"by ALTER ROLE ALL", "ALTER ROLE ALL RESET ppm.work_date;"};
+        case PGC_S_ARGV:
+            return Place{"on the server's command line", "Remove ppm.work_date from there."};
+        default:
+            return Place{"by "s + GucSource_Names[work_date_source],
+                         "Remove ppm.work_date from there."};
+    }
+}
 
 void define_timeout(const char* name, const char* what, int* variable) {
     DefineCustomIntVariable(name, what, nullptr, variable, *variable, 1, INT_MAX, PGC_USERSET,
@@ -109,12 +151,11 @@ void define_settings() {
                             &history_retention_minutes, history_retention_minutes, -1, INT_MAX,
                             PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
 
-    // Without a check hook: if a wrong value was set before the library was loaded, PostgreSQL
-    // would replace it with the default, which is today. A call refuses it instead.
     DefineCustomStringVariable("ppm.work_date",
                                "The date (YYYY-MM-DD, or YYYY-MM-DD HH:MM) that ppm takes for "
                                "today; empty for the real one.",
-                               nullptr, &work_date, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                               nullptr, &work_date, "", PGC_USERSET, 0, remember_source,
+                               assign_source, nullptr);
 
     define_schedule();
     reserve_setting_prefix("ppm");
@@ -189,8 +230,8 @@ const std::optional<Anomaly>& Clock::left_behind() const {
     left_behind_.emplace();
     if (!work_date_)
         return *left_behind_;
-    if (const auto found = query(left_behind_query).first<std::string, std::string>()) {
-        const auto& [where, mend] = *found;
+    if (const auto place = place_of_work_date()) {
+        const auto& [where, mend] = *place;
         *left_behind_ = Anomaly{AnomalyCode::work_date_set,
                                 {},
                                 "ppm takes " + minute_text(*work_date_) +

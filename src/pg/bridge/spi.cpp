@@ -113,6 +113,11 @@ Rows::~Rows() {
     call_in_destructor([this] { SPI_freetuptable(table_); });
 }
 
+int Rows::column_named(const char* name) const {
+    const int column = SPI_fnumber(table_->tupdesc, name);
+    return column > 0 ? column : no_column;
+}
+
 bool Rows::is_null(std::size_t row, int column) const {
     bool is_null = false;
     SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
@@ -120,6 +125,8 @@ bool Rows::is_null(std::size_t row, int column) const {
 }
 
 Datum Rows::read(std::size_t row, int column, std::type_identity<Datum>) const {
+    if (column == no_column)
+        throw PpmError{ERRCODE_INTERNAL_ERROR, "a query of ppm lacks a column"};
     bool is_null = false;
     const Datum value = SPI_getbinval(table_->vals[row], table_->tupdesc, column, &is_null);
     if (is_null)
@@ -156,9 +163,13 @@ Oid Rows::read(std::size_t row, int column, std::type_identity<Oid>) const {
 
 std::string Rows::read(std::size_t row, int column, std::type_identity<std::string>) const {
     const Datum value = read(row, column, std::type_identity<Datum>{});
-    if (SPI_gettypeid(table_->tupdesc, column) == NAMEOID)
+    const Oid type = SPI_gettypeid(table_->tupdesc, column);
+    if (type == NAMEOID)
         return NameStr(*DatumGetName(value));
-    char* const copy = call([=] { return TextDatumGetCString(value); });
+    char* const copy = call([=, this] {
+        return type == TEXTOID ? TextDatumGetCString(value)
+                               : SPI_getvalue(table_->vals[row], table_->tupdesc, column);
+    });
     std::string result = copy;
     pfree(copy);
     return result;

@@ -35,9 +35,10 @@ Parameter oid_array_parameter(const std::vector<Oid>& oids);
 
 // The rows of a query, read by type: one type for each column, in their order. A column is read as
 //   bool, char, std::int16_t, std::int32_t, std::int64_t (also a timestamptz as PostgreSQL stores
-//   it) or Oid; std::string, where it is a name or a text; std::vector<std::string>, where it is a
-//   text[] (a null is an empty list, and nulls in it are left out); Datum, which lives as long as
-//   the rows do; std::optional of one of these, where it may be null.
+//   it) or Oid; std::string (a type other than name and text is written as PostgreSQL shows it);
+//   std::vector<std::string>, where it is a text[] (a null is an empty list, and nulls in it are
+//   left out); Datum, which lives as long as the rows do; std::optional of one of these, where it
+//   may be null.
 // A null that is not expected, and a number of columns that is not the query's, throw PpmError.
 class Rows : Scope {
   public:
@@ -105,6 +106,13 @@ class Rows : Scope {
         return result;
     }
 
+    // A column by its name. If the table's version does not have it yet, std::optional is empty,
+    // and anything else throws PpmError.
+    template <typename Column>
+    Column named(std::size_t row, const char* column) const {
+        return read(row, column_named(column), std::type_identity<Column>{});
+    }
+
   private:
     template <typename... Columns>
     std::tuple<Columns...> tuple_at(std::size_t row) const {
@@ -117,10 +125,12 @@ class Rows : Scope {
     template <typename Column>
     std::optional<Column> read(std::size_t row, int column,
                                std::type_identity<std::optional<Column>>) const {
-        if (is_null(row, column))
+        if (column == no_column || is_null(row, column))
             return std::nullopt;
         return read(row, column, std::type_identity<Column>{});
     }
+    static constexpr int no_column = 0;
+    int column_named(const char* name) const;
     bool is_null(std::size_t row, int column) const;
     bool read(std::size_t row, int column, std::type_identity<bool>) const;
     char read(std::size_t row, int column, std::type_identity<char>) const;

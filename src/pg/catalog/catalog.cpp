@@ -21,125 +21,101 @@ namespace ppm {
 
 namespace {
 
-// First the row of ppm.config, then the table, with 0, '' and false for missing values. A key's
-// attribute number is 0 if the key is an expression. If the operator class is of another type, the
-// key is only binary-compatible with it. Before 1.1.0 the interval was an enumeration, and there
-// was no origin, no encoding and no delay.
-constexpr char parents_query[] = R"(
-    SELECT c.schema_name, c.table_name, c.partition_key, c.interval::text, j.config ->> 'origin',
-           j.config ->> 'key_encoding', (j.config ->> 'key_epoch')::timestamptz, (j.config ->> 'key_shift')::integer,
-           c.pre_provisioned, c.retention, c.cleanup_policy::text, c.timezone, c.partition_options,
-           CASE WHEN (j.config ->> 'drop_delay')::interval <> interval '0' THEN j.config ->> 'drop_delay' ELSE '' END,
-           j.config ->> 'archive_schema', coalesce((j.config ->> 'analyze_parent')::boolean, false),
-           j.config ->> 'template',
-           coalesce(r.oid, 0), coalesce(r.relowner, 0), coalesce(r.relpersistence = 't', false),
-           coalesce(r.relkind = 'r' AND NOT r.relispartition, false), coalesce(t.partstrat, ''),
-           k.attnum IS NOT NULL, coalesce(k.attname, ''), coalesce(k.atttypid, 0), coalesce(format_type(k.atttypid, NULL), ''),
-           coalesce(o.opcdefault AND (o.opcintype = k.atttypid OR k.atttypid = 'varchar'::regtype AND o.opcintype = 'text'::regtype), false),
-           -- "C" and "POSIX"
-           k.attnum IS NULL OR t.partcollation[0] IN (0, 950, 951), hash_record_extended(c, 0)
-    FROM ppm.config c
-    CROSS JOIN LATERAL (SELECT to_jsonb(c) AS config) j
-    -- Citus hides its shards from a query of pg_class: from this one alone, not the row of ppm.config.
-    LEFT JOIN LATERAL (SELECT r.oid, r.relowner, r.relpersistence, r.relkind, r.relispartition
-                       FROM pg_namespace n JOIN pg_class r ON r.relnamespace = n.oid
-                       WHERE n.nspname = c.schema_name AND r.relname = c.table_name) r ON true
-    LEFT JOIN pg_partitioned_table t ON t.partrelid = r.oid
-    LEFT JOIN pg_attribute k
-           ON k.attrelid = t.partrelid AND t.partnatts = 1 AND k.attnum = t.partattrs[0] AND k.attnum > 0
-    LEFT JOIN pg_opclass o ON o.oid = t.partclass[0]
-    WHERE ($1 IS NULL OR r.oid = $1)
-      AND ($2 IS NULL OR c.schema_name = $2)
-      AND ($3 IS NULL OR c.table_name = $3)
+// Columns are read by their names: ppm's objects may be older than its library.
+constexpr char configurations_query[] = R"(
+    SELECT c.*, hash_record_extended(c, 0) AS row_hash FROM ppm.config c
+    WHERE ($1 IS NULL OR c.schema_name = $1) AND ($2 IS NULL OR c.table_name = $2)
     ORDER BY c.schema_name, c.table_name)";
 
 constexpr char partitions_query[] = R"(
-    SELECT i.inhparent, r.oid, n.nspname, r.relname, i.inhdetachpending, r.relpartbound,
-           -- The first table of its tree that belongs to another role than the parent.
-           CASE WHEN r.relkind = 'p' OR r.relowner <> p.relowner THEN (
-               WITH RECURSIVE tree AS (
-                   SELECT r.oid, r.relnamespace, r.relname, r.relowner
-                   UNION ALL
-                   SELECT c.oid, c.relnamespace, c.relname, c.relowner
-                   FROM tree JOIN pg_inherits h ON h.inhparent = tree.oid JOIN pg_class c ON c.oid = h.inhrelid)
-               SELECT ARRAY[concat(s.nspname, '.', tree.relname), pg_get_userbyid(tree.relowner), pg_get_userbyid(p.relowner),
-                            format('ALTER TABLE %I.%I OWNER TO %I;', s.nspname, tree.relname, pg_get_userbyid(p.relowner))]
-               FROM tree JOIN pg_namespace s ON s.oid = tree.relnamespace
-               WHERE tree.relowner <> p.relowner LIMIT 1) END
-    FROM unnest($1) AS parent
-    JOIN pg_class p ON p.oid = parent
-    JOIN pg_inherits i ON i.inhparent = parent)";
+    SELECT i.inhparent, r.oid, r.relnamespace, r.relname, i.inhdetachpending, r.relpartbound, r.relowner, r.relkind,
+           r.reltablespace, r.relreplident, r.relpersistence, r.relrowsecurity, r.relforcerowsecurity
+    FROM pg_inherits i)";
 
 // The partitions of many tables are read with all of pg_class. The partitions of one table are
 // looked up by an index, however many the planner expects.
 constexpr char with_all_classes[] =
-    " JOIN pg_class r ON r.oid = i.inhrelid JOIN pg_namespace n ON n.oid = r.relnamespace";
+    " JOIN pg_class r ON r.oid = i.inhrelid WHERE i.inhparent = ANY ($1)";
 constexpr char with_each_class[] =
     " JOIN LATERAL (SELECT * FROM pg_class c WHERE c.oid = i.inhrelid OFFSET 0) AS r ON true "
-    "JOIN pg_namespace n ON n.oid = r.relnamespace";
+    "WHERE i.inhparent = ANY ($1)";
 
-Strategy strategy_of(char letter) {
-    if (letter == '\0')
-        return Strategy::none;
-    return letter == PARTITION_STRATEGY_RANGE ? Strategy::range : Strategy::other;
+// The first table below each of $1 that does not belong to the owner in $2, its parent's.
+constexpr char strangers_query[] = R"(
+    SELECT DISTINCT ON (tree.root) tree.root, concat(s.nspname, '.', tree.relname), pg_get_userbyid(tree.relowner),
+           pg_get_userbyid(tree.expected), format('ALTER TABLE %I.%I OWNER TO %I;', s.nspname, tree.relname, pg_get_userbyid(tree.expected))
+    FROM (WITH RECURSIVE tree AS (
+              SELECT r.oid AS root, o.expected, 0 AS level, r.oid, r.relnamespace, r.relname, r.relowner
+              FROM unnest($1, $2) AS o(relation, expected) JOIN pg_class r ON r.oid = o.relation
+              UNION ALL
+              SELECT tree.root, tree.expected, tree.level + 1, c.oid, c.relnamespace, c.relname, c.relowner
+              FROM tree JOIN pg_inherits h ON h.inhparent = tree.oid JOIN pg_class c ON c.oid = h.inhrelid)
+          SELECT * FROM tree) AS tree
+    JOIN pg_namespace s ON s.oid = tree.relnamespace
+    WHERE tree.relowner <> tree.expected ORDER BY tree.root, tree.level, tree.oid)";
+
+// Empty if there is no delay.
+std::string delay_of(const Rows& rows, std::size_t row) {
+    const auto delay = rows.named<std::optional<Datum>>(row, "drop_delay");
+    const bool delays =
+        delay && call([&] {
+            ::Interval zero{};
+            return DatumGetBool(DirectFunctionCall2(interval_ne, *delay, IntervalPGetDatum(&zero)));
+        });
+    return delays ? rows.named<std::string>(row, "drop_delay") : "";
 }
 
-Parent parent_of(const auto& row) {
+// Before 1.1.0 the interval was an enumeration, and many columns did not exist.
+Configuration configuration_of(const Rows& rows, std::size_t row) {
+    using Text = std::optional<std::string>;
     Configuration read{};
-    Table table{};
-    std::string interval;
-    std::optional<std::string> origin;
-    std::optional<std::string> encoding;
-    std::optional<TimestampTz> epoch;
-    std::string policy;
-    char strategy = '\0';
-    Oid key_type = InvalidOid;
-    std::tie(read.schema_name, read.table_name, read.partition_key, interval, origin, encoding,
-             epoch, read.key_shift, read.pre_provisioned, read.retention, policy, read.timezone,
-             read.partition_options, read.drop_delay, read.archive_schema, read.analyze_parent,
-             read.template_name, table.relation, table.owner, table.is_temporary, table.is_plain,
-             strategy, table.has_plain_key, table.key_column, key_type, table.key_type_name,
-             table.has_default_order, table.has_byte_order, read.row_hash) = row;
+    read.schema_name = rows.named<std::string>(row, "schema_name");
+    read.table_name = rows.named<std::string>(row, "table_name");
+    read.partition_key = rows.named<Text>(row, "partition_key");
+    const auto interval = rows.named<std::string>(row, "interval");
+    const auto origin = rows.named<Text>(row, "origin");
     if (const auto grid = grid_from(interval, origin))
         read.interval = *grid;
     else
         read.interval = UnreadInterval{interval, origin};
-    if (encoding) {
+    if (const auto encoding = rows.named<Text>(row, "key_encoding")) {
         read.key_encoding = key_encoding_named(*encoding);
         if (!read.key_encoding)
             throw PpmError{ERRCODE_INTERNAL_ERROR, "unrecognized key encoding: " + *encoding};
     }
-    if (epoch)
+    if (const auto epoch = rows.named<std::optional<TimestampTz>>(row, "key_epoch"))
         read.key_epoch = to_instant(*epoch);
-    read.cleanup_policy = policy == "drop" ? CleanupPolicy::drop : CleanupPolicy::detach;
-    Parent parent{};
-    parent.configuration = std::move(read);
-    table.strategy = strategy_of(strategy);
-    table.key_type = key_type_of(key_type);
-    if (OidIsValid(table.relation))
-        parent.table = std::move(table);
-    return parent;
+    read.key_shift = rows.named<std::optional<std::int32_t>>(row, "key_shift");
+    read.pre_provisioned = rows.named<std::int32_t>(row, "pre_provisioned");
+    read.retention = rows.named<std::optional<std::int32_t>>(row, "retention");
+    read.cleanup_policy = rows.named<std::string>(row, "cleanup_policy") == "drop"
+                              ? CleanupPolicy::drop
+                              : CleanupPolicy::detach;
+    read.timezone = rows.named<std::string>(row, "timezone");
+    read.partition_options = rows.named<std::vector<std::string>>(row, "partition_options");
+    read.drop_delay = delay_of(rows, row);
+    read.archive_schema = rows.named<Text>(row, "archive_schema");
+    read.analyze_parent = rows.named<std::optional<bool>>(row, "analyze_parent").value_or(false);
+    read.template_name = rows.named<Text>(row, "template");
+    read.row_hash = rows.named<std::int64_t>(row, "row_hash");
+    return read;
 }
 
 std::vector<ManagedParent> read(std::optional<Oid> relation,
                                 const std::optional<std::string>& schema,
                                 const std::optional<std::string>& table) {
-    using Text = std::optional<std::string>;
     const CatalogMoment moment = catalog_moment();
     const auto time = Deadline::Clock::now();
-    const Rows rows = query(
-        parents_query, {oid_parameter(relation), text_parameter(schema), text_parameter(table)});
+    const Rows rows = query(configurations_query, {text_parameter(schema), text_parameter(table)});
     std::vector<ManagedParent> parents;
-    for (const auto& row :
-         rows.as<std::string, std::string, Text, std::string, Text, Text,
-                 std::optional<TimestampTz>, std::optional<std::int32_t>, std::int32_t,
-                 std::optional<std::int32_t>, std::string, std::string, std::vector<std::string>,
-                 std::string, Text, bool, Text, Oid, Oid, bool, bool, char, bool, std::string, Oid,
-                 std::string, bool, bool, std::int64_t>()) {
+    for (std::size_t row = 0; row < rows.count(); ++row) {
         ManagedParent managed{};
         managed.moment = moment;
         managed.time = time;
-        managed.parent = parent_of(row);
+        managed.parent.configuration = configuration_of(rows, row);
+        managed.parent.table = read_table(managed.parent.configuration.name());
+        if (relation && (!managed.parent.table || managed.parent.table->relation != *relation))
+            continue;
         managed.zone = ServerTimeZone::named(managed.parent.configuration.timezone);
         managed.parent.timezone_known = managed.zone.has_value();
         parents.push_back(std::move(managed));
@@ -151,16 +127,10 @@ std::vector<ManagedParent> read(std::optional<Oid> relation,
 
 // Reads by name, too: with the OID alone every row of ppm.config would be looked up.
 std::vector<ManagedParent> read_of_relation(Oid relation) {
-    struct Name {
-        const char* schema;
-        const char* table;
-    };
-    const Name name = call([=] {
-        return Name{get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation)};
-    });
-    if (name.schema == nullptr || name.table == nullptr)
+    const auto name = present_name_of(relation);
+    if (!name)
         return {};
-    return read(relation, name.schema, name.table);
+    return read(relation, name->schema_name, name->table_name);
 }
 
 // The default partition's bound is not kept.
@@ -172,6 +142,18 @@ void add_partition(Parent& parent, Partition partition, Datum bound) {
     }
     partition.bounds = *bounds;
     parent.partitions.push_back(std::move(partition));
+}
+
+// Whether read_differences() would find something in the partition's row of pg_class.
+bool may_differ(const CommonProperties& partition, char kind, const CommonProperties& parent) {
+    if (kind != RELKIND_FOREIGN_TABLE && parent.row_security &&
+        (!partition.row_security || (parent.force_row_security && !partition.force_row_security)))
+        return true;
+    return kind == RELKIND_RELATION && (partition.tablespace != parent.tablespace ||
+                                        partition.replica_identity != parent.replica_identity ||
+                                        // By which index is in another catalog.
+                                        parent.replica_identity == REPLICA_IDENTITY_INDEX ||
+                                        partition.persistence != parent.persistence);
 }
 
 // Whether the row still means the same relation. It does not matter if its owner has written it
@@ -266,30 +248,89 @@ void require_same_bounds(const ManagedParent& managed, const Partition& partitio
                        "Call the procedure again."};
 }
 
+namespace {
+
+// Empty if it has just been dropped, with what was in it.
+std::string schema_named(Oid schema) {
+    const char* const name = call([=] { return get_namespace_name(schema); });
+    return name == nullptr ? "" : name;
+}
+
+struct Owned {
+    std::vector<Oid> relations;
+    std::vector<Oid> expected;  // the parent's owner
+};
+
+// Adds to the partitions who else owns a table in them.
+void read_strangers(const std::map<Oid, ManagedParent*>& parents, const Owned& doubtful) {
+    if (doubtful.relations.empty())
+        return;
+    std::map<Oid, Stranger> found;
+    const Rows rows = query(strangers_query, {oid_array_parameter(doubtful.relations),
+                                              oid_array_parameter(doubtful.expected)});
+    for (auto& [partition, table, owner, expected, mend] :
+         rows.as<Oid, std::string, std::string, std::string, std::string>())
+        found[partition] = {std::move(table), std::move(owner), std::move(expected),
+                            std::move(mend)};
+    const auto add_to = [&](Partition& partition) {
+        if (const auto stranger = found.find(partition.relation); stranger != found.end())
+            partition.stranger = stranger->second;
+    };
+    for (const auto& [relation, managed] : parents) {
+        std::ranges::for_each(managed->parent.partitions, add_to);
+        if (managed->parent.default_partition)
+            add_to(*managed->parent.default_partition);
+    }
+}
+
+void read_attached(const std::map<Oid, ManagedParent*>& parents,
+                   const std::vector<Oid>& relations) {
+    const Rows rows = query(std::string{partitions_query} +
+                                (relations.size() == 1 ? with_each_class : with_all_classes),
+                            {oid_array_parameter(relations)});
+    Owned doubtful;
+    WorkMemory memory{"ppm partition bounds"};
+    for (const auto& [parent, relation, schema, name, is_pending, bound, owner, kind, tablespace,
+                      replica_identity, persistence, row_security, force_row_security] :
+         rows.as<Oid, Oid, Oid, std::string, bool, Datum, Oid, char, Oid, char, char, bool,
+                 bool>()) {
+        ManagedParent& managed = *parents.at(parent);
+        const RelationId expected = managed.parent.table->owner;
+        if (kind == RELKIND_PARTITIONED_TABLE || owner != expected) {
+            doubtful.relations.push_back(relation);
+            doubtful.expected.push_back(expected);
+        }
+        const CommonProperties common{tablespace,   replica_identity,   persistence,
+                                      row_security, force_row_security, false};
+        managed.may_have_differences =
+            managed.may_have_differences || may_differ(common, kind, managed.common);
+        add_partition(managed.parent,
+                      Partition{relation, schema_named(schema), name,
+                                BoundRange{Bound::min_value(), Bound::max_value()}, is_pending},
+                      bound);
+        memory.reset();
+    }
+    read_strangers(parents, doubtful);
+}
+
+}  // namespace
+
 void read_partitions(std::vector<ManagedParent>& parents, Look look) {
+    std::map<Oid, ManagedParent*> valid;
     std::map<Oid, Parent*> by_relation;
     std::vector<Oid> relations;
     for (ManagedParent& managed : parents)
         if (validate(managed.parent).empty()) {
-            by_relation[managed.parent.table->relation] = &managed.parent;
-            relations.push_back(managed.parent.table->relation);
+            const RelationId relation = managed.parent.table->relation;
+            managed.common = read_common_properties(relation);
+            valid[relation] = &managed;
+            by_relation[relation] = &managed.parent;
+            relations.push_back(relation);
         }
     if (relations.empty())
         return;
 
-    const Rows rows = query(std::string{partitions_query} +
-                                (relations.size() == 1 ? with_each_class : with_all_classes),
-                            {oid_array_parameter(relations)});
-    WorkMemory memory{"ppm partition bounds"};
-    for (const auto& [parent, relation, schema_name, name, is_pending, bound, stranger] :
-         rows.as<Oid, Oid, std::string, std::string, bool, Datum, std::vector<std::string>>()) {
-        Partition partition{relation, schema_name, name,
-                            BoundRange{Bound::min_value(), Bound::max_value()}, is_pending};
-        if (!stranger.empty())
-            partition.stranger = {stranger[0], stranger[1], stranger[2], stranger[3]};
-        add_partition(*by_relation.at(parent), std::move(partition), bound);
-        memory.reset();
-    }
+    read_attached(valid, relations);
     read_detached(by_relation, relations);
     read_kept(by_relation);
     read_hooks(by_relation, relations);

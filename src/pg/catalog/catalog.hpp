@@ -6,6 +6,7 @@
 #include "core/deadline.hpp"
 #include "core/plan/parent.hpp"
 #include "pg/catalog/catalog_watch.hpp"
+#include "pg/catalog/table.hpp"
 #include "pg/catalog/time_zone.hpp"
 
 namespace ppm {
@@ -19,6 +20,9 @@ enum class Look { into_tables, into_catalog };
 struct ManagedParent {
     Parent parent;
     std::optional<ServerTimeZone> zone;
+    CommonProperties common = {};
+    // Whether read_differences() has to look closer at the partitions.
+    bool may_have_differences = false;
 
     // When it was read.
     CatalogMoment moment = 0;

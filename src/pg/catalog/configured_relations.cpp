@@ -3,6 +3,7 @@
 #include "pg/bridge/own_objects.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/table.hpp"
 
 namespace ppm {
 
@@ -14,10 +15,8 @@ constexpr char read_query[] =
     "SELECT m.schema_name, m.table_name, m.relation, m.confirmed_by, "
     // to_char() returns null for infinity.
     "coalesce(to_char(m.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC', "
-    "m.confirmed_at::text), "
-    "n.nspname, r.relname "
-    "FROM ppm.configured_relations m LEFT JOIN (pg_class r JOIN pg_namespace n "
-    "ON n.oid = r.relnamespace) ON r.oid = m.relation "
+    "m.confirmed_at::text) "
+    "FROM ppm.configured_relations m "
     "WHERE ($1 IS NULL OR m.schema_name = $1) AND ($2 IS NULL OR m.table_name = $2)";
 
 // The row may have been deleted again, by another trigger or another session.
@@ -44,17 +43,12 @@ bool has_table() {
 std::map<TableName, ConfiguredRelation> read(const std::optional<TableName>& name) {
     const UserContext owner{owner_of_ppm()};
     std::map<TableName, ConfiguredRelation> result;
-    for (const auto& [schema_name, table_name, relation, confirmed_by, confirmed_at, present_schema,
-                      present_name] :
+    for (const auto& [schema_name, table_name, relation, confirmed_by, confirmed_at] :
          query(read_query, {text_parameter(name ? std::optional{name->schema_name} : std::nullopt),
                             text_parameter(name ? std::optional{name->table_name} : std::nullopt)})
-             .as<std::string, std::string, Oid, std::string, std::string,
-                 std::optional<std::string>, std::optional<std::string>>()) {
-        ConfiguredRelation& configured = result[{schema_name, table_name}];
-        configured = {relation, confirmed_by, confirmed_at, std::nullopt};
-        if (present_schema && present_name)
-            configured.present_name = TableName{*present_schema, *present_name};
-    }
+             .as<std::string, std::string, Oid, std::string, std::string>())
+        result[{schema_name, table_name}] = {relation, confirmed_by, confirmed_at,
+                                             present_name_of(relation)};
     return result;
 }
 

@@ -65,13 +65,7 @@ constexpr char differences_query[] = R"(,
            CASE WHEN EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = k.indexrelid) THEN ' yet: it is being built' ELSE '' END,
            format('If nobody is making it right now: REINDEX INDEX CONCURRENTLY %s;', x.oid::regclass)
     FROM partition JOIN pg_index k ON k.indrelid = partition.oid AND NOT k.indisvalid JOIN pg_class x ON x.oid = k.indexrelid
-    WHERE is_table
-    UNION ALL
-    -- Of the parent itself.
-    SELECT parent, parent, 'missing_index', '', ''
-    FROM partition JOIN pg_index k ON k.indrelid = partition.oid AND k.indisprimary
-    WHERE NOT EXISTS (SELECT FROM pg_index p WHERE p.indrelid = parent AND p.indisprimary)
-    GROUP BY parent HAVING count(*) * 2 > (SELECT count(*) FROM pg_inherits h WHERE h.inhparent = parent))";
+    WHERE is_table)";
 
 // Policies' expressions are compared by the parts of their trees that have a meaning: columns,
 // operators, functions, values. Casts are left out: ppm's copies were written out and read again,
@@ -145,72 +139,130 @@ bool is_mild(AnomalyCode code, const std::string& actual) {
            (code == AnomalyCode::invalid_index && actual.ends_with("it is being built"));
 }
 
+// Those of all tables of the database, which are few columns of one catalog.
+struct Indexes {
+    std::set<Oid> with_primary_key;
+    std::set<Oid> with_invalid_index;
+};
+
+Indexes read_indexes() {
+    Indexes indexes;
+    for (const auto& [relation, is_primary, is_valid] :
+         query("SELECT indrelid, indisprimary, indisvalid FROM pg_index "
+               "WHERE indisprimary OR NOT indisvalid")
+             .as<Oid, bool, bool>()) {
+        if (is_primary)
+            indexes.with_primary_key.insert(relation);
+        if (!is_valid)
+            indexes.with_invalid_index.insert(relation);
+    }
+    return indexes;
+}
+
+// Most partitions have a primary key, and the parent has none.
+bool lacks_primary_key(const Parent& parent, const std::set<Oid>& with_primary_key) {
+    if (with_primary_key.contains(parent.table->relation))
+        return false;
+    const auto has_one = [&](const Partition& partition) {
+        return with_primary_key.contains(partition.relation);
+    };
+    const auto have = std::ranges::count_if(parent.partitions, has_one) +
+                      (parent.default_partition && has_one(*parent.default_partition) ? 1 : 0);
+    const auto all = std::ssize(parent.partitions) + (parent.default_partition ? 1 : 0);
+    return have * 2 > all;
+}
+
+// The parents that can be managed, and their partitions, by OID.
+struct Relations {
+    std::vector<Oid> parents;
+    std::map<Oid, Partition*> partitions;
+    // Each option of each parent.
+    std::vector<Oid> with_options;
+    std::vector<std::string> options;
+};
+
+void add_parent(Relations& relations, Parent& parent) {
+    relations.parents.push_back(parent.table->relation);
+    for (const std::string& option : parent.configuration.partition_options) {
+        relations.with_options.push_back(parent.table->relation);
+        relations.options.push_back(option);
+    }
+    for (Partition& partition : parent.partitions)
+        relations.partitions[partition.relation] = &partition;
+    if (parent.default_partition)
+        relations.partitions[parent.default_partition->relation] = &*parent.default_partition;
+}
+
+void add_differences(const Relations& relations, const Rows& rows) {
+    for (auto& [parent, relation, name, actual, expected] :
+         rows.as<Oid, Oid, std::string, std::string, std::string>()) {
+        const AnomalyCode code = code_named(name);
+        const bool mild = is_mild(code, actual);
+        // Skips a partition that was attached after the partitions were read.
+        if (const auto found = relations.partitions.find(relation);
+            found != relations.partitions.end())
+            found->second->differences.push_back(
+                {code, std::move(actual), std::move(expected), mild});
+    }
+}
+
+bool any_of(const std::vector<ManagedParent*>& parents, const auto& condition) {
+    return std::ranges::any_of(parents,
+                               [&](const ManagedParent* each) { return condition(*each); });
+}
+
+// Planning these queries takes longer than running them, so each is left out if a look at the
+// catalog shows that it would find nothing.
+void compare_all(const std::vector<ManagedParent*>& parents, const Relations& relations,
+                 const std::set<Oid>& with_invalid_index) {
+    const Parameter of_all = oid_array_parameter(relations.parents);
+    const bool some_index_is_invalid = std::ranges::any_of(with_invalid_index, [&](Oid relation) {
+        return relations.partitions.contains(relation) ||
+               std::ranges::find(relations.parents, relation) != relations.parents.end();
+    });
+    if (some_index_is_invalid ||
+        any_of(parents, [](const auto& each) { return each.may_have_differences; }))
+        add_differences(relations,
+                        query(std::string{partitions_clause} + differences_query, {of_all}));
+    if (any_of(parents, [](const auto& each) { return each.common.row_security; }))
+        add_differences(relations,
+                        query(std::string{partitions_clause} + policy_differences_query, {of_all}));
+    if (!relations.options.empty())
+        add_differences(relations, query(std::string{partitions_clause} + storage_differences_query,
+                                         {of_all, oid_array_parameter(relations.with_options),
+                                          text_array_parameter(relations.options)}));
+    if (any_of(parents, [](const auto& each) { return each.common.has_triggers; }))
+        add_differences(
+            relations, query(std::string{partitions_clause} + trigger_differences_query, {of_all}));
+}
+
 }  // namespace
 
 void read_differences(std::vector<ManagedParent>& parents) {
-    std::map<Oid, Partition*> partitions;
-    std::map<Oid, Parent*> by_relation;
-    std::vector<Oid> relations;
-    std::vector<Oid> with_options;
-    std::vector<std::string> options;
-    for (ManagedParent& managed : parents) {
-        Parent& parent = managed.parent;
-        if (!validate(parent).empty())
-            continue;
-        relations.push_back(parent.table->relation);
-        by_relation.emplace(parent.table->relation, &parent);
-        for (const std::string& option : parent.configuration.partition_options) {
-            with_options.push_back(parent.table->relation);
-            options.push_back(option);
+    std::vector<ManagedParent*> valid;
+    Relations relations;
+    for (ManagedParent& managed : parents)
+        if (validate(managed.parent).empty()) {
+            valid.push_back(&managed);
+            add_parent(relations, managed.parent);
         }
-        for (Partition& partition : parent.partitions)
-            partitions[partition.relation] = &partition;
-        if (parent.default_partition)
-            partitions[parent.default_partition->relation] = &*parent.default_partition;
-    }
-    if (relations.empty())
+    if (valid.empty())
         return;
-    const auto add = [&](const Rows& rows) {
-        for (auto& [of, relation, name, actual, expected] :
-             rows.as<Oid, Oid, std::string, std::string, std::string>()) {
-            if (of == relation) {
-                by_relation.at(relation)->lacks_primary_key = true;
-                continue;
-            }
-            const AnomalyCode code = code_named(name);
-            const bool mild = is_mild(code, actual);
-            // Skips a partition that was attached after the partitions were read.
-            if (const auto found = partitions.find(relation); found != partitions.end())
-                found->second->differences.push_back(
-                    {code, std::move(actual), std::move(expected), mild});
-        }
-    };
     // The queries are long and their tables are small: JIT compilation takes longer than running
-    // them. Planning takes longer, too, so a query is skipped if no parent needs it.
+    // them.
     LocalSettings settings;
     settings.set("jit", "off");
-    const Parameter of_all = oid_array_parameter(relations);
-    const auto [has_policies, has_triggers] =
-        query(
-            "SELECT bool_or(relrowsecurity), bool_or(relhastriggers) FROM pg_class "
-            "WHERE oid = ANY ($1)",
-            {of_all})
-            .row<bool, bool>();
-    add(query(std::string{partitions_clause} + differences_query, {of_all}));
-    if (has_policies)
-        add(query(std::string{partitions_clause} + policy_differences_query, {of_all}));
-    if (!options.empty())
-        add(query(std::string{partitions_clause} + storage_differences_query,
-                  {of_all, oid_array_parameter(with_options), text_array_parameter(options)}));
-    if (has_triggers)
-        add(query(std::string{partitions_clause} + trigger_differences_query, {of_all}));
-    for (const auto& [relation, partition] : partitions)
+    const Indexes indexes = read_indexes();
+    compare_all(valid, relations, indexes.with_invalid_index);
+    for (const auto& [relation, partition] : relations.partitions)
         std::ranges::sort(partition->differences, {}, [](const Difference& each) {
             return std::pair{name_of(each.code), each.expected};
         });
-    for (ManagedParent& managed : parents)
-        if (validate(managed.parent).empty())
-            read_template_differences(managed.parent);
+    for (ManagedParent* const managed : valid) {
+        Parent& parent = managed->parent;
+        parent.lacks_primary_key = lacks_primary_key(parent, indexes.with_primary_key);
+        read_template_differences(parent);
+    }
 }
 
 }  // namespace ppm

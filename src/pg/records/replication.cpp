@@ -83,6 +83,16 @@ void register_rows(Relation table, Tuplestorestate* rows, char* name) {
         elog(ERROR, "could not register the rows of a table");
 }
 
+// The name as SQL writes it; null if the trigger is not one of ppm on a table of ppm. May ereport.
+const char* table_of_own_trigger(Oid relation, Oid function) {
+    const Oid schema = get_namespace_oid("ppm", false);
+    const char* const name = get_rel_name(relation);
+    if (name == nullptr || get_rel_namespace(relation) != schema ||
+        get_func_namespace(function) != schema)
+        return nullptr;
+    return quote_qualified_identifier("ppm", name);
+}
+
 }  // namespace
 
 // The role alone does not tell: superusers set it, too, and pg_restore works without.
@@ -121,15 +131,16 @@ void put_rows_back(Relation table) {
     execute_once("INSERT INTO ppm." + name + " SELECT * FROM kept_rows");
 }
 
+// pg_restore --disable-triggers enables them as ordinary triggers, which replication skips.
 void keep_replication_out() {
     const UserContext owner{owner_of_ppm()};
-    const Rows rows = query(
-        "SELECT format('ALTER TABLE ppm.%I ENABLE ALWAYS TRIGGER %I', c.relname, t.tgname) "
-        "FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
-        "WHERE c.relnamespace = 'ppm'::regnamespace AND p.pronamespace = 'ppm'::regnamespace "
-        "AND p.proname IN ('skip_replicated', 'refuse_truncate') AND t.tgenabled = 'O'");
-    for (const std::string& statement : rows.values<std::string>())
-        execute_once(statement);
+    for (const auto& [relation, trigger, function] :
+         query("SELECT tgrelid, tgname, tgfoid FROM pg_trigger WHERE tgenabled = 'O' AND tgname IN "
+               "('skip_replicated', 'keep_rows', 'put_rows_back', 'refuse_truncate')")
+             .as<Oid, std::string, Oid>())
+        if (const char* const table =
+                call([on = relation, by = function] { return table_of_own_trigger(on, by); }))
+            execute_once("ALTER TABLE " + std::string{table} + " ENABLE ALWAYS TRIGGER " + trigger);
 }
 
 }  // namespace ppm
