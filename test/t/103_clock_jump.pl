@@ -177,7 +177,7 @@ cmp_ok($number, '>', 0, 'tables wait for drop_delay');
 jump('counts');
 $node->safe_psql('postgres', q(UPDATE ppm.detached SET drop_after = drop_after - interval '5 years' WHERE table_name = 'counts'));
 ($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('counts')));
-like($messages, qr/ERROR:  PM008: .*\nDETAIL:  table "public\.counts": The clock says .*, more than 35 days after .*: nothing that waited is dropped\. \(clock_jump\)/, 'a clock that has jumped does not end their wait');
+like($messages, qr/ERROR:  PM008: .*\nDETAIL:  table "public\.counts": The clock says .*, more than 35 days after .*: no table that waited for drop_delay is dropped\. \(clock_jump\)/, 'a clock that has jumped does not end their wait');
 is($node->safe_psql('postgres', $waiting), $number, 'they are there');
 is(codes_of('counts'), 'clock_jump', 'and check says so');
 $node->safe_psql('postgres', q(INSERT INTO counts SELECT generate_series(451, 550); UPDATE ppm.config SET retention = retention WHERE table_name = 'counts'));

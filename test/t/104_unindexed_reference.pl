@@ -23,7 +23,7 @@ sub warning_of
 {
 	my ($table, $constraint, $columns) = @_;
 	return qq(Table "public.$table" refers to table "public.orders" by foreign key "$constraint" and has no index for that: when a partition is removed, )
-	  . "PostgreSQL reads all of it, and its writers wait. CREATE INDEX CONCURRENTLY ON public.$table ($columns);";
+	  . "PostgreSQL reads all of the referring table, and its writers wait. CREATE INDEX CONCURRENTLY ON public.$table ($columns);";
 }
 
 $node->safe_psql('postgres', <<'EOF');

@@ -219,7 +219,7 @@ foreach my $way (
 	[ 'given away and back, with a trigger', 'ALTER TABLE t_2016 OWNER TO bob; CREATE TRIGGER tr BEFORE INSERT ON t_2016 FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(); ALTER TABLE t_2016 OWNER TO alice', 'was changed since' ],
 	[ 'with a policy', 'CREATE POLICY p ON t_2016 USING (true)', 'was changed since' ],
 	[ 'readable for others', 'GRANT SELECT (note) ON t_2016 TO bob', 'was changed since' ],
-	[ 'not known to be detached by ppm', 'UPDATE ppm.detached SET version = NULL', 'might be another one, because somebody else finished detaching it' ])
+	[ 'not known to be detached by ppm', 'UPDATE ppm.detached SET version = NULL', 'might have been replaced, because somebody else finished detaching it' ])
 {
 	my ($name, $sql, $reason) = @$way;
 	make('detach', ';ALTER TABLE t OWNER TO alice;' . join ';', map { "ALTER TABLE t_$_ OWNER TO alice" } 2016 .. 2027);

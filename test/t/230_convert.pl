@@ -228,7 +228,7 @@ is(asked("SELECT action, outcome FROM ppm.history WHERE action = 'convert'"), 'c
 # Back again: not with rows elsewhere.
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('plain.orders')");
 like($messages,
-	qr/ERROR:  55000: the conversion of table "plain\.orders" cannot be taken back\nDETAIL:  Partition "orders_2026_03_18" has rows/,
+	qr/ERROR:  55000: the conversion of table "plain\.orders" cannot be undone\nDETAIL:  Partition "orders_2026_03_18" has rows/,
 	'a conversion is not taken back where rows would be lost');
 asked("DELETE FROM plain.orders WHERE placed_at >= '2026-03-18'; GRANT INSERT ON plain.orders TO clerk");
 asked("CALL ppm.abandon('plain.orders')");

@@ -161,7 +161,7 @@ foreach my $how ('terminated', 'killed', 'crashed')
 }
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('orders')");
 is($result, 0, 'then it is taken back');
-like($messages, qr/WARNING:  01000: unique keys still have the partition key in them\nHINT:  To have them as they were before the conversion: (ALTER TABLE public\.orders DROP CONSTRAINT orders_pkey; ALTER TABLE public\.orders ADD CONSTRAINT orders_pkey PRIMARY KEY \(id\);)$/m, 'but for the key');
+like($messages, qr/WARNING:  01000: unique keys still include the partition key\nHINT:  To restore them as they were before the conversion: (ALTER TABLE public\.orders DROP CONSTRAINT orders_pkey; ALTER TABLE public\.orders ADD CONSTRAINT orders_pkey PRIMARY KEY \(id\);)$/m, 'but for the key');
 my ($restoring) = $messages =~ /before the conversion: (.*)$/m;
 is(asked($all), $rows, 'no row is lost');
 

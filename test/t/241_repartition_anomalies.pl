@@ -214,7 +214,7 @@ is(phase(), 'waiting', 'an older snapshot is waited for');
 sleep 1;
 let_go($older);
 done($mover, 'what is written to both');
-like($messages, qr/waiting for older transactions to end, of processes \d+/, 'and it says who is waited for');
+like($messages, qr/waiting for older transactions to end, in processes \d+/, 'and it says who is waited for');
 is($node->safe_psql('postgres', "SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE note = 'changed') FROM t"), '1991|1991|10', 'nothing is there twice, nothing is missing');
 is(rows('id IN (21, 31, 30, 40, 51, 60, 70, 5000)'),
 	'21 2026-03-09 n31, 30 2026-03-17 n30, 31 2026-03-09 n21, 40 2026-03-08 prepared, 51 2026-03-09 by a replica, 60 2026-03-08 n60, 70 2026-03-08 upserted, 5000 2026-03-11 new',

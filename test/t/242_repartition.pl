@@ -113,7 +113,7 @@ SKIP:
 	refused('its schema is published', qr/0A000.*publication "everything" is FOR TABLES IN SCHEMA/s);
 	sql('DROP PUBLICATION everything');
 }
-refused('too long a swap', qr/54000.*longer than ppm.swap_limit.*Move a range of keys/s, "SET ppm.swap_limit = '1ms'; CALL ppm.repartition('t')");
+refused('too long a swap', qr/54000.*longer than ppm.swap_limit.*Move one range of keys/s, "SET ppm.swap_limit = '1ms'; CALL ppm.repartition('t')");
 refused('in a transaction block', qr/25001/, "BEGIN; CALL ppm.repartition('t')");
 refused('not configured', qr/PM001/, "CALL ppm.repartition('ppm.config')");
 refused('no key', qr/22007: invalid value for from_value: "yesterday or so"\nDETAIL:  It is not a value of the partition key of table "public.t", which is of type date\.$/m, "CALL ppm.repartition('t', 'yesterday or so')");

@@ -247,7 +247,7 @@ sql('SET client_min_messages = error; DROP TABLE t; DELETE FROM ppm.config');
 isnt(sql("SELECT count(*) FROM pg_class WHERE relname ~ '^ppm_move|^log_'"), 0, 'a table is dropped in the middle of a move');
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()');
 is($result, 0, 'run_all() goes on');
-like($messages, qr/took back the move of rows of table "public.t", which was dropped/, 'and says what it did');
+like($messages, qr/abandoned the move of rows of table "public.t", which was dropped/, 'and says what it did');
 is(sql("SELECT count(*) FROM pg_class WHERE relname ~ '^ppm_move|^log_'"), 0, 'nothing is left of the move');
 is(sql('SELECT count(*) FROM ppm.move'), 0, 'nor in ppm.move');
 

@@ -108,7 +108,7 @@ CREATE EVENT TRIGGER use_temporary ON ddl_command_end WHEN TAG IN ('ALTER TABLE'
 EOF
 ($result, $output, $messages) = run_sql($node, q(UPDATE ppm.config SET pre_provisioned = 4; CALL ppm.provision()));
 like($messages, qr/cannot create temporary table within security-restricted operation, in PL\/pgSQL function (?:tools\.)?use_temporary\(\) line 3/, 'a temporary table is refused, and where is said');
-like($messages, qr/HINT:  What runs in the middle of ppm's statements is restricted/, 'and what helps');
+like($messages, qr/HINT:  Code that runs in the middle of ppm's statements is restricted/, 'and what helps');
 unlike($messages, qr/grant that role/, 'which no privilege does');
 
 $node->stop;

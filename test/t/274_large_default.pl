@@ -39,7 +39,7 @@ sub fences
 
 # In a transaction block nothing is committed in between: the look is all there is.
 my ($result, $output, $messages) = run_sql($node, q(SET ppm.statement_timeout = '10ms'; BEGIN; CALL ppm.provision(); COMMIT), on_error_stop => 0);
-like($messages, qr/to look for rows of .* in default partition "t_default" takes longer than ppm\.statement_timeout \(SQLSTATE 57014\)/, 'the look ends when it must');
+like($messages, qr/looking for rows of .* in default partition "t_default" takes longer than ppm\.statement_timeout \(SQLSTATE 57014\)/, 'the look ends when it must');
 like($messages, qr/HINT:  Give default partition "t_default" an index on "at"/, 'and the hint is what helps');
 
 # An index answers.

@@ -140,7 +140,7 @@ $node->safe_psql('d4', 'CREATE ROLE scheduler NOLOGIN');
 my $denied = qr/ERROR:  scheduled run in database "d4" failed: permission denied for (?:procedure|table)/;
 if ($node->safe_psql('postgres', q(SELECT current_setting('server_version_num')::int < 170000)) eq 't')
 {
-	$turn->('scheduler', qr/ERROR:  scheduled run in database "d4" failed: role "scheduler" of ppm.schedule_role may not log in/);
+	$turn->('scheduler', qr/ERROR:  scheduled run in database "d4" failed: role "scheduler" of ppm.schedule_role is not permitted to log in/);
 	$node->safe_psql('d4', 'ALTER ROLE scheduler LOGIN');
 }
 $turn->('scheduler', $denied);

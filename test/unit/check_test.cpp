@@ -307,8 +307,7 @@ TEST_F(CheckBounds, FindsWhatIsNotOneSlot) {
               "slot.");
     EXPECT_EQ(half.hint,
               "CALL ppm.repartition('public.orders'); spreads its rows over partitions of one slot "
-              "each. Or "
-              "it is removed when all of it is outdated.");
+              "each. Or do nothing: it is removed when all of it is outdated.");
 }
 
 TEST_F(CheckBounds, FindsMinvalueAndMaxvalueThatReachIntoTheWindowOffGrid) {
