@@ -39,7 +39,7 @@ sub refused
 	($mend) = $plan =~ / -> (.*?;)/ if ($mend // '') eq 'hint';
 	return unless $mend;
 	asked($mend);
-	is(asked("SELECT string_agg(detail, ',') FROM ppm.plan_conversion('t') WHERE action = 'obstacle' AND detail !~ 'lacks the partition key'"), '', "$what: and what is said mends it");
+	is(asked("SELECT string_agg(detail, ',') FROM ppm.plan_conversion('t') WHERE action = 'obstacle' AND detail !~ 'lacks the partition key'"), '', "$what: and the hint fixes it");
 	return;
 }
 
@@ -150,15 +150,15 @@ foreach my $call ("ppm.convert('t', true)", "ppm.abandon('t')")
 	($result, $output, $messages) = run_sql($node, "CALL $call", user => 'stranger');
 	like($messages, qr/ERROR:  42501: must be owner of table t/, "$call is for the owner");
 	($result, $output, $messages) = run_sql($node, "BEGIN; CALL $call", user => 'owner');
-	like($messages, qr/ERROR:  25001: ppm\.\w+\(\) cannot run inside a transaction block/, "$call is for itself");
+	like($messages, qr/ERROR:  25001: ppm\.\w+\(\) cannot run inside a transaction block/, "$call cannot run in a transaction block");
 }
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('t', true)");
 is($result, 0, 'a superuser may call');
 like($messages, qr/NOTICE:  00000: as owner owner$/m, 'the owner\'s code runs as the owner');
-unlike($messages, qr/escaped|as postgres/, 'and never as who called');
+unlike($messages, qr/escaped|as postgres/, 'and never as the caller');
 is(asked("SELECT tableowner FROM pg_tables WHERE tablename = 't'"), 'owner', 'it is the owner\'s table');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')", user => 'member');
-is($result, 0, 'a member of the owner may take it back');
+is($result, 0, 'a member of the owner role can undo the conversion');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('t', true)", user => 'member');
 is($result, 0, 'and convert it');
 is(asked("SELECT count(*) FROM t"), 100, 'with all rows');
@@ -187,14 +187,14 @@ GRANT CREATE ON SCHEMA public TO stranger; SET ROLE stranger; CREATE VIEW v AS S
 INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned) VALUES ('t', 'at', 'daily', 2);
 EOF
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('t', true)", user => 'member');
-like($messages, qr/View public\.v of the table belongs to stranger, and you do not have the privileges of that role/, 'a view of another role is not rewritten without his rights');
+like($messages, qr/View public\.v of the table belongs to stranger, and you do not have the privileges of that role/, 'a view of another role is not rewritten without the privileges of that role');
 asked("CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e()");
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('t', true)");
 like($messages, qr/ERROR:  55000: event trigger "e" would run in the middle of CREATE INDEX CONCURRENTLY\nHINT:  Build the index yourself: (CREATE UNIQUE INDEX CONCURRENTLY t_pkey_ppm ON public\.t USING btree \(id, at\);)/, 'no event trigger runs in the worker');
 my ($build) = $messages =~ /(CREATE UNIQUE INDEX.*?;)/;
 asked($build);
 asked("CALL ppm.convert('t', true)");
-is(asked("SELECT relkind, (SELECT viewowner FROM pg_views WHERE viewname = 'v') FROM pg_class WHERE oid = 't'::regclass"), 'p|stranger', 'one that is built by hand is taken');
+is(asked("SELECT relkind, (SELECT viewowner FROM pg_views WHERE viewname = 'v') FROM pg_class WHERE oid = 't'::regclass"), 'p|stranger', 'an index that was built by hand is used');
 
 $node->stop;
 done_testing();
