@@ -29,7 +29,7 @@ CREATE FUNCTION ppm.partition_states()
                    state text, relation oid, lower_value text, upper_value text)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_partition_states'
     SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION ppm.partition_states() IS 'what the view ppm.partitions is made of';
+COMMENT ON FUNCTION ppm.partition_states() IS 'what the view ppm.partitions shows, without sizes and rows';
 
 CREATE FUNCTION ppm.table_states()
     RETURNS TABLE (schema_name name, table_name name, "interval" text, covered_until timestamp, runway interval,
@@ -37,7 +37,7 @@ CREATE FUNCTION ppm.table_states()
                    covered_until_value text, slots_ahead integer)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_table_states'
     SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION ppm.table_states() IS 'what the view ppm.status is made of';
+COMMENT ON FUNCTION ppm.table_states() IS 'what the view ppm.status shows, without sizes, last runs and schedule';
 
 CREATE VIEW ppm.partitions AS
     SELECT p.schema_name, p.table_name, p.partition, p.lower_bound, p.upper_bound, p.state,
@@ -53,24 +53,24 @@ COMMENT ON COLUMN ppm.partitions.schema_name IS 'the schema of the configured ta
 COMMENT ON COLUMN ppm.partitions.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.partitions.partition IS 'the name of the partition';
 COMMENT ON COLUMN ppm.partitions.lower_bound IS
-    'its lower bound as civil time in the time zone of its parent; null for the default partition, and where the key counts';
+    'its lower bound as local time in the time zone of its parent; null for the default partition, and for an integer key without key_encoding';
 COMMENT ON COLUMN ppm.partitions.upper_bound IS
-    'its upper bound as civil time in the time zone of its parent; null for the default partition, and where the key counts';
+    'its upper bound as local time in the time zone of its parent; null for the default partition, and for an integer key without key_encoding';
 COMMENT ON COLUMN ppm.partitions.state IS
     'retained, current, upcoming, outdated, surplus, off_grid, default or pending_detach';
 COMMENT ON COLUMN ppm.partitions.total_bytes IS
-    'its size with its indexes and its TOAST table; null where somebody has it locked';
+    'its size with its indexes and its TOAST table; null if another session has locked it';
 COMMENT ON COLUMN ppm.partitions.estimated_rows IS 'about how many rows it has';
 COMMENT ON COLUMN ppm.partitions.lower_value IS
-    'its lower bound as the partition key has it, or MINVALUE; null for the default partition';
+    'its lower bound as a value of the partition key, or MINVALUE; null for the default partition';
 COMMENT ON COLUMN ppm.partitions.upper_value IS
-    'its upper bound as the partition key has it, or MAXVALUE; null for the default partition';
+    'its upper bound as a value of the partition key, or MAXVALUE; null for the default partition';
 
 -- Whoever may read ppm.status may call it.
 CREATE FUNCTION ppm.scheduled_at() RETURNS timestamptz
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_scheduled_at';
 COMMENT ON FUNCTION ppm.scheduled_at() IS
-    'when the server next looks whether run_all() is due in this database; null where ppm.schedule_databases does not have it, or ppm is not in shared_preload_libraries';
+    'when the server next looks whether run_all() is due in this database; null if ppm.schedule_databases does not list it, or ppm is not in shared_preload_libraries';
 
 CREATE VIEW ppm.status AS
     SELECT t.schema_name, t.table_name, t."interval", t.covered_until, t.runway,
@@ -91,26 +91,27 @@ CREATE VIEW ppm.status AS
 COMMENT ON VIEW ppm.status IS 'the state of each configured table, for monitoring';
 COMMENT ON COLUMN ppm.status.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.status.table_name IS 'the name of the configured table';
-COMMENT ON COLUMN ppm.status."interval" IS 'what one partition holds';
+COMMENT ON COLUMN ppm.status."interval" IS 'the range of one partition, as in ppm.config';
 COMMENT ON COLUMN ppm.status.covered_until IS
-    'until when there are partitions without a hole, from now on, as civil time in the time zone of the table; null: there is none for now';
+    'until when there are partitions without a gap, from now on, as local time in the time zone of the table; null: there is none for now';
 COMMENT ON COLUMN ppm.status.runway IS
     'how long inserts will find a partition other than the default one: by the clock, or at the rate at which the key grew over the last runs; null: for ever, or not known, or the configuration is not valid';
 COMMENT ON COLUMN ppm.status.partitions IS 'how many partitions there are, the default partition included';
-COMMENT ON COLUMN ppm.status.outdated IS 'how many of them are outdated';
-COMMENT ON COLUMN ppm.status.total_bytes IS 'their size with their indexes and their TOAST tables; null where somebody has one of them locked';
+COMMENT ON COLUMN ppm.status.outdated IS 'how many partitions are outdated';
+COMMENT ON COLUMN ppm.status.total_bytes IS
+    'the size of its partitions with their indexes and TOAST tables; null if another session has locked one of them';
 COMMENT ON COLUMN ppm.status.errors IS
     'how many errors ppm.check() has for the table, as far as that can be told without looking into its partitions';
 COMMENT ON COLUMN ppm.status.warnings IS 'how many warnings ppm.check() has for the table';
-COMMENT ON COLUMN ppm.status.last_run_at IS 'when ppm was last called for it';
-COMMENT ON COLUMN ppm.status.last_outcome IS 'how that went: ok; or failed, if the last provision or the last cleanup did';
-COMMENT ON COLUMN ppm.status.healthy IS 'whether there is no error';
+COMMENT ON COLUMN ppm.status.last_run_at IS 'when ppm was last called for the table';
+COMMENT ON COLUMN ppm.status.last_outcome IS 'ok; or failed, if the last provision or the last cleanup failed';
+COMMENT ON COLUMN ppm.status.healthy IS 'whether errors is 0';
 COMMENT ON COLUMN ppm.status.covered_until_value IS
-    'until which key there are partitions without a hole, from the current one on, or MAXVALUE; null: there is none for now';
+    'until which key there are partitions without a gap, from the current one on, or MAXVALUE; null: there is none for now';
 COMMENT ON COLUMN ppm.status.slots_ahead IS
-    'how many partitions above the current one are there without a hole, 10000 at most; null: for ever, or the configuration is not valid';
+    'how many partitions there are above the current one without a gap, 10000 at most; null: for ever, or the configuration is not valid';
 COMMENT ON COLUMN ppm.status.scheduled_at IS
-    'when the server next looks whether run_all() is due; null where it does not call it by itself';
+    'when the server next looks whether run_all() is due; null if it does not call it by itself';
 
 REVOKE ALL ON FUNCTION ppm.plan(regclass), ppm.partition_states(), ppm.table_states(), ppm.scheduled_at() FROM PUBLIC;
 
@@ -152,7 +153,7 @@ DROP FUNCTION ppm.plan_of_1_0_0(regclass), ppm.partition_states_of_1_0_0(), ppm.
 
 CREATE TYPE ppm.key_encoding AS ENUM ('seconds', 'milliseconds', 'microseconds', 'nanoseconds', 'snowflake', 'ulid');
 COMMENT ON TYPE ppm.key_encoding IS
-    'how a partition key tells time: a time since 1970 in a number, a Snowflake ID, or a ULID';
+    'how a partition key stores time: as a number of seconds, milliseconds, microseconds or nanoseconds since 1970, as a Snowflake ID, or as a ULID';
 
 ALTER TABLE ppm.config
     ALTER COLUMN interval TYPE text USING interval::text,
@@ -170,40 +171,42 @@ ALTER TABLE ppm.config
     ADD CONSTRAINT config_drop_delay_check CHECK (drop_delay BETWEEN '0' AND '1000 years'),
     ADD CONSTRAINT config_archive_schema_check
         CHECK (archive_schema <> schema_name AND archive_schema::text !~ '^pg_' AND archive_schema NOT IN ('information_schema', 'ppm', ''));
-COMMENT ON CONSTRAINT config_snowflake_check ON ppm.config IS 'only a Snowflake ID has an epoch and a shift';
-COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'the shift is 0 to 62: a bigint has no more bits';
-COMMENT ON CONSTRAINT config_drop_delay_check ON ppm.config IS 'to keep it for ever, cleanup_policy is detach';
-COMMENT ON CONSTRAINT config_archive_schema_check ON ppm.config IS 'an archive is another schema than the table''s, and none of PostgreSQL''s or of ppm';
+COMMENT ON CONSTRAINT config_snowflake_check ON ppm.config IS 'key_epoch and key_shift are set only if key_encoding is snowflake';
+COMMENT ON CONSTRAINT config_key_shift_check ON ppm.config IS 'key_shift is 0 to 62: a bigint has no more bits';
+COMMENT ON CONSTRAINT config_drop_delay_check ON ppm.config IS
+    'drop_delay is 0 to 1000 years; to keep tables for ever, set cleanup_policy to detach';
+COMMENT ON CONSTRAINT config_archive_schema_check ON ppm.config IS
+    'archive_schema is neither the schema of the table nor one of PostgreSQL or ppm';
 REVOKE ALL ON TYPE ppm.key_encoding FROM PUBLIC;
 DROP TYPE ppm.partition_interval;
 COMMENT ON COLUMN ppm.config.interval IS
-    'the length of a slot: hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, months or years; for a key that counts, a number of keys';
+    'the range of one partition, called a slot: hourly, daily, weekly, monthly, quarterly, yearly, or a count of minutes, hours, days, weeks, months or years; for an integer key without key_encoding, a number of keys';
 COMMENT ON COLUMN ppm.config.timezone IS
     'the time zone in which slots begin and end, and which decides what date is today';
 COMMENT ON COLUMN ppm.config.origin IS
     'where slots are counted from: a time of whole minutes, or a number; null: Monday 2000-01-03, for months and years 2000-01-01, for numbers 0';
 COMMENT ON COLUMN ppm.config.key_encoding IS
-    'how the key tells time where its type does not say it; null: a date, a timestamp or a UUIDv7 does, and a smallint, integer or bigint counts';
+    'how the partition key stores time; null: as a date, timestamp, timestamptz or UUIDv7 does, and a smallint, integer or bigint does not tell time';
 COMMENT ON COLUMN ppm.config.key_epoch IS 'the time from which a Snowflake ID counts its milliseconds; null: 2010-11-04 01:42:54.657+00';
-COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID stand below its milliseconds, 0 to 62; null: 22';
+COMMENT ON COLUMN ppm.config.key_shift IS 'how many bits of a Snowflake ID are below its milliseconds, 0 to 62; null: 22';
 COMMENT ON COLUMN ppm.config.drop_delay IS
     'under cleanup_policy drop, how long a detached table waits before it is dropped; until then raising retention attaches it again';
 COMMENT ON COLUMN ppm.config.archive_schema IS 'the schema that a detached table is moved to; null: it stays where it is';
 COMMENT ON COLUMN ppm.config.template IS
     'a table, written schema.table, from which new partitions also get what the parent does not have: indexes, keys, triggers, storage parameters, tablespace, UNLOGGED, and partitions of their own';
 COMMENT ON COLUMN ppm.config.analyze_parent IS
-    'whether a call that has changed its partitions ends with an ANALYZE of the table, which autovacuum never does';
+    'whether a call that changed partitions of the table ends with ANALYZE of the table; autovacuum does not analyze partitioned tables';
 
 CREATE FUNCTION ppm.spell_configuration() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_spell_configuration'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.spell_configuration() IS
-    'writes interval and origin in their canonical spelling, and refuses invalid ones';
+    'writes interval, origin and template in their canonical spelling, and refuses invalid ones';
 
 CREATE TRIGGER canonical_spelling BEFORE INSERT OR UPDATE ON ppm.config
     FOR EACH ROW EXECUTE FUNCTION ppm.spell_configuration();
 COMMENT ON TRIGGER canonical_spelling ON ppm.config IS
-    'writes interval and origin in their canonical spelling, and refuses invalid ones';
+    'writes interval, origin and template in their canonical spelling, and refuses invalid ones';
 
 REVOKE ALL ON FUNCTION ppm.spell_configuration() FROM PUBLIC;
 
@@ -217,14 +220,14 @@ CREATE TABLE ppm.configured_relations (
     CONSTRAINT configured_relations_pkey PRIMARY KEY (schema_name, table_name)
 );
 COMMENT ON TABLE ppm.configured_relations IS
-    'the relation that each row of ppm.config is about: another relation that takes its name is not managed until the row is written again';
-COMMENT ON COLUMN ppm.configured_relations.schema_name IS 'the schema_name of the row';
-COMMENT ON COLUMN ppm.configured_relations.table_name IS 'the table_name of the row';
-COMMENT ON COLUMN ppm.configured_relations.relation IS 'the OID of the relation of that name';
+    'the relation that each row of ppm.config was written for; another relation that gets its name is not managed until the row is written again';
+COMMENT ON COLUMN ppm.configured_relations.schema_name IS 'schema_name in ppm.config';
+COMMENT ON COLUMN ppm.configured_relations.table_name IS 'table_name in ppm.config';
+COMMENT ON COLUMN ppm.configured_relations.relation IS 'the OID of the relation that the row of ppm.config was written for';
 COMMENT ON COLUMN ppm.configured_relations.confirmed_by IS
-    'the role that wrote the row, or that called ppm first when no relation was known for the row';
-COMMENT ON COLUMN ppm.configured_relations.confirmed_at IS 'when that role did so';
-COMMENT ON CONSTRAINT configured_relations_pkey ON ppm.configured_relations IS 'a row means one relation';
+    'the role that wrote the row of ppm.config, or that first called ppm when no relation was known for it';
+COMMENT ON COLUMN ppm.configured_relations.confirmed_at IS 'when that role wrote the row or called ppm';
+COMMENT ON CONSTRAINT configured_relations_pkey ON ppm.configured_relations IS 'each row of ppm.config belongs to one relation';
 
 -- Until now a name was all there was: it means what it means now.
 INSERT INTO ppm.configured_relations (schema_name, table_name, relation, confirmed_by, confirmed_at)
@@ -246,18 +249,19 @@ ALTER TABLE ppm.detached
     ALTER COLUMN lower_bound DROP NOT NULL,
     ALTER COLUMN upper_bound DROP NOT NULL;
 COMMENT ON COLUMN ppm.detached.lower_bound IS
-    'its lower bound as civil time in the time zone of its parent; null where the key counts';
+    'its lower bound as local time in the time zone of its parent; null for an integer key without key_encoding';
 COMMENT ON COLUMN ppm.detached.upper_bound IS
-    'its upper bound as civil time in the time zone of its parent; null where the key counts';
+    'its upper bound as local time in the time zone of its parent; null for an integer key without key_encoding';
 COMMENT ON COLUMN ppm.detached.kind IS
     'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
-COMMENT ON COLUMN ppm.detached.drop_after IS 'when a cleanup drops it: drop_delay after its removal began; null: it is kept, or waits for nothing';
+COMMENT ON COLUMN ppm.detached.drop_after IS
+    'the time from which a cleanup drops it: drop_delay after its removal began; null: it is kept, or does not wait';
 COMMENT ON COLUMN ppm.detached.archived_from IS 'the schema that it was moved from, and is moved back to when it is attached again; null: it was not moved';
 COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'the kind is removed or repartitioned';
 COMMENT ON COLUMN ppm.detached.version IS
-    'a hash of what the catalog said of the table and its partitions when ppm detached it; it is dropped, or attached again, only while that has not changed; null: it is not known that ppm detached it';
+    'a hash of the catalog entries of the table and its partitions when ppm detached it; ppm drops it, or attaches it again, only while they are unchanged; null: it is not known that ppm detached it';
 COMMENT ON COLUMN ppm.detached.snapshot IS
-    'the snapshot of the detach: it is dropped only if no later transaction has put rows into it';
+    'the snapshot of the detach: ppm drops the table only if no later transaction has inserted rows';
 
 -- Written by ppm as the owner of this table, too. It is dumped: in doubt ppm keeps.
 CREATE TABLE ppm.kept (
@@ -271,15 +275,14 @@ CREATE TABLE ppm.kept (
 );
 SELECT pg_catalog.pg_extension_config_dump('ppm.kept', '');
 COMMENT ON TABLE ppm.kept IS
-    'partitions that were detached once to be kept, and attached again: ppm detaches them and never drops them, unless their row is deleted';
-COMMENT ON COLUMN ppm.kept.relation IS 'its OID; after a dump and restore it is known by the names';
+    'partitions that were once detached and kept, then attached again: ppm detaches them again when they are outdated, but never drops them unless their row is deleted';
+COMMENT ON COLUMN ppm.kept.relation IS 'the OID of the partition; after a dump and restore, ppm finds the partition by its names';
 COMMENT ON COLUMN ppm.kept.schema_name IS 'the schema of the table that it is a partition of';
 COMMENT ON COLUMN ppm.kept.table_name IS 'the name of the table that it is a partition of';
-COMMENT ON COLUMN ppm.kept.partition_schema IS 'its schema';
-COMMENT ON COLUMN ppm.kept.partition IS 'its name';
-COMMENT ON COLUMN ppm.kept.since IS 'since when ppm knows that';
-COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS
-    'it is kept once and for all; after a restore its OID may have come to mean another table';
+COMMENT ON COLUMN ppm.kept.partition_schema IS 'the schema of the partition';
+COMMENT ON COLUMN ppm.kept.partition IS 'the name of the partition';
+COMMENT ON COLUMN ppm.kept.since IS 'when ppm recorded the partition';
+COMMENT ON CONSTRAINT kept_pkey ON ppm.kept IS 'each partition has one row; after a restore, its OID might belong to another table';
 
 CREATE TABLE ppm.hooks (
     schema_name name NOT NULL DEFAULT 'public',
@@ -292,27 +295,28 @@ CREATE TABLE ppm.hooks (
 );
 SELECT pg_catalog.pg_extension_config_dump('ppm.hooks', '');
 COMMENT ON TABLE ppm.hooks IS
-    'functions (parent regclass, partition regclass, lower_value text, upper_value text) that are called in the life of a partition, as the owner of its table';
+    'functions (parent regclass, partition regclass, lower_value text, upper_value text) that ppm calls at steps in the life of a partition, as the owner of its table';
 COMMENT ON COLUMN ppm.hooks.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.hooks.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.hooks.event IS
     'after_create, before_detach, after_detach or before_drop; if a before_ function fails, the partition is kept; an after_ function is called again until it succeeds';
 COMMENT ON COLUMN ppm.hooks.function IS
-    'the function with its schema and the types of its arguments; its owner must have the rights of the table''s owner';
-COMMENT ON COLUMN ppm.hooks.position IS 'which of several comes first; where that is the same, in the order of their names';
-COMMENT ON CONSTRAINT hooks_pkey ON ppm.hooks IS 'a function is called once';
-COMMENT ON CONSTRAINT hooks_event_check ON ppm.hooks IS 'there is no other event';
+    'the function with its schema and the types of its arguments; its owner must have the privileges of the table''s owner';
+COMMENT ON COLUMN ppm.hooks.position IS
+    'the order in which the functions of an event are called; those with the same position are called in the order of their names';
+COMMENT ON CONSTRAINT hooks_pkey ON ppm.hooks IS 'each function is called once for an event of a table';
+COMMENT ON CONSTRAINT hooks_event_check ON ppm.hooks IS 'the event is after_create, before_detach, after_detach or before_drop';
 
 CREATE FUNCTION ppm.hook_written() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_hook_written'
     SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION ppm.hook_written() IS
-    'requires the rights of the configured table''s owner, and writes the function in its one spelling';
+    'requires the privileges of the configured table''s owner, and writes the function in its canonical spelling';
 
 CREATE TRIGGER hook_written BEFORE INSERT OR UPDATE OR DELETE ON ppm.hooks
     FOR EACH ROW EXECUTE FUNCTION ppm.hook_written();
 COMMENT ON TRIGGER hook_written ON ppm.hooks IS
-    'requires the rights of the configured table''s owner, and writes the function in its one spelling';
+    'requires the privileges of the configured table''s owner, and writes the function in its canonical spelling';
 REVOKE ALL ON FUNCTION ppm.hook_written() FROM PUBLIC;
 
 -- Written by ppm as the owner of this table. Not dumped: it knows tables by their OIDs.
@@ -326,15 +330,15 @@ CREATE TABLE ppm.pending_hooks (
     queued_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     CONSTRAINT pending_hooks_pkey PRIMARY KEY (relation, event, function)
 );
-COMMENT ON TABLE ppm.pending_hooks IS 'what was created or detached, and which hooks are still to be called for it';
+COMMENT ON TABLE ppm.pending_hooks IS 'hooks that are still to be called for a created partition or a detached table';
 COMMENT ON COLUMN ppm.pending_hooks.parent IS 'the OID of the configured table';
-COMMENT ON COLUMN ppm.pending_hooks.relation IS 'the OID of the partition';
+COMMENT ON COLUMN ppm.pending_hooks.relation IS 'the OID of the partition or detached table';
 COMMENT ON COLUMN ppm.pending_hooks.event IS 'after_create or after_detach';
-COMMENT ON COLUMN ppm.pending_hooks.function IS 'the function, as ppm.hooks has it';
-COMMENT ON COLUMN ppm.pending_hooks.lower_value IS 'the partition''s lower bound as the partition key has it, or MINVALUE';
-COMMENT ON COLUMN ppm.pending_hooks.upper_value IS 'the partition''s upper bound as the partition key has it, or MAXVALUE';
-COMMENT ON COLUMN ppm.pending_hooks.queued_at IS 'when it was created or detached';
-COMMENT ON CONSTRAINT pending_hooks_pkey ON ppm.pending_hooks IS 'a function is called once';
+COMMENT ON COLUMN ppm.pending_hooks.function IS 'the function, written as in ppm.hooks';
+COMMENT ON COLUMN ppm.pending_hooks.lower_value IS 'the lower bound of the partition as a value of the partition key, or MINVALUE';
+COMMENT ON COLUMN ppm.pending_hooks.upper_value IS 'the upper bound of the partition as a value of the partition key, or MAXVALUE';
+COMMENT ON COLUMN ppm.pending_hooks.queued_at IS 'when the partition was created or detached';
+COMMENT ON CONSTRAINT pending_hooks_pkey ON ppm.pending_hooks IS 'each function is called once for an event of a partition';
 
 -- Written by ppm as the owner of this table, too. Not dumped: it knows tables by their OIDs.
 CREATE TABLE ppm.conversions (
@@ -351,14 +355,15 @@ CREATE TABLE ppm.conversions (
 COMMENT ON TABLE ppm.conversions IS
     'tables that ppm.convert() made partitioned, as long as the old table is one of their partitions: ppm.abandon() undoes the conversion';
 COMMENT ON COLUMN ppm.conversions.relation IS 'the OID of the partitioned table';
-COMMENT ON COLUMN ppm.conversions.schema_name IS 'its schema';
-COMMENT ON COLUMN ppm.conversions.table_name IS 'its name';
+COMMENT ON COLUMN ppm.conversions.schema_name IS 'the schema of the partitioned table';
+COMMENT ON COLUMN ppm.conversions.table_name IS 'the name of the partitioned table';
 COMMENT ON COLUMN ppm.conversions.former IS 'the OID of the old table, which is a partition now';
-COMMENT ON COLUMN ppm.conversions.key_was_nullable IS 'whether the partition key could be null before';
-COMMENT ON COLUMN ppm.conversions.replaced IS 'the unique indexes without the partition key that were replaced, as SQL';
-COMMENT ON COLUMN ppm.conversions.converted_by IS 'the role that called the procedure';
-COMMENT ON COLUMN ppm.conversions.converted_at IS 'when it was done';
-COMMENT ON CONSTRAINT conversions_pkey ON ppm.conversions IS 'a table is converted once';
+COMMENT ON COLUMN ppm.conversions.key_was_nullable IS 'whether the partition key could be null before the conversion';
+COMMENT ON COLUMN ppm.conversions.replaced IS
+    'SQL that restores the unique indexes without the partition key that ppm.convert() replaced';
+COMMENT ON COLUMN ppm.conversions.converted_by IS 'the role that called ppm.convert()';
+COMMENT ON COLUMN ppm.conversions.converted_at IS 'when the table was converted';
+COMMENT ON CONSTRAINT conversions_pkey ON ppm.conversions IS 'each table is converted only once';
 
 --
 -- What was done
@@ -368,13 +373,14 @@ COMMENT ON COLUMN ppm.history.action IS
     'create, attach, finalize, detach, archive, drop, repartition, convert, abandon or analyze; after_create, before_detach, after_detach or before_drop for a hook; or for a failure of none of these, provision, cleanup, check or run_all';
 ALTER TABLE ppm.history ADD COLUMN lower_value text, ADD COLUMN upper_value text;
 COMMENT ON COLUMN ppm.history.lower_bound IS
-    'the partition''s lower bound as civil time in the time zone of its parent; null where the key counts';
+    'the partition''s lower bound as local time in the time zone of its parent; null for an integer key without key_encoding';
 COMMENT ON COLUMN ppm.history.upper_bound IS
-    'the partition''s upper bound as civil time in the time zone of its parent; null where the key counts';
-COMMENT ON COLUMN ppm.history.lower_value IS 'the partition''s lower bound as the partition key has it, or MINVALUE';
-COMMENT ON COLUMN ppm.history.upper_value IS 'the partition''s upper bound as the partition key has it, or MAXVALUE';
+    'the partition''s upper bound as local time in the time zone of its parent; null for an integer key without key_encoding';
+COMMENT ON COLUMN ppm.history.lower_value IS 'the partition''s lower bound as a value of the partition key, or MINVALUE';
+COMMENT ON COLUMN ppm.history.upper_value IS 'the partition''s upper bound as a value of the partition key, or MAXVALUE';
 
-COMMENT ON COLUMN ppm.last_run.at IS 'when it ended; where cleanup was refused because of the clock (PM008): when the one before it ended, or the server was started';
+COMMENT ON COLUMN ppm.last_run.at IS
+    'when the call ended; if cleanup was refused because of the clock (PM008), when the one before it ended, or the server was started';
 
 
 -- Written by ppm as the owner of this table, too. Not dumped: it is known again after two runs.
@@ -385,12 +391,12 @@ CREATE TABLE ppm.growth (
     greatest_key bigint NOT NULL,
     CONSTRAINT growth_pkey PRIMARY KEY (schema_name, table_name, at)
 );
-COMMENT ON TABLE ppm.growth IS 'the greatest key at each of the last runs, of tables whose key counts';
+COMMENT ON TABLE ppm.growth IS 'the greatest key at each of the last runs, of tables with an integer key without key_encoding';
 COMMENT ON COLUMN ppm.growth.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.growth.table_name IS 'the name of the configured table';
-COMMENT ON COLUMN ppm.growth.at IS 'when it was read';
+COMMENT ON COLUMN ppm.growth.at IS 'when the greatest key was read';
 COMMENT ON COLUMN ppm.growth.greatest_key IS 'the greatest key of the table at that time';
-COMMENT ON CONSTRAINT growth_pkey ON ppm.growth IS 'a table has one greatest key at a time';
+COMMENT ON CONSTRAINT growth_pkey ON ppm.growth IS 'each table has one greatest key at a time';
 
 --
 -- Moving rows where they belong
@@ -417,26 +423,28 @@ CREATE TABLE ppm.move (
     CONSTRAINT move_pkey PRIMARY KEY (parent),
     CONSTRAINT move_phase_check CHECK (phase IN ('preparing', 'copying', 'indexing', 'replaying', 'waiting', 'abandoning'))
 );
-COMMENT ON TABLE ppm.move IS 'the tables whose rows are being moved: CALL ppm.repartition() goes on with it, CALL ppm.abandon() takes it back';
+COMMENT ON TABLE ppm.move IS
+    'the tables whose rows are being moved: CALL ppm.repartition() continues the move, CALL ppm.abandon() undoes it';
 COMMENT ON COLUMN ppm.move.parent IS 'the OID of the partitioned table';
-COMMENT ON COLUMN ppm.move.schema_name IS 'its schema';
-COMMENT ON COLUMN ppm.move.table_name IS 'its name';
+COMMENT ON COLUMN ppm.move.schema_name IS 'the schema of the partitioned table';
+COMMENT ON COLUMN ppm.move.table_name IS 'the name of the partitioned table';
 COMMENT ON COLUMN ppm.move.phase IS
-    'preparing: the new tables are created; copying: rows are copied; indexing: the new tables get their other indexes; replaying: rows that changed since are copied again; waiting: writes go to both, and older transactions must end; abandoning: it is being taken back';
+    'preparing: the new tables are created; copying: rows are copied; indexing: the new tables get their other indexes; replaying: rows that changed since are copied again; waiting: writes go to both, and older transactions must end; abandoning: the move is being undone';
 COMMENT ON COLUMN ppm.move.from_value IS 'the key from which rows are moved; null: from the first';
 COMMENT ON COLUMN ppm.move.to_value IS 'the key before which rows are moved; null: to the last';
 COMMENT ON COLUMN ppm.move.key_columns IS 'the columns of the unique key by which rows are matched';
 COMMENT ON COLUMN ppm.move.version IS
-    'what the catalog said of the partitioned table when the new tables were made: if that changes, the move begins again';
-COMMENT ON COLUMN ppm.move.default_condition IS 'what holds for the rows of the new default partition; null: there is none';
+    'the catalog entries of the partitioned table when the new tables were created: if they change, the move begins again';
+COMMENT ON COLUMN ppm.move.default_condition IS
+    'the condition that rows of the new default partition meet; null: there is no default partition';
 COMMENT ON COLUMN ppm.move.rows_done IS 'how many rows were copied';
-COMMENT ON COLUMN ppm.move.rows_estimated IS 'how many there are about';
-COMMENT ON COLUMN ppm.move.started_at IS 'when it was begun';
-COMMENT ON COLUMN ppm.move.phase_since IS 'when the phase was begun';
-COMMENT ON COLUMN ppm.move.updated_at IS 'when rows were copied last';
-COMMENT ON COLUMN ppm.move.started_by IS 'the role that began it';
-COMMENT ON CONSTRAINT move_pkey ON ppm.move IS 'a table has one move at a time';
-COMMENT ON CONSTRAINT move_phase_check ON ppm.move IS 'there is no other phase';
+COMMENT ON COLUMN ppm.move.rows_estimated IS 'about how many rows there are to copy';
+COMMENT ON COLUMN ppm.move.started_at IS 'when the move began';
+COMMENT ON COLUMN ppm.move.phase_since IS 'when the phase began';
+COMMENT ON COLUMN ppm.move.updated_at IS 'when rows were last copied';
+COMMENT ON COLUMN ppm.move.started_by IS 'the role that began the move';
+COMMENT ON CONSTRAINT move_pkey ON ppm.move IS 'each table has one move at a time';
+COMMENT ON CONSTRAINT move_phase_check ON ppm.move IS 'the phase is preparing, copying, indexing, replaying, waiting or abandoning';
 
 CREATE TABLE ppm.move_source (
     parent oid NOT NULL,
@@ -452,16 +460,18 @@ CREATE TABLE ppm.move_source (
 );
 COMMENT ON TABLE ppm.move_source IS 'the partitions whose rows are being moved';
 COMMENT ON COLUMN ppm.move_source.parent IS 'the OID of the partitioned table';
-COMMENT ON COLUMN ppm.move_source.relation IS 'the partition''s OID';
-COMMENT ON COLUMN ppm.move_source.schema_name IS 'its schema';
-COMMENT ON COLUMN ppm.move_source.name IS 'its name';
-COMMENT ON COLUMN ppm.move_source.lower_value IS 'its lower bound as the partition key has it, or MINVALUE; null: it is the default partition';
-COMMENT ON COLUMN ppm.move_source.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE; null: it is the default partition';
+COMMENT ON COLUMN ppm.move_source.relation IS 'the OID of the partition';
+COMMENT ON COLUMN ppm.move_source.schema_name IS 'the schema of the partition';
+COMMENT ON COLUMN ppm.move_source.name IS 'the name of the partition';
+COMMENT ON COLUMN ppm.move_source.lower_value IS
+    'its lower bound as a value of the partition key, or MINVALUE; null: it is the default partition';
+COMMENT ON COLUMN ppm.move_source.upper_value IS
+    'its upper bound as a value of the partition key, or MAXVALUE; null: it is the default partition';
 COMMENT ON COLUMN ppm.move_source.version IS
-    'what the catalog said of its file, columns and triggers when the capture of changes began: if that changes, the move begins again';
-COMMENT ON COLUMN ppm.move_source.blocks IS 'how many blocks it had when the capture of changes began';
-COMMENT ON COLUMN ppm.move_source.next_block IS 'the block from which rows are still to be copied';
-COMMENT ON CONSTRAINT move_source_pkey ON ppm.move_source IS 'a partition is a source once';
+    'the file, columns and triggers of the partition when the capture of changes began: if they change, the move begins again';
+COMMENT ON COLUMN ppm.move_source.blocks IS 'how many blocks the partition had when the capture of changes began';
+COMMENT ON COLUMN ppm.move_source.next_block IS 'the first block whose rows are still to be copied';
+COMMENT ON CONSTRAINT move_source_pkey ON ppm.move_source IS 'each partition has one row';
 
 CREATE TABLE ppm.move_target (
     parent oid NOT NULL,
@@ -474,16 +484,19 @@ CREATE TABLE ppm.move_target (
     indexed boolean NOT NULL DEFAULT false,
     CONSTRAINT move_target_pkey PRIMARY KEY (parent, number)
 );
-COMMENT ON TABLE ppm.move_target IS 'the tables that rows are being moved into, and that are to be partitions';
+COMMENT ON TABLE ppm.move_target IS 'the new tables that rows are moved into, and that become partitions at the end of the move';
 COMMENT ON COLUMN ppm.move_target.parent IS 'the OID of the partitioned table';
-COMMENT ON COLUMN ppm.move_target.number IS 'its number: until it is a partition, its name is ppm_move_, the OID of the parent, and this';
-COMMENT ON COLUMN ppm.move_target.name IS 'the name that it is to have';
-COMMENT ON COLUMN ppm.move_target.lower_value IS 'its lower bound as the partition key has it, or MINVALUE; null: it is the new default partition';
-COMMENT ON COLUMN ppm.move_target.upper_value IS 'its upper bound as the partition key has it, or MAXVALUE; null: it is the new default partition';
+COMMENT ON COLUMN ppm.move_target.number IS
+    'the number of the table: until it is a partition, its name is ppm_move_, the OID of the parent, _ and this number';
+COMMENT ON COLUMN ppm.move_target.name IS 'the name that it gets as a partition';
+COMMENT ON COLUMN ppm.move_target.lower_value IS
+    'its lower bound as a value of the partition key, or MINVALUE; null: it is the new default partition';
+COMMENT ON COLUMN ppm.move_target.upper_value IS
+    'its upper bound as a value of the partition key, or MAXVALUE; null: it is the new default partition';
 COMMENT ON COLUMN ppm.move_target.relation IS 'its OID; null: it is not created yet';
-COMMENT ON COLUMN ppm.move_target.key_index IS 'the OID of its index by which rows are matched';
+COMMENT ON COLUMN ppm.move_target.key_index IS 'the OID of its unique index by which rows are matched';
 COMMENT ON COLUMN ppm.move_target.indexed IS 'whether it has all its indexes';
-COMMENT ON CONSTRAINT move_target_pkey ON ppm.move_target IS 'they are numbered';
+COMMENT ON CONSTRAINT move_target_pkey ON ppm.move_target IS 'the tables of a move are numbered';
 
 CREATE TABLE ppm.move_broken (
     parent oid NOT NULL,
@@ -493,7 +506,7 @@ CREATE TABLE ppm.move_broken (
 ALTER TABLE ppm.move_broken REPLICA IDENTITY FULL;
 COMMENT ON TABLE ppm.move_broken IS 'moves that must begin again';
 COMMENT ON COLUMN ppm.move_broken.parent IS 'the OID of the partitioned table';
-COMMENT ON COLUMN ppm.move_broken.reason IS 'why';
+COMMENT ON COLUMN ppm.move_broken.reason IS 'why the move must begin again';
 
 --
 -- What ppm's tables are kept from
@@ -527,7 +540,7 @@ ALTER TABLE ppm.config
 COMMENT ON TRIGGER skip_replicated ON ppm.config IS 'skips rows that logical replication applies';
 COMMENT ON TRIGGER keep_rows ON ppm.config IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.config IS 'puts the rows back after a TRUNCATE that logical replication applies';
-COMMENT ON TRIGGER refuse_truncate ON ppm.config IS 'refuses a TRUNCATE: DELETE is checked row by row';
+COMMENT ON TRIGGER refuse_truncate ON ppm.config IS 'refuses TRUNCATE: use DELETE, which is checked row by row';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.configured_relations
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
@@ -545,7 +558,7 @@ ALTER TABLE ppm.configured_relations
 COMMENT ON TRIGGER skip_replicated ON ppm.configured_relations IS 'skips rows that logical replication applies';
 COMMENT ON TRIGGER keep_rows ON ppm.configured_relations IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.configured_relations IS 'puts the rows back after a TRUNCATE that logical replication applies';
-COMMENT ON TRIGGER refuse_truncate ON ppm.configured_relations IS 'refuses a TRUNCATE: DELETE is checked row by row';
+COMMENT ON TRIGGER refuse_truncate ON ppm.configured_relations IS 'refuses TRUNCATE: use DELETE, which is checked row by row';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.detached
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
@@ -563,7 +576,7 @@ ALTER TABLE ppm.detached
 COMMENT ON TRIGGER skip_replicated ON ppm.detached IS 'skips rows that logical replication applies';
 COMMENT ON TRIGGER keep_rows ON ppm.detached IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.detached IS 'puts the rows back after a TRUNCATE that logical replication applies';
-COMMENT ON TRIGGER refuse_truncate ON ppm.detached IS 'refuses a TRUNCATE: DELETE is checked row by row';
+COMMENT ON TRIGGER refuse_truncate ON ppm.detached IS 'refuses TRUNCATE: use DELETE, which is checked row by row';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.kept
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
@@ -581,7 +594,7 @@ ALTER TABLE ppm.kept
 COMMENT ON TRIGGER skip_replicated ON ppm.kept IS 'skips rows that logical replication applies';
 COMMENT ON TRIGGER keep_rows ON ppm.kept IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.kept IS 'puts the rows back after a TRUNCATE that logical replication applies';
-COMMENT ON TRIGGER refuse_truncate ON ppm.kept IS 'refuses a TRUNCATE: DELETE is checked row by row';
+COMMENT ON TRIGGER refuse_truncate ON ppm.kept IS 'refuses TRUNCATE: use DELETE, which is checked row by row';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.hooks
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
@@ -599,7 +612,7 @@ ALTER TABLE ppm.hooks
 COMMENT ON TRIGGER skip_replicated ON ppm.hooks IS 'skips rows that logical replication applies';
 COMMENT ON TRIGGER keep_rows ON ppm.hooks IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.hooks IS 'puts the rows back after a TRUNCATE that logical replication applies';
-COMMENT ON TRIGGER refuse_truncate ON ppm.hooks IS 'refuses a TRUNCATE: DELETE is checked row by row';
+COMMENT ON TRIGGER refuse_truncate ON ppm.hooks IS 'refuses TRUNCATE: use DELETE, which is checked row by row';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.pending_hooks
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
@@ -617,7 +630,7 @@ ALTER TABLE ppm.pending_hooks
 COMMENT ON TRIGGER skip_replicated ON ppm.pending_hooks IS 'skips rows that logical replication applies';
 COMMENT ON TRIGGER keep_rows ON ppm.pending_hooks IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.pending_hooks IS 'puts the rows back after a TRUNCATE that logical replication applies';
-COMMENT ON TRIGGER refuse_truncate ON ppm.pending_hooks IS 'refuses a TRUNCATE: DELETE is checked row by row';
+COMMENT ON TRIGGER refuse_truncate ON ppm.pending_hooks IS 'refuses TRUNCATE: use DELETE, which is checked row by row';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.conversions
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
@@ -635,7 +648,7 @@ ALTER TABLE ppm.conversions
 COMMENT ON TRIGGER skip_replicated ON ppm.conversions IS 'skips rows that logical replication applies';
 COMMENT ON TRIGGER keep_rows ON ppm.conversions IS 'saves the rows before a TRUNCATE that logical replication applies';
 COMMENT ON TRIGGER put_rows_back ON ppm.conversions IS 'puts the rows back after a TRUNCATE that logical replication applies';
-COMMENT ON TRIGGER refuse_truncate ON ppm.conversions IS 'refuses a TRUNCATE: DELETE is checked row by row';
+COMMENT ON TRIGGER refuse_truncate ON ppm.conversions IS 'refuses TRUNCATE: use DELETE, which is checked row by row';
 
 CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE OR DELETE ON ppm.history
     FOR EACH ROW EXECUTE FUNCTION ppm.skip_replicated();
@@ -725,7 +738,7 @@ COMMENT ON TRIGGER put_rows_back ON ppm.move_broken IS 'puts the rows back after
 CREATE FUNCTION ppm.free_bytes(relation oid) RETURNS bigint
     LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'ppm_free_bytes';
 COMMENT ON FUNCTION ppm.free_bytes(oid) IS
-    'how many bytes are free where the rows of a table, and of new partitions, go: on the disk of its tablespace; null where that cannot be known';
+    'how many bytes are free on the disk of the tablespace of a table and its new partitions; null if that is not known';
 REVOKE ALL ON FUNCTION ppm.free_bytes(oid) FROM PUBLIC;
 
 CREATE VIEW ppm.forecast AS
@@ -769,24 +782,25 @@ CREATE VIEW ppm.forecast AS
 COMMENT ON VIEW ppm.forecast IS 'how each configured table grows, from what its last full partitions hold';
 COMMENT ON COLUMN ppm.forecast.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.forecast.table_name IS 'the name of the configured table';
-COMMENT ON COLUMN ppm.forecast.full_slots IS 'how many partitions before the current one this is from, the last 10 at most';
+COMMENT ON COLUMN ppm.forecast.full_slots IS
+    'how many partitions before the current one the forecast is based on, the last 10 at most';
 COMMENT ON COLUMN ppm.forecast.bytes_per_slot IS 'the median of their sizes, with indexes and TOAST tables; null: there is none, or they are locked';
-COMMENT ON COLUMN ppm.forecast.rows_per_slot IS 'the median of about how many rows they have';
+COMMENT ON COLUMN ppm.forecast.rows_per_slot IS 'the median of their estimated numbers of rows';
 COMMENT ON COLUMN ppm.forecast.window_bytes IS
-    'the size of the table when all that retention keeps, and the current partition, are full; null: it grows for ever, or it is not known';
+    'the size of the table when the current partition, and all that retention keeps, are full; null: it grows for ever, or it is not known';
 COMMENT ON COLUMN ppm.forecast.window_rows IS 'about how many rows the table has then';
 COMMENT ON COLUMN ppm.forecast.cleanup_frees_bytes IS
     'how much disk the next cleanup frees: what it drops, not what it only detaches';
 COMMENT ON COLUMN ppm.forecast.disk_full_at IS
-    'when the disk of its tablespace is full, if all configured tables there go on growing like this; null where that cannot be known, or is more than a hundred years away';
+    'when the disk of its tablespace is full, if all configured tables there go on growing like this; null if that is not known, or is more than a hundred years away';
 
 CREATE FUNCTION ppm.log_change() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_log_change';
-COMMENT ON FUNCTION ppm.log_change() IS 'notes the keys of rows that are written while a partition is being copied';
+COMMENT ON FUNCTION ppm.log_change() IS 'records the keys of rows that are written while ppm.repartition() copies their partition';
 
 CREATE FUNCTION ppm.write_through() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_write_through';
-COMMENT ON FUNCTION ppm.write_through() IS 'writes rows of a partition that was copied to their new table, too';
+COMMENT ON FUNCTION ppm.write_through() IS 'also writes changes of a partition that was copied to the new tables';
 
 CREATE VIEW ppm.progress AS
     SELECT m.schema_name, m.table_name, m.phase, m.rows_done, m.rows_estimated,
@@ -801,11 +815,11 @@ COMMENT ON COLUMN ppm.progress.schema_name IS 'the schema of the configured tabl
 COMMENT ON COLUMN ppm.progress.table_name IS 'the name of the configured table';
 COMMENT ON COLUMN ppm.progress.phase IS 'preparing, copying, indexing, replaying, waiting or abandoning';
 COMMENT ON COLUMN ppm.progress.rows_done IS 'how many rows were copied';
-COMMENT ON COLUMN ppm.progress.rows_estimated IS 'how many there are about';
-COMMENT ON COLUMN ppm.progress.rows_per_second IS 'how many rows were copied in a second, pauses included';
-COMMENT ON COLUMN ppm.progress.time_left IS 'how long copying the others takes at that rate; null in other phases';
-COMMENT ON COLUMN ppm.progress.started_at IS 'when it was begun';
-COMMENT ON COLUMN ppm.progress.phase_since IS 'when the phase was begun';
+COMMENT ON COLUMN ppm.progress.rows_estimated IS 'about how many rows there are to copy';
+COMMENT ON COLUMN ppm.progress.rows_per_second IS 'how many rows were copied per second, including pauses';
+COMMENT ON COLUMN ppm.progress.time_left IS 'how long copying the remaining rows takes at that rate; null in other phases';
+COMMENT ON COLUMN ppm.progress.started_at IS 'when the move began';
+COMMENT ON COLUMN ppm.progress.phase_since IS 'when the phase began';
 
 CREATE PROCEDURE ppm.repartition(parent regclass, from_value text DEFAULT NULL, to_value text DEFAULT NULL)
     LANGUAGE c AS 'MODULE_PATHNAME', 'ppm_repartition';
@@ -935,7 +949,7 @@ all_lines (part, place, text) AS (
 SELECT text FROM all_lines ORDER BY part, place
 $$;
 COMMENT ON FUNCTION ppm.timeline(regclass) IS
-    'the partitions of a configured table as lines of text, with what is missing; to be looked at in psql';
+    'the partitions of a configured table, and the missing ones, as lines of text to look at in psql';
 
 REVOKE ALL ON FUNCTION ppm.timeline(regclass) FROM PUBLIC;
 
@@ -1001,15 +1015,44 @@ COMMENT ON COLUMN ppm.detached.cleanup_policy IS
     'detach: it is kept, and attached again if its parent''s window reaches it; drop: it is dropped';
 COMMENT ON COLUMN ppm.detached.detached_at IS 'when its removal began';
 COMMENT ON FUNCTION ppm.validate(regclass) IS
-    'where the catalog contradicts the configuration, for one configured table or all of them; no row: nowhere';
+    'contradictions between the configuration and the catalog, for one configured table or all of them; no row: there are none';
 COMMENT ON FUNCTION ppm.check(regclass) IS
     'what is wrong with the configuration and the partitions, for one configured table or all of them; no row: nothing';
 COMMENT ON FUNCTION ppm.configuration_written() IS
-    'requires the rights of the configured table''s owner, and warns where the catalog contradicts the row';
+    'requires the privileges of the configured table''s owner, and warns if the catalog contradicts the row';
 COMMENT ON TRIGGER configuration_written ON ppm.config IS
-    'requires the rights of the configured table''s owner, and warns where the catalog contradicts the row';
+    'requires the privileges of the configured table''s owner, and warns if the catalog contradicts the row';
 
 COMMENT ON COLUMN ppm.detached.detached IS 'the name of the detached table';
 COMMENT ON COLUMN ppm.detached.relation IS 'the OID of the detached table';
 COMMENT ON COLUMN ppm.detached.detached_schema IS 'the schema of the detached table';
 COMMENT ON COLUMN ppm.history.executed_by IS 'the role that called the procedure';
+COMMENT ON TYPE ppm.cleanup_policy IS 'what happens to outdated partitions: detach keeps them as tables, drop drops them for ever';
+COMMENT ON COLUMN ppm.config.cleanup_policy IS
+    'what happens to outdated partitions: detach keeps them as tables, drop drops them for ever';
+COMMENT ON CONSTRAINT config_pkey ON ppm.config IS 'each table is configured only once';
+COMMENT ON CONSTRAINT config_pre_provisioned_check ON ppm.config IS
+    'pre_provisioned is 1 to 1000: there is always a next partition';
+COMMENT ON CONSTRAINT config_partition_options_check ON ppm.config IS
+    'partition_options is a one-dimensional array without null elements';
+COMMENT ON CONSTRAINT config_retention_check ON ppm.config IS 'retention is 1 to 10000; to keep all partitions, set it to null';
+COMMENT ON TABLE ppm.detached IS 'the tables that ppm detached, or is detaching, and has not dropped';
+COMMENT ON COLUMN ppm.detached.lower_value IS 'its lower bound as a value of the partition key, or MINVALUE';
+COMMENT ON COLUMN ppm.detached.upper_value IS 'its upper bound as a value of the partition key, or MAXVALUE';
+COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'each detached table has one row';
+COMMENT ON COLUMN ppm.history.run_id IS 'the number of the call; it is the same for all that one call did';
+COMMENT ON COLUMN ppm.history.at IS 'when it was done, or when it failed';
+COMMENT ON COLUMN ppm.history.partition IS 'the name of the partition; null: the row is about the table';
+COMMENT ON COLUMN ppm.history.sqlstate IS 'the SQLSTATE of the error; null if there was none';
+COMMENT ON COLUMN ppm.history.message IS 'what was done, or the error message';
+COMMENT ON COLUMN ppm.history.duration IS 'how long it took, including waits';
+COMMENT ON CONSTRAINT history_outcome_check ON ppm.history IS 'the outcome is ok or failed';
+COMMENT ON INDEX ppm.history_at_idx IS 'finds the rows that are older than ppm.history_retention';
+COMMENT ON INDEX ppm.history_partition_idx IS 'finds the rows of a partition';
+COMMENT ON COLUMN ppm.last_run.run_id IS 'the number of the call, as in ppm.history';
+COMMENT ON CONSTRAINT last_run_pkey ON ppm.last_run IS 'each table has one last call of each procedure';
+COMMENT ON CONSTRAINT last_run_procedure_check ON ppm.last_run IS
+    'the procedure is provision or cleanup, so that one does not hide a failure of the other';
+COMMENT ON CONSTRAINT last_run_outcome_check ON ppm.last_run IS 'the outcome is ok or failed';
+COMMENT ON FUNCTION ppm.total_bytes(oid) IS
+    'the size of a table with its indexes and its TOAST table, and of all its partitions; null if another session has locked one of them';

@@ -57,10 +57,10 @@ void warn_if_replaced(const TableName& name, Oid relation) {
             WARNING,
             (errcode(ERRCODE_WARNING),
              errmsg("the configuration of table %s is now that of another table", table.c_str()),
-             errdetail("It was that of the relation with OID %u, and is that of the relation "
-                       "with OID %u from now on.",
+             errdetail("It belonged to the relation with OID %u. From now on it belongs to the "
+                       "relation with OID %u.",
                        *before, relation),
-             errhint("If that is not meant, delete its row from ppm.config.")));
+             errhint("If you did not intend this, delete its row from ppm.config.")));
     });
 }
 

@@ -16,8 +16,8 @@ namespace {
 using ppm::TableName;
 
 constexpr const char* what_a_hook_is =
-    "A hook is a function, written with its schema, as in archive.export(regclass, regclass, text, "
-    "text), that returns void.";
+    "A hook is a function that returns void. Write it with its schema and the types of its "
+    "arguments, as in archive.export(regclass, regclass, text, text).";
 
 bool is_our_trigger(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_TRIGGER(fcinfo))
@@ -71,7 +71,7 @@ std::string checked(const std::string& function, std::optional<Oid> relation) {
     if (!name)
         throw refused(ERRCODE_UNDEFINED_FUNCTION, function, "does not exist");
     if (!name->ends_with("(regclass,regclass,text,text)"))
-        throw refused(ERRCODE_INVALID_FUNCTION_DEFINITION, function, "has other arguments");
+        throw refused(ERRCODE_INVALID_FUNCTION_DEFINITION, function, "has the wrong arguments");
     if (!relation)
         return *name;
     const Oid owner = ppm::call([=] { return ppm::owner_of(*relation); });

@@ -46,7 +46,7 @@ Datum ppm_refuse_truncate(PG_FUNCTION_ARGS) {
             return Datum{};
         const std::string table = RelationGetRelationName(trigger.tg_relation);
         throw ppm::PpmError{ERRCODE_FEATURE_NOT_SUPPORTED, "cannot truncate table ppm." + table,
-                            "What becomes of each of its rows is checked one by one.",
+                            "ppm checks the removal of each of its rows, one by one.",
                             "Use DELETE FROM ppm." + table + "."};
     });
 }

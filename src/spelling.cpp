@@ -24,7 +24,8 @@ ppm::PpmError invalid(const char* what, const std::string& value, std::string hi
 ppm::PpmError invalid_interval(const std::string& value, std::string detail = {}) {
     return invalid("interval", value,
                    "Use " + std::string{ppm::intervals_there_are} +
-                       ", or for a key that counts a positive whole number such as 1000000.",
+                       ". For an integer key without key_encoding, use a positive whole number "
+                       "such as 1000000.",
                    std::move(detail));
 }
 
@@ -78,8 +79,8 @@ bool has_zone(const std::string& text) {
 std::string spell_origin(const std::string& text, ppm::Interval::Unit unit) {
     if (has_zone(text))
         throw invalid("origin", text,
-                      "The origin has no time zone: it is civil time in that of the table, which "
-                      "the column timezone has.");
+                      "Leave out the time zone. The origin is a local time in the time zone of "
+                      "the table, which the column timezone sets.");
     const auto value = read_timestamp(text, timestamp_in);
     if (value && !TIMESTAMP_NOT_FINITE(*value)) {
         const ppm::LocalTime origin{ppm::to_instant(*value).time_since_epoch()};
@@ -88,16 +89,16 @@ std::string spell_origin(const std::string& text, ppm::Interval::Unit unit) {
     }
     throw invalid("origin", text,
                   unit == ppm::Interval::Unit::months
-                      ? "The origin of months and years is a date on day 1 to 28 of its month, as "
-                        "2024-04-01, with a time of day of whole minutes if need be."
-                      : "The origin is a date, as 2024-01-07, or one with a time of day of whole "
-                        "minutes, as 2000-01-01 06:00.");
+                      ? "For months and years, use a date on day 1 to 28 of its month, such as "
+                        "2024-04-01. It can have a time of day in whole minutes."
+                      : "Use a date such as 2024-01-07, or a date with a time of day in whole "
+                        "minutes, such as 2000-01-01 06:00.");
 }
 
 std::string spell_number(const std::string& text) {
     if (const auto number = ppm::whole_number_in(text))
         return std::to_string(*number);
-    throw invalid("origin", text, "The origin of an interval that is a number is a whole number.");
+    throw invalid("origin", text, "If interval is a number, use a whole number as origin, too.");
 }
 
 struct Spelling {
@@ -154,7 +155,7 @@ void require_whole_milliseconds(HeapTuple row, TupleDesc descriptor) {
         throw ppm::PpmError{ERRCODE_INVALID_PARAMETER_VALUE,
                             "invalid key_epoch for ppm.config",
                             {},
-                            "The epoch of Snowflake IDs is a finite time of whole milliseconds."};
+                            "Use a finite time in whole milliseconds."};
 }
 
 bool is_our_trigger(FunctionCallInfo fcinfo) {

@@ -80,8 +80,7 @@ Datum ppm_snowflake_lower_bound(PG_FUNCTION_ARGS) {
                 : integer_of(ppm::to_instant(stored), ppm::KeyEncoding::snowflake, snowflake);
         if (!number)
             throw out_of_range("Snowflake ID",
-                               "A bigint has no more bits with this epoch and "
-                               "shift.");
+                               "With this epoch and shift, the time does not fit into a bigint.");
         return ppm::call([&] { return Int64GetDatum(*number); });
     });
 }

@@ -22,17 +22,17 @@ UNION ALL
 SELECT format('constraint %s', conname) FROM pg_constraint
 WHERE connamespace = 'ppm'::regnamespace AND contype <> 'n' AND obj_description(oid, 'pg_constraint') IS NULL;
 
--- Every table keeps out what logical replication applies.
+-- Every table ignores changes that logical replication applies.
 SELECT r.oid::regclass, t.tgname FROM pg_class r, unnest(ARRAY['skip_replicated', 'keep_rows', 'put_rows_back']) AS t(tgname)
 WHERE relnamespace = 'ppm'::regnamespace AND relkind IN ('r', 'p')
   AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = r.oid AND g.tgname = t.tgname AND g.tgenabled = 'A'
                   AND g.tgfoid = 'ppm.skip_replicated'::regproc);
 
--- Every routine that looks anything up has its search_path pinned; a procedure does it in its code.
+-- Every function that looks up names sets its search_path; a procedure sets it in its code.
 SELECT oid::regprocedure, prokind, proconfig FROM pg_proc
 WHERE pronamespace = 'ppm'::regnamespace ORDER BY oid::regprocedure::text COLLATE "C";
 
--- Nothing is granted to PUBLIC but the functions that take a key apart, scheduled_at(), and their schema.
+-- PUBLIC has privileges only on the functions that convert keys, on scheduled_at(), and on their schema.
 CREATE ROLE regress_ppm_nobody;
 SELECT oid::regprocedure FROM pg_proc
 WHERE pronamespace = 'ppm'::regnamespace AND has_function_privilege('regress_ppm_nobody', oid, 'EXECUTE')

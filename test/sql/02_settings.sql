@@ -14,7 +14,7 @@ SET ppm.lock_timeout = 0;
 SET ppm.statement_timeout = -1;
 SET ppm.statement_timeout = 'soon';
 
--- A misspelt one is said to be.
+-- A misspelt setting is reported.
 DO $$
 BEGIN
     SET LOCAL ppm.lock_timeuot = '1s';
@@ -22,7 +22,7 @@ EXCEPTION WHEN invalid_name THEN  -- an error from 15 on
     NULL;
 END $$;
 
--- A wrong work date is refused by every call that works by the date, wherever it was set, and changes nothing.
+-- Every call that uses the date refuses a wrong work date, wherever it was set, and changes nothing.
 \set SHOW_CONTEXT never
 CREATE FUNCTION pg_temp.refusal(work_date text, statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -40,5 +40,5 @@ SELECT pg_temp.refusal(date, 'CALL ppm.provision()')
 FROM unnest(ARRAY['yesterday', '2026-02-29', '2026-2-1', '22.11.2026', '2026-11-22 ', '0000-01-01', '10000-01-01',
                   '''; DROP TABLE ppm.config; --', 'infinity', '2024-02-29', '']) AS date;
 SELECT pg_temp.refusal('tomorrow', 'SELECT * FROM ppm.plan()');
--- What does not look at the date does not mind it.
+-- Calls that do not use the date ignore a wrong one.
 SELECT pg_temp.refusal('tomorrow', 'SELECT * FROM ppm.validate()');

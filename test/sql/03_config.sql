@@ -1,4 +1,4 @@
--- Writing ppm.config: constraints, warnings, rights.
+-- Writing ppm.config: constraints, warnings, privileges.
 \set SHOW_CONTEXT never
 CREATE TABLE plain (d date);
 CREATE TABLE by_day (d date NOT NULL, n int) PARTITION BY RANGE (d);
@@ -35,17 +35,17 @@ UPDATE ppm.config SET retention = NULL, timezone = 'europe/berlin';
 UPDATE ppm.config SET timezone = 'Etc/GMT+5';
 UPDATE ppm.config SET pre_provisioned = 1, timezone = 'UTC';
 
--- What only the catalog can tell is a warning: the row is written.
+-- If the row contradicts the catalog, that is only a warning: the row is written.
 INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('plain', 'daily', 1);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('nowhere', 'nothing', 'daily', 1);
 UPDATE ppm.config SET partition_key = 'n' WHERE table_name = 'by_day';
 UPDATE ppm.config SET partition_key = 'd' WHERE table_name = 'by_day';
 SELECT schema_name, table_name, partition_key FROM ppm.config ORDER BY table_name;
 
--- Nor does deleting or a repeated restore mind.
+-- Deleting the row, or restoring it again, does not fail either.
 DELETE FROM ppm.config WHERE table_name <> 'by_day';
 
--- A row is its table's owner's to write.
+-- Only the owner of the table may write its row.
 CREATE ROLE regress_ppm_owner;
 CREATE ROLE regress_ppm_other;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ppm.config TO regress_ppm_owner, regress_ppm_other;
@@ -75,10 +75,10 @@ DROP TABLE owned, plain, by_day;
 DELETE FROM ppm.config;
 DROP ROLE regress_ppm_owner, regress_ppm_other;
 
--- The trigger's function does nothing for anybody else.
+-- The trigger function refuses to be used by other triggers.
 SELECT ppm.configuration_written();
 
--- What another trigger has deleted again is nothing to warn of.
+-- A row that another trigger has deleted again causes no warning.
 CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN DELETE FROM ppm.config WHERE table_name = NEW.table_name; RETURN NULL; END $$;
 CREATE TRIGGER before_the_other AFTER INSERT ON ppm.config FOR EACH ROW EXECUTE FUNCTION forget();

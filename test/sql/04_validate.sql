@@ -1,4 +1,4 @@
--- ppm.validate(): what of the configuration the catalog contradicts.
+-- ppm.validate(): where the catalog contradicts the configuration.
 SET client_min_messages = error;  -- the warnings of INSERT are those of 03_config
 SET ppm.work_date = '2026-11-22';
 CREATE SCHEMA validated;
@@ -38,11 +38,11 @@ VALUES ('validated', 'by_another', 'daily', 1, 'e'),
 SELECT * FROM ppm.validate();
 \x off
 
--- Narrowed to one parent.
+-- For one parent only.
 SELECT code FROM ppm.validate('by_list');
 SELECT code FROM ppm.validate('healthy');
 
--- One that is not configured.
+-- For a table that is not configured.
 CREATE TABLE unconfigured (d date) PARTITION BY RANGE (d);
 \set VERBOSITY sqlstate
 SELECT * FROM ppm.validate('unconfigured');

@@ -5,7 +5,7 @@ SET timezone = 'UTC';
 SELECT ppm.uuidv7_timestamp('017F22E2-79B0-7CC3-98C4-DC0C0C07398F');
 SELECT ppm.uuidv7_lower_bound('2022-02-22 14:22:22-05');
 
--- The smallest of its millisecond.
+-- The smallest UUIDv7 of its millisecond.
 SELECT ppm.uuidv7_lower_bound('2026-11-22 12:00:00.123456+00') = ppm.uuidv7_lower_bound('2026-11-22 12:00:00.123+00');
 SELECT ppm.uuidv7_timestamp(ppm.uuidv7_lower_bound('2026-11-22 12:00:00.123456+00'));
 SELECT ppm.uuidv7_lower_bound('1970-01-01 00:00+00'), ppm.uuidv7_lower_bound('10889-08-02 05:31:50.655+00');

@@ -1,4 +1,4 @@
--- ppm.plan() and what becomes of it: every interval with every type of key.
+-- ppm.plan(), and what is executed after it: every interval with every type of key.
 SET ppm.work_date = '2026-11-22';  -- a Sunday
 SET client_min_messages = warning;
 CREATE SCHEMA planned;
@@ -20,7 +20,7 @@ END $$;
 
 SELECT step, action, partition, lower_bound, upper_bound FROM ppm.plan();
 
--- Exactly what is executed.
+-- The plan is exactly what is executed.
 SELECT statement FROM ppm.plan() WHERE partition LIKE '%monthly_2026_11';
 
 -- A plan changes nothing: it works in a read-only transaction, and there is no partition yet.
@@ -30,7 +30,7 @@ SELECT count(*) FROM ppm.validate();
 COMMIT;
 SELECT count(*) FROM pg_inherits JOIN pg_class p ON p.oid = inhparent WHERE relnamespace = 'planned'::regnamespace;
 
--- However the session reads and writes dates.
+-- The plan does not depend on DateStyle, TimeZone and IntervalStyle of the session.
 CREATE TEMP TABLE in_utc AS SELECT * FROM ppm.plan();
 SET datestyle = 'SQL, DMY';
 SET timezone = 'Asia/Kathmandu';

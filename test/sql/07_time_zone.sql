@@ -28,7 +28,7 @@ FROM unnest(ARRAY['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Ho
      pg_temp.days(zone, work_date)
 GROUP BY zone ORDER BY zone;
 
--- Today is today where the parent is.
+-- Today is the date in the time zone of the parent.
 RESET ppm.work_date;
 CREATE TABLE day_of (d date) PARTITION BY RANGE (d);
 DELETE FROM ppm.config;

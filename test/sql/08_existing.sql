@@ -1,4 +1,4 @@
--- Partitions that are there already are read by their bounds, whatever they are called and wherever they are.
+-- Existing partitions are known by their bounds, whatever their names and schemas.
 SET client_min_messages = warning;
 SET ppm.work_date = '2026-11-10';
 CREATE SCHEMA existing;
@@ -37,7 +37,7 @@ CREATE TABLE far_future PARTITION OF far FOR VALUES FROM ('2026-11-11') TO ('587
 SELECT pg_temp.configure('far', 'daily', 5, 1);
 SELECT * FROM pg_temp.plan('far');
 
--- Odd names, another schema, a partitioned and a foreign partition, foreign bounds and a hole.
+-- Odd names, another schema, a partitioned and a foreign partition, bounds of another grid, and a gap.
 CREATE TABLE mixed (t timestamp) PARTITION BY RANGE (t);
 CREATE TABLE "Größe; ""it's"" \ 100%" PARTITION OF mixed FOR VALUES FROM ('2026-11-08') TO ('2026-11-09');
 CREATE TABLE archive.mixed_2026_11_12 PARTITION OF mixed FOR VALUES FROM ('2026-11-09') TO ('2026-11-10 12:00');
@@ -75,7 +75,7 @@ SELECT inhrelid::regclass, pg_get_expr(relpartbound, inhrelid) FROM pg_inherits 
 WHERE inhparent = 'tool'::regclass ORDER BY pg_get_expr(relpartbound, inhrelid);
 SELECT * FROM pg_temp.plan('tool');
 
--- A change of the interval leaves what is there, and fills up to the new grid with pieces.
+-- After a change of the interval, existing partitions stay, and shorter ones fill the gap up to the next new slot.
 CREATE TABLE changing (d date) PARTITION BY RANGE (d);
 SELECT pg_temp.configure('changing', 'daily', 3, 1);
 CALL ppm.provision('changing');
@@ -96,7 +96,7 @@ UPDATE ppm.config SET interval = 'daily', pre_provisioned = 1000 WHERE table_nam
 SET client_min_messages = warning;
 SELECT * FROM pg_temp.plan('changing') LIMIT 2;
 
--- A change of the time zone, likewise.
+-- The same after a change of the time zone.
 CREATE TABLE moving (t timestamptz) PARTITION BY RANGE (t);
 SELECT pg_temp.configure('moving', 'daily', 1, 1);
 CALL ppm.provision('moving');

@@ -36,7 +36,7 @@ ALTER TABLE twin OWNER TO regress_ppm_owner;
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('likeness', 'parent', 'daily', 1);
 CALL ppm.provision('parent');
 
--- It works.
+-- Inserts work, and constraints are checked.
 INSERT INTO referenced SELECT generate_series(1, 3);
 INSERT INTO parent (amount) VALUES (1.5) RETURNING tableoid::regclass, id, code, doubled, note;
 INSERT INTO parent (amount) VALUES (-1);
@@ -82,7 +82,7 @@ SELECT col_description('parent_2026_11_22'::regclass, attnum) FROM pg_attribute
 WHERE attrelid = 'parent_2026_11_22'::regclass AND attname = 'note';
 SELECT count(*) FROM pg_statistic_ext WHERE stxrelid = 'parent_2026_11_22'::regclass;
 
--- What a partition has of its parent's own: what holds of the parent holds of it.
+-- Properties that a partition takes from its parent.
 CREATE TABLE whole (id int NOT NULL, d date NOT NULL, note text, CONSTRAINT key UNIQUE (id, d), CONSTRAINT later UNIQUE (note, d) DEFERRABLE INITIALLY DEFERRED)
     PARTITION BY RANGE (d);
 ALTER TABLE whole REPLICA IDENTITY USING INDEX key;
@@ -109,7 +109,7 @@ SELECT reloptions, (SELECT reloptions FROM pg_class t WHERE t.oid = r.reltoastre
 SELECT indisreplident, indkey FROM pg_index WHERE indrelid = 'whole_2026_11_22'::regclass ORDER BY 1;
 SELECT * FROM ppm.check('whole');
 
--- What became another afterwards is told.
+-- Later differences are reported.
 ALTER TABLE whole REPLICA IDENTITY FULL;
 ALTER TABLE whole_2026_11_23 OWNER TO regress_ppm_other;
 CREATE INDEX whole_id ON ONLY whole (id);
@@ -120,7 +120,7 @@ ALTER TABLE whole REPLICA IDENTITY USING INDEX key;
 DROP INDEX whole_id;
 SELECT partition, code, hint FROM ppm.check('whole');
 
--- Options are looked at when they are written.
+-- partition_options are checked when they are written.
 \set VERBOSITY terse
 UPDATE ppm.config SET partition_options = '{fillfactor=5}' WHERE table_name = 'whole';
 UPDATE ppm.config SET partition_options = '{fillfactr=50}' WHERE table_name = 'whole';

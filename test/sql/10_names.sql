@@ -1,4 +1,4 @@
--- Names: quoted wherever they go, never cut, and never taken from anybody.
+-- Names: always quoted, never truncated, and never taken from another relation.
 SET ppm.work_date = '2026-11-22';
 \set SHOW_CONTEXT never
 CREATE SCHEMA "Sch""ema'; --";
@@ -21,14 +21,14 @@ INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALU
 CALL ppm.provision('"select"');
 DELETE FROM ppm.config;
 
--- 63 bytes, of more than one each.
+-- 63 bytes, with characters of more than one byte.
 CREATE TABLE "ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_1234" (d date) PARTITION BY RANGE (d);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned)
 VALUES ('Sch"ema''; --', 'ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_1234', 'daily', 1);
 CALL ppm.provision();
 UPDATE ppm.config SET interval = 'yearly';
 CALL ppm.provision();
--- A piece has a longer name than a slot: the slot is reported, the others are made.
+-- A partition for part of a slot has a longer name: a name that is too long is reported, and the others are created.
 SET ppm.work_date = '2026-11-22';
 UPDATE ppm.config SET interval = 'monthly';
 DROP TABLE "ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_1234_2027";
@@ -38,7 +38,7 @@ ALTER TABLE "ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_ÄÖÜ_1234" ATTACH PARTI
 CALL ppm.provision();
 DELETE FROM ppm.config;
 
--- A relation that bears the name already is not adopted, whatever it is; the other slots are made.
+-- An existing relation that has the name is not adopted, whatever it is; the other slots are created.
 CREATE TABLE taken (d date) PARTITION BY RANGE (d);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('Sch"ema''; --', 'taken', 'daily', 4);
 CREATE TABLE taken_2026_11_22 (d date);
@@ -52,7 +52,7 @@ SELECT partition FROM ppm.plan();
 CALL ppm.provision();
 \set VERBOSITY default
 
--- Nor is a partition of its own with other bounds, or one that is being detached.
+-- Nor is a partition of the same table that has other bounds, or is being detached.
 CREATE TABLE wrong (d date) PARTITION BY RANGE (d);
 CREATE TABLE wrong_2026_11_22 PARTITION OF wrong FOR VALUES FROM ('2026-01-01') TO ('2026-01-02');
 CREATE TABLE wrong_2026_11_23 PARTITION OF wrong DEFAULT;

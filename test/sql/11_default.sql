@@ -6,12 +6,12 @@ CREATE TABLE late_rest PARTITION OF late DEFAULT;
 INSERT INTO late VALUES ('2026-11-23', 1), ('2026-12-24', 2), (NULL, 3);
 INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('late', 'daily', 2);
 
--- Rows of a slot in the default partition keep that slot from being made, and no other.
+-- Rows of a slot in the default partition block only the partition of that slot.
 CALL ppm.provision();
 SELECT tableoid::regclass, * FROM late ORDER BY n;
 SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'late'::regclass ORDER BY inhrelid::regclass::text;
 
--- Once they are gone it is.
+-- When the rows are gone, the partition is created.
 BEGIN;
 CREATE TEMP TABLE moved ON COMMIT DROP AS SELECT * FROM late_rest WHERE d = '2026-11-23';
 DELETE FROM late_rest WHERE d = '2026-11-23';
@@ -40,7 +40,7 @@ INSERT INTO nested VALUES ('2026-11-22 12:00+00');
 INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('nested', 'daily', 1);
 CALL ppm.provision('nested');
 
--- One that is a foreign table is not looked into.
+-- ppm does not read a default partition that is a foreign table.
 CREATE FOREIGN DATA WRAPPER nothing;
 CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
 CREATE TABLE remote (d date) PARTITION BY RANGE (d);

@@ -1,4 +1,4 @@
--- CALL ppm.cleanup(): what goes, in which order, and what stays. A removal takes the real date, so days count from today.
+-- CALL ppm.cleanup(): which partitions are removed, in which order, and which stay. A removal uses the real date, so days count from today.
 -- Days are those of ppm.config, whatever the client's time zone.
 SET timezone = 'UTC';
 \set SHOW_CONTEXT never
@@ -45,14 +45,14 @@ FROM ppm.detached ORDER BY lower_bound LIMIT 1;
 SELECT count(*) FROM ppm.plan('kept');
 CALL ppm.cleanup('kept');
 
--- It comes back when the retention grows; the rows with it.
+-- With a larger retention the tables are attached again, with their rows.
 UPDATE ppm.config SET retention = 4 WHERE table_name = 'kept';
 SELECT step, action, partition FROM ppm.plan('kept') WHERE action <> 'create';
 CALL ppm.provision('kept');
 SELECT * FROM partitions('kept');
 SELECT detached FROM ppm.detached;
 
--- A later change of the policy drops nothing that was detached before, nor what came back.
+-- A later change of the policy drops neither what was detached before nor what was attached again.
 SELECT table_name, partition, relation = to_regclass(partition_schema || '.' || partition) AS relation FROM ppm.kept ORDER BY relation;
 SET client_min_messages = error;
 UPDATE ppm.config SET cleanup_policy = 'drop', retention = 2 WHERE table_name = 'kept';
@@ -61,14 +61,14 @@ SELECT step, action, partition FROM ppm.plan('kept');
 CALL ppm.cleanup('kept');
 SELECT * FROM tables();
 SELECT detached, cleanup_policy FROM ppm.detached;
--- Unless asked.
+-- Unless cleanup_policy in ppm.detached is set to drop.
 UPDATE ppm.detached SET cleanup_policy = 'drop';
 SELECT step, action, partition, statement FROM ppm.plan('kept');
 CALL ppm.cleanup('kept');
 SELECT * FROM tables();
 SELECT detached FROM ppm.detached;
 
--- Nothing is dropped on the ledger's word alone.
+-- A row in ppm.detached alone is not enough to drop a table.
 CREATE TABLE innocent (note text);
 CREATE TABLE renamed (note text);
 INSERT INTO ppm.detached SELECT 'cleaned', 'kept', name, name::regclass, '2000-01-01', '2000-01-02', 'drop', now(),
@@ -88,7 +88,7 @@ INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, clea
 CALL ppm.cleanup('forever');
 SELECT count(*) FROM partitions('forever');
 
--- Surplus partitions go only if they are empty; what has no end of its own never.
+-- Surplus partitions are removed only if they are empty; a partition without an upper bound never is.
 CALL add_days('forever', 5, 6);
 DELETE FROM forever WHERE d = current_date + 5;
 CREATE TABLE forever_end PARTITION OF forever FOR VALUES FROM ('9999-01-01') TO (MAXVALUE);
@@ -97,7 +97,7 @@ SELECT * FROM partitions('forever');
 DROP TABLE forever;
 DELETE FROM ppm.config;
 
--- MINVALUE, a partitioned and a foreign partition are outdated as others are.
+-- Partitions from MINVALUE, partitioned ones and foreign ones are outdated like others.
 CREATE TABLE odd (d date) PARTITION BY RANGE (d);
 CREATE TABLE odd_begin PARTITION OF odd FOR VALUES FROM (MINVALUE) TO ('2000-01-01');
 CREATE TABLE odd_nested PARTITION OF odd FOR VALUES FROM ('2000-01-01') TO ('2000-01-02') PARTITION BY RANGE (d);
@@ -114,7 +114,7 @@ CALL ppm.cleanup('odd');
 SELECT * FROM tables();
 DROP FOREIGN DATA WRAPPER nothing CASCADE;
 
--- A work date can only make it more careful: what has rows must be outdated by the real date, too.
+-- A work date can only make cleanup more careful: a partition with rows must be outdated by the real date, too.
 CALL add_days('odd', -30, 30);
 SET ppm.work_date = '2001-01-01';
 CALL ppm.cleanup('odd');
@@ -138,7 +138,7 @@ SELECT * FROM partitions('late');
 DROP TABLE late;
 DELETE FROM ppm.config;
 
--- What cannot be removed is said, and the rest goes on: a view on it, a row that refers to it.
+-- A partition that cannot be removed (a view uses it, a row refers to it) is reported, and the others are removed.
 CREATE TABLE viewed (d date PRIMARY KEY) PARTITION BY RANGE (d);
 CALL add_days('viewed', -6, -5, -4, 0);
 CREATE VIEW on_it AS SELECT * FROM viewed_minus_6;
@@ -159,14 +159,14 @@ SELECT * FROM tables();
 SELECT count(*) FROM ppm.detached;
 DELETE FROM ppm.config;
 
--- Refused where it could not commit.
+-- cleanup() is refused where it could not commit.
 BEGIN;
 CALL ppm.cleanup();
 ROLLBACK;
 CREATE FUNCTION calls_it() RETURNS void LANGUAGE plpgsql AS 'BEGIN CALL ppm.cleanup(); END';
 SELECT calls_it();
 
--- From a nested CALL it is not.
+-- In a nested CALL it can commit.
 CREATE TABLE nested (d timestamptz) PARTITION BY RANGE (d);
 CALL add_days('nested', -5, -4, 0);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy)
@@ -175,7 +175,7 @@ CREATE PROCEDURE nightly() LANGUAGE plpgsql AS $$ BEGIN CALL ppm.provision(); CA
 DO $$ BEGIN CALL nightly(); END $$;
 SELECT count(*) FROM pg_inherits WHERE inhparent = 'nested'::regclass;
 
--- What was detached comes back for a work date in the past, too, and goes again.
+-- For a work date in the past, detached tables are attached again, too, and later detached again.
 CREATE TABLE past (d date) PARTITION BY RANGE (d);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('cleaned', 'past', 'daily', 1, 3);
 SET ppm.work_date = '2024-01-10';
@@ -192,7 +192,7 @@ SELECT tableoid::regclass, * FROM past;
 SELECT * FROM ppm.check('past');
 RESET ppm.work_date;
 
--- MINVALUE and the infinities are in the ledger what they are in the catalog.
+-- ppm.detached has MINVALUE and the infinities as the catalog has them.
 CREATE TABLE endless (d date) PARTITION BY RANGE (d);
 CREATE TABLE endless_past PARTITION OF endless FOR VALUES FROM (MINVALUE) TO ('2000-01-01');
 CREATE TABLE infinite (d date) PARTITION BY RANGE (d);
@@ -216,7 +216,7 @@ SELECT (SELECT count(*) FROM endless) AS endless, (SELECT count(*) FROM infinite
 DELETE FROM ppm.config;
 DROP SCHEMA cleaned CASCADE;
 
--- What was detached is forgotten when it is gone, also of tables that are gone themselves.
+-- The row of a detached table is deleted when the table was dropped, also if its parent was dropped.
 SELECT count(*) > 0 AS remembered FROM ppm.detached;
 CALL ppm.run_all();
 SELECT * FROM ppm.detached;

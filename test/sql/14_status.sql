@@ -20,11 +20,11 @@ SELECT partition, lower_bound, upper_bound, state, estimated_rows FROM ppm.parti
 SELECT bool_and(total_bytes = pg_total_relation_size(partition::text::regclass)), sum(total_bytes) > 0 FROM ppm.partitions WHERE table_name = 'a';
 SELECT schema_name, table_name, interval, covered_until, runway, partitions, outdated, errors, warnings, last_outcome, healthy FROM ppm.status;
 
--- Without a retention the old are retained, whatever their bounds.
+-- Without a retention all old partitions are retained, whatever their bounds.
 UPDATE ppm.config SET retention = NULL;
 SELECT partition, state FROM ppm.partitions WHERE upper_bound <= '2026-03-15' ORDER BY lower_bound;
 
--- How far inserts go on finding a partition: to the first hole, in the time zone of the table.
+-- runway: how long inserts find a partition, up to the first gap, in the time zone of the table.
 CREATE TABLE b (at timestamptz) PARTITION BY RANGE (at);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, timezone) VALUES ('watched', 'b', 'daily', 20, 'Europe/Berlin');
 CREATE TEMP VIEW runway AS SELECT covered_until, runway, errors, healthy FROM ppm.status WHERE table_name = 'b';
@@ -43,13 +43,13 @@ CREATE TABLE c_all PARTITION OF c FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('watched', 'c', 'daily', 20), ('watched', 'gone', 'monthly', 1);
 SELECT table_name, interval, covered_until, runway, partitions, errors, warnings, healthy FROM ppm.status ORDER BY 1;
 
--- Without a work date it is from now.
+-- Without a work date the runway counts from now.
 RESET ppm.work_date;
 CALL ppm.provision('b');
 SELECT runway BETWEEN interval '19 days 22 hours' AND interval '21 days 2 hours' FROM runway;
 SET ppm.work_date = '2026-03-15';
 
--- No lock is kept.
+-- The views keep no lock.
 BEGIN READ ONLY;
 SELECT count(*) FROM ppm.partitions;
 SELECT count(*) FROM ppm.status;

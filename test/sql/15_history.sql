@@ -1,4 +1,4 @@
--- ppm.history and ppm.last_run, and what ppm.run_all() ends in.
+-- ppm.history and ppm.last_run, and the error that ppm.run_all() ends with.
 SET ppm.work_date = '2026-03-15';
 \set SHOW_CONTEXT never
 CREATE SCHEMA recorded;
@@ -12,7 +12,7 @@ CREATE VIEW last AS
     SELECT table_name, procedure, outcome, run_id = (SELECT max(run_id) FROM ppm.last_run) AS latest FROM ppm.last_run ORDER BY table_name, procedure;
 SET client_min_messages = warning;
 
--- What is done.
+-- Successful actions.
 CREATE TABLE a (d date) PARTITION BY RANGE (d);
 CREATE TABLE a_old PARTITION OF a FOR VALUES FROM ('2026-02-01') TO ('2026-02-02');
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('recorded', 'a', 'daily', 1, 1, 'drop');
@@ -20,12 +20,12 @@ CALL ppm.run_all('a');
 TABLE recorded;
 TABLE last;
 
--- Nothing to do, and still a call.
+-- A call with nothing to do is recorded in ppm.last_run.
 CALL ppm.run_all();
 SELECT count(*) FROM ppm.history;
 TABLE last;
 
--- What cannot be done, of each kind; and everything else is done.
+-- Failures of each kind; everything else is done.
 CREATE TABLE b (d date) PARTITION BY RANGE (d);
 CREATE TABLE b_default PARTITION OF b DEFAULT;
 INSERT INTO b VALUES (DATE '2026-03-15');
@@ -40,7 +40,7 @@ CALL ppm.run_all();
 TABLE recorded;
 TABLE last;
 
--- The first that applies: PM004, PM006, PM005.
+-- run_all() ends with the first SQLSTATE that applies: PM004, PM006, PM005.
 \set VERBOSITY sqlstate
 CALL ppm.run_all();
 DROP TABLE b_default;
@@ -66,12 +66,12 @@ SELECT last_outcome FROM ppm.status WHERE table_name = 'c';
 DROP VIEW on_it;
 CALL ppm.cleanup('c');
 SELECT last_outcome FROM ppm.status WHERE table_name = 'c';
--- What is only a warning is said, and is no failure.
+-- A warning is shown, and is not a failure.
 ALTER TABLE c_2026_03_15 RENAME TO c_today;
 CALL ppm.run_all();
 TABLE last;
 
--- In a transaction block: provision is recorded with what it does, or not at all; the others refuse.
+-- In a transaction block, the record of provision is committed or rolled back with its work; the other procedures are refused.
 TRUNCATE ppm.history;
 BEGIN;
 DROP TABLE a_2026_03_15;
@@ -87,7 +87,7 @@ BEGIN;
 CALL ppm.run_all();
 ROLLBACK;
 
--- Not even a forgetful setting of a caller erases it.
+-- A caller cannot erase the history with a setting of the session.
 CREATE ROLE regress_ppm_caller;
 SET ROLE regress_ppm_caller;
 SET ppm.history_retention = 0;
@@ -98,7 +98,7 @@ SELECT nextval('ppm.run_id');
 RESET ROLE;
 DROP ROLE regress_ppm_caller;
 
--- What is older than the retention goes with run_all, and with nothing else.
+-- Only run_all() deletes rows that are older than ppm.history_retention.
 UPDATE ppm.history SET at = now() - interval '89 days';
 INSERT INTO ppm.history SELECT run_id, now() - interval '91 days', schema_name, table_name, 'forgotten', action, lower_bound, upper_bound, outcome, sqlstate,
     message, duration, executed_by FROM ppm.history;
@@ -115,14 +115,14 @@ CALL ppm.run_all();
 SELECT partition FROM ppm.history;
 RESET ppm.history_retention;
 
--- Whatever the session's isolation level.
+-- At every isolation level.
 SET default_transaction_isolation = serializable;
 DROP TABLE a_2026_03_15;
 CALL ppm.run_all();
 SELECT partition, action, outcome FROM ppm.history;
 RESET default_transaction_isolation;
 
--- A table that is not configured any more has no last call.
+-- A table that is no longer configured has no row in ppm.last_run.
 DELETE FROM ppm.config WHERE table_name <> 'a';
 CALL ppm.run_all();
 TABLE last;

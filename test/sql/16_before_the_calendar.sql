@@ -1,4 +1,4 @@
--- Nothing is outdated by a window that would begin before the calendar does: in year 1, or for a uuid in 1970.
+-- If the window would begin before year 1, or for a uuid before 1970, nothing is outdated.
 SET ppm.work_date = '2026-11-22';
 SET client_min_messages = error;
 SET timezone = 'UTC';
@@ -25,7 +25,7 @@ SELECT partition, state FROM ppm.partitions WHERE partition ~ 'christ|begin|era'
 SELECT table_name, action, partition FROM ppm.plan();
 SELECT count(*) FROM finds;
 
--- A window that begins where the calendar does has something before it.
+-- If the window begins exactly there, a partition before it is outdated.
 UPDATE ppm.config SET retention = 2025 WHERE table_name = 'finds';
 UPDATE ppm.config SET retention = 8103 WHERE table_name = 'stamped';
 UPDATE ppm.config SET retention = 56 WHERE table_name = 'ids';

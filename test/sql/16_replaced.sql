@@ -1,4 +1,4 @@
--- A row of ppm.config is about the table that it was written for, and about no other that comes to bear its name.
+-- A row of ppm.config applies to the table that it was written for, and not to another that later gets its name.
 \set VERBOSITY terse
 SET client_min_messages = warning;
 SET ppm.work_date = '2026-11-22';
@@ -56,7 +56,7 @@ RESET ROLE;
 SELECT tableoid::regclass, d FROM t;
 SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 't'::regclass;
 
--- Only who has the rights of the new table's owner says that it is meant.
+-- Only a role with the privileges of the new table's owner can confirm that it is meant.
 SET ROLE regress_ppm_other;
 UPDATE ppm.config SET table_name = table_name WHERE schema_name = 'replaced' AND table_name = 't';
 RESET ROLE;
@@ -71,7 +71,7 @@ CALL ppm.run_all();
 SET client_min_messages = warning;
 SELECT * FROM t;
 
--- Any writing says so, also an INSERT that turns into an UPDATE.
+-- Any write of the row confirms it, also INSERT ... ON CONFLICT DO UPDATE.
 DROP TABLE t;
 CALL make('t');
 SELECT code FROM ppm.validate();
@@ -86,7 +86,7 @@ DROP TABLE t;
 UPDATE ppm.config SET retention = 1;
 CALL make('t');
 SELECT code FROM ppm.validate();
--- A row that is deleted and inserted is a new one.
+-- A row that is deleted and inserted again applies to the new table.
 DELETE FROM ppm.config;
 SELECT * FROM remembered();
 CALL configure('t');
@@ -119,11 +119,11 @@ SELECT * FROM said();
 CALL ppm.run_all();
 SELECT count(*) FROM a;
 SELECT count(*) FROM b;
--- What the hint says to follow the table.
+-- The statement in the hint makes the row follow the table.
 UPDATE ppm.config SET schema_name = 'replaced', table_name = 'b' WHERE schema_name = 'replaced' AND table_name = 'a';
 SELECT * FROM said();
 SELECT * FROM remembered();
--- Two schemas that do.
+-- Two schemas that swap their names.
 CREATE SCHEMA replaced2;
 CREATE TABLE replaced2.b (d date NOT NULL) PARTITION BY RANGE (d);
 ALTER SCHEMA replaced RENAME TO replaced3;
@@ -141,7 +141,7 @@ SELECT code FROM ppm.validate();
 DELETE FROM ppm.config;
 DROP TABLE a, b;
 
--- The owner of the table that was meant may have the row follow it, or delete it, whoever's table has its name now.
+-- The owner of the original table may make the row follow it, or delete it, whoever owns the table that has its name now.
 SET ROLE regress_ppm_owner;
 CALL make('mine');
 CALL configure('mine');
@@ -166,7 +166,7 @@ RESET ROLE;
 SELECT * FROM remembered();
 DROP TABLE mine, mine_three;
 
--- Names as SQL writes them.
+-- Names that need quotes.
 CREATE TABLE "it's ""A""" (d date NOT NULL) PARTITION BY RANGE (d);
 CALL configure('it''s "A"');
 ALTER TABLE "it's ""A""" RENAME TO "it's";
@@ -177,10 +177,10 @@ SELECT * FROM said();
 DELETE FROM ppm.config;
 
 --
--- Rows of which nothing is known
+-- Rows without a recorded relation
 --
 
--- One that was written before there was a table means the first that a call finds.
+-- A row that was written before its table existed applies to the first table that a call finds.
 CALL configure('later');
 SELECT * FROM remembered();
 CALL make('later');
@@ -191,23 +191,23 @@ SELECT * FROM remembered();
 DROP TABLE later;
 CALL make('later');
 SELECT code FROM ppm.validate();
--- Likewise where its trigger did not fire.
+-- The same if the trigger did not fire.
 ALTER TABLE ppm.config DISABLE TRIGGER configuration_written;
 DELETE FROM ppm.config;
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('replaced', 'other', 'yearly', 1);
 ALTER TABLE ppm.config ENABLE TRIGGER configuration_written;
 CALL make('other');
--- Only by who has the rights.
+-- Only a role with the privileges of the owner records the relation.
 SET ROLE regress_ppm_other;
 CALL ppm.run_all();
 RESET ROLE;
 SELECT * FROM remembered();
--- A call with nothing to do does it, too; and forgets what has no row.
+-- A call with nothing to do records it, too, and forgets relations without a row in ppm.config.
 CALL ppm.provision();
 UPDATE ppm.configured_relations SET confirmed_by = 'before' WHERE table_name = 'other';
 CALL ppm.run_all();
 SELECT * FROM remembered();
--- Somebody who may write to ppm's table has written a time that is none.
+-- An infinite time in ppm.configured_relations is shown as it is.
 UPDATE ppm.configured_relations SET confirmed_at = 'infinity', relation = 1;
 SELECT code, substr(detail, strpos(detail, 'at infinity')) AS detail FROM ppm.validate();
 -- In a read-only transaction, there may be nothing to do.

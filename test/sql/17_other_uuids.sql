@@ -1,11 +1,11 @@
--- UUIDs of another version than 7 tell no time: nothing of a table that holds such is removed.
+-- UUIDs of another version than 7 do not tell the time: no partition of a table with such UUIDs is removed.
 SET ppm.work_date = '2026-11-22';
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 CREATE SCHEMA other;
 SET search_path = other;
--- Random, and always the same.
+-- Random UUIDs, the same in each run.
 CREATE FUNCTION random_uuid(first text, number int) RETURNS uuid LANGUAGE sql AS $$
     SELECT overlay(overlay(first || substr(md5(number::text), length(first) + 1) PLACING '4' FROM 13) PLACING '9' FROM 17)::uuid
 $$;
@@ -13,7 +13,7 @@ CREATE FUNCTION tables() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'other'::regnamespace AND relkind IN ('r', 'p')
 $$;
 
--- Cut evenly: what is before 01 looks like 1970 to 2004, what is after it like a time to come.
+-- Equal ranges: UUIDs before 01 look like 1970 to 2004, those after it like the future.
 CREATE TABLE even (id uuid PRIMARY KEY) PARTITION BY RANGE (id);
 SELECT format('CREATE TABLE even_%s PARTITION OF even FOR VALUES FROM (%L) TO (%L)', lpad(to_hex(i), 2, '0'), lpad(to_hex(i), 2, '0') || repeat('0', 30),
               CASE WHEN i = 255 THEN repeat('f', 32) ELSE lpad(to_hex(i + 1), 2, '0') || repeat('0', 30) END)
@@ -29,13 +29,13 @@ CALL ppm.cleanup();
 CALL ppm.run_all();
 SELECT tables();
 SELECT count(*) FROM even;
--- Bounds alone say nothing against it, and ppm.status looks into no table.
+-- The bounds alone do not show it, and ppm.status does not read the tables.
 SELECT errors > 0, outdated FROM ppm.status;
 SELECT DISTINCT partition, action, outcome, sqlstate FROM ppm.history WHERE schema_name = 'other' AND action IN ('cleanup', 'detach', 'drop', 'check') ORDER BY 1, 2;
 DELETE FROM ppm.config;
 DROP TABLE even;
 
--- One that lies outside and is not empty says enough, though it is not to go itself.
+-- A row in a partition outside the window shows it, even if that partition would not be removed.
 CREATE TABLE even (id uuid PRIMARY KEY) PARTITION BY RANGE (id);
 CREATE TABLE even_old PARTITION OF even FOR VALUES FROM ('00000000-0000-0000-0000-000000000000') TO ('01000000-0000-0000-0000-000000000000');
 CREATE TABLE even_far PARTITION OF even FOR VALUES FROM ('02000000-0000-0000-0000-000000000000') TO ('03000000-0000-0000-0000-000000000000') PARTITION BY RANGE (id);
@@ -46,7 +46,7 @@ CALL ppm.provision();
 SELECT code, partition FROM ppm.check() WHERE severity = 'error';
 CALL ppm.cleanup();
 SELECT tables();
--- Its row corrected, all is as it was.
+-- When the row is corrected, cleanup removes partitions again.
 DELETE FROM even;
 CALL ppm.cleanup();
 SELECT tables();
@@ -69,7 +69,7 @@ CALL ppm.cleanup();
 SELECT tables();
 SELECT detached FROM ppm.detached;
 
--- What was detached to be dropped, and got rows of another version then.
+-- A table that was detached to be dropped, and then got rows with UUIDs of another version.
 INSERT INTO odd_old SELECT random_uuid('0170', i) FROM generate_series(1, 3) AS i;
 UPDATE ppm.config SET cleanup_policy = 'drop';
 UPDATE ppm.detached SET cleanup_policy = 'drop';
@@ -80,7 +80,7 @@ DELETE FROM ppm.config;
 DELETE FROM ppm.detached;
 DROP TABLE odd, odd_old;
 
--- Of version 7, with its bounds or bare ones: as ever.
+-- UUIDs of version 7, whether the bounds have the version bits or not, are managed as usual.
 CREATE TABLE seven (id uuid PRIMARY KEY) PARTITION BY RANGE (id);
 CREATE TABLE seven_old PARTITION OF seven FOR VALUES FROM (ppm.uuidv7_lower_bound('2020-01-01 00:00+00')) TO (ppm.uuidv7_lower_bound('2021-01-01 00:00+00'));
 CREATE TABLE seven_bare PARTITION OF seven FOR VALUES FROM ('017b0000-0000-0000-0000-000000000000') TO ('017c0000-0000-0000-0000-000000000000');

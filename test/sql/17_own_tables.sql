@@ -1,4 +1,4 @@
--- What ppm's own tables are kept from: TRUNCATE, and what logical replication applies to them.
+-- ppm's own tables are protected from TRUNCATE, and from changes that logical replication applies.
 SET client_min_messages = warning;
 SET ppm.work_date = '2026-11-22';
 DELETE FROM ppm.detached;
@@ -19,7 +19,7 @@ CREATE VIEW changed AS (TABLE now EXCEPT ALL TABLE before) UNION ALL (TABLE befo
 -- TRUNCATE
 --
 
--- Whoever may DELETE only what is his own must not TRUNCATE.
+-- A role that may DELETE only its own rows must not TRUNCATE.
 CREATE ROLE regress_ppm_all;
 GRANT ALL ON ppm.config TO regress_ppm_all;
 SET ROLE regress_ppm_all;
@@ -28,7 +28,7 @@ TRUNCATE ppm.config;
 RESET ROLE;
 REVOKE ALL ON ppm.config FROM regress_ppm_all;
 DROP ROLE regress_ppm_all;
--- Nor does a superuser by mistake, whatever the replication role is.
+-- A superuser cannot either, whatever session_replication_role is.
 TRUNCATE ppm.config CASCADE;
 TRUNCATE ppm.configured_relations;
 TRUNCATE own, ppm.detached;
@@ -41,7 +41,7 @@ SELECT count(*) FROM changed;
 -- Replication
 --
 
--- A session may say that it applies what comes from elsewhere, as tools do that replicate without PostgreSQL's own workers.
+-- A session may mark itself as applying replicated changes, as tools do that replicate without PostgreSQL's own workers.
 SELECT pg_replication_origin_create('regress_ppm') > 0;
 SELECT pg_replication_origin_session_setup('regress_ppm');
 SET session_replication_role = replica;
@@ -56,7 +56,7 @@ DELETE FROM ppm.detached RETURNING 1;
 DELETE FROM ppm.history RETURNING 1;
 DELETE FROM ppm.last_run RETURNING 1;
 SELECT count(*) FROM changed;
--- A TRUNCATE leaves all rows, whole, and what else it is about goes.
+-- A replicated TRUNCATE leaves all rows of ppm's tables, and empties the other tables.
 INSERT INTO own VALUES ('2026-01-01');
 TRUNCATE own, ppm.config, ppm.configured_relations, ppm.detached, ppm.history, ppm.last_run RESTART IDENTITY CASCADE;
 SELECT count(*) FROM changed;
@@ -70,13 +70,13 @@ ROLLBACK TO one;
 TRUNCATE ppm.history, ppm.config;
 COMMIT;
 SELECT count(*) FROM changed;
--- Values that are stored out of line are there afterwards, too.
+-- TOASTed values are kept, too.
 SELECT pg_replication_origin_session_reset();
 UPDATE ppm.history SET message = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 2000) AS i);
 SELECT pg_replication_origin_session_setup('regress_ppm');
 TRUNCATE ppm.history;
 SELECT count(*) > 0, bool_and(message = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 2000) AS i)) FROM ppm.history;
--- A temporary table of the name that the rows bear meanwhile is not taken for them.
+-- A temporary table with the name of the saved rows is not mistaken for them.
 CREATE TEMP TABLE kept_rows (LIKE ppm.config);
 TRUNCATE ppm.config;
 SELECT name, count(*) FROM changed WHERE name <> 'history' GROUP BY name;
@@ -101,7 +101,7 @@ SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'ppm.config'::regclass 
 CALL ppm.run_all();
 SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'ppm.config'::regclass ORDER BY 1;
 
--- The functions do nothing for anybody else.
+-- The functions refuse to be used by other triggers.
 SELECT ppm.skip_replicated();
 SELECT ppm.refuse_truncate();
 

@@ -1,4 +1,4 @@
--- What of the parent was changed later and does not hold of a partition: each is told, with what mends it; and nothing of a new one.
+-- Later changes of the parent that its partitions do not have: each is reported, with a statement that fixes it; a new partition has none.
 SET ppm.work_date = '2026-11-22';
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
@@ -10,7 +10,7 @@ CREATE FUNCTION differences() RETURNS TABLE (partition name, code text, detail t
     SELECT partition, code, regexp_replace(detail, 'RI_ConstraintTrigger_([ac])_\d+', 'RI_\1'), regexp_replace(hint, 'RI_ConstraintTrigger_([ac])_\d+', 'RI_\1')
     FROM ppm.check() WHERE code <> 'gap'
 $$;
--- Mends all: what a person does who follows the hints.
+-- Follows all hints.
 CREATE PROCEDURE mend_all() LANGUAGE plpgsql AS $$
 DECLARE
     statement text;
@@ -30,7 +30,7 @@ CREATE TRIGGER noticed BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION not
 CREATE TRIGGER counted AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION noticed();
 ALTER TABLE orders ENABLE ALWAYS TRIGGER noticed;
 ALTER TABLE orders ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
--- Expressions that are written out otherwise than they were read.
+-- Expressions that PostgreSQL prints differently from how they were written.
 CREATE POLICY one ON orders USING (tenant IN ('a', 'b') OR tenant = current_user OR amount BETWEEN -1 AND 5::bigint);
 CREATE POLICY two ON orders AS RESTRICTIVE FOR SELECT TO regress_ppm_reader, regress_ppm_owner
     USING (EXISTS (SELECT FROM members m WHERE m.tenant = orders.tenant AND who::text LIKE 'x%' AND orders.id > 3) AND NOT (day < '2020-01-01' OR id IS NULL));
@@ -55,7 +55,7 @@ ALTER POLICY three ON orders_2026_12 WITH CHECK ((id + 2)::text <> coalesce(tena
 CREATE POLICY five ON orders_2026_12 USING (true);
 CREATE POLICY six ON orders_2026_12 AS RESTRICTIVE USING (true);
 SELECT * FROM differences();
--- What the parent says now.
+-- Policies of the parent that were changed.
 DROP POLICY five ON orders_2026_12;
 DROP POLICY six ON orders_2026_12;
 DROP POLICY two ON orders;
@@ -63,7 +63,7 @@ DROP POLICY three ON orders;
 DROP POLICY one ON orders;
 DROP POLICY four ON orders;
 SELECT partition, detail FROM differences();
--- Policies do not matter where it has no row level security.
+-- Policies do not matter if the parent has no row level security.
 ALTER TABLE orders DISABLE ROW LEVEL SECURITY;
 SELECT * FROM differences();
 
@@ -78,7 +78,7 @@ CALL mend_all();
 SELECT * FROM differences();
 ALTER TABLE orders_2026_10 DISABLE TRIGGER ALL;
 SELECT code, detail FROM differences() WHERE detail !~ 'RI_';
--- PostgreSQL 14 does not say of which the partition's are copies.
+-- PostgreSQL 14 does not record which of the parent's triggers a partition's trigger is a copy of.
 SELECT current_setting('server_version_num')::int < 150000 OR count(*) FILTER (WHERE detail ~ 'RI_' AND hint ~ 'ENABLE TRIGGER') > 0 AS of_the_key FROM differences();
 CALL mend_all();
 UPDATE ppm.config SET partition_options = '{fillfactor=70}';
@@ -93,7 +93,7 @@ UPDATE ppm.config SET partition_options = '{autovacuum_enabled=off}';
 SELECT partition FROM differences();
 DROP TABLE orders_rest;
 
--- By the columns' names, where their numbers are others.
+-- Columns are compared by name if their numbers differ.
 CREATE TABLE pairs (day date NOT NULL, a int, b int) PARTITION BY RANGE (day);
 ALTER TABLE pairs ENABLE ROW LEVEL SECURITY;
 CREATE POLICY one ON pairs USING (a > 0);
@@ -112,7 +112,7 @@ ALTER POLICY one ON pairs_swapped USING (a >= 0);
 SELECT partition, detail FROM ppm.check('pairs') WHERE code = 'row_security_differs';
 DELETE FROM ppm.config WHERE table_name = 'pairs';
 
--- Nothing is locked, nothing is waited for.
+-- check() takes no lock on the tables, and waits for none.
 ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
 CREATE POLICY one ON orders USING (id > 0);
 BEGIN READ ONLY;

@@ -1,4 +1,4 @@
--- Any interval: what is taken and how it is spelled, what is refused, and tables of every kind.
+-- Intervals: which are accepted and how they are stored, which are refused, and tables of every kind.
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, MDY';
@@ -6,7 +6,7 @@ SET datestyle = 'ISO, MDY';
 CREATE TABLE spelled (at timestamptz NOT NULL) PARTITION BY RANGE (at);
 INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('spelled', '1 day', 1);
 
--- One spelling for each interval, the largest exact unit.
+-- Each interval is stored in one spelling, in the largest exact unit.
 CREATE FUNCTION pg_temp.spelling("interval" text, origin text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     written text;
@@ -24,14 +24,14 @@ FROM unnest(ARRAY['hourly', 'daily', 'weekly', 'monthly', 'quarterly', 'yearly',
 SELECT each, pg_temp.spelling(each) FROM unnest(ARRAY['', '0', '-5', '0 days', '1 month 2 days', '1.5 days', '10 parsecs', '90 seconds', '-1 day', '1001 years', '1e30 days', 'often', '9223372036854775808']) AS each;
 UPDATE ppm.config SET interval = NULL;
 
--- Where the grid is pinned.
+-- The origin.
 SELECT * FROM (VALUES ('yearly', '2024-04-01'), ('weekly', '2024-01-07'), ('daily', '2000-01-01 06:00'), ('daily', '2000-01-01 06:00:00'), ('daily', '4/1/2024'), ('monthly', '2024-02-28'), ('15 minutes', '2024-02-29')) AS v (grid, pin),
     pg_temp.spelling(grid, pin);
 SELECT * FROM (VALUES ('yearly', '2024-04-29'), ('monthly', '2024-02-30'), ('daily', '2000-01-01 06:00:30'), ('daily', 'nonsense'), ('daily', ''), ('daily', 'infinity'), ('daily', '0044-03-15 BC'), ('daily', '10000-01-01'),
                       ('daily', '2000-01-01+05'), ('daily', '2000-01-01 06:00 Europe/Berlin'), ('15 minutes', '2024-02-29T06:00Z'), ('weekly', '2024-01-07 12:00 UTC')) AS v (grid, pin),
     pg_temp.spelling(grid, pin);
 
--- Whether it fits the key is the catalog's to tell.
+-- Whether the interval fits the key is only a warning.
 SELECT pg_temp.spelling(' 0042 ', '-07'), pg_temp.spelling('1000', '2024-01-01');
 SELECT code, severity, detail, hint FROM ppm.validate('spelled');
 UPDATE ppm.config SET interval = '1000000', origin = NULL;
@@ -44,7 +44,7 @@ CALL ppm.provision('by_date');
 UPDATE ppm.config SET interval = '1 day', origin = '2000-01-01' WHERE table_name = 'by_date';
 SELECT code FROM ppm.check('by_date') WHERE code <> 'missing_partition';
 
--- What was written past the trigger is reported, and stops no other table.
+-- An interval that was written while the trigger was disabled is reported, and stops no other table.
 SET session_replication_role = replica;
 UPDATE ppm.config SET interval = 'often' WHERE table_name = 'spelled';
 RESET session_replication_role;
@@ -70,13 +70,13 @@ SELECT * FROM ppm.plan();
 SELECT * FROM ppm.check();
 SELECT table_name, interval, covered_until, runway, partitions, outdated, healthy FROM ppm.status ORDER BY table_name;
 SELECT partition, state FROM ppm.partitions WHERE table_name IN ('quarters_of_hours', 'from_six') ORDER BY partition;
--- Time goes on. (By the real date all of this is surplus, so what is empty may go.)
+-- Some time later. (By the real date all partitions are surplus, so cleanup may remove empty ones.)
 SET ppm.work_date = '2126-11-26 13:50';
 SELECT action, partition FROM ppm.plan('quarters_of_hours');
 CALL ppm.run_all('quarters_of_hours');
 SELECT partition, state FROM ppm.partitions WHERE table_name = 'quarters_of_hours' ORDER BY partition;
 
--- A work date with a time is civil time of the table. In autumn the hour that comes first belongs to the slot before it.
+-- A work date with a time is a local time of the table. In autumn the first of the two equal hours belongs to the slot before.
 UPDATE ppm.config SET timezone = 'America/New_York', retention = 3, pre_provisioned = 5 WHERE table_name IN ('quarters_of_hours', 'half_past');
 SET ppm.work_date = '2026-11-01 01:20';
 SELECT partition, substring(statement FROM 'FROM \(.*\)') FROM ppm.plan('quarters_of_hours') WHERE action = 'create' AND partition < 'quarters_of_hours_2026_11_02';
@@ -84,7 +84,7 @@ SELECT partition, substring(statement FROM 'FROM \(.*\)') FROM ppm.plan('quarter
 SET ppm.work_date = '2026-03-08 01:50';
 SELECT partition, substring(statement FROM 'FROM \(.*\)') FROM ppm.plan('quarters_of_hours') WHERE action = 'create';
 
--- Another interval: what was there stays until it is outdated, and is what its name says.
+-- After a change of the interval, existing partitions stay until they are outdated, and keep their names.
 SET ppm.work_date = '2126-11-26';
 UPDATE ppm.config SET interval = '1 day' WHERE table_name = 'ten_days';
 SELECT action, partition, lower_bound, upper_bound FROM ppm.plan('ten_days');

@@ -1,4 +1,4 @@
--- Keys that count, keys that tell time in their own way, and what a slip of either costs: nothing.
+-- Integer keys with and without key_encoding, ULIDs; and wrong keys, which never remove anything.
 SET search_path = public;
 SET ppm.work_date = '2026-11-26 13:20';
 SET client_min_messages = warning;
@@ -7,7 +7,7 @@ CREATE VIEW planned AS
     SELECT action || ' ' || partition || ': ' || lower_value || ' to ' || upper_value AS planned FROM ppm.plan() ORDER BY step;
 CREATE VIEW anomalies AS SELECT severity, code, detail, hint FROM ppm.check();
 
--- From the first number of the sequence on; nothing below.
+-- Partitions begin with the first number of the sequence, and none is created below it.
 CREATE TABLE counted (id integer GENERATED ALWAYS AS IDENTITY (START 25), PRIMARY KEY (id)) PARTITION BY RANGE (id);
 INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('counted', '10', 2, 1, 'drop');
 TABLE planned;
@@ -19,12 +19,12 @@ SELECT partition, lower_bound, lower_value, upper_value, state FROM ppm.partitio
 SELECT "interval", covered_until, covered_until_value, slots_ahead, runway, errors FROM ppm.status;
 SELECT action, partition, lower_bound, lower_value, upper_value, message FROM ppm.history WHERE table_name = 'counted' AND action IN ('detach', 'drop');
 
--- The rate of the last runs tells the runway.
+-- The runway is computed from the growth over the last runs.
 UPDATE ppm.growth SET greatest_key = 37, at = at - interval '100 seconds';
 CALL ppm.provision();
 SELECT date_trunc('minute', runway) FROM ppm.status;
 
--- A slip in a partition of its own removes nothing; one in the default partition does not move the window either.
+-- A wrong key in a partition of its own removes nothing; one in the default partition does not move the window either.
 CREATE TABLE counted_slip PARTITION OF counted FOR VALUES FROM (1000000) TO (1000010);
 INSERT INTO counted OVERRIDING SYSTEM VALUE VALUES (1000000);
 SELECT planned FROM planned WHERE planned LIKE 'detach%' OR planned LIKE 'drop%';
@@ -53,7 +53,7 @@ TABLE planned;
 DELETE FROM ppm.config;
 DROP TABLE smalls, bigs;
 
--- Numbers that tell time.
+-- Numbers that store times.
 CREATE TABLE seconds (at integer) PARTITION BY RANGE (at);
 CREATE TABLE milliseconds (at bigint) PARTITION BY RANGE (at);
 CREATE TABLE nanoseconds (at bigint) PARTITION BY RANGE (at);
@@ -77,7 +77,7 @@ SELECT ppm.ulid_lower_bound('infinity');
 SELECT ppm.snowflake_lower_bound('2026-11-26', '2015-01-01', 63);
 SELECT ppm.snowflake_lower_bound('2400-11-26');
 
--- Keys that the encoding makes 1970, or that are none, are not removed.
+-- If a wrong key_encoding turns keys into times of 1970, or a key is no ULID, nothing is removed.
 CREATE TABLE seconds_1970 PARTITION OF seconds FOR VALUES FROM (0) TO (86400);
 INSERT INTO seconds VALUES (4711);
 CREATE TABLE ulids_2020 PARTITION OF ulids FOR VALUES FROM ('01DXF6DT00') TO ('01DXHRTG00');
@@ -90,7 +90,7 @@ DELETE FROM ulids WHERE id LIKE '%lower%';
 SELECT planned FROM planned;
 DROP TABLE seconds, milliseconds, nanoseconds, snowflakes, others, ulids, short_ulids, ulids_in_uuids;
 
--- What does not fit.
+-- Encodings and intervals that do not fit the key.
 CREATE TABLE misfit_date (d date) PARTITION BY RANGE (d);
 CREATE TABLE misfit_integer (n integer) PARTITION BY RANGE (n);
 CREATE TABLE misfit_text (t text COLLATE "C") PARTITION BY RANGE (t);
@@ -114,7 +114,7 @@ DROP VIEW planned, anomalies;
 
 SELECT ppm.snowflake_lower_bound('2026-11-26', '2020-01-01 00:00:00.0005+00');
 
--- What pg_partman left behind is adopted by its bounds: partitions of integers, and of an epoch's days.
+-- Partitions of pg_partman are adopted by their bounds: of integers, and of days of Unix time.
 CREATE TABLE partman_ids (id bigint NOT NULL) PARTITION BY RANGE (id);
 SELECT format('CREATE TABLE partman_ids_p%s PARTITION OF partman_ids FOR VALUES FROM (%s) TO (%s)', n, n, n + 10) FROM generate_series(0, 40, 10) AS n \gexec
 CREATE TABLE partman_ids_default PARTITION OF partman_ids DEFAULT;
@@ -142,7 +142,7 @@ CALL ppm.run_all('corrected');
 RESET client_min_messages;
 SELECT partition, lower_value, upper_value FROM ppm.partitions WHERE table_name = 'corrected';
 
--- A catch-all that ends with the type is no surplus.
+-- A partition up to the greatest value of the type is not surplus.
 CREATE TABLE corrected_rest PARTITION OF corrected FOR VALUES FROM (2000000000) TO (9223372036854775807);
 SELECT action, partition FROM ppm.plan('corrected') WHERE action = 'detach';
 DELETE FROM ppm.config WHERE table_name = 'corrected';

@@ -25,7 +25,7 @@ CREATE VIEW plan AS
     FROM ppm.plan('events') WHERE action <> 'create';
 CALL add_days('events', -4, -3, -2, -1, 0);
 
--- What is no delay.
+-- Invalid delays.
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy, drop_delay)
     VALUES ('delayed', 'events', 'daily', 1, 2, 'drop', '-1 day');
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy, drop_delay)
@@ -41,13 +41,13 @@ SELECT * FROM plan;
 CALL ppm.run_all('events');
 SELECT * FROM waiting;
 SELECT count(*) FROM events_minus_4;
--- Nothing is wrong, and nothing is to be done, before that time has come.
+-- Before that time, check() reports nothing, and nothing is to be done.
 SELECT code, partition FROM ppm.check('events') WHERE code <> 'misnamed';
 SELECT * FROM plan;
 CALL ppm.cleanup('events');
 SELECT * FROM waiting;
 
--- Until then a grown retention brings it back.
+-- Until then a larger retention attaches the table again.
 UPDATE ppm.config SET retention = 3 WHERE table_name = 'events';
 CALL ppm.run_all('events');
 SELECT * FROM waiting;
@@ -62,14 +62,14 @@ SELECT count(*) FROM ppm.detached WHERE schema_name = 'delayed' AND drop_after =
 UPDATE ppm.config SET drop_delay = '7 days' WHERE table_name = 'events';
 SELECT * FROM waiting;
 
--- Under detach nothing waits, and what was to be dropped is kept for good.
+-- Under policy detach nothing waits, and tables that were to be dropped are kept for ever.
 BEGIN;
 UPDATE ppm.config SET cleanup_policy = 'detach' WHERE table_name = 'events';
 UPDATE ppm.config SET cleanup_policy = 'drop' WHERE table_name = 'events';
 SELECT detached, cleanup_policy, drop_after FROM ppm.detached WHERE schema_name = 'delayed' ORDER BY 1;
 ROLLBACK;
 
--- What was changed meanwhile is kept, and that is said.
+-- A table that was changed while it waited is kept, and reported.
 INSERT INTO events_minus_4 SELECT d FROM events_minus_4;
 UPDATE ppm.detached SET drop_after = now() WHERE schema_name = 'delayed';
 SELECT code, partition FROM ppm.check('events') WHERE code <> 'misnamed';
@@ -81,7 +81,7 @@ SELECT code, partition, regexp_replace(detail, 'of \d.*? was', 'of ... was') AS 
 \set VERBOSITY terse
 SELECT count(*) FROM events_minus_4;
 
--- A table that the window has no place for any more waits like others, and so does an empty one.
+-- An outdated partition waits like others, and so does an empty surplus one.
 DROP TABLE events_minus_4;
 CALL ppm.cleanup('events');
 CALL add_days('events', 8);
@@ -94,7 +94,7 @@ SELECT * FROM waiting;
 SELECT to_regclass('events_plus_8');
 SELECT action, partition, outcome FROM ppm.history WHERE schema_name = 'delayed' AND action IN ('drop', 'attach') ORDER BY at;
 
--- What holds rows that are in other partitions now waits, too.
+-- A partition whose rows ppm.repartition() copied waits, too.
 CREATE TABLE moved (id int PRIMARY KEY) PARTITION BY RANGE (id);
 CREATE TABLE moved_all PARTITION OF moved FOR VALUES FROM (0) TO (300);
 INSERT INTO moved SELECT generate_series(0, 299);

@@ -30,13 +30,13 @@ CREATE VIEW ledger AS
     FROM ppm.detached WHERE schema_name = 'archived' ORDER BY 1 DESC;
 CREATE VIEW found AS SELECT code, severity, partition, hint FROM ppm.check('events') WHERE code <> 'misnamed';
 
--- What is no archive.
+-- Invalid archive schemas.
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, archive_schema) VALUES ('archived', 'events', 'daily', 1, 2, 'archived');
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, archive_schema) VALUES ('archived', 'events', 'daily', 1, 2, 'pg_temp');
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, archive_schema) VALUES ('archived', 'events', 'daily', 1, 2, 'ppm');
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, archive_schema) VALUES ('archived', 'events', 'daily', 1, 2, '');
 
--- One that is not there, or where the table's owner may create nothing: nothing is detached.
+-- If the schema is missing, or the table's owner cannot create anything there, nothing is detached.
 \set VERBOSITY default
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, archive_schema) VALUES ('archived', 'events', 'daily', 1, 2, 'the archive');
 SELECT code, severity, partition ~ '^events_20', hint FROM found;
@@ -61,14 +61,14 @@ SELECT action, partition, outcome, regexp_replace(message, ' for .*', '') AS mes
 CALL ppm.cleanup('events');
 
 \set VERBOSITY terse
--- They come back when the window grows, and home.
+-- When the window grows, tables move back to their schema and are attached again.
 UPDATE ppm.config SET retention = 4 WHERE schema_name = 'archived';
 SELECT step, action, partition, regexp_replace(statement, ' FOR VALUES.*', '') AS statement FROM ppm.plan('events');
 CALL ppm.provision('events');
 SELECT * FROM tables;
 SELECT * FROM ledger;
 SELECT count(*) FROM events;
--- Where the name is taken at home, a partition stays where it is.
+-- If the name is taken in its former schema, the table is attached where it is.
 UPDATE ppm.config SET retention = 3 WHERE schema_name = 'archived';
 CALL ppm.cleanup('events');
 CREATE TABLE events_minus_4 ();
@@ -81,7 +81,7 @@ CALL ppm.cleanup('events');
 SELECT * FROM tables WHERE relname = 'events_minus_4' ORDER BY 1;
 SELECT * FROM ledger;
 
--- A name that is taken in the archive stops nothing, and is said.
+-- A name that is taken in the archive stops nothing else, and is reported.
 CREATE TABLE "the archive".events_minus_3 ();
 UPDATE ppm.config SET retention = 1 WHERE schema_name = 'archived';
 CALL ppm.cleanup('events');
@@ -89,13 +89,13 @@ SELECT * FROM tables;
 CALL ppm.cleanup('events');
 SELECT * FROM found;
 DROP TABLE "the archive".events_minus_3;
--- What is still to be moved is an anomaly, too.
+-- A table that is still to be moved is an anomaly, too.
 SELECT * FROM found;
 CALL ppm.cleanup('events');
 SELECT * FROM found;
 SELECT * FROM ledger;
 
--- What waits there is dropped when its time has come; what was changed there is not.
+-- A table that waits in the archive is dropped after drop_delay, unless it was changed there.
 UPDATE ppm.config SET cleanup_policy = 'drop', drop_delay = '7 days' WHERE schema_name = 'archived';
 CALL add_days('events', -6, -5);
 CALL ppm.cleanup('events');

@@ -5,7 +5,7 @@ SET client_min_messages = warning;
 CREATE SCHEMA drawn;
 SET search_path = drawn;
 
--- Nothing is there yet.
+-- No partition exists yet.
 CREATE TABLE a (d date, n int) PARTITION BY RANGE (d);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('drawn', 'a', 'daily', 7, 30);
 SELECT ppm.timeline('a');
@@ -36,20 +36,20 @@ INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, rete
     ('drawn', 'b', '6 hours', 4, 4), ('drawn', 'c', 'weekly', 3, 12), ('drawn', 'd', 'yearly', 2, 3), ('drawn', 'e', '1000', 60, NULL), ('drawn', 'f', '5 minutes', 3, 3);
 SELECT ppm.timeline(t) FROM unnest('{b,c,d,e,f}'::regclass[]) AS t;
 
--- What the plan cannot make.
+-- Partitions that cannot be created.
 CREATE TABLE this_is_a_table_with_quite_a_long_name_for_a_partitioned_one (d date) PARTITION BY RANGE (d);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned)
 VALUES ('drawn', 'this_is_a_table_with_quite_a_long_name_for_a_partitioned_one', 'daily', 1);
 SELECT ppm.timeline('this_is_a_table_with_quite_a_long_name_for_a_partitioned_one');
 
--- A configuration that does not fit, and none.
+-- A configuration that does not fit the table, and a table without one.
 CREATE TABLE "No" (d date);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('drawn', 'No', 'daily', 1);
 SELECT ppm.timeline('"No"');
 SELECT ppm.timeline('pg_class');
 SELECT ppm.timeline(NULL);
 
--- It reads, with the rights of who calls: of what the search_path has, nothing is called.
+-- It only reads, with the privileges of its caller, and calls nothing from the search_path.
 CREATE ROLE regress_timeline;
 GRANT USAGE, CREATE ON SCHEMA drawn TO regress_timeline;
 GRANT EXECUTE ON FUNCTION ppm.timeline(regclass) TO regress_timeline;

@@ -44,7 +44,7 @@ RESET ROLE;
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('hooked', 'events', 'daily', 1, 2, 'drop');
 CREATE VIEW log AS SELECT number, what, partition, attached, rows, locked, days, role = 'regress_hooks_owner' AS as_owner FROM called ORDER BY 1;
 
--- What is no hook is refused with a clear error.
+-- A function that cannot be a hook is refused with a clear error.
 \set VERBOSITY default
 INSERT INTO ppm.hooks VALUES ('hooked', 'events', 'before_drop', 'hooked.missing(regclass, regclass, text, text)');
 \set VERBOSITY terse
@@ -80,7 +80,7 @@ SELECT action, regexp_replace(partition, '_20.*', '_next') AS partition, outcome
 SELECT * FROM ppm.pending_hooks;
 SELECT code FROM ppm.check('events') WHERE code <> 'misnamed';
 
--- One that fails before a step keeps the partition, and is a failure of the call; others go on.
+-- If a before_ hook fails, the partition is kept, and the call fails; the others are done.
 DELETE FROM ppm.hooks;
 TRUNCATE called RESTART IDENTITY;
 UPDATE ppm.config SET retention = 1 WHERE table_name = 'events';
@@ -95,13 +95,13 @@ UPDATE ppm.hooks SET event = 'before_drop';
 CALL ppm.cleanup('events');
 SELECT count(*) FROM events_minus2;
 SELECT code, partition, regexp_replace(detail, '^.*The last', 'The last') AS detail FROM ppm.check('events') WHERE code <> 'misnamed';
--- What waits for it comes back like any other.
+-- A table that waits for its hook can be attached again.
 UPDATE ppm.config SET retention = 2 WHERE table_name = 'events';
 CALL ppm.provision('events');
 SELECT count(*) FROM events WHERE d = current_date - 2;
 UPDATE ppm.config SET retention = 1 WHERE table_name = 'events';
 
--- One behind a step is called until it has succeeded; what it is to see is not dropped before.
+-- An after_ hook is called again until it succeeds; its table is not dropped before.
 UPDATE ppm.hooks SET event = 'after_detach';
 CALL ppm.cleanup('events');
 SELECT event, function, relation::regclass FROM ppm.pending_hooks ORDER BY function;
@@ -126,13 +126,13 @@ CALL ppm.provision('events');
 RESET ppm.hook_timeout;
 SELECT count(*) FROM log;
 SELECT code, severity, count(*) FROM ppm.check('events') WHERE code <> 'misnamed' GROUP BY 1, 2;
--- Whoever deletes the row does not want it called any more.
+-- If its row is deleted, the hook is no longer called.
 DELETE FROM ppm.hooks WHERE function ~ 'slow';
 CALL ppm.run_all('events');
 SELECT * FROM log;
 SELECT count(*) FROM ppm.pending_hooks;
 
--- In a transaction block, where nothing is committed, none is called before the next call.
+-- In a transaction block no hook is called; the next call calls them.
 UPDATE ppm.config SET pre_provisioned = 5 WHERE table_name = 'events';
 BEGIN;
 CALL ppm.provision('events');
@@ -141,7 +141,7 @@ SELECT count(*) FROM called;
 CALL ppm.provision('events');
 SELECT count(*) FROM called;
 
--- What became wrong later is an anomaly, and is not called.
+-- A hook that is no longer valid is an anomaly, and is not called.
 DELETE FROM ppm.hooks;
 INSERT INTO ppm.hooks (schema_name, table_name, event, function)
     SELECT 'hooked', 'events', 'before_drop', 'hooked.' || f || '(regclass,regclass,text,text)' FROM unnest(ARRAY['first', 'second', 'failing', 'slow']) AS f;
@@ -178,7 +178,7 @@ CALL ppm.run_all('late');
 SELECT action, outcome, sqlstate FROM ppm.history WHERE table_name = 'late' AND partition = 'late_old' ORDER BY at;
 SELECT count(*) FROM late_old;
 
--- Partitions that a move of rows makes were created, too.
+-- after_create hooks are called for partitions that ppm.repartition() creates, too.
 SET ROLE regress_hooks_owner;
 CREATE TABLE moved (id int PRIMARY KEY) PARTITION BY RANGE (id);
 CREATE TABLE moved_all PARTITION OF moved FOR VALUES FROM (0) TO (200);

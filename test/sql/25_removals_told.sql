@@ -1,4 +1,4 @@
--- What an UPDATE of ppm.config would take at once is told; analyze_parent; ppm.forecast. A removal takes the real date.
+-- An UPDATE of ppm.config warns of the partitions that the next cleanup removes; analyze_parent; ppm.forecast. A removal uses the real date.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 CREATE ROLE regress_told_owner;
@@ -17,7 +17,7 @@ RESET ROLE;
 ANALYZE events;
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('told', 'events', '100', 1);
 
--- Nothing is told where nothing would go, or nothing of that was changed.
+-- No warning if nothing would be removed, or other columns were changed.
 UPDATE ppm.config SET retention = 9 WHERE schema_name = 'told';
 UPDATE ppm.config SET pre_provisioned = 2 WHERE schema_name = 'told';
 UPDATE ppm.config SET retention = 6 WHERE schema_name = 'told';
@@ -29,25 +29,25 @@ UPDATE ppm.config SET retention = 8 WHERE schema_name = 'told';
 UPDATE ppm.config SET drop_delay = '0' WHERE schema_name = 'told';
 UPDATE ppm.config SET interval = '200' WHERE schema_name = 'told';
 UPDATE ppm.config SET retention = 1 WHERE schema_name = 'told';
--- It is what plan says.
+-- The warning agrees with ppm.plan().
 SELECT count(*) FROM ppm.plan('events') WHERE action = 'detach';
 -- What was kept once is kept.
 SELECT 'told.events_000'::regclass::oid AS kept \gset
 INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition) VALUES (:kept, 'told', 'events', 'told', 'events_000');
 UPDATE ppm.config SET retention = 2, interval = '100' WHERE schema_name = 'told';
--- What was never counted is not taken for nothing.
+-- A partition that was never analyzed does not count as empty.
 SET ROLE regress_told_owner;
 CREATE TABLE events_below PARTITION OF events FOR VALUES FROM (-100) TO (0) WITH (autovacuum_enabled = off);
 RESET ROLE;
 UPDATE ppm.config SET retention = 4 WHERE schema_name = 'told';
 DROP TABLE events_below;
 UPDATE ppm.config SET retention = 2 WHERE schema_name = 'told';
--- It tells what it can, and keeps nobody from writing.
+-- If the warning itself fails, the row is written all the same.
 SET ppm.work_date = 'some day';
 UPDATE ppm.config SET retention = 3 WHERE schema_name = 'told';
 RESET ppm.work_date;
 
--- The forecast: from the last partitions that are full.
+-- The forecast is computed from the last full partitions.
 SELECT full_slots, bytes_per_slot = pg_total_relation_size('events_800') AS bytes, rows_per_slot, window_bytes = 4 * bytes_per_slot AS window_bytes, window_rows,
        cleanup_frees_bytes = 6 * bytes_per_slot AS frees, disk_full_at
 FROM ppm.forecast WHERE schema_name = 'told';
@@ -55,7 +55,7 @@ UPDATE ppm.config SET drop_delay = '1 day' WHERE schema_name = 'told';
 SELECT cleanup_frees_bytes FROM ppm.forecast WHERE schema_name = 'told';
 UPDATE ppm.config SET retention = NULL, drop_delay = '0' WHERE schema_name = 'told';
 SELECT full_slots, rows_per_slot, window_bytes, window_rows, cleanup_frees_bytes FROM ppm.forecast WHERE schema_name = 'told';
--- When the disk is full, from what is free there: of all tables of the tablespace together, none of which is dropped.
+-- When the disk will be full: for all tables of the tablespace together, none of which is dropped.
 CREATE TABLE grows (day date NOT NULL, note text) PARTITION BY RANGE (day);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('told', 'grows', 'daily', 1, 3);
 CALL ppm.provision('grows');
@@ -74,7 +74,7 @@ INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, rete
 SELECT table_name, full_slots, bytes_per_slot, rows_per_slot, window_bytes, cleanup_frees_bytes FROM ppm.forecast WHERE schema_name = 'told' AND table_name <> 'events' ORDER BY 1;
 DELETE FROM ppm.config WHERE table_name IN ('nothing', 'missing');
 
--- After partitions were changed the table is analyzed, as its owner, or that is a failure.
+-- After a call that changed partitions, the table is analyzed as its owner; if that fails, the call fails.
 CREATE VIEW analyzed AS SELECT count(*) FROM pg_statistic WHERE starelid = 'told.events'::regclass AND stainherit;
 DELETE FROM pg_statistic WHERE starelid = 'told.events'::regclass;
 UPDATE ppm.config SET pre_provisioned = 2 WHERE schema_name = 'told';

@@ -32,7 +32,7 @@ INSERT INTO note TABLE line;
 CALL ppm.run_all();
 SELECT left_of('header'), left_of('line'), left_of('note');
 
--- In a circle, what failed is tried again after the rest: here each table's younger rows refer to the other's older ones.
+-- If tables refer to each other, failed removals are tried again after the rest: here younger rows of each table refer to older ones of the other.
 DELETE FROM ppm.config;
 DROP TABLE note, line, header;
 CREATE TABLE b (id int, day date, other_day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
@@ -67,7 +67,7 @@ SELECT left_of('node');
 DELETE FROM ppm.config;
 DROP TABLE node;
 
--- What waits to be dropped is not forgotten when a schema is renamed, nor when it is itself; then it is not dropped either.
+-- A table that waits to be dropped is still known after its schema is renamed, and after it is renamed itself; in the second case it is not dropped.
 CREATE TABLE moved (day date) PARTITION BY RANGE (day);
 CALL fill('moved', 'drop', 5);
 CREATE VIEW over AS SELECT day FROM "moved-10" UNION SELECT day FROM "moved-9";
@@ -88,7 +88,7 @@ SET search_path = daily;
 UPDATE ppm.config SET schema_name = 'daily';
 DROP TABLE mine;
 
--- Nor what is kept: it comes back under the schema's new name, and what was moved elsewhere is reported.
+-- So is a kept table: it is attached again under the new name of the schema; a table that was moved to another schema is reported.
 UPDATE ppm.config SET cleanup_policy = 'detach', retention = 1;
 CREATE SCHEMA archive;
 CALL ppm.run_all('moved');
@@ -124,7 +124,7 @@ DROP TABLE owned;
 REVOKE ALL ON SCHEMA daily FROM regress_ppm_app;
 DROP ROLE regress_ppm_app;
 
--- A table that cannot come back says why, and no hint is a call that cannot succeed.
+-- If a table cannot be attached again, the detail says why, and the hint is not a call that cannot succeed.
 CREATE TABLE changed (day date) PARTITION BY RANGE (day);
 CALL fill('changed', 'detach', 5);
 CALL ppm.cleanup('changed');
@@ -135,7 +135,7 @@ SELECT * FROM said('changed') WHERE partition = 'changed-8';
 DELETE FROM ppm.config;
 DROP TABLE changed, "changed-10", "changed-9", "changed-8", "changed-7", "changed-6";
 
--- Why a partition could not be created, and what is mended first.
+-- Why a partition could not be created, and what to fix first.
 CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF tg_tag = 'CREATE TABLE' THEN RAISE 'not today'; END IF; END $$;
 CREATE TABLE refused (day date) PARTITION BY RANGE (day);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('daily', 'refused', 'daily', 1);
@@ -146,7 +146,7 @@ SELECT * FROM said('refused') LIMIT 1;
 CALL ppm.provision('refused');
 SELECT count(*) FROM said('refused');
 
--- What rows in the default partition keep out is not planned.
+-- A partition that rows in the default partition block is not planned.
 CREATE TABLE refused_default PARTITION OF refused DEFAULT;
 INSERT INTO refused VALUES ('2026-11-24');
 UPDATE ppm.config SET pre_provisioned = 3;
@@ -201,7 +201,7 @@ ALTER TABLE keyed ADD PRIMARY KEY (day);
 SELECT count(*) FROM ppm.check('keyed') WHERE code = 'missing_index';
 DELETE FROM ppm.config;
 
--- The numbers of calls do not go back, as where a dump is restored into a database that has gone on.
+-- Call numbers never decrease, also if an older dump is restored.
 SELECT max(run_id) AS last FROM ppm.last_run \gset
 SELECT setval('ppm.run_id', 1);
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('daily', 'keyed', 'daily', 2);

@@ -12,7 +12,7 @@ SET ROLE regress_template_owner;
 CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TABLE events (day date NOT NULL, id int NOT NULL, tenant int NOT NULL DEFAULT 0, note text) PARTITION BY RANGE (day);
 CREATE INDEX ON events (note);
--- LIKE gives it what the parent has; the rest is its own.
+-- The template has what the parent has (LIKE), and more.
 CREATE TABLE "the form" (LIKE events INCLUDING ALL) WITH (fillfactor = 70, toast.autovacuum_enabled = off);
 ALTER TABLE "the form" ADD PRIMARY KEY (id), ADD UNIQUE (tenant, id) INCLUDE (note);
 CREATE INDEX "some index" ON "the form" USING hash (tenant) WHERE id > 0;
@@ -32,7 +32,7 @@ CREATE FUNCTION definitions(relation regclass) RETURNS SETOF text LANGUAGE sql A
 $$;
 CREATE VIEW found AS SELECT severity, code, partition, detail, hint FROM ppm.check('events');
 
--- What is no template is refused, or, because it could be true where a dump comes from, warned of.
+-- An invalid template is refused; if it could be valid in the database that a dump comes from, it is only warned of.
 \set VERBOSITY default
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, template) VALUES ('formed', 'events', 'daily', 1, 'formed.missing');
 \set VERBOSITY terse
@@ -52,7 +52,7 @@ CALL ppm.provision('events');
 SELECT * FROM definitions('events_2026_03_15');
 SELECT * FROM found;
 
--- Whoever may not look into the template's schema may look at the table all the same.
+-- A role without USAGE on the template's schema can still use check().
 CREATE SCHEMA formed_privately AUTHORIZATION regress_template_owner;
 SET ROLE regress_template_owner;
 ALTER TABLE "the form" SET SCHEMA formed_privately;
@@ -71,7 +71,7 @@ DROP SCHEMA formed_privately;
 RESET ROLE;
 UPDATE ppm.config SET template = 'formed."the form"' WHERE table_name = 'events';
 
--- What is missing in a partition, and what mends it.
+-- What a partition lacks, and the statements that add it.
 SET ROLE regress_template_owner;
 ALTER TABLE events_2026_03_15 DROP CONSTRAINT events_2026_03_15_pkey, SET (fillfactor = 90);
 DROP INDEX events_2026_03_15_tenant_idx;
@@ -80,7 +80,7 @@ RESET ROLE;
 SELECT * FROM found;
 SELECT rtrim(split_part(hint, '; which', 1), ';') AS mend FROM found \gexec
 SELECT * FROM found;
--- The default partition is not made like it, and partition_options come first.
+-- The default partition is not compared with the template, and partition_options take precedence.
 UPDATE ppm.config SET partition_options = '{fillfactor=60}', pre_provisioned = 2 WHERE table_name = 'events';
 CREATE TABLE rest PARTITION OF events DEFAULT;
 ALTER TABLE rest OWNER TO regress_template_owner;
@@ -99,7 +99,7 @@ SELECT code, partition, detail, hint FROM found;
 ALTER TABLE "the form" SET LOGGED;
 ALTER TABLE events_2026_03_18 SET LOGGED;
 
--- What became wrong later: nothing is created.
+-- If the template becomes invalid later, nothing is created.
 UPDATE ppm.config SET pre_provisioned = 4 WHERE table_name = 'events';
 CREATE FUNCTION try() RETURNS TABLE (code text, detail text) LANGUAGE sql AS $$ SELECT code, detail FROM ppm.check('formed.events') WHERE code ~ 'template_mismatch' $$;
 BEGIN; ALTER TABLE "the form" OWNER TO regress_template_stranger; SELECT * FROM try(); ROLLBACK;
@@ -126,7 +126,7 @@ CALL ppm.provision('events');
 SELECT to_regclass('events_2026_03_19');
 ALTER TABLE "the form" DROP COLUMN more;
 
--- Partitions of partitions, by three ways, each like what is above it.
+-- Sub-partitions, by LIST, RANGE and HASH, each like the table above it.
 SET ROLE regress_template_owner;
 ALTER TABLE events ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_of_it ON events USING (tenant > 0);
@@ -150,13 +150,13 @@ FROM pg_partition_tree('events_2026_03_19') t JOIN pg_class c ON c.oid = t.relid
 INSERT INTO events SELECT '2026-03-19', n, n, CASE WHEN n % 2 = 0 THEN 'de' END FROM generate_series(1, 200) AS n;
 SELECT count(*) FROM events_2026_03_19;
 SELECT code, partition, detail FROM found WHERE partition IN ('events_2026_03_18', 'events_2026_03_19');
--- A name that would be too long keeps it from being made.
+-- If a name would be too long, the partition is not created.
 ALTER TABLE events RENAME TO events_with_a_name_of_many_bytes_little_room;
 UPDATE ppm.config SET table_name = 'events_with_a_name_of_many_bytes_little_room', pre_provisioned = 5 WHERE table_name = 'events';
 SELECT code, detail FROM ppm.check('events_with_a_name_of_many_bytes_little_room') WHERE code ~ 'name_too_long';
 ALTER TABLE events_with_a_name_of_many_bytes_little_room RENAME TO events;
 UPDATE ppm.config SET table_name = 'events', pre_provisioned = 4 WHERE schema_name = 'formed';
--- It goes as a whole: by the real date all of these are outdated.
+-- A partition is removed with its sub-partitions: by the real date all of these are outdated.
 UPDATE ppm.config SET cleanup_policy = 'drop', retention = 1 WHERE schema_name = 'formed';
 SET client_min_messages = error;
 RESET ppm.work_date;

@@ -1,4 +1,4 @@
--- A function of the library that is declared as it is not is refused.
+-- A library function that is declared with wrong types is refused.
 CREATE FUNCTION declared_scalar(regclass) RETURNS int LANGUAGE c AS '$libdir/ppm', 'ppm_validate';
 CREATE FUNCTION declared_set(regclass) RETURNS SETOF int LANGUAGE c AS '$libdir/ppm', 'ppm_validate';
 CREATE FUNCTION declared_short(regclass) RETURNS TABLE (schema_name name, table_name name) LANGUAGE c AS '$libdir/ppm', 'ppm_validate';
@@ -9,7 +9,7 @@ SELECT declared_set(NULL);
 SELECT declared_short(NULL);
 DROP FUNCTION declared_scalar, declared_set, declared_short;
 
--- So is a table of ppm's own that is not there.
+-- A missing table of ppm is refused, too.
 DELETE FROM ppm.config;
 RESET client_min_messages;
 CREATE TABLE kept (d date) PARTITION BY RANGE (d);
@@ -31,7 +31,7 @@ SELECT tableoid::regclass, * FROM kept ORDER BY d;
 SELECT nspname FROM pg_namespace WHERE nspname = 'ppm';
 DROP TABLE kept;
 
--- A schema of that name that is somebody else's is not taken over.
+-- CREATE EXTENSION does not take over an existing schema ppm of another owner.
 \set SHOW_CONTEXT never
 CREATE SCHEMA ppm;
 CREATE EXTENSION ppm;

@@ -106,13 +106,13 @@ SQL
 is($node->safe_psql('postgres', "SELECT test.caught('SELECT test.timeout(20, 60)')"),
 	'57014 | canceling statement due to statement timeout', 'a timeout inside the scope');
 is($node->safe_psql('postgres', "SET statement_timeout = '200ms'; SELECT test.caught('SELECT test.timeout(60000, 0.5)')"),
-	'nothing', "the session's timeout stands still meanwhile");
+	'nothing', "the session's timeout is paused in the scope");
 (undef, undef, $error) = $node->psql('postgres',
 	"SET statement_timeout = '200ms'; SELECT test.timeout(60000, 0.3), pg_sleep(60)");
 like($error, qr/canceling statement due to statement timeout/, 'and goes on afterwards');
 is($node->safe_psql('postgres', "SELECT test.survive('statement_timeout', 100)"), '0', 'timeout after timeout');
 is($node->safe_psql('postgres', 'SELECT test.timeout(60000, 0), pg_sleep(0.1)'), '|', 'no timeout is left armed');
-is($node->safe_psql('postgres', 'SELECT test.late_timeout(), pg_sleep(0.1)'), '|', 'one that fired too late cancels nothing else');
+is($node->safe_psql('postgres', 'SELECT test.late_timeout(), pg_sleep(0.1)'), '|', 'a timeout that fires too late cancels nothing else');
 
 # Where the session's state cannot be put back, the session ends, and no other.
 for my $layer (qw(destructor exception_in_destructor))

@@ -109,7 +109,7 @@ is( $node->safe_psql('postgres', <<'EOF'),
 SELECT tag, string_agg(DISTINCT mode, ' ' ORDER BY mode) FROM modes GROUP BY tag ORDER BY tag DESC
 EOF
 	"CREATE TABLE|AccessShareLock ShareUpdateExclusiveLock\nALTER TABLE|AccessShareLock ShareUpdateExclusiveLock",
-	'the lock on the table is had before a partition is created, and no stronger one is taken to attach it');
+	'the table is locked before a partition is created, and attaching takes no stronger lock');
 
 #
 # A deadlock
@@ -201,7 +201,7 @@ $show;
 EOF
 	my (undef, $before, $after) = split /before\n|after\n/, $output . "\n";
 	like($before, qr/^lock_timeout\|7000\|session$/m, "$what: settings are set");
-	is($after, $before, "$what: and as they were afterwards");
+	is($after, $before, "$what: and restored afterwards");
 	like($messages, $expected_messages, "$what: which is what was tried");
 	return;
 }

@@ -77,7 +77,7 @@ sub holds_none
 	$holder->query_safe('COMMIT');
 	$holder->quit;
 	my ($result, undef, $messages) = finish_sql($session);
-	is($result, 0, "$what: it ends well when that is free") or diag $messages;
+	is($result, 0, "$what: it succeeds when that table is free") or diag $messages;
 	return;
 }
 
@@ -92,7 +92,7 @@ foreach my $table (qw(new_to_a new_to_b_low new_to_b_high new_from_a new_from_b 
 	holds_none('provision', 'new', "CALL ppm.provision('new')", '(new_2026_03_\d\d)?', $table, 'ROW EXCLUSIVE');
 	$node->safe_psql('postgres', 'UPDATE ppm.config SET pre_provisioned = ' . ++$more . " WHERE table_name = 'new'");
 }
-like(partitions_of($node, 'new'), qr/^ ?14 15 16 17 18 19 20 21 ?$/, 'provision: all is made');
+like(partitions_of($node, 'new'), qr/^ ?14 15 16 17 18 19 20 21 ?$/, 'provision: all partitions are created');
 
 $node->safe_psql('postgres', tied_table('plain', 'detach', default_of('plain')) . "CALL ppm.provision('plain')");
 my $day = 1;
@@ -182,7 +182,7 @@ wait_until_ppm_waits_for('gone_to_a');
 my $report = hold($node, 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class');
 $holder->quit;
 my (undef, undef, $said) = finish_sql($call);
-like($said, qr/canceling statement due to .*timeout/, 'FINALIZE: it does not outwait a report');
+like($said, qr/canceling statement due to .*timeout/, 'FINALIZE: it gives up while a report reads the table');
 $report->quit;
 my ($result) = run_sql($node, "CALL ppm.cleanup('gone')");
 is("$result " . $node->safe_psql('postgres', q(SELECT relispartition FROM pg_class WHERE relname = 'gone_old')), '0 f', 'FINALIZE: the next call does it');
@@ -202,7 +202,7 @@ sub holds_none_meanwhile
 	like(held($name), qr/^$own$/, "$what: while it waits for somebody who said $change, it holds no other table");
 	$holder->quit;
 	my ($result, undef, $messages) = finish_sql($session);
-	is($result, 0, "$what: it ends well when that is undone") or diag $messages;
+	is($result, 0, "$what: it succeeds when that is rolled back") or diag $messages;
 	return;
 }
 
@@ -257,7 +257,7 @@ EOF
 	like(held('seen'), qr/^(seen_old)?$/, "the end of a detach: while it waits for somebody who said $change, it holds no other table");
 	$holder->quit;
 	my ($end, undef, $said) = finish_sql($session);
-	is("$end " . $node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relname = 'seen_old')), '0 0', "$change: it ends well when that is undone") or diag $said;
+	is("$end " . $node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relname = 'seen_old')), '0 0', "$change: it succeeds when that is rolled back") or diag $said;
 }
 
 # A table that was detached to be kept comes back.

@@ -72,7 +72,7 @@ EOF
 	$node->safe_psql('postgres', q(SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'call'));
 	my ($result, undef, $messages) = finish_sql($call);
 	is($result, 0, "$setting: a cancel ends the call");
-	is(scalar(() = $messages =~ /WARNING:.*canceling wait for synchronous replication/g), 1, "$setting: one is enough");
+	is(scalar(() = $messages =~ /WARNING:.*canceling wait for synchronous replication/g), 1, "$setting: one cancel is enough");
 
 	standby('');
 	$node->safe_psql('postgres', 'TRUNCATE ppm.last_run');
@@ -102,7 +102,7 @@ foreach my $setting ('off', 'local')
 	$node->safe_psql('postgres', 'SET synchronous_commit = local; DROP TABLE plain_2026_03_16');
 	($result, undef, $messages) = run_sql($node, "SET synchronous_commit = $setting; CALL ppm.provision(); SHOW synchronous_commit");
 	is($result, 0, "$setting: the call waits for nobody");
-	unlike($messages, qr/WARNING/, "$setting: nor is anybody told of");
+	unlike($messages, qr/WARNING/, "$setting: nor is a warning shown");
 }
 
 # In a transaction block it is the caller's commit that waits, as ever; and what he did before the call is his, too.

@@ -42,8 +42,8 @@ $node->safe_psql('postgres', 'DROP TABLE z; ' . daily_table('y', 2));
 ($result, $output, $messages) = run_sql($node,
 	"SET ppm.statement_timeout = '500ms'; BEGIN; CALL ppm.provision(); COMMIT", on_error_stop => 0);
 like($messages, qr/^DETAIL:  table "public\.slow_60000".*\(SQLSTATE 57014\).*\n(?:table "public\.slow_60000".*\n)*table "public\.z".*\(table_missing\)/m,
-	'in a transaction block the call goes on too, to say all that is wrong');
-like($messages, qr/NOTICE:.*y_2026_03_17/, 'and all that would have been right');
+	'in a transaction block the call continues, too, to report all failures');
+like($messages, qr/NOTICE:.*y_2026_03_17/, 'and all that would have succeeded');
 is(partitions_of($node, 'y'), '', 'but keeps nothing');
 
 $node->safe_psql('postgres', q(DROP TABLE slow_60000; DELETE FROM ppm.config WHERE table_name IN ('slow_60000', 'z')));

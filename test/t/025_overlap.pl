@@ -41,7 +41,7 @@ wait_until_waits($node, 'second', 'advisory');
 $first->query_safe('ROLLBACK');
 ($result, $output, $messages) = finish_sql($second);
 is($result, 0, 'a call that waits for one that is rolled back succeeds');
-like($messages, qr/NOTICE:.*b_2026_03_18/, 'and does what that one would have done');
+like($messages, qr/NOTICE:.*b_2026_03_18/, 'and does what the other call would have done');
 
 # What one transaction does twice, it does not wait for.
 ($result, $output, $messages) = run_sql($node, <<'EOF');
@@ -68,7 +68,7 @@ wait_until_waits($node, 'waiting', 'relation');
 like($messages, qr/^DETAIL:  table "public\.a": $busy\nHINT/m, 'a second call says that another is at work on the table');
 is(partitions_of($node, 'b'), '15 16 17 18 19 20 21', 'and provisions the other tables');
 my $recorded = q(SELECT outcome, run_id FROM ppm.last_run WHERE table_name = 'a' AND procedure = 'provision');
-like($node->safe_psql('postgres', $recorded), qr/^ok/, 'what became of that table the other one records');
+like($node->safe_psql('postgres', $recorded), qr/^ok/, 'the other call records what was done to that table');
 my $last_run = $node->safe_psql('postgres', $recorded);
 
 # A transaction block gives up likewise, and all of it.

@@ -62,7 +62,7 @@ EOF
 	unlike($messages, qr/PM004/, 'and does not go on to other failures');
 	is($output, 'goes on|0', 'the session goes on without a lock');
 	is(partitions_of($node, 'a'), $made[0], 'what was committed stays');
-	is(partitions_of($node, 'b'), $made[1], 'what was not is not there');
+	is(partitions_of($node, 'b'), $made[1], 'what was not committed is gone');
 	is(half_made($node), '', 'nothing is half-made');
 
 	# In a transaction block everything goes.
@@ -85,7 +85,7 @@ EOF
 	$node->poll_query_until('postgres',
 		q(SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'terminated')));
 	is(partitions_of($node, 'a'), $made[0], 'what was committed stays');
-	is(partitions_of($node, 'b'), $made[1], 'what was not is not there');
+	is(partitions_of($node, 'b'), $made[1], 'what was not committed is gone');
 	is(half_made($node), '', 'nothing is half-made');
 
 	$holder->query_safe('ROLLBACK');

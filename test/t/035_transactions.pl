@@ -112,7 +112,7 @@ is(exists_table('companion'), 'f', 'nor before the call');
 
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.provision()');
 like($messages, qr/ERROR:  PM004: could not provision 2 of 3 tables$/m, 'the same failure outside');
-is(join(', ', map { made($_) } qw(a b c)), '15 16 17, 15 17, 16 17', 'leaves done all that can be');
+is(join(', ', map { made($_) } qw(a b c)), '15 16 17, 15 17, 16 17', 'does all that can be done');
 
 #
 # Functions
@@ -127,7 +127,7 @@ EOF
 ($result, $output, $messages) = run_sql($node, 'SELECT provision_all(), 1/0');
 is(partitions_of($node, 'a'), '', 'called from a function, provision is part of its statement');
 ($result, $output, $messages) = run_sql($node, 'SELECT provision_all()');
-is($result, 0, 'and succeeds with it');
+is($result, 0, 'and succeeds with that statement');
 is(partitions_of($node, 'a') . ' ' . partitions_of($node, 'b'), '15 16 17 15 16 17', 'which does all');
 is(advisory_locks($node), 0, 'no lock is left');
 
@@ -207,7 +207,7 @@ END \$\$;
 EOF
 	is($result, 0, "$where, a handler catches the failure");
 	like($messages, qr/NOTICE:.*caught: table "public\.b", partition "b_2026_03_15": .* \(SQLSTATE 23514\)$/m, 'and reads what failed');
-	is(made('a') . made('b'), '', 'which takes back the call');
+	is(made('a') . made('b'), '', 'the handler rolls back the call');
 	is(exists_table('companion'), 'f', 'and the block');
 	is(advisory_locks($node), 0, 'no lock is left');
 }
@@ -233,9 +233,9 @@ foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 	my $old = hold($node, "SET TRANSACTION ISOLATION LEVEL $level; SELECT count(*) FROM pg_class");
 	$node->safe_psql('postgres', "CALL ppm.provision('a')");
 	my ($more, $failed) = $old->query('CALL ppm.provision()');
-	is($old->{stderr}, '', "$level: a transaction with a snapshot of before does not do again what another has done");
+	is($old->{stderr}, '', "$level: a transaction with an older snapshot does not repeat what another has done");
 	$old->query('COMMIT');
-	is(partitions_of($node, 'a') . ' ' . partitions_of($node, 'b'), '15 16 17 15 16 17', 'but the rest');
+	is(partitions_of($node, 'a') . ' ' . partitions_of($node, 'b'), '15 16 17 15 16 17', 'but does the rest');
 	$old->quit;
 }
 

@@ -54,7 +54,7 @@ is($standby->safe_psql('postgres', "BEGIN READ ONLY; $check; COMMIT"),
 	'watched_rest default_has_rows, watched_2026_03_15 missing_partition, watched_2026_03_16 missing_partition, watched_far surplus_partition', 'check() works on a standby');
 is($standby->safe_psql('postgres', q(SELECT state, total_bytes FROM ppm.partitions WHERE table_name = 'watched' ORDER BY state)),
 	"default|8192\nsurplus|8192", 'the views too');
-is($standby->safe_psql('postgres', q(SELECT partitions, errors, healthy FROM ppm.status WHERE table_name = 'watched')), '2|3|f', 'and they are no worse informed');
+is($standby->safe_psql('postgres', q(SELECT partitions, errors, healthy FROM ppm.status WHERE table_name = 'watched')), '2|3|f', 'and ppm.status counts the errors');
 $primary->safe_psql('postgres', q(DELETE FROM ppm.config WHERE table_name = 'watched'));
 $primary->wait_for_catchup($standby);
 
@@ -75,8 +75,8 @@ foreach my $call (
 	like($messages, qr/ERROR:  PM004: could not provision 1 of 1 table$/m, "$call fails");
 	like($messages, qr/^DETAIL:  table "public\.a", partition "a_2026_03_15": $read_only/m, 'and says why');
 	unlike($messages, qr/NOTICE/, 'and does not claim to have created anything');
-	is(partitions_of($primary, 'a'), '', 'which it has not');
-	is(half_made($primary), '', 'not even half');
+	is(partitions_of($primary, 'a'), '', 'and no partition was created');
+	is(half_made($primary), '', 'nor a part of one');
 	is(advisory_locks($primary), 0, 'no lock is left');
 }
 

@@ -83,7 +83,7 @@ is(owners_of('a'), 'alice 3', 'and owns the partitions');
 
 $node->safe_psql('postgres', 'UPDATE ppm.config SET pre_provisioned = 3');
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.provision()', user => 'carol');
-is("$result " . owners_of('a'), '0 alice 4', 'so does who has her rights, on her behalf');
+is("$result " . owners_of('a'), '0 alice 4', 'so does a role with her privileges, on her behalf');
 $node->safe_psql('postgres', 'UPDATE ppm.config SET pre_provisioned = 4; CALL ppm.provision()');
 is(owners_of('a'), 'alice 5', 'and a superuser');
 
@@ -96,7 +96,7 @@ is(owners_of('b'), 'bob 3', 'while one\'s own is provisioned');
 ($result, $output, $messages) = run_sql($node, q(CALL ppm.provision('app.a')), user => 'bob');
 like($messages, qr/^DETAIL:  table "app\.a": $not_owner\nHINT/m, 'named, it is refused likewise');
 ($result, $output, $messages) = run_sql($node, q(SET ROLE bob; CALL ppm.provision('app.a')));
-like($messages, qr/^DETAIL:  table "app\.a": $not_owner\nHINT/m, 'also to a superuser who acts as somebody else');
+like($messages, qr/^DETAIL:  table "app\.a": $not_owner\nHINT/m, 'also to a superuser after SET ROLE');
 is(owners_of('a'), 'alice 5', 'and left alone');
 
 # Rights can be lent, as with everything else.
@@ -106,7 +106,7 @@ CREATE FUNCTION app.provision_a() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 	AS $$ BEGIN CALL ppm.provision('app.a'); END $$;
 EOF
 ($result, $output, $messages) = run_sql($node, 'SELECT app.provision_a()', user => 'stranger');
-is("$result " . owners_of('a'), '0 alice 6', 'a function of the owner\'s does it for whom she lets');
+is("$result " . owners_of('a'), '0 alice 6', 'a SECURITY DEFINER function of the owner does it for those who may execute it');
 
 # What the owner may not do is not done for her.
 $node->safe_psql('postgres', 'CREATE SCHEMA closed; ' . owned_table('closed', 'alice')
@@ -167,7 +167,7 @@ app	mine	daily	2
 UPDATE ppm.config SET retention = 1 WHERE table_name = 'mine';
 DELETE FROM ppm.config WHERE table_name = 'mine';
 EOF
-is("$result $messages", '0 ', 'an owner writes, changes and deletes what is hers');
+is("$result $messages", '0 ', 'an owner inserts, updates and deletes her own rows');
 ($result, $output, $messages) = run_sql($node, "$configure ('app', 'missing', 'daily', 2)");
 like($messages, qr/WARNING.*ppm cannot manage table "app\.missing"/, 'a superuser is only warned of a missing table');
 is($result, 0, 'and not refused');
@@ -263,10 +263,10 @@ EOF
 SELECT string_agg(DISTINCT attempt || ': ' || outcome, ', ') FROM app.trap
 WHERE outcome = 'done' AND attempt <> 'run' OR attempt = 'run later'
 EOF
-	is($node->safe_psql('postgres', 'SELECT rolsuper FROM pg_roles WHERE rolname = \'mallory\''), 'f', 'and its owner no more rights');
+	is($node->safe_psql('postgres', 'SELECT rolsuper FROM pg_roles WHERE rolname = \'mallory\''), 'f', 'and its owner gets no more privileges');
 	$node->safe_psql('postgres', 'TRUNCATE app.trap; UPDATE ppm.config SET pre_provisioned = 3');
 }
-is(owners_of('hostile_table'), 'mallory 6', 'all of them are hers, who cannot log in');
+is(owners_of('hostile_table'), 'mallory 6', 'all of them belong to the owner, who cannot log in');
 
 $node->stop;
 done_testing();

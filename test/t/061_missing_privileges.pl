@@ -27,7 +27,7 @@ CREATE TABLE open (LIKE closed.shut) PARTITION BY RANGE (day);
 RESET ROLE;
 EOF
 call_on(15, 'CALL ppm.run_all()', user => 'alice');
-is("$result " . days_of('closed.shut'), '0 14 15 16', 'a schema of the caller\'s');
+is("$result " . days_of('closed.shut'), '0 14 15 16', 'a schema that belongs to the caller');
 $node->safe_psql('postgres', 'REVOKE USAGE ON SCHEMA closed FROM alice');
 my $plain = plainly('ALTER TABLE closed.shut DETACH PARTITION closed.shut_2026_03_14', user => 'alice');
 is($plain, 'permission denied for schema closed (SQLSTATE 42501)', 'a schema that is closed to the owner: plain SQL is refused');
@@ -43,13 +43,13 @@ foreach my $user ('alice', 'postgres')
 	refused(17, 'CALL ppm.run_all()', 'PM004', [ qr/could not provision 1 of 2 tables, could not clean up 1 of 2 tables, found errors in 1 of 2 tables/ ], user => $user);
 }
 is(days_of('closed.shut') . '|' . days_of('open'), '14 15 16|16 17 18', 'another table is not affected');
-is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.detached WHERE schema_name = 'closed')), 0, 'nothing is said to be detached that is not');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.detached WHERE schema_name = 'closed')), 0, 'nothing is reported as detached that is not');
 call_on(17, q(SELECT DISTINCT code FROM ppm.check() ORDER BY 1), user => 'alice');
 is($output, "missing_partition\noutdated_partition", 'check says what is wrong');
 my $not_owner = qr/table "public\.open": must be owner of table open \(SQLSTATE 42501\)$/m;
 refused(18, 'CALL ppm.run_all()', 'PM004', [$not_owner], user => 'carol');
 call_on(18, 'SET ROLE alice; CALL ppm.run_all(\'open\')', user => 'carol');
-is("$result " . days_of('open'), '0 17 18 19', 'who does not inherit the owner\'s rights may take them');
+is("$result " . days_of('open'), '0 17 18 19', 'a caller who does not inherit the owner\'s privileges may use SET ROLE');
 $node->safe_psql('postgres', 'GRANT USAGE ON SCHEMA closed TO alice');
 call_on(18, 'CALL ppm.run_all()', user => 'alice');
 is("$result " . days_of('closed.shut'), '0 17 18 19', 'once it is open again, all of it is done');
@@ -62,7 +62,7 @@ CREATE TABLE closed.fixed (day date NOT NULL, note text) PARTITION BY RANGE (day
 RESET ROLE;
 EOF
 call_on(15, 'CALL ppm.provision()');
-is("$result " . days_of('closed.fixed'), '0 14 15 16', 'made while she might');
+is("$result " . days_of('closed.fixed'), '0 14 15 16', 'created while the owner still had the privilege');
 $node->safe_psql('postgres', 'REVOKE CREATE ON SCHEMA closed FROM alice');
 $plain = plainly(q(CREATE TABLE closed.fixed_more PARTITION OF closed.fixed FOR VALUES FROM ('2030-01-01') TO ('2030-01-02')), user => 'alice');
 refused(17, 'CALL ppm.provision()', 'PM004', [ map { qr/table "closed\.fixed", partition "fixed_2026_03_$_": \Q$plain\E$/m } 17, 18 ], user => $_) foreach 'alice', 'postgres';
@@ -90,7 +90,7 @@ EOF
 	# PARTITION OF does not ask for rights in an index's tablespace; LIKE, as CREATE INDEX, does.
 	$plain = plainly($of eq 'table' ? q(CREATE TABLE spaced_more PARTITION OF spaced FOR VALUES FROM ('2030-01-01') TO ('2030-01-02'))
 		: q(CREATE TABLE spaced_more (LIKE spaced INCLUDING ALL)), user => 'alice');
-	is($plain, "permission denied for tablespace space_$of (SQLSTATE 42501)", 'without rights');
+	is($plain, "permission denied for tablespace space_$of (SQLSTATE 42501)", 'without the privilege');
 	refused(17, 'CALL ppm.provision()', 'PM004', [ map { qr/partition "spaced_2026_03_$_": \Q$plain\E$/m } 17, 18 ], user => $_) foreach 'alice', 'postgres';
 	is(half_made($node), '', 'nothing is half made');
 	lives_on('spaced', "a tablespace without rights of the $of", without_create => 1, user => 'alice');

@@ -33,7 +33,7 @@ my $refused = qr/must be able to SET ROLE "alice"/;
 foreach my $call ('provision', 'cleanup', 'run_all')
 {
 	($result, $output, $messages) = run_sql($node, "CALL ppm.$call()", user => 'inherits');
-	like($messages, qr/^DETAIL:  table "public\.owned": $refused \(SQLSTATE 42501\)/m, "who may not become the owner does not have $call act as her");
+	like($messages, qr/^DETAIL:  table "public\.owned": $refused \(SQLSTATE 42501\)/m, "a role that cannot SET ROLE to the owner cannot have $call act as her");
 }
 is(partitions_of($node, 'owned'), '', 'nothing is done');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM ppm.last_run'), '0', 'and nothing counts as done');
@@ -41,7 +41,7 @@ foreach my $statement ('UPDATE ppm.config SET pre_provisioned = 2', 'DELETE FROM
 	q(INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('owned', 'daily', 1) ON CONFLICT DO NOTHING; DELETE FROM ppm.config))
 {
 	($result, $output, $messages) = run_sql($node, $statement, user => 'inherits');
-	like($messages, qr/ERROR:  42501: $refused/, "nor does he write her configuration: $statement");
+	like($messages, qr/ERROR:  42501: $refused/, "nor write her configuration: $statement");
 }
 # The table bears another name, so that nobody else's rights are asked for.
 $node->safe_psql('postgres', 'ALTER TABLE owned RENAME TO renamed');
@@ -53,7 +53,7 @@ foreach my $statement ('DELETE FROM ppm.config', q(UPDATE ppm.config SET table_n
 }
 $node->safe_psql('postgres', 'ALTER TABLE renamed RENAME TO owned');
 ($result) = run_sql($node, 'UPDATE ppm.config SET pre_provisioned = 2; CALL ppm.run_all()', user => 'becomes');
-is("$result " . partitions_of($node, 'owned'), '0 14 15 16 17', 'who may, does');
+is("$result " . partitions_of($node, 'owned'), '0 14 15 16 17', 'a role that can SET ROLE can do it');
 ($result) = run_sql($node, 'UPDATE ppm.config SET pre_provisioned = 3; CALL ppm.run_all()');
 is("$result " . partitions_of($node, 'owned'), '0 14 15 16 17 18', 'and so does a superuser');
 
@@ -78,8 +78,8 @@ EOF
 	is($result, 0, "$role refers to her table");
 	($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('referred')));
 	is($node->safe_psql('postgres', q(SELECT relispartition FROM pg_class WHERE relname = 'referred_old')), $role eq 'inherits' ? 't' : 'f',
-		'his function runs as her only if he may become her');
-	like($messages, qr/uses function theirs\.is_true\(date\) of inherits/, 'which is said') if $role eq 'inherits';
+		'his function runs as the owner only if he can SET ROLE to her');
+	like($messages, qr/uses function theirs\.is_true\(date\) of inherits/, 'and the error names his function') if $role eq 'inherits';
 	$node->safe_psql('postgres', 'DROP TABLE theirs.child; DROP FUNCTION theirs.is_true');
 }
 

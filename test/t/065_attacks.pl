@@ -43,7 +43,7 @@ EOF
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.provision();');
 my $not_ours = qr/"public\.precious_leaf" below partition "precious_rest" belongs to mallory, not postgres as its parent\./;
 like($messages, qr/DETAIL:  table "public\.precious", partition "precious_rest": Table $not_ours \(owner_differs\)$/m, 'a default partition of somebody else is refused');
-like($messages, qr/^HINT:  ALTER TABLE public\.precious_leaf OWNER TO postgres;$/m, 'with what mends it');
+like($messages, qr/^HINT:  ALTER TABLE public\.precious_leaf OWNER TO postgres;$/m, 'with a hint that fixes it');
 is($node->safe_psql('postgres', q(SELECT string_agg(code, ' ' ORDER BY code) FROM ppm.check())), 'missing_partition missing_partition owner_differs', 'check says so, too');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.plan())), '0', 'and the plan has none of it');
 $node->safe_psql('postgres', q(GRANT INSERT ON precious TO mallory; SET ROLE mallory; INSERT INTO precious VALUES (1, '2026-03-20')));
@@ -106,7 +106,7 @@ EOF
 	$owner->query_safe('SET ROLE mallory; ALTER TABLE owned_4 ADD CHECK (mallory.is_fine()); COMMIT');
 	$owner->quit;
 	($result, $output, $messages) = finish_sql($call);
-	like($messages, qr/partition "owned_4": table "public\.owned_4" belongs to mallory, not postgres as its parent \(SQLSTATE 42501\)/, "one that is given away meanwhile is noticed$where");
+	like($messages, qr/partition "owned_4": table "public\.owned_4" belongs to mallory, not postgres as its parent \(SQLSTATE 42501\)/, "a partition whose owner changes concurrently is noticed$where");
 	is($node->safe_psql('postgres', q(SELECT relispartition FROM pg_class WHERE relname = 'owned_4')), 't', "and stays$where");
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '0', "nothing ran as somebody else$where");
 	$node->safe_psql('postgres', 'DELETE FROM ppm.config; DELETE FROM ppm.detached; DROP TABLE owned');
@@ -164,7 +164,7 @@ CREATE INDEX ON mallory.child (id) WHERE abs(id) > 0;
 GRANT SELECT ON mallory.child TO owner;
 EOF
 		($result, $output, $messages) = run_sql($node, 'CALL ppm.cleanup();');
-		is($node->safe_psql('postgres', q(SELECT relispartition FROM pg_class WHERE relname = 'referred_old')), 'f', "a table that has nothing of the kind keeps nothing$where");
+		is($node->safe_psql('postgres', q(SELECT relispartition FROM pg_class WHERE relname = 'referred_old')), 'f', "a referring table without such code blocks nothing$where");
 		$node->safe_psql('postgres', <<'EOF');
 SET client_min_messages = error;
 DELETE FROM ppm.config;
@@ -223,7 +223,7 @@ $node->safe_psql('postgres', 'DROP EVENT TRIGGER look_before; DROP EVENT TRIGGER
 is($result, 0, 'an event trigger that runs a policy: the partition is detached');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.detached WHERE detached = 'seen_1' AND version IS NOT NULL)), '1', 'and recorded');
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '>=', 12, 'the policy was run in both transactions');
-is($node->safe_psql('postgres', q(SELECT count(*) FROM trap WHERE who <> 'mallory')), '0', 'and was nobody else in either');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM trap WHERE who <> 'mallory')), '0', 'and ran as nobody else in either');
 $node->safe_psql('postgres', 'DELETE FROM ppm.config; DELETE FROM ppm.detached; DROP TABLE mallory.seen, mallory.seen_1; DROP OPERATOR mallory.= (oid, oid); DROP FUNCTION mallory.equals; TRUNCATE trap');
 
 # An error that only says of itself that the call was cancelled is one table's failure.
@@ -283,7 +283,7 @@ if (leaves_check($node))
 	isnt($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '0', 'the constraint was evaluated');
 }
 is($node->safe_psql('postgres', q(SELECT count(*) FROM trap WHERE who <> 'mallory')), '0', 'as its owner, before and after the attack');
-is($node->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"), 'f', 'mallory is no superuser still');
+is($node->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"), 'f', 'mallory is still no superuser');
 $node->safe_psql('postgres', 'ALTER DATABASE postgres RESET role');
 
 # What such code sets does not outlast its transaction: the next one writes ppm's tables as their owner, and an error that is reported
@@ -337,7 +337,7 @@ EOF
 $node->safe_psql('postgres', q(DELETE FROM ppm.config; INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('mallory', 'parent_3', 'daily', 1, 1)));
 ($result, undef, $messages) = run_sql($node, 'CALL ppm.cleanup();');
 is($result, 0, 'a constraint that says something in another encoding: the partition is detached');
-like($messages, qr/WARNING:  01000: \(not in the encoding of this database\)$/m, 'which is not passed on') if leaves_check($node);
+like($messages, qr/WARNING:  01000: \(not in the encoding of this database\)$/m, 'which is not passed on to the client') if leaves_check($node);
 $node->safe_psql('postgres', q(DELETE FROM ppm.config; INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('mallory', 'parent', 'daily', 1, 1, 'drop')));
 
 # One that does not heed the timeout is terminated.
@@ -355,8 +355,8 @@ ALTER TABLE mallory.outdated ADD CHECK (mallory.hostile('2000-01-01'));
 UPDATE mallory.armed SET armed = true;
 EOF
 ($result, $output, $messages) = run_sql($node, "SET ppm.statement_timeout = '200ms';\nCALL ppm.cleanup();");
-like($messages, qr/ERROR:  PM006/, 'a worker that does not heed its timeout is a failure') if leaves_check($node);
-ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ppm worker'"), 'and is gone');
+like($messages, qr/ERROR:  PM006/, 'a worker that ignores its timeout is a failure') if leaves_check($node);
+ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'ppm worker'"), 'and the worker is gone');
 
 # The trigger of ppm.config is good for nothing else.
 my (undef, undef, $error) = $node->psql('postgres', <<'EOF');

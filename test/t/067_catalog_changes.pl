@@ -37,14 +37,14 @@ $call = start_sql($node, 'caller', "$patience\nCALL ppm.provision('renamed')");
 wait_until_waits($node, 'caller', 'relation');
 $holder->query_safe('COMMIT');
 ($result) = finish_sql($call);
-is($result, 0, 'a default partition that is none any more is in nobody\'s way');
+is($result, 0, 'a default partition that was detached blocks nothing');
 $holder->query_safe('BEGIN; CREATE TABLE renamed_other PARTITION OF renamed DEFAULT; COMMIT; BEGIN; DROP TABLE renamed_other');
 $node->safe_psql('postgres', 'UPDATE ppm.config SET pre_provisioned = 5');
 $call = start_sql($node, 'caller', "$patience\nCALL ppm.provision('renamed')");
 wait_until_waits($node, 'caller', 'relation');
 $holder->query_safe('COMMIT');
 ($result) = finish_sql($call);
-is($result, 0, 'nor is one that is gone');
+is($result, 0, 'nor does one that was dropped');
 forget($node, 'renamed', 'renamed_rest');
 
 # What cannot be managed has no partitions to show.
@@ -110,7 +110,7 @@ INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanu
 EOF
 run_sql($node, 'CALL ppm.run_all()');
 ($result, $output, $messages) = run_sql($node, 'INSERT INTO deep_flat VALUES (1, NULL, current_date)');
-like($messages, qr/23514: new row for relation "deep_flat" violates check constraint/, 'what is to be dropped takes no row of another time');
+like($messages, qr/23514: new row for relation "deep_flat" violates check constraint/, 'a partition that is to be dropped accepts no rows outside its bounds');
 $node->safe_psql('postgres', <<'EOF');
 DROP VIEW on_it;
 CREATE TABLE precious (id int, region text, d date NOT NULL, CHECK (d IS NOT NULL AND d >= '2000-11-01' AND d < '2000-11-02'));
@@ -127,7 +127,7 @@ EOF
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM precious'), '100', 'a table that was attached below one that is to be dropped is not dropped with it');
 like($messages, qr/table "public\.deep_old" was changed after ppm detached it, so it is not dropped/, 'and the call says so');
-is($node->safe_psql('postgres', q(SELECT to_regclass('deep_flat') IS NULL)), 't', 'what nobody has changed is dropped');
+is($node->safe_psql('postgres', q(SELECT to_regclass('deep_flat') IS NULL)), 't', 'a table that nobody changed is dropped');
 forget($node, 'deep', 'deep_old', 'precious');
 
 # Whatever ends the call, and whenever: the detach and that ppm knows of it are one.

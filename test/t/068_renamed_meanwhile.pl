@@ -74,10 +74,10 @@ foreach my $case ([ 'CREATE TABLE', 'provision', 0 ], [ 'ALTER TABLE', 'provisio
 	$node->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND NOT granted)))
 	  or die "$what does not get there";
 	my ($granted) = run_sql($node, "SET lock_timeout = '5s'; GRANT USAGE ON SCHEMA app TO PUBLIC; CREATE SEQUENCE app.other", name => 'other');
-	is($granted, 0, "$what: who grants on it, or makes something in it, does not wait");
+	is($granted, 0, "$what: GRANT on the schema, and CREATE in it, do not wait");
 	my $renamer = start_sql($node, 'renamer', $swap);
 	wait_until_waits($node, 'renamer');
-	pass("$what: who renames the schema waits");
+	pass("$what: ALTER SCHEMA ... RENAME waits");
 	$node->safe_psql('postgres', 'DELETE FROM wait_in');
 	$holder->query_safe('COMMIT');
 	$holder->quit;
@@ -139,7 +139,7 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM app.$its_name"), '0', 'nor
 $node->safe_psql('postgres', 'BEGIN; ALTER SCHEMA app RENAME TO next; ALTER SCHEMA before RENAME TO app; COMMIT');
 ($result) = run_sql($node, "$move CALL ppm.repartition('app.m')");
 is($result, 0, 'and when the names are back the move goes on');
-is($node->safe_psql('postgres', 'SELECT tableoid::regclass, count(*), sum(id) FROM app.m GROUP BY 1'), 'app.m_2026|1000|500500', 'with every row');
+is($node->safe_psql('postgres', 'SELECT tableoid::regclass, count(*), sum(id) FROM app.m GROUP BY 1'), 'app.m_2026|1000|500500', 'with all rows');
 $node->safe_psql('postgres', 'SET client_min_messages = error; DROP SCHEMA next CASCADE');
 make_schemas(1);
 
@@ -147,10 +147,10 @@ make_schemas(1);
 make_schemas(0);
 $holder->query_safe('BEGIN; ALTER SCHEMA app RENAME TO before');
 ($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '50ms'; CALL ppm.provision()");
-like($messages, qr/canceling statement due to lock timeout \(SQLSTATE 55P03\)/, 'for the lock timeout');
+like($messages, qr/canceling statement due to lock timeout \(SQLSTATE 55P03\)/, 'for ppm.lock_timeout at most');
 $holder->query_safe('ROLLBACK');
 ($result) = run_sql($node, 'CALL ppm.provision()');
-is($result, 0, 'and one that did not come about is nothing');
+is($result, 0, 'and a rename that is rolled back changes nothing');
 
 # Whatever the names came to mean: what was not done to the table that was judged undoes the step. Here the owner's own event trigger
 # renames in the transaction itself, where no lock is in its way.
@@ -207,7 +207,7 @@ CREATE EVENT TRIGGER rename_role ON ddl_command_start WHEN TAG IN ('CREATE POLIC
 EOF
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.provision()');
 $node->safe_psql('postgres', 'DROP EVENT TRIGGER rename_role');
-is($result, 0, 'policies that would come to mean something else do not keep the partition from being made');
+is($result, 0, 'a policy that would refer to a renamed object does not stop the creation of the partition');
 like($messages, qr/policy "by_role" names a role or an object that was renamed concurrently/, 'the call says which');
 is($node->safe_psql('postgres', <<'EOF'), 'by_itself', 'and that partition has only the others');
 SELECT string_agg(polname, ' ') FROM pg_policy WHERE polrelid = (SELECT min(inhrelid) FROM pg_inherits WHERE inhparent = 'app.t'::regclass)

@@ -250,11 +250,11 @@ EOF
 my ($twin, $partition) = ('orders_2000_01_01', 'orders_2026_03_15');
 
 is($node->safe_psql('postgres', "SELECT fact FROM likeness.facts('likeness.$partition') GROUP BY 1 HAVING count(*) > 1"), '',
-	'each fact is one');
+	'each property is listed once');
 cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM likeness.facts('likeness.$partition') WHERE value IS NOT NULL"),
-	'>', 1000, 'and there are many');
+	'>', 1000, 'and there are many properties');
 my @newer = sort(since(15, 'constraint nulls') || (), since(17, 'constraint apart') || (), map { since(18, $_) || () } 'constraint hoped', 'default of next');
-is($node->safe_psql('postgres', <<"EOF"), join(' and ', @newer), 'also of what newer versions brought');
+is($node->safe_psql('postgres', <<"EOF"), join(' and ', @newer), 'also properties that newer versions of PostgreSQL have');
 SELECT coalesce(string_agg(object, ' and ' ORDER BY object COLLATE "C"), '')
 FROM (SELECT DISTINCT split_part(fact, ':', 1) FROM likeness.facts('likeness.$partition')) AS f(object)
 WHERE object IN ('constraint nulls', 'constraint apart', 'constraint hoped', 'default of next')
@@ -268,7 +268,7 @@ EOF
 my $forgotten = join('|',
 	'table: (relpartbound|relreplident|relrowsecurity|relforcerowsecurity)', 'index .*: indisreplident', 'column .*: attstattarget', 'column amount: attoptions',
 	'[^:]*: comment', 'policy .*', 'statistics .*', 'constraint \S+: connoinherit');
-is(differences($twin, $partition, "^($forgotten)\$"), '', 'it is what PARTITION OF makes');
+is(differences($twin, $partition, "^($forgotten)\$"), '', 'the partition is the same as one made with PARTITION OF');
 
 # It would be seen.
 $node->safe_psql('postgres', <<"EOF");
@@ -425,10 +425,10 @@ ALTER TABLE moved_2026_03_15 SET TABLESPACE row_space;
 EOF
 	is($node->safe_psql($database, q(SELECT partition, severity, code, detail FROM ppm.check('moved'))),
 		"moved_2026_03_15|warning|tablespace_differs|Partition \"moved_2026_03_15\" is in tablespace row_space, not $own as its parent.",
-		"another tablespace is told, where $own is the database's");
+		"another tablespace is reported, if $own is the database's");
 	my ($move) = $node->safe_psql($database, q(SELECT hint FROM ppm.check('moved'))) =~ /^If it should not stay there: (ALTER TABLE .*;) which rewrites it/;
 	$node->safe_psql($database, $move);
-	is($node->safe_psql($database, q(SELECT * FROM ppm.check('moved'))), '', "and $move is what mends it");
+	is($node->safe_psql($database, q(SELECT * FROM ppm.check('moved'))), '', "and $move fixes it");
 }
 
 # A policy that the owner may not make is left out, rather than the partition. Row level security is on without it.
@@ -444,8 +444,8 @@ INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALU
 EOF
 ($result, $output, $messages) = run_sql($node, q(CALL ppm.provision('likeness.guarded')));
 like($messages, qr/WARNING:  01000: a policy was not copied to partition "likeness\.guarded_2026_03_15"\nDETAIL:  permission denied for schema closed\nHINT:  Its rows can be reached through the partitioned table\.$/m,
-	'a policy that the owner may not make is told');
-is("$result " . $node->safe_psql('postgres', <<'EOF'), '0 t writers|t writers', 'and nothing but that is left out');
+	'a policy that the owner cannot create is reported');
+is("$result " . $node->safe_psql('postgres', <<'EOF'), '0 t writers|t writers', 'and nothing else is left out');
 SELECT string_agg(concat_ws(' ', relrowsecurity, (SELECT string_agg(polname, ' ') FROM pg_policy WHERE polrelid = c.oid)), '|')
 FROM pg_class c WHERE relname ~ '^guarded_'
 EOF

@@ -17,10 +17,10 @@ $node->safe_psql('postgres', 'CREATE TABLE stem (day date NOT NULL) PARTITION BY
 	  . 'CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.stem_2026 (LIKE stem) PARTITION BY RANGE (day);'
 	  . configure('stem', 'public', 'yearly') . configure('stem_2026') . configure('stem_2026', 'elsewhere'));
 call_on(15, 'CALL ppm.provision()');
-is($result, 0, 'names that others bear keep no partition out');
+is($result, 0, 'names that are taken block no partition');
 like($messages, qr/WARNING:  01000: table "public\.stem": name_taken\n.*A relation or type "stem_2026" .* has the name of .* named "stem_2026_2"\. And 1 more/, 'but are warned of');
 my $made = '25 _2 _2|15 16 27|14 15 16';
-is(join('|', map { days_of($_) } 'stem', 'stem_2026', 'elsewhere.stem_2026'), $made, 'all are made, in each schema, for each table');
+is(join('|', map { days_of($_) } 'stem', 'stem_2026', 'elsewhere.stem_2026'), $made, 'all partitions are created, in each schema, for each table');
 call_on(15, 'CALL ppm.run_all()');
 is("$result " . join('|', map { days_of($_) } 'stem', 'stem_2026', 'elsewhere.stem_2026'), "0 $made", 'none twice');
 is($node->safe_psql('postgres', q(SET ppm.work_date = '2026-03-15'; SELECT severity, code, partition, hint FROM ppm.check('stem'))), <<'EOF' =~ s/\n$//r,
@@ -35,9 +35,9 @@ foreach my $policy ('detach', 'drop')
 	call_on($day, 'CALL ppm.cleanup()');
 	is($result, 0, "cleanup works: $policy");
 }
-is(join('|', map { days_of($_) } 'stem', 'stem_2026', 'elsewhere.stem_2026'), '25 _2 _2|16|16', 'and takes from each table what is its own');
+is(join('|', map { days_of($_) } 'stem', 'stem_2026', 'elsewhere.stem_2026'), '25 _2 _2|16|16', 'and removes only each table\'s own partitions');
 is($node->safe_psql('postgres', q(SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname ~ '^stem_202' AND relkind = 'r' AND NOT relispartition)),
-	'stem_2026_2026_03_14 stem_2027', 'the first two are kept, though they have the names of others');
+	'stem_2026_2026_03_14 stem_2027', 'the first two are kept, although they have names of other partitions');
 # A name that becomes free.
 $node->safe_psql('postgres', 'ALTER TABLE stem_2026 RENAME TO stem_old; DELETE FROM ppm.config WHERE schema_name = \'public\' AND table_name = \'stem_2026\'');
 my $by_name = q(SELECT code, partition, hint FROM ppm.check('stem') WHERE code <> 'work_date_set');
@@ -47,7 +47,7 @@ misnamed|stem_2026_2|ALTER TABLE public.stem_2026_2 RENAME TO stem_2026;
 name_taken|stem_2027_2|When the name is free: ALTER TABLE public.stem_2027_2 RENAME TO stem_2027;
 EOF
 call_on(17, "SELECT hint FROM ppm.check('stem') WHERE code = 'misnamed' \\gexec\n$by_name");
-is($output, 'name_taken|stem_2027_2|When the name is free: ALTER TABLE public.stem_2027_2 RENAME TO stem_2027;', 'and gets it as the hint says');
+is($output, 'name_taken|stem_2027_2|When the name is free: ALTER TABLE public.stem_2027_2 RENAME TO stem_2027;', 'and the statement in the hint renames the partition');
 $node->safe_psql('postgres', 'ALTER TABLE stem_2026 RENAME TO stem_2026_2; ALTER TABLE stem_old RENAME TO stem_2026');
 clear('DROP TABLE stem, stem_2026; DROP SCHEMA elsewhere CASCADE');
 

@@ -51,15 +51,15 @@ is(days_of('heir') . '|' . days_of('base'), '14 _2 16|15', 'a partition is made 
 refused(15, 'CALL ppm.cleanup()', 'PM006', [$not_partitioned]);
 refused(15, 'CALL ppm.run_all()', 'PM004', [$not_partitioned]);
 $node->safe_psql('postgres', q(DROP TABLE heir_2026_03_15; ALTER TABLE heir_2026_03_15_2 RENAME TO heir_2026_03_15; DELETE FROM ppm.config WHERE table_name = 'base'));
-lives('heir', 'a name that was an heir\'s');
+lives('heir', 'the name of an inheritance child');
 $node->safe_psql('postgres', 'ALTER TABLE heir_2026_03_14 INHERIT base');
 call_on(15, q(UPDATE ppm.config SET cleanup_policy = 'detach'; CALL ppm.provision()));
-is("$result " . days_of('heir'), '0 _2 15 16 17 18', 'of the same day another one is made');
+is("$result " . days_of('heir'), '0 _2 15 16 17 18', 'another partition is created for the same day');
 is(days_of('base'), '14', 'what became another\'s child is not attached again');
-like(plainly(q(ALTER TABLE heir ATTACH PARTITION heir_2026_03_14 FOR VALUES FROM ('2026-03-14') TO ('2026-03-15'))), qr/inheritance child/, 'nor could it be');
+like(plainly(q(ALTER TABLE heir ATTACH PARTITION heir_2026_03_14 FOR VALUES FROM ('2026-03-14') TO ('2026-03-15'))), qr/inheritance child/, 'and PostgreSQL would not attach it either');
 call_on(17, q(UPDATE ppm.config SET cleanup_policy = 'drop'; UPDATE ppm.detached SET cleanup_policy = 'drop'; CALL ppm.cleanup()));
 is("$result " . days_of('base'), '0 14', 'nor is it dropped');
-is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.detached WHERE detached = 'heir_2026_03_14')), '0', 'and ppm knows it no more');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.detached WHERE detached = 'heir_2026_03_14')), '0', 'and ppm forgets it');
 $node->safe_psql('postgres', 'DROP TABLE base CASCADE');
 clear('DROP TABLE heir');
 

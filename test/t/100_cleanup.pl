@@ -145,8 +145,8 @@ $node->safe_psql('postgres',
 like(
 	$messages,
 	qr/ERROR:  PM006: could not clean up 1 of 1 table\nDETAIL:  table "public\.owned": must be owner of table owned \(SQLSTATE 42501\)$/m,
-	'who is not the owner cannot clean up');
-is(state_of('owned'), '5 6 now; rows 5 6 now', 'and has not');
+	'a role that is not the owner cannot clean up');
+is(state_of('owned'), '5 6 now; rows 5 6 now', 'and has removed nothing');
 
 # A superuser calls, the owner, who cannot log in, works.
 $holder->query_safe('SELECT pg_advisory_lock(1)');
@@ -291,7 +291,7 @@ $holder->query_safe('ROLLBACK');
 
 # What a user drops, ppm forgets.
 $node->safe_psql('postgres', 'DROP TABLE done_5');
-is(state_of('done'), 'now surplus; rows kept now; ledger 5 detach', 'a user drops a detached table');
+is(state_of('done'), 'now surplus; rows kept now; ledger 5 detach', 'a user can drop a detached table');
 ($result, $output, $messages) = call_cleanup();
 is("$result $messages" . state_of('done'), '0 now surplus; rows kept now', 'the next call forgets it, silently');
 drop_table('done');
@@ -449,7 +449,7 @@ EOF
 		($result, $output, $messages) = finish_sql($call);
 		like($messages, qr/^DETAIL:  table "public\.refers", partition "refers_6": canceling statement due to (?:lock|statement) timeout(?:: Table "public\.customers" could not be locked within ppm\.lock_timeout\.)? \(SQLSTATE (?:55P03|57014)\)/m,
 			"$policy, $lock: the call gives up");
-		like($messages, held_by($pid), 'and says for whom it waited');
+		like($messages, held_by($pid), 'and names the session that it waited for');
 		$holder->query_safe('COMMIT');
 		is((call_cleanup())[0], 0, 'the next call succeeds');
 		is(state_of('refers'), $policy eq 'drop' ? 'now; rows now' : 'now; rows now; tables 5 6; ledger 5 detach, 6 detach', 'completely');

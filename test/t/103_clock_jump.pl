@@ -125,7 +125,7 @@ foreach my $name (qw(detach drop))
 	$node->safe_psql('postgres', $statement);
 	is(last_cleanup($name), 'now|failed', "$name: the hint's statement confirms the clock");
 	($result) = run_sql($node, "CALL ppm.cleanup('$name')");
-	is($result . there($name), '00', "$name: then the partition goes");
+	is($result . there($name), '00', "$name: then the partition is removed");
 	is(last_cleanup($name), 'now|ok', "$name: all is well");
 }
 
@@ -177,7 +177,7 @@ cmp_ok($number, '>', 0, 'tables wait for drop_delay');
 jump('counts');
 $node->safe_psql('postgres', q(UPDATE ppm.detached SET drop_after = drop_after - interval '5 years' WHERE table_name = 'counts'));
 ($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('counts')));
-like($messages, qr/ERROR:  PM008: .*\nDETAIL:  table "public\.counts": The clock says .*, more than 35 days after .*: nothing that waited is dropped\. \(clock_jump\)/, 'a clock that has jumped does not end their wait');
+like($messages, qr/ERROR:  PM008: .*\nDETAIL:  table "public\.counts": The clock says .*, more than 35 days after .*: no table that waited for drop_delay is dropped\. \(clock_jump\)/, 'a clock that has jumped does not end their wait');
 is($node->safe_psql('postgres', $waiting), $number, 'they are there');
 is(codes_of('counts'), 'clock_jump', 'and check says so');
 $node->safe_psql('postgres', q(INSERT INTO counts SELECT generate_series(451, 550); UPDATE ppm.config SET retention = retention WHERE table_name = 'counts'));
@@ -190,12 +190,12 @@ is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.plan('counts') WHERE 
 # Where nothing waits, the clock decides nothing for such keys.
 $node->safe_psql('postgres', q(DELETE FROM ppm.last_run; DELETE FROM ppm.detached; UPDATE ppm.config SET cleanup_policy = 'detach' WHERE table_name = 'counts'; INSERT INTO counts SELECT generate_series(551, 650)));
 ($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('counts')));
-like($messages, qr/^psql:<stdin>:2: NOTICE:  00000: detached partition "public\.counts_400"/, 'a first cleanup');
-is($result, 0, 'is no matter of the clock');
+like($messages, qr/^psql:<stdin>:2: NOTICE:  00000: detached partition "public\.counts_400"/, 'the first cleanup');
+is($result, 0, 'does not doubt the clock');
 jump('counts');
 $node->safe_psql('postgres', q(CALL ppm.provision('counts'); INSERT INTO counts SELECT generate_series(651, 750)));
 ($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup('counts')));
-is($result, 0, 'nor is one after years') or diag($messages);
+is($result, 0, 'nor does a cleanup after years without one') or diag($messages);
 $node->safe_psql('postgres', q(DELETE FROM ppm.config WHERE table_name = 'counts'));
 
 # What is detached by a clock that is behind does not wait for less.
@@ -230,7 +230,7 @@ make('rested', 'drop', 'INSERT INTO rested VALUES (current_date);');
 jump('rested');
 is(codes_of('rested'), 'outdated_partition', 'rows of today say that the clock is right');
 ($result) = run_sql($node, q(CALL ppm.cleanup('rested')));
-is($result . there('rested'), '00', 'so the partition goes');
+is($result . there('rested'), '00', 'so the partition is removed');
 is(last_cleanup('rested'), 'now|ok', 'and the time moves on');
 
 # Nothing is outdated: nothing is asked.

@@ -23,7 +23,7 @@ sub warning_of
 {
 	my ($table, $constraint, $columns) = @_;
 	return qq(Table "public.$table" refers to table "public.orders" by foreign key "$constraint" and has no index for that: when a partition is removed, )
-	  . "PostgreSQL reads all of it, and its writers wait. CREATE INDEX CONCURRENTLY ON public.$table ($columns);";
+	  . "PostgreSQL reads all of the referring table, and its writers wait. CREATE INDEX CONCURRENTLY ON public.$table ($columns);";
 }
 
 $node->safe_psql('postgres', <<'EOF');
@@ -63,7 +63,7 @@ foreach (
 }
 
 $node->safe_psql('postgres', 'UPDATE ppm.config SET retention = NULL');
-is(warnings_of('orders'), '', 'nothing is said where nothing is ever removed');
+is(warnings_of('orders'), '', 'no warning if nothing is ever removed');
 $node->safe_psql('postgres', 'UPDATE ppm.config SET retention = 1');
 
 # Of a partitioned table, each partition.
@@ -94,12 +94,12 @@ foreach my $default ('', 'CREATE TABLE orders_default PARTITION OF orders DEFAUL
 	($result, $output, $messages) = run_sql($node, 'CALL ppm.cleanup()');
 	like($messages, qr/ERROR:  PM006: could not clean up 1 of 1 table\nDETAIL:  table "public\.orders", partition "orders_old": foreign keys that refer to table "public\.orders" have no index, and their tables are large: Detaching reads all \d+ pages of "public\.parts_2_all", and keeps their writers waiting\. \(SQLSTATE 55000\).*\nHINT:  CREATE INDEX CONCURRENTLY ON public\.parts_2_all \(id, day\);\n/,
 		"$how: a partition is not detached while such a table is large");
-	is($node->safe_psql('postgres', q(SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = 'orders_old'::regclass)), 'f', "$how: it is as it was");
+	is($node->safe_psql('postgres', q(SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = 'orders_old'::regclass)), 'f', "$how: the partition is unchanged");
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM ppm.detached'), 0, "$how: nor is anything recorded");
 
 	my ($index) = $messages =~ /(CREATE INDEX CONCURRENTLY .*;)/;
 	$node->safe_psql('postgres', $index);
-	is(warnings_of('orders'), '', "$how: the hint's statement mends it");
+	is(warnings_of('orders'), '', "$how: the statement in the hint fixes it");
 	($result, $output, $messages) = run_sql($node, 'CALL ppm.cleanup()');
 	like($messages, qr/NOTICE:  00000: detached partition "public\.orders_old"/, "$how: then the partition is detached");
 	$node->safe_psql('postgres', <<'EOF');

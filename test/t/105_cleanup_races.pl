@@ -172,11 +172,11 @@ INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES
 EOF
 $holder->query_safe('BEGIN; LOCK TABLE locked_far');
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.provision(); CALL ppm.cleanup();');
-is($result, 0, 'a locked surplus partition is in nobody\'s way');
+is($result, 0, 'a locked surplus partition blocks nothing');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_inherits WHERE inhparent = 'locked'::regclass"), '4', 'and stays for now');
 $holder->query_safe('COMMIT');
 run_sql($node, 'CALL ppm.cleanup();');
-is($node->safe_psql('postgres', "SELECT count(*) FROM pg_inherits WHERE inhparent = 'locked'::regclass"), '3', 'until it can be looked into');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_inherits WHERE inhparent = 'locked'::regclass"), '3', 'until ppm can read it');
 
 # A row that is being written to a leaf of a surplus partition, directly, while that is dropped.
 $node->safe_psql('postgres', <<'EOF');

@@ -83,7 +83,7 @@ $holder->quit;
 # (The jump may also end the hook: PostgreSQL's timeouts go by the clock.)
 (undef, undef, $messages) = finish_sql($first);
 unlike($messages, qr/clock_jump/, 'the call goes on by the clock that it began with, also with the next table');
-is($node->safe_psql('postgres', "SELECT string_agg(detached, ' ' ORDER BY detached) FROM ppm.detached WHERE table_name = 't'"), 't_old t_old2', 'and does not end the wait of a table there');
+is($node->safe_psql('postgres', "SELECT string_agg(detached, ' ' ORDER BY detached) FROM ppm.detached WHERE table_name = 't'"), 't_old t_old2', 'and does not drop a table there that waits for drop_delay');
 
 shift_clock('+0');
 $node->safe_psql('postgres', <<'EOF');
@@ -109,7 +109,7 @@ $holder->quit;
 finish_sql($first);
 is($node->safe_psql('postgres', "SELECT outcome FROM ppm.last_run WHERE table_name = 't' AND procedure = 'cleanup'"), 'failed', 'a call that began before, and ends after it, does not overwrite that');
 ($result, undef, $messages) = run_sql($node, q(CALL ppm.cleanup('t')));
-like($messages, qr/ERROR:  PM008/, 'so rows that were written by the wrong clock do not confirm it');
+like($messages, qr/ERROR:  PM008/, 'so rows that were written under the wrong clock do not confirm the clock');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM t'), $rows + 1, 'and no row is lost');
 
 $node->stop;

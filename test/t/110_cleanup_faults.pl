@@ -118,7 +118,7 @@ EOF
 	$faults{$fault_name}->();
 	my ($result, undef, $messages) = finish_sql($caller);
 	like($messages, qr/^(?:psql:.*?)?(?:ERROR|FATAL):|server closed the connection/m,
-		"$fault_name $place_name: the caller hears of it");
+		"$fault_name $place_name: the caller gets an error");
 
 	# Nobody is left waiting, with the worker least of all.
 	$node->safe_psql('postgres', "ALTER DATABASE postgres RESET test.place");

@@ -107,7 +107,7 @@ foreach my $how (
 	is(state(), '17 18 19 20 21 22 23 24 25 26 27; 16; ', 'and not dropped when nothing keeps it any more');
 }
 psql(q(UPDATE ppm.detached SET cleanup_policy = 'drop'; CALL ppm.run_all()));
-is(state(), '17 18 19 20 21 22 23 24 25 26 27; ; ', 'unless somebody says so');
+is(state(), '17 18 19 20 21 22 23 24 25 26 27; ; ', 'unless somebody deletes its row');
 
 # A detach is interrupted that was to be followed by a drop, and finished when the table is to be kept.
 make('drop');
@@ -117,7 +117,7 @@ $reader->query_safe('ROLLBACK');
 is(psql('SELECT cleanup_policy, version IS NULL FROM ppm.detached'), 'drop|t', 'a detach is interrupted');
 configure(q(cleanup_policy = 'detach'));
 configure(q(cleanup_policy = 'drop'));
-is("$result " . state(), '0 17 18 19 20 21 22 23 24 25 26 27; 16; ', 'what comes of it is kept');
+is("$result " . state(), '0 17 18 19 20 21 22 23 24 25 26 27; 16; ', 'the table is kept');
 
 # The policy is about to be changed while a partition is about to be recorded as one to drop.
 make('drop', '; UPDATE ppm.config SET retention = 9');
@@ -145,7 +145,7 @@ psql('UPDATE ppm.config SET retention = 1');
 is( psql(q(SELECT action, count(*), min(partition) FROM ppm.plan() GROUP BY action ORDER BY action)),
 	'detach|9|t_2016', 'plan says that they are detached and not dropped');
 configure('retention = 1');
-is(state(), '25 26 27; 16 17 18 19 20 21 22 23 24; 16 17 18 19 20 21 22 23 24', 'which they are');
+is(state(), '25 26 27; 16 17 18 19 20 21 22 23 24; 16 17 18 19 20 21 22 23 24', 'and cleanup does so');
 is(psql('SELECT count(*) FROM ppm.check()'), '0', 'and all is well');
 is(psql(q(SELECT string_agg(note, '') FROM t_2016)), 'a row', 'with their rows');
 configure('retention = 10');
@@ -173,7 +173,7 @@ is(psql('SELECT count(*) FROM ppm.kept JOIN pg_class ON oid = relation AND relna
 psql(q(UPDATE ppm.kept SET relation = 't_2019'::regclass WHERE partition = 't_2018'), 'copy');
 psql("UPDATE ppm.config SET retention = $_; CALL ppm.run_all()", 'copy') foreach 6, 10, 6;
 is(psql(q(SELECT string_agg(DISTINCT partition, ' ' ORDER BY partition) FROM ppm.kept WHERE partition <= 't_2019'), 'copy'),
-	't_2018 t_2019', 'each is known to be kept, whatever its OID was before');
+	't_2018 t_2019', 'each partition is known to be kept, whatever its OID was before');
 is(psql(q(SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname IN ('t_2018', 't_2019') AND NOT relispartition), 'copy'),
 	't_2018 t_2019', 'what was kept is kept in the other database');
 
@@ -219,7 +219,7 @@ foreach my $way (
 	[ 'given away and back, with a trigger', 'ALTER TABLE t_2016 OWNER TO bob; CREATE TRIGGER tr BEFORE INSERT ON t_2016 FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(); ALTER TABLE t_2016 OWNER TO alice', 'was changed since' ],
 	[ 'with a policy', 'CREATE POLICY p ON t_2016 USING (true)', 'was changed since' ],
 	[ 'readable for others', 'GRANT SELECT (note) ON t_2016 TO bob', 'was changed since' ],
-	[ 'not known to be detached by ppm', 'UPDATE ppm.detached SET version = NULL', 'might be another one, because somebody else finished detaching it' ])
+	[ 'not known to be detached by ppm', 'UPDATE ppm.detached SET version = NULL', 'might have been replaced, because somebody else finished detaching it' ])
 {
 	my ($name, $sql, $reason) = @$way;
 	make('detach', ';ALTER TABLE t OWNER TO alice;' . join ';', map { "ALTER TABLE t_$_ OWNER TO alice" } 2016 .. 2027);

@@ -73,7 +73,7 @@ sub try_all
 	{
 		my $is_there = $node->safe_psql('postgres', "SELECT to_regclass('${kind}_$i') IS NOT NULL");
 		is($is_there, $is_left ? 't' : 'f', ($is_left ? 'kept: ' : 'dropped: ') . $statements->[ $i - 1 ]);
-		like($error, qr/table "public\.${kind}_$i" (?:was changed|got rows) after ppm detached it, so it is not dropped \(SQLSTATE 55006\)/, 'and it is said') if $is_left;
+		like($error, qr/table "public\.${kind}_$i" (?:was changed|got rows) after ppm detached it, so it is not dropped \(SQLSTATE 55006\)/, 'and it is reported') if $is_left;
 	}
 	return;
 }

@@ -57,7 +57,7 @@ sub failed
 {
 	my ($sqlstate, $detail, $name) = @_;
 	like($messages, qr/ERROR:  $sqlstate: [^\n]*\nDETAIL:  table "[^\n]*: $detail\n/, $name);
-	unlike($messages, qr/XX\d\d\d/, 'which is no internal error');
+	unlike($messages, qr/XX\d\d\d/, 'and it is not an internal error');
 	is(advisory_locks($node), 0, 'and leaves no lock');
 	return;
 }
@@ -242,7 +242,7 @@ wait_until_worker_waits($node);
 my $worker = $node->safe_psql('postgres', q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'ppm worker'));
 kill 'STOP', $worker;
 finish($call);
-failed('PM006', 'the background worker of ppm ignored ppm\.statement_timeout and was terminated \(SQLSTATE 57014\)[^\n]*', 'a worker at a standstill');
+failed('PM006', 'the background worker of ppm ignored ppm\.statement_timeout and was terminated \(SQLSTATE 57014\)[^\n]*', 'a worker that hangs');
 kill 'CONT', $worker;
 wait_until_worker_is_gone();
 $holder->query_safe('COMMIT');

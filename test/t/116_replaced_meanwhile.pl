@@ -55,7 +55,7 @@ EOF
 		my ($result, undef, $messages) = finish_sql($call);
 		is($result, 3, "$procedure fails where the table is $change");
 		like($messages, qr/table_replaced|renamed, replaced|was changed concurrently|does not exist|was detached or attached/, 'and says why');
-		is( $node->safe_psql('postgres', <<'EOF'), "t", 'nothing is removed, and nothing is made');
+		is( $node->safe_psql('postgres', <<'EOF'), "t", 'nothing is removed, and nothing is created');
 SELECT count(*) = (SELECT count(*) FROM pg_inherits) AND count(*) = 4 FROM pg_class WHERE relname ~ '^[abc]_2026_' AND relispartition
 EOF
 		$node->safe_psql('postgres', <<'EOF');

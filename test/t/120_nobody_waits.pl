@@ -75,7 +75,7 @@ sub finish_work
 	my @latencies = sort { $a <=> $b } map { (split)[2] / 1000 } map { split /\n/, slurp_file($_) } glob "$dir/log.*";
 	ok($work->{run}->result(0) == 0 && $work->{err} !~ /error|abort/i && $work->{out} !~ /failed transactions: [1-9]/,
 		"$when: no transaction fails") or diag $work->{err};
-	cmp_ok(scalar @latencies, '>', 300, "$when: there are many");
+	cmp_ok(scalar @latencies, '>', 300, "$when: there are many transactions");
 	note sprintf '%s: %d transactions, latency: median %.1f, 99 %% %.1f, maximum %.1f ms', $when, scalar @latencies,
 	  $latencies[ @latencies / 2 ], $latencies[ @latencies * 0.99 ], $latencies[-1];
 	return $latencies[-1];

@@ -87,7 +87,7 @@ $node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activit
 ($result, $output, $messages) = finish_sql($call);
 like($messages, qr/ERROR:  57014: canceling statement due to user request$/m, 'a cancel ends the call');
 is(history('cancelled'), all_done('cancelled', 0) . "\ncreate cancelled_2026_03_15 failed 57014", 'and is recorded as the failure of what it ended');
-is(partitions_of($node, 'cancelled'), '14 ', 'as what was done before is done');
+is(partitions_of($node, 'cancelled'), '14 ', 'and what was done before is recorded as done');
 release($holder);
 
 ($holder, $call) = start_and_stop_at_second('terminated');
@@ -102,7 +102,7 @@ finish_sql($call);
 eval { $holder->quit };
 $node->start;
 is(history('crashed'), all_done('crashed', 0), 'after a crash, too');
-is(partitions_of($node, 'crashed'), '14 ', 'and done it is');
+is(partitions_of($node, 'crashed'), '14 ', 'and it really was done');
 
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()');
 is($result, 0, 'the next call goes on');
@@ -161,9 +161,9 @@ GRANT SELECT ON ppm.config TO owner;
 EOF
 ($result, $output, $messages) = run_sql($node, "CALL ppm.run_all('t1'); SET ROLE owner; DROP TABLE t1_2026_03_15; CALL ppm.run_all('t1')", user => 'caller', on_error_stop => 0);
 is($node->safe_psql('postgres', "SELECT string_agg(executed_by || ' ' || partition || ' ' || outcome, ', ' ORDER BY run_id) FROM ppm.history"),
-	'caller t1_2026_03_15 ok, owner t1_2026_03_15 ok', 'who has the rights of the owner may call, and is recorded by the name whose rights were used');
+	'caller t1_2026_03_15 ok, owner t1_2026_03_15 ok', 'a role with the owner\'s privileges may call, and is recorded by the name of the current role');
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()', user => 'caller');
-like($messages, qr/PM004.*table "public\.t2": must be owner of table t2 \(SQLSTATE 42501\)/s, 'who has them of some tables is told of the others');
+like($messages, qr/PM004.*table "public\.t2": must be owner of table t2 \(SQLSTATE 42501\)/s, 'a role with privileges for some tables gets an error for the others');
 is($node->safe_psql('postgres', "SELECT DISTINCT executed_by, outcome, sqlstate FROM ppm.history WHERE table_name = 't2' AND action = 'provision'"),
 	'caller|failed|42501', 'which is recorded');
 foreach my $sql ('TABLE ppm.history', 'TABLE ppm.status', 'TABLE ppm.partitions', 'SELECT ppm.check()', 'SELECT ppm.total_bytes(1259)')
@@ -203,8 +203,8 @@ foreach (1 .. 10)
 	($result) = run_sql($node, join '', map { "SELECT count(*) FROM ppm.check(); SELECT count(total_bytes) FROM ppm.partitions; TABLE ppm.status;\n" } 1 .. 10);
 	$failed += $result;
 }
-is($failed, 0, 'what goes while somebody looks is no error');
-is((finish_sql($moving))[0], 0, 'nor does looking keep anybody from anything');
+is($failed, 0, 'a table that is dropped while a view is read causes no error');
+is((finish_sql($moving))[0], 0, 'nor do the views block anybody');
 
 #
 # Very many failures

@@ -123,7 +123,7 @@ foreach my $file (sort keys %used)
 	is(join(' ', grep { !$exported{$_} } @{ $used{$file} }), '', 'none that is not exported');
 }
 my %wanted = map { $_ => 1 } map { @$_ } @used{ 'prometheus-rules.yml', 'grafana.json' };
-is_deeply(\%wanted, \%exported, 'and none is exported in vain');
+is_deeply(\%wanted, \%exported, 'and every exported metric is used');
 
 my %labels = map { $_ => 1 } 'instance', map { @{ $_->{LABEL} } } values %queries;
 my @used_labels = $rules =~ /\$labels\.(\w+)/g;
@@ -171,13 +171,13 @@ EOF
 foreach my $role ('boss', 'Big "Boss')
 {
 	(undef, $messages) = grant_with('-v', "role=$role");
-	like($messages, qr/ERROR:  role "\Q$role\E" has a superuser's rights$/m, "it refuses role $role");
-	is( $node->safe_psql('postgres', <<'EOF'), 0, 'and leaves that as it was');
+	like($messages, qr/ERROR:  role "\Q$role\E" has a superuser's rights$/m, "it refuses to use role $role");
+	is( $node->safe_psql('postgres', <<'EOF'), 0, 'and leaves that role as it was');
 SELECT count(*) FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole WHERE rolname ILIKE '%boss'
 EOF
 }
 ($output, $messages) = grant_with('-v', 'role=An "Exporter');
-is("$output$messages", '', 'and takes another');
+is("$output$messages", '', 'and accepts another role');
 is($node->safe_psql('postgres', q(SELECT has_table_privilege('An "Exporter', 'ppm.status', 'SELECT'))), 't', 'which gets the same');
 
 #

@@ -60,9 +60,9 @@ foreach my $table (['zone_renamed', 'timestamptz', 'daily'], ['zone', 'uuid', 'w
 $node->safe_psql('postgres', $tables);
 simulate($node, '2023-07-01', '2024-07-01', \%operator);
 is(judgement($node), '', 'each day is as it should be');
-is(said($node, "parent IN ('days', 'weeks', 'months', 'quarters', 'years')"), '', 'where nothing changes, nothing is ever wrong');
+is(said($node, "parent IN ('days', 'weeks', 'months', 'quarters', 'years')"), '', 'if nothing changes, nothing is ever wrong');
 is(said($node, "parent LIKE 'kept%'"), '', 'nor where retention does');
-is(said($node, "parent LIKE 'ahead%'"), <<'EOF' =~ s/\n\z//r, 'what is not needed any more, but for what has rows, goes');
+is(said($node, "parent LIKE 'ahead%'"), <<'EOF' =~ s/\n\z//r, 'partitions that are no longer needed are removed, unless they have rows');
 ahead gap 2024-01-17 2024-05-05 110
 ahead surplus_partition 2024-01-17 2024-05-12 117
 ahead_months gap 2024-01-17 2024-02-29 44

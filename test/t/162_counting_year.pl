@@ -58,8 +58,8 @@ foreach my $part (
 	$node->safe_psql('postgres', "SET client_min_messages = error; UPDATE ppm.config SET $hours WHERE table_name = 'hours'; UPDATE ppm.config SET $numbers WHERE table_name = 'numbers'");
 }
 
-cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM steps'), '>', 375, 'that was a year');
-is($node->safe_psql('postgres', 'SELECT at, errors FROM steps WHERE errors IS NOT NULL ORDER BY at LIMIT 5'), '', 'nothing was ever missing, or left that was to go');
+cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM steps'), '>', 375, 'the test covers a year');
+is($node->safe_psql('postgres', 'SELECT at, errors FROM steps WHERE errors IS NOT NULL ORDER BY at LIMIT 5'), '', 'no partition was ever missing, and none was left that should be removed');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM steps WHERE hours > 60 OR numbers > 130'), '0', 'partitions do not pile up');
 
 $node->stop;

@@ -76,13 +76,13 @@ EOF
 	push @wrong, "$today: $state" if $state ne $expected;
 }
 is(join("\n", @wrong), '', 'each week is as it should be');
-cmp_ok($killed, '>', $weeks / 4, 'though many a call was killed');
+cmp_ok($killed, '>', $weeks / 4, 'although many calls were killed');
 
 # Of the partitions that came and went; the last seven wait to be dropped.
 my $gone = monday($weeks - 1 - $retention);
-is(sql(qq(SELECT count(DISTINCT lower_value) FROM calls WHERE event = 'after_create')), $weeks + $retention + $ahead, 'each partition was told of when it was created');
-is(sql("SELECT count(DISTINCT lower_value) FROM calls WHERE event = '$_' AND lower_value::date < $gone"), $weeks - 1, "each was told of: $_") foreach ('before_detach', 'after_detach');
-is(sql("SELECT count(DISTINCT lower_value) FROM calls WHERE event = 'before_drop'"), $weeks - 1 - 7, 'each that was dropped, before that');
+is(sql(qq(SELECT count(DISTINCT lower_value) FROM calls WHERE event = 'after_create')), $weeks + $retention + $ahead, 'after_create was called for each partition');
+is(sql("SELECT count(DISTINCT lower_value) FROM calls WHERE event = '$_' AND lower_value::date < $gone"), $weeks - 1, "a hook was called for each: $_") foreach ('before_detach', 'after_detach');
+is(sql("SELECT count(DISTINCT lower_value) FROM calls WHERE event = 'before_drop'"), $weeks - 1 - 7, 'before_drop was called before each drop');
 # A row of each week and tenant was inserted in each week of the window.
 is(sql("SELECT count(*) FROM calls WHERE event = 'before_drop' AND lower_value::date BETWEEN " . monday(7) . " AND $gone AND rows <> 5 * ($retention + 1 + $ahead)"), '0', 'and found all its rows');
 is(sql(q(SELECT count(*) FROM pg_class WHERE relnamespace = 'attic'::regnamespace AND relkind = 'p')), '7', 'the archive holds those of seven weeks');

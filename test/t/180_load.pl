@@ -269,11 +269,11 @@ my %states = map { ($_ => 1) } $log =~ /\] (\w{5}) .*(?:ERROR|FATAL):  /g;
 note 'SQLSTATEs: ', join ' ', sort keys %states;
 is(join(' ', grep { !/^(?:08|55|57|PM)/ } keys %states), '', 'nothing failed but for what was killed, cancelled or waited for in vain');
 
-is($node->safe_psql('postgres', q(SELECT string_agg(DISTINCT code, ' ') FROM ppm.check())), 'work_date_set', 'nothing is wrong but what we set');
+is($node->safe_psql('postgres', q(SELECT string_agg(DISTINCT code, ' ') FROM ppm.check())), 'work_date_set', 'check() reports only what the test did');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM ppm.plan()'), '0', 'there is nothing left to do');
 is($node->safe_psql('postgres', 'SELECT * FROM load.leftovers'), '', 'nothing is left over');
-is(advisory_locks($node), 0, 'nor a lock');
-ok($node->poll_query_until('postgres', <<'EOF'), 'nor a session');
+is(advisory_locks($node), 0, 'no lock either');
+ok($node->poll_query_until('postgres', <<'EOF'), 'no session either');
 SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'ppm worker' OR application_name ~ '^(job|writer|reader)')
 EOF
 is($node->safe_psql('postgres', "SELECT * FROM load.strange_history($last_day)"), '', 'each partition was made once, and dropped once if it was to be');

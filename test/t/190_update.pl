@@ -117,7 +117,7 @@ sub is_refused_everywhere
 	{
 		like(in_session($session, "$sql;"), $is_refused, "$name: $sql");
 	}
-	is(in_session($session, q(SELECT ppm.uuidv7_timestamp(ppm.uuidv7_lower_bound('epoch')) = 'epoch';)), 't', "$name: no more than it must");
+	is(in_session($session, q(SELECT ppm.uuidv7_timestamp(ppm.uuidv7_lower_bound('epoch')) = 'epoch';)), 't', "$name: no more than necessary");
 	return;
 }
 

@@ -129,9 +129,9 @@ is( $new->safe_psql('postgres', 'SELECT table_name, partition, code FROM ppm.che
 $new->safe_psql('postgres', 'DROP VIEW guard');
 (undef, undef, $messages) = run_sql($new, 'CALL ppm.run_all()');
 like($messages, qr/table "public\.dropped", partition "dropped_2026_03_12"/, 'what was detached before is not dropped');
-is($new->safe_psql('postgres', 'SELECT note FROM dropped_2026_03_12'), 'kept', 'for it may be another');
+is($new->safe_psql('postgres', 'SELECT note FROM dropped_2026_03_12'), 'kept', 'for it might be another table');
 is(partitions_of($new, 'interrupted'), '13 14 15 16', 'what was not detached goes now');
-is($new->safe_psql('postgres', q(SELECT to_regclass('interrupted_2026_03_12') IS NULL)), 't', 'for ever');
+is($new->safe_psql('postgres', q(SELECT to_regclass('interrupted_2026_03_12') IS NULL)), 't', 'it is dropped for ever');
 $new->safe_psql('postgres', 'DROP TABLE dropped_2026_03_12');
 
 # Life goes on.

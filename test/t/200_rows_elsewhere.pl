@@ -86,7 +86,7 @@ GRANT EXECUTE ON FUNCTION ppm.check(regclass) TO alice;
 GRANT SELECT ON ppm.config TO alice;
 EOF
 ($result, $output) = run_sql($node, 'SELECT code FROM ppm.check()', user => 'alice');
-is($output, 'unsupported_table', 'nobody needs a right to that catalog');
+is($output, 'unsupported_table', 'nobody needs a privilege on that catalog');
 
 # What is not distributed is managed as ever.
 $node->safe_psql('postgres', q(INSERT INTO pg_dist_partition VALUES ('n', 'pg_class'); DELETE FROM pg_dist_partition WHERE logicalrelid = 'orders_far'::regclass));
@@ -152,7 +152,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM kinds_hiding'), '0', 'the 
 is($node->safe_psql('postgres', q(SELECT string_agg(partition, ' ' ORDER BY step) FROM ppm.plan() WHERE action = 'drop')),
 	'kinds_other_empty kinds_heap', 'what is planned for removal is heap, under whatever name, and empty');
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()');
-is(tables('kinds_[fhot]'), 'kinds_foreign kinds_hiding kinds_other_full kinds_tree kinds_tree_first kinds_tree_foreign', 'and that is what goes');
-like($messages, qr/"kinds_$_", [^\n]* Cleanup leaves it: it has rows, or is locked, or is not a plain table\./, "$_ stays, and why is said") for qw(foreign tree hiding other_full);
+is(tables('kinds_[fhot]'), 'kinds_foreign kinds_hiding kinds_other_full kinds_tree kinds_tree_first kinds_tree_foreign', 'and that is what is removed');
+like($messages, qr/"kinds_$_", [^\n]* Cleanup leaves it: it has rows, or is locked, or is not a plain table\./, "$_ stays, and check() says why") for qw(foreign tree hiding other_full);
 
 done_testing;

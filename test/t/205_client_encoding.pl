@@ -50,10 +50,10 @@ EOF
 	unlike($messages, qr/22P05|22021/, "$encoding: no character is refused");
 	is(rows(q(SELECT string_agg(action, ' ' ORDER BY at) FROM ppm.history WHERE outcome = 'ok')), 'create create create detach drop', 'all is done');
 	is(rows(q(SELECT count(*) FROM ppm.history WHERE outcome = 'failed' AND action <> 'check')), '0', 'and recorded as done');
-	like($messages, qr/NOTICE:  00000: created partition "public\.\\u65e5\\u672c x_2026_03_14" for/, 'told with escapes') if $encoding eq 'LATIN1';
+	like($messages, qr/NOTICE:  00000: created partition "public\.\\u65e5\\u672c x_2026_03_14" for/, 'shown with escapes') if $encoding eq 'LATIN1';
 	like($messages, qr/NOTICE:  00000: dropped partition "public\.\\u53e4\\u3044\\U0001f600" for/, 'also beyond the first plane') if $encoding eq 'LATIN1';
-	like($messages, qr/NOTICE:  00000: created partition "public\.[^\\]+ x_2026_03_14" for/, 'told as it is') if $encoding ne 'LATIN1';
-	like($messages, qr/NOTICE:  00000: dropped partition "public\.[^\\]+\\U0001f600" for/, 'but for what is not in it') if $encoding eq 'EUC_JP';
+	like($messages, qr/NOTICE:  00000: created partition "public\.[^\\]+ x_2026_03_14" for/, 'shown as it is') if $encoding ne 'LATIN1';
+	like($messages, qr/NOTICE:  00000: dropped partition "public\.[^\\]+\\U0001f600" for/, 'except characters that the encoding does not have') if $encoding eq 'EUC_JP';
 }
 
 # The error at the end, warnings, and what contradicts the catalog when a row is written.
@@ -61,7 +61,7 @@ make('postgres');
 $node->safe_psql('postgres', "CREATE TABLE U&\"\\65e5\\672c rest\" PARTITION OF $table DEFAULT; INSERT INTO $table VALUES ('2026-03-15')");
 $node->safe_psql('postgres', "CREATE TABLE far PARTITION OF $table FOR VALUES FROM ('2999-01-01') TO ('2999-01-02'); INSERT INTO $table VALUES ('2999-01-01')");
 ($result, $output, $messages) = run_sql($node, "SET client_encoding = 'LATIN1'; CALL ppm.run_all()");
-like($messages, qr/ERROR:  PM004: could not provision 1 of 1 table.*\nDETAIL:  table "public\.\\u65e5\\u672c x", partition "\\u65e5\\u672c x_2026_03_15": default partition "\\u65e5\\u672c rest" holds rows/, 'the final error is told');
+like($messages, qr/ERROR:  PM004: could not provision 1 of 1 table.*\nDETAIL:  table "public\.\\u65e5\\u672c x", partition "\\u65e5\\u672c x_2026_03_15": default partition "\\u65e5\\u672c rest" holds rows/, 'the final error is shown');
 like($messages, qr/WARNING:.*table "public\.\\u65e5\\u672c x": gap/, 'so is a warning');
 is(rows(q(SELECT count(*) FILTER (WHERE message ~ U&'\65e5\672c') > 0, count(*) FILTER (WHERE strpos(message, '\u') > 0) FROM ppm.history WHERE outcome = 'failed')), 't|0', 'the history has the names as they are');
 $node->safe_psql('postgres', 'DROP TABLE U&"\65e5\672c rest"');
@@ -69,7 +69,7 @@ $node->safe_psql('postgres', 'DROP TABLE U&"\65e5\672c rest"');
 is($result, 0, 'a row can be written');
 like($messages, qr/WARNING:.*\nDETAIL:  Table "public\.\\u65e5\\u672c x" is partitioned by "day", not by the configured "\\u65e5"\./, 'and is warned of');
 ($result, $output, $messages) = run_sql($node, "SET client_encoding = 'LATIN1'; DELETE FROM ppm.config; CALL ppm.run_all(U&'\"\\65e5\\672c x\"')");
-like($messages, qr/ERROR:  PM001: table "public."\\u65e5\\u672c x"" is not configured/, 'an error of its own is told');
+like($messages, qr/ERROR:  PM001: table "public."\\u65e5\\u672c x"" is not configured/, 'an error of ppm itself is shown');
 
 # What callers add as context, and what others say within ppm's statements: an event trigger of a superuser, code of the owner's in the worker.
 make('postgres');
@@ -88,7 +88,7 @@ END \$\$;
 ALTER TABLE $old ADD CHECK (is_talkative(day));
 EOF
 ($result, $output, $messages) = run_sql($node, "SET client_encoding = 'LATIN1'; CALL maintain()", on_error_stop => 0);
-is(rows(q(SELECT string_agg(action, ' ' ORDER BY at) FROM ppm.history WHERE outcome = 'ok')), 'create create create detach drop', 'context undoes nothing either');
+is(rows(q(SELECT string_agg(action, ' ' ORDER BY at) FROM ppm.history WHERE outcome = 'ok')), 'create create create detach drop', 'error context causes no rollback either');
 $node->safe_psql('postgres', 'DROP EVENT TRIGGER noticed; DELETE FROM ppm.config');
 
 # A server that knows no encoding, whose names the client's encoding may not allow; and one that is not UTF8.
@@ -107,7 +107,7 @@ EOF
 	my ($stdout, $stderr);
 	$result = $node->psql($database, "SET client_encoding = '$encoding'; CALL ppm.run_all()", stdout => \$stdout, stderr => \$stderr);
 	is($result, 0, "$database: it is done");
-	like($stderr, qr/NOTICE:  created partition "public\.${shown}_2026_03_14"/, 'and told');
+	like($stderr, qr/NOTICE:  created partition "public\.${shown}_2026_03_14"/, 'and reported');
 	is($node->safe_psql($database, "SELECT count(*) FROM ppm.history WHERE outcome = 'ok'"), '3', 'and recorded');
 }
 

@@ -69,15 +69,15 @@ END $$;
 EOF
 set_trap('RETURN public.nested();');
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()');
-like($messages, qr/cannot call ppm\.provision\(\) within security-restricted operation, in PL\/pgSQL function (?:public\.)?nested\(\) line 4 at CALL \(SQLSTATE 42501\)/, 'a table\'s expressions cannot call ppm amidst a call');
+like($messages, qr/cannot call ppm\.provision\(\) within security-restricted operation, in PL\/pgSQL function (?:public\.)?nested\(\) line 4 at CALL \(SQLSTATE 42501\)/, 'expressions of a table cannot call ppm during a call');
 is(partitions_count('innocent'), '2', 'and the other table is done');
 
 set_trap(q(RAISE EXCEPTION 'boom%', E'\nHINT:  ALTER ROLE mallory SUPERUSER;\x1b[2J' USING DETAIL = repeat('x', 20000000), HINT = E'all fine\nALTER ROLE mallory SUPERUSER;';));
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.provision()');
-like($messages, qr/ERROR:  PM004: could not provision 1 of 2 tables$/m, 'megabytes of a message do not drown the report');
+like($messages, qr/ERROR:  PM004: could not provision 1 of 2 tables$/m, 'a message of megabytes is truncated');
 cmp_ok(length $messages, '<', 200_000, 'which stays short');
-unlike($messages, qr/^\s*(?:HINT:  )?ALTER ROLE/m, 'nor does a line of one pass for ppm\'s own');
-unlike($messages, qr/\x1b/, 'or move the cursor');
+unlike($messages, qr/^\s*(?:HINT:  )?ALTER ROLE/m, 'a line of a message is not mistaken for ppm\'s own');
+unlike($messages, qr/\x1b/, 'nor can a message move the cursor');
 cmp_ok($node->safe_psql('postgres', 'SELECT max(length(message)) FROM ppm.history'), '<', 5000, 'and the history stays readable');
 forget($node, 'hostile', 'innocent');
 
@@ -90,7 +90,7 @@ CREATE TABLE others (d date NOT NULL) PARTITION BY RANGE (d);
 INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('others', 'daily', 1);
 EOF
 run_sql($node, 'CALL ppm.run_all()', user => 'busy');
-is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.last_run WHERE table_name = 'others')), '0', 'a call without rights is none');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.last_run WHERE table_name = 'others')), '0', 'a call without privileges is refused');
 # A role that is dropped is still named.
 $node->safe_psql('postgres', 'DROP OWNED BY busy; DROP ROLE busy; CALL ppm.run_all()');
 is($node->safe_psql('postgres', q(SELECT string_agg(DISTINCT executed_by, ' ') FROM ppm.history WHERE table_name = 'others' AND outcome = 'failed')), 'busy', 'the history remembers a role that is gone');

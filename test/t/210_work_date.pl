@@ -37,7 +37,7 @@ sub is_said
 	($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()', user => 'alice');
 	is($result, 0, 'run_all succeeds');
 	is(() = $messages =~ /WARNING:  01000: table "public\.(?:items|orders)": work_date_set\nDETAIL:  \Q$detail\E\n/g, 2, 'and says so');
-	is(said("SET ppm.work_date = '2026-01-16';\n"), '', 'the session\'s own is none of that');
+	is(said("SET ppm.work_date = '2026-01-16';\n"), '', 'a work date that the session set itself causes no warning');
 	return;
 }
 
@@ -59,7 +59,7 @@ for my $place (@places)
 	$node->safe_psql('postgres', "LOAD 'ppm'; $statement SET ppm.work_date = '2026-01-15'");
 	is_said($where, $hint, $statement);
 	$node->safe_psql('postgres', $hint);
-	is(said(), '', 'the hint mends it');
+	is(said(), '', 'the hint fixes it');
 }
 
 my $in_file = 'Remove it from postgresql.conf, or ALTER SYSTEM RESET ppm.work_date; then SELECT pg_reload_conf();';
@@ -72,7 +72,7 @@ $node->reload;
 is_said('in the server\'s configuration file', $in_file, 'ALTER SYSTEM');
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET ppm.work_date');
 $node->reload;
-is(said(), '', 'the hint mends it');
+is(said(), '', 'the hint fixes it');
 
 # Of a table that cannot be managed, too.
 $node->safe_psql('postgres', q(LOAD 'ppm'; ALTER DATABASE postgres SET ppm.work_date = '2026-01-15'; DROP TABLE items));

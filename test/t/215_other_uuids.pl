@@ -31,7 +31,7 @@ EOF
 	$holder->quit;
 	($result, $output, $messages) = finish_sql($call);
 	like($messages, qr/partition "ids_old" has a row with the key 01700000-0000-4abc-9def-000000000000, which is not a UUID of version 7: It does not tell the time, so the partition is not removed\. \(SQLSTATE 55000\)/,
-		'it is found under the lock');
+		'the UUID is found under the lock');
 	is($node->safe_psql('postgres', q(SELECT count(*) FROM ids)), '1', 'its partition stays');
 	is($node->safe_psql('postgres', q(SELECT code FROM ppm.check() WHERE severity = 'error')), 'encoding_suspect', 'and check says why');
 	is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.detached)), '0', 'nothing is begun');

@@ -83,10 +83,10 @@ my $all_pages = $node->safe_psql('postgres', q(SELECT pg_relation_size('queue_0'
 cmp_ok($all_pages, '>', 1000, 'the rows lie on many pages');
 my $pages = q(SELECT coalesce(heap_blks_read, 0) + coalesce(heap_blks_hit, 0) FROM pg_statio_all_tables WHERE relname = 'queue_0');
 cmp_ok(counted_by($pages, 'SELECT * FROM ppm.status'), '<=', 100, 'status looks at a hundred of them at most');
-is(slots_ahead('queue'), '0', 'and takes the least key that there may be');
+is(slots_ahead('queue'), '0', 'and assumes the least possible key');
 cmp_ok(counted_by($pages, 'CALL ppm.provision()'), '>=', $all_pages, 'provision goes on to the end');
 is(recorded('queue'), '10', 'and finds the greatest');
-is(slots_ahead('queue'), '1', 'for which there is a partition more');
+is(slots_ahead('queue'), '1', 'and there is one partition above it');
 $old->query_safe('COMMIT');
 $old->quit;
 clear('queue');
@@ -179,7 +179,7 @@ clear('tree');
 $node->safe_psql('postgres', counting('rest') . 'CREATE TABLE rest_rest PARTITION OF rest DEFAULT; INSERT INTO rest VALUES (10), (110)');
 is(planned_until('rest'), '300', 'a key in the default partition counts');
 $node->safe_psql('postgres', 'INSERT INTO rest VALUES (1000000)');
-is(planned_until('rest'), '300', 'but not one that slipped');
+is(planned_until('rest'), '300', 'but not a key that jumped');
 is($node->safe_psql('postgres', q(SELECT string_agg(DISTINCT code, ' ' ORDER BY code) FROM ppm.check('rest'))), 'default_has_rows key_jump missing_partition', 'which is said');
 clear('rest');
 
@@ -206,15 +206,15 @@ $holder = hold($node, 'LOCK TABLE held_300 IN ACCESS EXCLUSIVE MODE');
 is(removals('held'), 'detach held_0, drop held_0', 'while the last keys are not known nothing goes as surplus, and nothing that they might keep');
 is(slots_ahead('held'), '2', 'the last key that is known counts');
 ($result, $output, $messages) = run_sql($node, q(SET lock_timeout = '1ms'; SELECT count(*) FROM ppm.partitions; SELECT count(*) FROM ppm.check('held') WHERE code = 'key_jump'));
-is("$result $output", "0 6\n0", 'nobody waits, nothing looks like a slip');
+is("$result $output", "0 6\n0", 'nobody waits, and no key is reported as a jump');
 $holder->query_safe('ROLLBACK');
 $holder->quit;
 
 # A slip in a partition of its own, while the keys that would tell cannot be seen.
 $node->safe_psql('postgres', 'INSERT INTO held VALUES (9050)');
-is(removals('held'), '', 'after a slip nothing goes');
+is(removals('held'), '', 'after a jump of the key nothing is removed');
 $holder = hold($node, 'LOCK TABLE held_0, held_100, held_200, held_300 IN ACCESS EXCLUSIVE MODE');
-is(removals('held'), '', 'nor while nobody knows whether it is one');
+is(removals('held'), '', 'nor while it is unknown whether the key jumped');
 ($result, $output, $messages) = run_sql($node, q(SET ppm.lock_timeout = '100ms'; CALL ppm.cleanup('held')));
 like($messages, qr/ERROR:  PM006: .*\n.*\(key_jump\)/, 'cleanup says why');
 $holder->query_safe('ROLLBACK');
@@ -251,7 +251,7 @@ $node->safe_psql('postgres', q(UPDATE ppm.growth SET at = at - interval '100 sec
 is($node->safe_psql('postgres', q(SELECT extract(epoch FROM runway) BETWEEN 280 AND 310, covered_until_value FROM ppm.status)), 't|400', 'of one that grows it is what is left at that rate');
 $node->safe_psql('postgres', 'CREATE TABLE grown_slip PARTITION OF grown FOR VALUES FROM (1000000) TO (1000100); INSERT INTO grown VALUES (1000000)');
 $node->psql('postgres', 'CALL ppm.provision()');
-is(recorded('grown'), '110', 'a slip is no growth');
+is(recorded('grown'), '110', 'a jump of the key does not count as growth');
 $node->safe_psql('postgres', 'DROP TABLE grown_slip');
 $node->safe_psql('postgres', join ';', ('CALL ppm.provision()') x 30);
 is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.growth WHERE table_name = 'grown')), '24', 'only the last runs are remembered');

@@ -186,8 +186,8 @@ is(asked("SELECT string_agg(concat_ws(' ', step, action), ', ') FROM ppm.plan_co
 	'the plan has its steps and nothing in the way');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('plain.orders')");
 is($result, 0, 'it is converted');
-same_lines(attributes('plain'), attributes('born'), 'what it has is what one has that was born partitioned, attribute by attribute');
-cmp_ok(scalar(() = attributes('born') =~ /^/gm), '>', 80, 'which is a lot');
+same_lines(attributes('plain'), attributes('born'), 'the converted table has the same properties as a table that was created partitioned');
+cmp_ok(scalar(() = attributes('born') =~ /^/gm), '>', 80, 'and there are many properties');
 is(asked($rows), $before, 'with the same rows');
 is(asked("SELECT pg_relation_filenode('plain.orders_until_20260318')"), $file, 'in the same file');
 is(asked("SELECT string_agg(code || ' ' || partition, ', ') FROM ppm.check('plain.orders')"),
@@ -228,13 +228,13 @@ is(asked("SELECT action, outcome FROM ppm.history WHERE action = 'convert'"), 'c
 # Back again: not with rows elsewhere.
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('plain.orders')");
 like($messages,
-	qr/ERROR:  55000: the conversion of table "plain\.orders" cannot be taken back\nDETAIL:  Partition "orders_2026_03_18" has rows/,
-	'a conversion is not taken back where rows would be lost');
+	qr/ERROR:  55000: the conversion of table "plain\.orders" cannot be undone\nDETAIL:  Partition "orders_2026_03_18" has rows/,
+	'a conversion is not undone if rows would be lost');
 asked("DELETE FROM plain.orders WHERE placed_at >= '2026-03-18'; GRANT INSERT ON plain.orders TO clerk");
 asked("CALL ppm.abandon('plain.orders')");
 is(asked("SELECT relkind, pg_relation_filenode(oid) FROM pg_class WHERE oid = 'plain.orders'::regclass"), "r|$file", 'it is the old table again');
 is(asked("SELECT count(*) FROM pg_class WHERE relnamespace = 'plain'::regnamespace AND relname ~ 'until|_ppm|orders_2'"), 0, 'with the old names');
-is(asked("SELECT has_table_privilege('clerk', 'plain.orders', 'INSERT')"), 't', 'and what was granted meanwhile');
+is(asked("SELECT has_table_privilege('clerk', 'plain.orders', 'INSERT')"), 't', 'and privileges that were granted in the meantime');
 asked("DELETE FROM plain.orders WHERE note = 'there'");
 is(asked($rows), $before, 'and the same rows');
 is(asked("SELECT code FROM ppm.validate('plain.orders')"), 'not_partitioned', 'ppm.config means it again');
@@ -247,9 +247,9 @@ is($result, 0, 'one that is converted has nothing left to do');
 
 # Retention takes the old table, when all of it is outdated.
 asked("UPDATE ppm.config SET cleanup_policy = 'drop' WHERE schema_name = 'plain'");
-is(asked("SELECT count(*) FROM ppm.plan('plain.orders') WHERE action = 'detach'", '2026-03-20'), 0, 'as long as the window reaches it it stays');
+is(asked("SELECT count(*) FROM ppm.plan('plain.orders') WHERE action = 'detach'", '2026-03-20'), 0, 'the old table stays as long as it reaches into the window');
 is(asked("SELECT string_agg(action || ' ' || partition, ', ') FROM ppm.plan('plain.orders') WHERE partition ~ 'until'", '2026-03-21'),
-	'detach orders_until_20260318, drop orders_until_20260318', 'then it goes');
+	'detach orders_until_20260318, drop orders_until_20260318', 'then it is removed');
 ($result, $output, $messages) =
   run_sql($node, "SET ppm.work_date = '2026-03-21'; UPDATE ppm.config SET table_name = table_name WHERE schema_name = 'plain'; CALL ppm.run_all('plain.orders')");
 is(asked("SELECT to_regclass('plain.orders_until_20260318') IS NULL, (SELECT count(*) FROM ppm.conversions)"), 't|0', 'dropped, and forgotten');

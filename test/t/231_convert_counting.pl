@@ -59,9 +59,9 @@ fresh('CREATE TABLE events (id smallint PRIMARY KEY); INSERT INTO events VALUES 
 like(asked("SELECT detail FROM ppm.plan_conversion('events')"), qr/The greatest key is 32000: the old table would have to hold everything/, 'the keys are near the end of the type');
 fresh('CREATE TABLE events (id bigint NOT NULL);' . configure(1000));
 is(asked("SELECT concat_ws(' | ', detail, hint) FROM ppm.plan_conversion('events') WHERE action = 'obstacle'"),
-	'No index leads with the key "id", so ppm cannot see how fast its values grow. | CREATE INDEX CONCURRENTLY ON public.events (id);', 'without an index nobody could watch the keys');
+	'No index begins with the key "id", so ppm cannot see how fast its values grow. | CREATE INDEX CONCURRENTLY ON public.events (id);', 'without an index nobody could watch the keys');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('events')");
-like($messages, qr/ERROR:  55000: table "public.events" cannot be converted as it is\n.*No index leads with the key/s, 'and it is refused');
+like($messages, qr/ERROR:  55000: table "public.events" cannot be converted as it is\n.*No index begins with the key/s, 'and it is refused');
 fresh('CREATE TABLE events (id bigint PRIMARY KEY); INSERT INTO events VALUES (-2500);' . configure(1000));
 asked("CALL ppm.convert('events')");
 is(asked("SELECT partition FROM ppm.partitions WHERE table_name = 'events' ORDER BY 1 LIMIT 1"), 'events_until_0', 'keys below zero');

@@ -103,7 +103,7 @@ foreach my $how ('terminated', 'killed', 'crashed')
 foreach my $how ('terminated', 'killed', 'crashed')
 {
 	is_killed_in(1, $how, "CALL ppm.convert('orders', true)", 'binding');
-	is(asked("SELECT count(*) FROM pg_constraint WHERE conname = 'ppm_conversion_check'"), 0, 'nobody is bound');
+	is(asked("SELECT count(*) FROM pg_constraint WHERE conname = 'ppm_conversion_check'"), 0, 'writers are not restricted');
 	is(asked("SELECT indisvalid FROM pg_index WHERE indexrelid = 'orders_pkey_ppm'::regclass"), 't', 'the index is built');
 }
 foreach my $how ('terminated', 'killed', 'crashed')
@@ -134,7 +134,7 @@ my $holder = hold($node, 'SELECT pg_advisory_xact_lock(3)');
 my $call = start_sql($node, 'first', "$patience CALL ppm.convert('orders', true)");
 wait_until_waits($node, 'first', 'advisory');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('orders', true)");
-like($messages, qr/ERROR:  55P03: another call of ppm is at work on table "public\.orders"$/m, 'a second call is kept off');
+like($messages, qr/ERROR:  55P03: another call of ppm is at work on table "public\.orders"$/m, 'a second call is refused');
 $holder->query_safe('COMMIT');
 $holder->quit;
 ($result, $output, $messages) = finish_sql($call);
@@ -151,7 +151,7 @@ foreach my $how ('terminated', 'killed', 'crashed')
 		my $taker = hold($node, "SELECT pg_advisory_xact_lock($at)");
 		my $abandon = start_sql($node, 'dying', "$patience CALL ppm.abandon('orders')");
 		wait_until_waits($node, 'dying', 'advisory');
-		isnt(kill_call($how, 'dying', $abandon), 0, "taking back, $how: the call has ended");
+		isnt(kill_call($how, 'dying', $abandon), 0, "undoing, $how: the call has ended");
 		if ($how eq 'terminated') { $taker->quit; }
 		else { $taker->{run}->finish; }
 		$node->start if $how eq 'crashed';
@@ -160,15 +160,15 @@ foreach my $how ('terminated', 'killed', 'crashed')
 	}
 }
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('orders')");
-is($result, 0, 'then it is taken back');
-like($messages, qr/WARNING:  01000: unique keys still have the partition key in them\nHINT:  To have them as they were before the conversion: (ALTER TABLE public\.orders DROP CONSTRAINT orders_pkey; ALTER TABLE public\.orders ADD CONSTRAINT orders_pkey PRIMARY KEY \(id\);)$/m, 'but for the key');
+is($result, 0, 'then the conversion is undone');
+like($messages, qr/WARNING:  01000: unique keys still include the partition key\nHINT:  To restore them as they were before the conversion: (ALTER TABLE public\.orders DROP CONSTRAINT orders_pkey; ALTER TABLE public\.orders ADD CONSTRAINT orders_pkey PRIMARY KEY \(id\);)$/m, 'except the primary key');
 my ($restoring) = $messages =~ /before the conversion: (.*)$/m;
 is(asked($all), $rows, 'no row is lost');
 
 # Before the swap, too.
 is_killed_in(2, 'terminated', "CALL ppm.convert('orders')", 'validating again');
 asked("CALL ppm.abandon('orders')");
-is(asked("SELECT count(*) FROM pg_constraint WHERE conname = 'ppm_conversion_check'"), 0, 'what was begun is taken back');
+is(asked("SELECT count(*) FROM pg_constraint WHERE conname = 'ppm_conversion_check'"), 0, 'an interrupted conversion is undone');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('orders')");
 like($messages, qr/ERROR:  55000: there is nothing to abandon for table/, 'once');
 run_sql($node, $restoring);

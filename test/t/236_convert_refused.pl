@@ -39,7 +39,7 @@ sub refused
 	($mend) = $plan =~ / -> (.*?;)/ if ($mend // '') eq 'hint';
 	return unless $mend;
 	asked($mend);
-	is(asked("SELECT string_agg(detail, ',') FROM ppm.plan_conversion('t') WHERE action = 'obstacle' AND detail !~ 'lacks the partition key'"), '', "$what: and what is said mends it");
+	is(asked("SELECT string_agg(detail, ',') FROM ppm.plan_conversion('t') WHERE action = 'obstacle' AND detail !~ 'lacks the partition key'"), '', "$what: and the hint fixes it");
 	return;
 }
 
@@ -58,12 +58,12 @@ refused('a domain of its row type', 'CREATE DOMAIN d AS t', qr/Type public\.d re
 refused('a view of whole rows', 'CREATE VIEW v AS SELECT t FROM t', qr/[Vv]iew public\.v.* refers to the table's row type|[Vv]iew v.* refers/, 'DROP VIEW v');
 refused('a view that needs the key', 'ALTER TABLE t ADD PRIMARY KEY (id); CREATE VIEW v AS SELECT id, note FROM t GROUP BY id', qr/[Rr]ule _RETURN on view public\.v refers to the table's constraint/, 'DROP VIEW v');
 refused('a trigger that sets the key', 'CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.at := now(); RETURN NEW; END $$; CREATE TRIGGER sets BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()',
-	qr/Trigger sets may set the partition key.* -> DROP TRIGGER sets ON public\.t;/, 'hint');
+	qr/Trigger sets might set the partition key.* -> DROP TRIGGER sets ON public\.t;/, 'hint');
 refused('a trigger that may set it', q(CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW := jsonb_populate_record(NEW, '{}'); RETURN NEW; END $$; CREATE TRIGGER sets BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()),
-	qr/Trigger sets may set the partition key/, 'hint');
+	qr/Trigger sets might set the partition key/, 'hint');
 refused('transition tables of rows', 'CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; CREATE TRIGGER sees AFTER INSERT ON t REFERENCING NEW TABLE AS n FOR EACH ROW EXECUTE FUNCTION f()',
-	qr/Trigger sees has transition tables.* -> DROP TRIGGER sees ON public\.t;/, 'hint');
-refused('a child', 'CREATE TABLE c () INHERITS (t)', qr/Table public\.c inherits from it.* -> ALTER TABLE public\.c NO INHERIT public\.t;/, 'hint');
+	qr/Trigger sees is FOR EACH ROW with transition tables.* -> DROP TRIGGER sees ON public\.t;/, 'hint');
+refused('a child', 'CREATE TABLE c () INHERITS (t)', qr/Table public\.c inherits from the table.* -> ALTER TABLE public\.c NO INHERIT public\.t;/, 'hint');
 refused('a parent', 'CREATE TABLE p (id integer); ALTER TABLE t INHERIT p', qr/inherits from public\.p.* -> ALTER TABLE public\.t NO INHERIT public\.p;/, 'hint');
 refused('an exclusion constraint', 'ALTER TABLE t ADD CONSTRAINT apart EXCLUDE USING gist (tsrange(at, at) WITH &&)', qr/Exclusion constraint apart.* -> ALTER TABLE public\.t DROP CONSTRAINT apart;/, 'hint');
 refused('a constraint that is not valid', 'ALTER TABLE t ADD CONSTRAINT later CHECK (id > 0) NOT VALID', qr/Constraint later is not valid.* -> ALTER TABLE public\.t VALIDATE CONSTRAINT later;/, 'hint');
@@ -79,17 +79,17 @@ refused('NULL', 'INSERT INTO t VALUES (1, NULL)', qr/There are rows whose key is
 refused('NULL in an index', 'CREATE INDEX ON t (at DESC); INSERT INTO t VALUES (1, NULL)', qr/There are rows whose key is NULL/, 'hint');
 refused('infinity', q(INSERT INTO t VALUES (1, 'infinity')), qr/The greatest key is infinity/, 'DELETE FROM t');
 refused('infinity in an index', q(CREATE INDEX ON t (at); INSERT INTO t VALUES (1, 'infinity')), qr/The greatest key is infinity/, 'DELETE FROM t');
-refused('a taken name', 'CREATE TABLE t_until_20260318 ()', qr/The old table's name would be "t_until_20260318", which something else has/, 'DROP TABLE t_until_20260318');
+refused('a taken name', 'CREATE TABLE t_until_20260318 ()', qr/The old table's name would be "t_until_20260318", but another relation has that name/, 'DROP TABLE t_until_20260318');
 refused('a unique key without it', 'ALTER TABLE t ADD PRIMARY KEY (id)', qr/Unique index "public\.t_pkey" lacks the partition key.* -> If it can be unique over \(id, at\) instead: CALL ppm\.convert\('public\.t', extend_unique => true\);/,
 	undef, call => "CALL ppm.convert('t')");
 refused('a key that is generated', q(ALTER TABLE t DROP at, ADD at timestamp GENERATED ALWAYS AS (timestamp '2026-03-01' + id * interval '1 day') STORED), qr/is generated/);
 refused('another type', 'ALTER TABLE t ALTER at TYPE time', qr/of type time/);
-refused('no such column', 'ALTER TABLE t RENAME at TO other', qr/It has no column "at"/, 'ALTER TABLE t RENAME other TO at');
-refused('a temporary table', 'DROP TABLE t; CREATE VIEW t AS SELECT 1 AS at', qr/It is not a plain table/);
+refused('no such column', 'ALTER TABLE t RENAME at TO other', qr/The table has no column "at"/, 'ALTER TABLE t RENAME other TO at');
+refused('a view instead of a table', 'DROP TABLE t; CREATE VIEW t AS SELECT 1 AS at', qr/The relation is not a plain table/);
 
 # uuid keys
 $table = 'CREATE TABLE t (at uuid NOT NULL);';
-refused('other uuids', q(INSERT INTO t VALUES ('0d4b8cd2-1111-4111-8111-111111111111')), qr/which tells no time/, 'DELETE FROM t');
+refused('other uuids', q(INSERT INTO t VALUES ('0d4b8cd2-1111-4111-8111-111111111111')), qr/which does not tell the time/, 'DELETE FROM t');
 asked("INSERT INTO t SELECT ppm.uuidv7_lower_bound('2026-03-15 10:00+00'); CALL ppm.convert('t')");
 is(asked("SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid WHERE inhparent = 't'::regclass"), 't_until_20260318', 'a uuid of version 7 is a key, too');
 
@@ -97,7 +97,7 @@ is(asked("SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid WHERE 
 $table = 'CREATE TABLE t (at text COLLATE "C" NOT NULL);';
 my $usual = $config;
 $config = q(SET client_min_messages = error; INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned, key_encoding) VALUES ('t', 'at', 'daily', 2, 'ulid'););
-refused('a text that is no ULID', q(INSERT INTO t VALUES ('some text')), qr{There is key some text, which tells no time\. -> Only a ULID tells the time}, 'DELETE FROM t');
+refused('a text that is no ULID', q(INSERT INTO t VALUES ('some text')), qr{A row has the key some text, which does not tell the time\. -> Only a ULID tells the time}, 'DELETE FROM t');
 foreach my $type ('text', 'varchar(26)')
 {
 	my $key = q(substr(ppm.ulid_lower_bound('2026-03-15 10:00+00'), 1, 10) || lpad(n::text, 16, '0'));
@@ -115,7 +115,7 @@ $config = $usual;
 $table = 'CREATE TABLE t (id integer NOT NULL, at timestamp, note text);';
 sub fresh { my ($sql) = @_; return asked("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DELETE FROM ppm.config; $table $sql; $config"); }
 fresh(q(INSERT INTO t VALUES (1, '2026-04-01 10:00')));
-like(asked("SELECT detail FROM ppm.plan_conversion('t') WHERE action = 'bind'"), qr/fails whose key is NULL, or from 2026-04-04 00:00:00 on/, 'the plan says from which key on nothing can be written');
+like(asked("SELECT detail FROM ppm.plan_conversion('t') WHERE action = 'bind'"), qr/fails if the key is NULL, or at or above 2026-04-04 00:00:00\./, 'the plan says from which key on nothing can be written');
 asked("CALL ppm.convert('t')");
 is(asked("SELECT to_regclass('t_until_20260404') IS NOT NULL"), 't', 'the end lies after the greatest key');
 
@@ -150,15 +150,15 @@ foreach my $call ("ppm.convert('t', true)", "ppm.abandon('t')")
 	($result, $output, $messages) = run_sql($node, "CALL $call", user => 'stranger');
 	like($messages, qr/ERROR:  42501: must be owner of table t/, "$call is for the owner");
 	($result, $output, $messages) = run_sql($node, "BEGIN; CALL $call", user => 'owner');
-	like($messages, qr/ERROR:  25001: ppm\.\w+\(\) cannot run inside a transaction block/, "$call is for itself");
+	like($messages, qr/ERROR:  25001: ppm\.\w+\(\) cannot run inside a transaction block/, "$call cannot run in a transaction block");
 }
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('t', true)");
 is($result, 0, 'a superuser may call');
 like($messages, qr/NOTICE:  00000: as owner owner$/m, 'the owner\'s code runs as the owner');
-unlike($messages, qr/escaped|as postgres/, 'and never as who called');
+unlike($messages, qr/escaped|as postgres/, 'and never as the caller');
 is(asked("SELECT tableowner FROM pg_tables WHERE tablename = 't'"), 'owner', 'it is the owner\'s table');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')", user => 'member');
-is($result, 0, 'a member of the owner may take it back');
+is($result, 0, 'a member of the owner role can undo the conversion');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('t', true)", user => 'member');
 is($result, 0, 'and convert it');
 is(asked("SELECT count(*) FROM t"), 100, 'with all rows');
@@ -187,14 +187,14 @@ GRANT CREATE ON SCHEMA public TO stranger; SET ROLE stranger; CREATE VIEW v AS S
 INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned) VALUES ('t', 'at', 'daily', 2);
 EOF
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('t', true)", user => 'member');
-like($messages, qr/View public\.v over the table belongs to stranger, whose rights you do not have/, 'a view of another role is not rewritten without his rights');
+like($messages, qr/View public\.v of the table belongs to stranger, and you do not have the privileges of that role/, 'a view of another role is not rewritten without the privileges of that role');
 asked("CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e()");
 ($result, $output, $messages) = run_sql($node, "CALL ppm.convert('t', true)");
-like($messages, qr/ERROR:  55000: event trigger "e" would run in the middle of CREATE INDEX CONCURRENTLY\nHINT:  Build the index yourself, then call the procedure again: (CREATE UNIQUE INDEX CONCURRENTLY t_pkey_ppm ON public\.t USING btree \(id, at\);)/, 'no event trigger runs in the worker');
+like($messages, qr/ERROR:  55000: event trigger "e" would run in the middle of CREATE INDEX CONCURRENTLY\nHINT:  Build the index yourself: (CREATE UNIQUE INDEX CONCURRENTLY t_pkey_ppm ON public\.t USING btree \(id, at\);)/, 'no event trigger runs in the worker');
 my ($build) = $messages =~ /(CREATE UNIQUE INDEX.*?;)/;
 asked($build);
 asked("CALL ppm.convert('t', true)");
-is(asked("SELECT relkind, (SELECT viewowner FROM pg_views WHERE viewname = 'v') FROM pg_class WHERE oid = 't'::regclass"), 'p|stranger', 'one that is built by hand is taken');
+is(asked("SELECT relkind, (SELECT viewowner FROM pg_views WHERE viewname = 'v') FROM pg_class WHERE oid = 't'::regclass"), 'p|stranger', 'an index that was built by hand is used');
 
 $node->stop;
 done_testing();

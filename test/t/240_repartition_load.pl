@@ -131,7 +131,7 @@ sub move
 my $clients = load($seconds);
 sleep 1;
 ok(move('t', 'copying', 'indexing', 'replaying', 'waiting'), 'the rows are moved while clients write, with kills in between');
-ok(same(), 'and it is the same');
+ok(same(), 'and the rows are the same');
 $clients->{run}->finish;
 is($clients->{run}->result(0), 0, 'no statement failed, and every snapshot showed the same in both tables') or diag(${ $clients->{err} });
 note ${ $clients->{out} };

@@ -153,7 +153,7 @@ table('ALTER TABLE t ADD UNIQUE (note, day);');
 $mover = copying_move();
 $node->safe_psql('postgres', "UPDATE t SET note = 'other' WHERE id = 1; UPDATE t SET note = 'n1' WHERE id = 1991");
 done($mover, 'a value of a unique key that changes hands');
-is(rows('id IN (1, 1991)'), '1 2026-03-09 other, 1991 2026-03-09 n1', 'is where it is');
+is(rows('id IN (1, 1991)'), '1 2026-03-09 other, 1991 2026-03-09 n1', 'the value is in the right row');
 
 # What commits late has keys with lower numbers.
 table();
@@ -170,7 +170,7 @@ like($messages, qr/55P03/, 'one that is still at work when the rows are copied, 
 is(phase(), 'replaying', 'after keys that were noted later have been replayed');
 $late->query_safe('COMMIT');
 $late->quit if $late->can('quit');
-done(start_sql($node, 'mover', $call), 'what commits late is not lost');
+done(start_sql($node, 'mover', $call), 'changes that commit late are not lost');
 is(rows('id <= 3'), '1 2026-03-09 late, 2 2026-03-10 later, 3 2026-03-11 early', 'all of them are there');
 
 #
@@ -214,7 +214,7 @@ is(phase(), 'waiting', 'an older snapshot is waited for');
 sleep 1;
 let_go($older);
 done($mover, 'what is written to both');
-like($messages, qr/waiting for older transactions to end, of processes \d+/, 'and it says who is waited for');
+like($messages, qr/waiting for older transactions to end, in processes \d+/, 'and it says who is waited for');
 is($node->safe_psql('postgres', "SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE note = 'changed') FROM t"), '1991|1991|10', 'nothing is there twice, nothing is missing');
 is(rows('id IN (21, 31, 30, 40, 51, 60, 70, 5000)'),
 	'21 2026-03-09 n31, 30 2026-03-17 n30, 31 2026-03-09 n21, 40 2026-03-08 prepared, 51 2026-03-09 by a replica, 60 2026-03-08 n60, 70 2026-03-08 upserted, 5000 2026-03-11 new',
@@ -233,7 +233,7 @@ EOF
 is($result, 3, 'and it is enforced');
 is($node->safe_psql('postgres', "DELETE FROM customer WHERE id = 1; SELECT count(*) FROM t WHERE customer = 1"), 0, 'on both sides');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'customer'::regclass"), 2, 'no other trigger is left on what they refer to');
-is($node->safe_psql('postgres', "SELECT count(*) FROM pg_trigger WHERE tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 't'::regclass) AND tgenabled <> 'O'"), 0, 'none is off');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_trigger WHERE tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 't'::regclass) AND tgenabled <> 'O'"), 0, 'no trigger is disabled');
 
 #
 # What goes unnoticed, or undoes the copies
@@ -257,7 +257,7 @@ foreach my $change (
 		let_go($older) if $older;
 		($result, $output, $messages) = finish_sql($mover);
 		is($result, 0, "$what while it is $when: the move is done") or diag($messages);
-		like($messages, qr/begins again/, 'but began anew');
+		like($messages, qr/begins again/, 'but the move began again');
 		is($node->safe_psql('postgres', $query), $expected, 'and every row is there');
 		is($node->safe_psql('postgres', 'SELECT count(*) FROM t_default'), 0, 'where it belongs');
 	}
@@ -284,7 +284,7 @@ $node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.move WHERE p
 wait_until_waits($node, 'mover', 'relation');
 $earlier->query_safe('COMMIT');
 ($result, $output, $messages) = run_sql($node, "SET lock_timeout = '2s'; INSERT INTO t VALUES (411, '2026-03-11', 'later')", name => 'writer');
-is($result, 0, 'a writer does not wait until all that came before is copied') or diag($messages);
+is($result, 0, 'a writer does not wait until all earlier changes are copied') or diag($messages);
 $earlier->quit;
 ($result, $output, $messages) = finish_sql($mover);
 is($result, 0, 'the move is done') or diag($messages);
@@ -301,7 +301,7 @@ is($result, 0, 'the move is done');
 my ($after) = $messages =~ /.*?(executes: ALTER TABLE public.t DETACH.*)/s;
 is(scalar(() = $after =~ /is implied by existing constraints/g), 11, 'PostgreSQL takes it from the constraints what each new partition holds');
 unlike($after, qr/verifying table|validating foreign key|building index/, 'and looks at no row');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM t_default'), 100, 'what belongs nowhere is in the new default partition');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM t_default'), 100, 'rows that belong to no partition are in the new default partition');
 
 $node->stop;
 done_testing();

@@ -113,7 +113,7 @@ SKIP:
 	refused('its schema is published', qr/0A000.*publication "everything" is FOR TABLES IN SCHEMA/s);
 	sql('DROP PUBLICATION everything');
 }
-refused('too long a swap', qr/54000.*longer than ppm.swap_limit.*Move a range of keys/s, "SET ppm.swap_limit = '1ms'; CALL ppm.repartition('t')");
+refused('too long a swap', qr/54000.*longer than ppm.swap_limit.*Move one range of keys/s, "SET ppm.swap_limit = '1ms'; CALL ppm.repartition('t')");
 refused('in a transaction block', qr/25001/, "BEGIN; CALL ppm.repartition('t')");
 refused('not configured', qr/PM001/, "CALL ppm.repartition('ppm.config')");
 refused('no key', qr/22007: invalid value for from_value: "yesterday or so"\nDETAIL:  It is not a value of the partition key of table "public.t", which is of type date\.$/m, "CALL ppm.repartition('t', 'yesterday or so')");
@@ -124,9 +124,9 @@ sql('DROP TABLE t_2026_03_09; CREATE ROLE nobody LOGIN; GRANT EXECUTE ON ALL PRO
 ($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t')", user => 'nobody');
 like($messages, qr/42501/, 'a role without the owner\'s rights may not move rows');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')", user => 'nobody');
-like($messages, qr/42501/, 'nor take a move back');
+like($messages, qr/42501/, 'nor abandon a move');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')");
-like($messages, qr/55000: there is nothing to abandon for table/, 'where there is none, that is said');
+like($messages, qr/55000: there is nothing to abandon for table/, 'if there is no move, the error says so');
 sql("ALTER TABLE t_default ADD CHECK (note <> 'n7') NOT VALID; ALTER TABLE t ADD CONSTRAINT c CHECK (note <> 'n7') NOT VALID");
 ($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t')");
 like($messages, qr/23514/, 'rows that a CHECK forbids end the move');
@@ -153,12 +153,12 @@ TRUNCATE ran_as;
 EOF
 my ($older, $mover) = start_waiting_move($node, "CALL ppm.repartition('t')");
 ($result, $output, $messages) = run_sql($node, "UPDATE t SET note = 'by a writer' WHERE id = 1; DELETE FROM t WHERE id = 2", user => 'writer');
-is($result, 0, 'who writes needs no rights for what ppm does with it') or diag($messages);
+is($result, 0, 'writers need no privileges on ppm\'s tables') or diag($messages);
 $older->query_safe('COMMIT');
 ($result) = finish_sql($mover);
 is($result, 0, 'the move is done');
-is(sql("SELECT string_agg(DISTINCT who, ' ' ORDER BY who) FROM ran_as"), 'owner writer', 'and the owner\'s code ran as nobody but the owner, and who writes');
-is(sql("SELECT count(*), count(*) FILTER (WHERE note = 'by a writer') FROM t"), '999|1', 'with every change');
+is(sql("SELECT string_agg(DISTINCT who, ' ' ORDER BY who) FROM ran_as"), 'owner writer', 'and the owner\'s code ran only as the owner and as the writers');
+is(sql("SELECT count(*), count(*) FILTER (WHERE note = 'by a writer') FROM t"), '999|1', 'with all changes');
 
 #
 # Crashes: the server dies in each phase, and the next call goes on
@@ -200,7 +200,7 @@ table('t', 'date', "($days)::date");
 ($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('t')");
 like($messages, qr/55P03: another call of ppm is moving rows of table "public\.t"$/m, 'two calls at once');
 ($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')");
-like($messages, qr/55P03/, 'a move that goes on is not taken back');
+like($messages, qr/55P03/, 'a move that is running cannot be abandoned');
 run_sql($node, "CALL ppm.provision('t')");    # but for what the old default partition still has rows of
 is(sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 't'::regclass AND inhrelid::regclass::text ~ '_03_1[678]'"), 3, 'provision goes on meanwhile');
 ($result, $output, $messages) = run_sql($node, 'DROP EXTENSION ppm');
@@ -236,7 +236,7 @@ CREATE FUNCTION dawdle() RETURNS event_trigger LANGUAGE plpgsql AS
 CREATE EVENT TRIGGER dawdle ON ddl_command_end EXECUTE FUNCTION dawdle();
 EOF
 ($result, $output, $messages) = run_sql($node, "SET ppm.swap_limit = '900ms'; CALL ppm.repartition('t')");
-like($messages, qr/ERROR:  54000: the swap of partitions of table "public\.t" took longer than ppm\.swap_limit\nDETAIL:  It was to put 11 partitions in place of 1\. Nothing was changed\.\nHINT:  Raise ppm\.swap_limit/, 'a swap that takes too long is taken back');
+like($messages, qr/ERROR:  54000: the swap of partitions of table "public\.t" took longer than ppm\.swap_limit\nDETAIL:  It was to put 11 partitions in place of 1\. Nothing was changed\.\nHINT:  Raise ppm\.swap_limit/, 'a swap that takes too long is rolled back');
 is(sql('SELECT count(*) FROM t_default'), 1000, 'all rows are where they were');
 sql('DROP EVENT TRIGGER dawdle; CREATE OR REPLACE FUNCTION dawdle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(120); END $$');
 foreach my $statement ('DROP TRIGGER', 'DROP TABLE')

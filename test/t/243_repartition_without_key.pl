@@ -90,8 +90,8 @@ INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALU
 EOF
 ($result, $output, $messages) = run_sql($node, "CALL ppm.repartition('owner.t')");
 is($result, 0, 'a table whose constraint writes to another one is moved') or diag($messages);
-like($messages, qr/refused as owner/, 'whose triggers fire, as ever');
-is(sql('SELECT count(*) FROM guarded'), 0, 'so nothing gets past them');
+like($messages, qr/refused as owner/, 'and the triggers of that other table fire');
+is(sql('SELECT count(*) FROM guarded'), 0, 'so the triggers check every row');
 sql('SET client_min_messages = error; DELETE FROM ppm.config; DROP TABLE owner.t, witness');
 
 # Where it is published, rows that a subscriber could not find do not go.
@@ -109,7 +109,7 @@ wait_until_waits($node, 'mover', 'relation');
 $writer->query_safe('COMMIT');
 ($result, $output, $messages) = finish_sql($mover);
 is($result, 0, 'a writer that was there before is waited for') or diag($messages);
-is(sql("SELECT tableoid::regclass FROM t WHERE note = 'late'"), 't_2026_03_07', 'and its row is moved');
+is(sql("SELECT tableoid::regclass FROM t WHERE note = 'late'"), 't_2026_03_07', 'and the row of that writer is moved');
 table();
 $writer->query_safe("BEGIN; INSERT INTO t (at, note) VALUES ('2026-03-07 05:00', 'late')");
 ($result, $output, $messages) = run_sql($node, "SET ppm.lock_timeout = '50ms'; CALL ppm.repartition('t')");
@@ -205,7 +205,7 @@ $node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_locks WHERE r
 $application->query_safe("INSERT INTO t VALUES ('2026-03-06', 'new', 1); COMMIT");
 $application->quit;
 ($result, $output, $messages) = finish_sql($moves);
-is($result, 0, 'an application that waits for the move gets its turn, and then the move') or diag($messages);
+is($result, 0, 'an application that waits for the move goes first, then the move continues') or diag($messages);
 is(sql('SELECT count(*), count(target) FROM t_2026_03_06'), '11|1', 'all rows are there');
 is(sql($deadlocks), $deadlocks_before, 'there was no deadlock');
 sql('ALTER TABLE t DROP COLUMN target');
@@ -247,7 +247,7 @@ sql('SET client_min_messages = error; DROP TABLE t; DELETE FROM ppm.config');
 isnt(sql("SELECT count(*) FROM pg_class WHERE relname ~ '^ppm_move|^log_'"), 0, 'a table is dropped in the middle of a move');
 ($result, $output, $messages) = run_sql($node, 'CALL ppm.run_all()');
 is($result, 0, 'run_all() goes on');
-like($messages, qr/took back the move of rows of table "public.t", which was dropped/, 'and says what it did');
+like($messages, qr/abandoned the move of rows of table "public.t", which was dropped/, 'and says what it did');
 is(sql("SELECT count(*) FROM pg_class WHERE relname ~ '^ppm_move|^log_'"), 0, 'nothing is left of the move');
 is(sql('SELECT count(*) FROM ppm.move'), 0, 'nor in ppm.move');
 

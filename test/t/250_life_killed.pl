@@ -114,7 +114,7 @@ SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE appl
 EOF
 	$faults{$fault}->();
 	my (undef, undef, $messages) = finish_sql($caller);
-	like($messages, qr/^(?:psql:.*?)?(?:ERROR|FATAL):|server closed the connection/m, "$name: the caller hears of it");
+	like($messages, qr/^(?:psql:.*?)?(?:ERROR|FATAL):|server closed the connection/m, "$name: the caller gets an error");
 	$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'");
 	finish_sql($holder);
 	$node->poll_query_until('postgres',
@@ -158,9 +158,9 @@ foreach my $fault (sort keys %faults)
 	$node->safe_psql('postgres', 'UPDATE ppm.config SET pre_provisioned = 2');
 	interrupt('after_create', 'ppm.provision()', $fault, $name);
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM calls'), 0, "$name: nothing of the call is left");
-	is($node->safe_psql('postgres', 'SELECT event FROM ppm.pending_hooks'), 'after_create', "$name: but that it is to be made");
+	is($node->safe_psql('postgres', 'SELECT event FROM ppm.pending_hooks'), 'after_create', "$name: except the record that the call is still to be made");
 	succeeds('ppm.provision()', $name);
-	is($node->safe_psql('postgres', q(SELECT event, (SELECT count(*) FROM ppm.pending_hooks) FROM calls)), 'after_create|0', "$name: and makes it");
+	is($node->safe_psql('postgres', q(SELECT event, (SELECT count(*) FROM ppm.pending_hooks) FROM calls)), 'after_create|0', "$name: and the next call makes it");
 }
 
 $node->stop;

@@ -87,7 +87,7 @@ my @files = glob "$directory/*.csv";
 is(scalar @files, 1, 'there is a CSV file');
 is(slurp_file($files[0]), qq(day,note\n2020-01-11,"a ""note"", 1"\n2020-01-12,"a ""note"", 2"\n2020-01-13,"a ""note"", 3"\n), 'with the rows');
 (undef, undef, $messages) = run_sql($node, q(SELECT admin.to_csv('orders', 'orders_by_month', '', '')), user => 'orders_owner');
-like($messages, qr/is not one that ppm has detached/, 'of nothing else');
+like($messages, qr/is not one that ppm has detached/, 'and no file for anything else');
 
 # A dump and restore.
 $node->safe_psql('postgres', q(CREATE SCHEMA past AUTHORIZATION orders_owner; UPDATE ppm.config SET drop_delay = '3 days', archive_schema = 'past', analyze_parent = true));
@@ -112,7 +112,7 @@ DELETE FROM ppm.hooks WHERE function ~ 'keep_rows';
 INSERT INTO ppm.hooks (table_name, event, function) VALUES ('orders', 'before_detach', 'public.sum_up(regclass,regclass,text,text)');
 CALL ppm.cleanup('orders');
 EOF
-is($node->safe_psql('postgres', q(SELECT relnamespace::regnamespace FROM pg_class WHERE relname = 'orders_older')), 'past', 'the owner archives as he may');
+is($node->safe_psql('postgres', q(SELECT relnamespace::regnamespace FROM pg_class WHERE relname = 'orders_older')), 'past', 'the owner can archive with his own privileges');
 
 $node->stop;
 done_testing();

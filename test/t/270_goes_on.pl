@@ -61,8 +61,8 @@ CREATE EVENT TRIGGER slow ON ddl_command_start EXECUTE FUNCTION slow();
 EOF
 my ($result, $output, $messages) = run_sql($node, q(SET ppm.statement_timeout = '1s'; CALL ppm.cleanup()));
 is($result, 3, 'a partition that takes too long is a failure');
-like($messages, qr/partition "t_9": canceling statement due to statement timeout, in PL\/pgSQL function/, 'which says where the time went');
-is(left(), 't_9', 'the younger ones go all the same');
+like($messages, qr/partition "t_9": canceling statement due to statement timeout, in PL\/pgSQL function/, 'which names the function that took the time');
+is(left(), 't_9', 'newer partitions are removed all the same');
 
 $node->safe_psql('postgres', 'DROP EVENT TRIGGER slow');
 setup(9, 8, 7);
@@ -101,7 +101,7 @@ wait_until_waits($node, 'interrupted');
 $node->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'interrupted'));
 finish_sql($interrupted);
 ($result, $output, $messages) = run_sql($node, q(SET ppm.statement_timeout = '1s'; SET ppm.lock_timeout = '200ms'; CALL ppm.cleanup()));
-like($messages, qr/partition "t_9": .*; partitions not detached because of it: 2$/m, 'a pending detach that cannot be finished says what it keeps');
+like($messages, qr/partition "t_9": .*; partitions not detached because of it: 2$/m, 'a pending detach that cannot be finished says how many partitions wait for it');
 $reader->query_safe('COMMIT');
 $reader->quit;
 run_sql($node, q(CALL ppm.cleanup()));
@@ -196,7 +196,7 @@ $node->safe_psql('postgres', 'CREATE TABLE t_9 PARTITION OF t FOR VALUES FROM (c
 $node->safe_psql('postgres', join ';', map { "CREATE TABLE leaf_$_ PARTITION OF t_9 FOR VALUES IN ($_)" } 1 .. 700);
 ($result, $output, $messages) = run_sql($node, q(CALL ppm.cleanup()));
 like($messages, qr/partition "t_9": out of shared memory/, 'a partition of more tables than can be locked is a failure');
-is(left(), 't_9', 'the younger ones go all the same');
+is(left(), 't_9', 'newer partitions are removed all the same');
 
 $node->stop;
 done_testing();

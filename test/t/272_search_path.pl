@@ -73,7 +73,7 @@ EOF
 	($result) = run_sql($node, "$call UPDATE ppm.config SET retention = 1, cleanup_policy = 'drop'; DELETE FROM ppm.kept; CALL ppm.cleanup()");
 	is($result, 0, 'and dropping');
 	is($node->safe_psql('postgres', q(SELECT string_agg(DISTINCT tag, ', ' ORDER BY tag) FROM tools.ddl_log WHERE tag IN ('CREATE TABLE', 'ALTER TABLE', 'DROP TABLE', 'CREATE POLICY'))),
-		'ALTER TABLE, CREATE POLICY, CREATE TABLE, DROP TABLE', 'each of them was seen');
+		'ALTER TABLE, CREATE POLICY, CREATE TABLE, DROP TABLE', 'and the function logged each kind of statement');
 	return $node->safe_psql('postgres', q(SELECT string_agg(DISTINCT path, '; ') FROM tools.ddl_log));
 }
 
@@ -108,8 +108,8 @@ CREATE EVENT TRIGGER use_temporary ON ddl_command_end WHEN TAG IN ('ALTER TABLE'
 EOF
 ($result, $output, $messages) = run_sql($node, q(UPDATE ppm.config SET pre_provisioned = 4; CALL ppm.provision()));
 like($messages, qr/cannot create temporary table within security-restricted operation, in PL\/pgSQL function (?:tools\.)?use_temporary\(\) line 3/, 'a temporary table is refused, and where is said');
-like($messages, qr/HINT:  What runs in the middle of ppm's statements is restricted/, 'and what helps');
-unlike($messages, qr/grant that role/, 'which no privilege does');
+like($messages, qr/HINT:  Code that runs in the middle of ppm's statements is restricted/, 'and what helps');
+unlike($messages, qr/grant that role/, 'and the hint does not suggest a privilege');
 
 $node->stop;
 done_testing();

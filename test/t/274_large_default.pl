@@ -39,7 +39,7 @@ sub fences
 
 # In a transaction block nothing is committed in between: the look is all there is.
 my ($result, $output, $messages) = run_sql($node, q(SET ppm.statement_timeout = '10ms'; BEGIN; CALL ppm.provision(); COMMIT), on_error_stop => 0);
-like($messages, qr/to look for rows of .* in default partition "t_default" takes longer than ppm\.statement_timeout \(SQLSTATE 57014\)/, 'the look ends when it must');
+like($messages, qr/looking for rows of .* in default partition "t_default" takes longer than ppm\.statement_timeout \(SQLSTATE 57014\)/, 'the search for rows ends at the timeout');
 like($messages, qr/HINT:  Give default partition "t_default" an index on "at"/, 'and the hint is what helps');
 
 # An index answers.
@@ -52,7 +52,7 @@ $node->safe_psql('postgres', 'DROP INDEX t_default_at_idx');
 ($result, $output, $messages) = provision('ppm.lock_timeout' => '20ms');
 is($result, 0, 'they are made');
 like($messages, qr/ppm executes: ALTER TABLE public\.t_default ADD CONSTRAINT ppm_keeps_these_rows_out CHECK .* NOT VALID.*VALIDATE CONSTRAINT.*DROP CONSTRAINT/s, 'beside a constraint that is validated and dropped again');
-is(() = $messages =~ /updated partition constraint for default partition "t_default" is implied by existing constraints/g, 3, 'which spares PostgreSQL its look for what lies beyond the next slot');
+is(() = $messages =~ /updated partition constraint for default partition "t_default" is implied by existing constraints/g, 3, 'so PostgreSQL need not scan for rows beyond the next slot');
 is(partitions(), 5, 'all of them');
 is(fences(), 0, 'nothing is left');
 
@@ -73,7 +73,7 @@ $node->safe_psql('postgres', 'ALTER TABLE t_default DROP CONSTRAINT old');
 $node->safe_psql('postgres', q(UPDATE ppm.config SET pre_provisioned = 10; INSERT INTO t VALUES (now() + interval '9 days', 'early')));
 ($result, $output, $messages) = provision('ppm.lock_timeout' => '20ms');
 like($messages, qr/PM004: could not provision/, 'rows in the default partition are a failure');
-is(partitions(), 10, 'of their own slot alone');
+is(partitions(), 10, 'of their own slot only');
 is(fences(), 0, 'nothing is left');
 $node->safe_psql('postgres', q(DELETE FROM t_default WHERE pad = 'early'));
 

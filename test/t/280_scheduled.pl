@@ -19,7 +19,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE "Other one"; CREATE DATABASE plain
 #
 
 wait_for($node, 'postgres', q(SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'ppm launcher'), 'the launcher is there');
-is($node->safe_psql('d1', 'SELECT count(*) FROM ppm.last_run'), '0', 'which calls nothing unless asked to');
+is($node->safe_psql('d1', 'SELECT count(*) FROM ppm.last_run'), '0', 'and calls nothing unless configured');
 is($node->safe_psql('d1', 'SELECT scheduled_at IS NULL FROM ppm.status'), 't', 'as ppm.status says');
 
 #
@@ -42,7 +42,7 @@ is($node->safe_psql('d3', 'SELECT count(*) FROM ppm.last_run'), '0', 'a database
 # A list that is none leaves things as they are.
 configure($node, q(ppm.schedule_databases = 'd1,,d2'));
 $node->wait_for_log(qr/invalid value for parameter "ppm.schedule_databases"/, $log);
-is($node->safe_psql('postgres', 'SHOW ppm.schedule_databases') =~ /missing/, 1, 'a list that is none is refused');
+is($node->safe_psql('postgres', 'SHOW ppm.schedule_databases') =~ /missing/, 1, 'an invalid list is refused');
 
 # Those that are named may come later.
 $node->safe_psql('postgres', 'CREATE DATABASE missing');
@@ -50,13 +50,13 @@ $node->safe_psql('Other one', 'CREATE EXTENSION ppm; ' . daily_table('a', 2));
 configure($node, q(ppm.schedule_databases = 'd1, d2, missing, template0, "Other one"'));
 wait_for($node, 'Other one', $all_is_well, 'a database that has got the extension is called');
 $node->wait_for_log(qr/ERROR:  database "missing" of ppm.schedule_databases does not have extension "ppm"/, $log);
-is(said($node, $complaints[$_], $log), 1, 'a complaint is said once') foreach 0 .. 2;
+is(said($node, $complaints[$_], $log), 1, 'an error is logged once') foreach 0 .. 2;
 
 # All of them.
 configure($node, q(ppm.schedule_databases = '*'));
 wait_for($node, "d$_", $all_is_well, "d$_ is called") foreach 3 .. 9;
 is($node->safe_psql('d10', 'SELECT count(*) FROM ppm.last_run'), '0', 'a template is not, unless it is named');
-is(calls($node, 'd1'), 1, 'nor what was called just now');
+is(calls($node, 'd1'), 1, 'nor a database that was just called');
 $node->safe_psql('postgres', 'DROP DATABASE plain; ALTER DATABASE d9 RENAME TO d11; DROP DATABASE d8');
 $node->safe_psql('d7', 'DROP EXTENSION ppm');
 age($node, 'd11', '1 hour');
@@ -65,7 +65,7 @@ $log = -s $node->logfile;
 configure($node);
 wait_for($node, 'd11', q(SELECT count(*) = 2 FROM ppm.last_run WHERE at > now() - interval '30 min'), 'a renamed one goes on');
 wait_for($node, 'd12', $all_is_well, 'a new one is called');
-is(said($node, qr/(?:ERROR|FATAL|WARNING):  /, $log), 0, 'and that others have gone is nothing to be said');
+is(said($node, qr/(?:ERROR|FATAL|WARNING):  /, $log), 0, 'and no error is logged for databases that were dropped');
 
 #
 # When
@@ -77,8 +77,8 @@ age($node, 'd2', '1 hour');
 age($node, 'd3', '-1 year');
 configure($node);
 wait_for($node, $_, q(SELECT count(*) = 2 FROM ppm.last_run WHERE at BETWEEN now() - interval '30 min' AND now()), "$_ is overdue") foreach ('d2', 'd3');
-wait_for($node, 'd1', q(SELECT scheduled_at < now() + interval '1 min' FROM ppm.status), 'and d1 will be');
-is(calls($node, 'd1'), 1, 'but is not yet');
+wait_for($node, 'd1', q(SELECT scheduled_at < now() + interval '1 min' FROM ppm.status), 'and d1 will be overdue');
+is(calls($node, 'd1'), 1, 'but is not overdue yet');
 
 # What one table has not been called for.
 $node->safe_psql('d1', daily_table('b', 2));
@@ -94,7 +94,7 @@ my $other = $node->background_psql('d1');
 $other->query_until(qr/calling/, "$patience SET client_min_messages = error;\n\\echo calling\nCALL ppm.run_all();\n\\echo called\n");
 wait_for($node, 'd1', q(SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)), 'another call waits');
 configure($node);
-wait_for($node, 'd1', q(SELECT bool_and(scheduled_at > now() + interval '10 s') FROM ppm.status), 'the scheduled one comes another time');
+wait_for($node, 'd1', q(SELECT bool_and(scheduled_at > now() + interval '10 s') FROM ppm.status), 'the scheduled call comes later');
 is($node->safe_psql('d1', q(SELECT count(*) FROM ppm.history WHERE outcome = 'failed')), '0', 'and does not fail');
 $holder->query_safe('COMMIT');
 $holder->quit;
@@ -133,14 +133,14 @@ is($ask->(q(last_outcome FROM ppm.status)), 'failed', 'and ppm.status that');
 is($ask->(q(max(at) < now() - interval '1 hour' FROM ppm.last_run)), 't', 'but not that it was done');
 configure($node);
 wait_for($node, 'd4', q(SELECT scheduled_at > now() FROM ppm.status), 'it is tried again');
-is(said($node, qr/role "scheduler" of ppm.schedule_role does not exist/, $log), 1, 'which is said once');
+is(said($node, qr/role "scheduler" of ppm.schedule_role does not exist/, $log), 1, 'which is logged once');
 is($ask->(q(count(*) FROM ppm.history WHERE outcome = 'failed')), '1', 'and recorded once');
 
 $node->safe_psql('d4', 'CREATE ROLE scheduler NOLOGIN');
 my $denied = qr/ERROR:  scheduled run in database "d4" failed: permission denied for (?:procedure|table)/;
 if ($node->safe_psql('postgres', q(SELECT current_setting('server_version_num')::int < 170000)) eq 't')
 {
-	$turn->('scheduler', qr/ERROR:  scheduled run in database "d4" failed: role "scheduler" of ppm.schedule_role may not log in/);
+	$turn->('scheduler', qr/ERROR:  scheduled run in database "d4" failed: role "scheduler" of ppm.schedule_role is not permitted to log in/);
 	$node->safe_psql('d4', 'ALTER ROLE scheduler LOGIN');
 }
 $turn->('scheduler', $denied);
@@ -157,7 +157,7 @@ GRANT CREATE ON SCHEMA public TO table_owner;
 UPDATE ppm.config SET pre_provisioned = 5;
 SQL
 $log = $turn->('scheduler', qr/LOG:  scheduled run in database "d4" succeeds again/);
-wait_for($node, 'd4', $all_is_well, 'with the rights it goes on');
+wait_for($node, 'd4', $all_is_well, 'with the privileges it continues');
 is($ask->(q(string_agg(DISTINCT executed_by, ' ') FROM ppm.history WHERE outcome = 'ok')), 'scheduler', 'as that role');
 configure($node, q(ppm.schedule_role = ''));
 
@@ -185,8 +185,8 @@ configure($node);
 wait_for($node, 'd5', q(SELECT count(*) = 4 FROM ppm.last_run WHERE at > now() - interval '30 min'), 'a run that failed is made again');
 wait_for($node, 'd5', q(SELECT scheduled_at > now() + interval '30 min' FROM ppm.status WHERE table_name = 'a'), 'after an interval');
 cmp_ok(calls($node, 'd5'), '>', $calls, 'and recorded again');
-is(said($node, qr/ERROR:  scheduled run in database "d5" failed/, $log), 1, 'but said once');
-is(said($node, qr/WARNING:  .*public\.a/, $log), 1, 'and so is what it warns of');
+is(said($node, qr/ERROR:  scheduled run in database "d5" failed/, $log), 1, 'but logged once');
+is(said($node, qr/WARNING:  .*public\.a/, $log), 1, 'and so is a warning');
 is($node->safe_psql('d5', q(SELECT string_agg(DISTINCT sqlstate, ' ' ORDER BY sqlstate) FROM ppm.history WHERE outcome = 'failed')), '23514 PM005', 'once by ppm itself');
 
 # A new version whose library waits for the restart.

@@ -56,7 +56,7 @@ $node->wait_for_log(qr/ERROR:  scheduled run in database "postgres" failed: term
 wait_for($node, 'postgres', q(SELECT bool_or(outcome = 'failed') FROM ppm.last_run), 'a run that was ended has failed');
 end_holder($holder);
 configure($node);
-wait_for($node, 'postgres', $all_is_well, 'and is made up for');
+wait_for($node, 'postgres', $all_is_well, 'and is called again');
 
 $holder = begin_run();
 my $launcher = pid_of($node, 'ppm launcher');
@@ -64,7 +64,7 @@ $node->safe_psql('postgres', "SELECT pg_terminate_backend($launcher)");
 wait_for($node, 'postgres', q(SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'ppm scheduled run' AND xact_start < now() - interval '5 s')),
 	'a run ends with the launcher');
 end_holder($holder);
-wait_for($node, 'postgres', $all_is_well, 'a new launcher makes up for it');
+wait_for($node, 'postgres', $all_is_well, 'a new launcher calls it again');
 isnt(pid_of($node, 'ppm launcher'), $launcher, 'it is a new one');
 
 # That is no way to end it.

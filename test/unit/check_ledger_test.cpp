@@ -73,7 +73,7 @@ TEST_F(CheckDetached, SaysWhyTheLastAttemptFailed) {
 }
 
 // No hint is a call that cannot succeed, and none is to mend what has gone by itself.
-TEST_F(CheckDetached, SaysToMendOnlyWhatDoesNotPass) {
+TEST_F(CheckDetached, SaysToFixOnlyWhatDoesNotPassByItself) {
     add_september(CleanupPolicy::drop);
     answers.failures = {{"orders_2026_09", {"canceling statement due to lock timeout", true}}};
     EXPECT_EQ(only_anomaly().hint,

@@ -272,7 +272,7 @@ bool may_stay(const Anomaly& anomaly) {
 }
 
 // What is removed may stand in the way until then: hence a second time.
-TEST_P(EveryCheck, FindsNothingAfterProvisionAndCleanupThatTheyCouldMend) {
+TEST_P(EveryCheck, FindsNothingAfterProvisionAndCleanupThatTheyCouldFix) {
     for_each_case([](const Case& each) {
         Orders cleaned = each.orders;
         for (int time = 0; time < 2; ++time)

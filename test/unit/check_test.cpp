@@ -307,8 +307,7 @@ TEST_F(CheckBounds, FindsWhatIsNotOneSlot) {
               "slot.");
     EXPECT_EQ(half.hint,
               "CALL ppm.repartition('public.orders'); spreads its rows over partitions of one slot "
-              "each. Or "
-              "it is removed when all of it is outdated.");
+              "each. Or do nothing: it is removed when all of it is outdated.");
 }
 
 TEST_F(CheckBounds, FindsMinvalueAndMaxvalueThatReachIntoTheWindowOffGrid) {
@@ -328,14 +327,14 @@ TEST_F(CheckBounds, FindsTheNameOfAnotherSlot) {
     EXPECT_EQ(wrong.hint, "ALTER TABLE public.orders_2020_01 RENAME TO orders_2026_11;");
 }
 
-TEST_F(CheckBounds, TakesTheNameOfASlotForThatOfAnyThatBeginsThere) {
+TEST_F(CheckBounds, AcceptsTheNameOfASlotOnAnyPartitionThatBeginsThere) {
     fill_window_around_november();
     orders.add("orders_2026_11", "2026-11-01", "2026-11-16");
     orders.add("rest", "2026-11-16", "2026-12-01");
     EXPECT_EQ(found(), (Lines{"off_grid orders_2026_11", "off_grid rest"}));
 }
 
-TEST_F(CheckBounds, FindsTheNameOfASlotThatBeginsElsewhereOnWhatIsNone) {
+TEST_F(CheckBounds, FindsTheNameOfASlotOnAPieceThatBeginsElsewhere) {
     fill_window_around_november();
     orders.add("start", "2026-11-01", "2026-11-16");
     orders.add("orders_2026_11", "2026-11-16", "2026-12-01");

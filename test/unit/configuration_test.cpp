@@ -224,7 +224,7 @@ TEST(Validate, SaysHowANameIsWritten) {
     EXPECT_EQ(hint_at("orders"), "Create the table, or delete its row from ppm.config.");
 }
 
-TEST(Validate, FindsAnIntervalThatDatesDoNotTell) {
+TEST(Validate, FindsAnIntervalThatSplitsTheDaysOfADate) {
     for (const Interval& interval : all_intervals) {
         const auto set_interval = [&](Parent& parent) { parent.configuration.interval = interval; };
         EXPECT_EQ(codes_after(set_interval),

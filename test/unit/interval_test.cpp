@@ -70,7 +70,7 @@ TEST(IntervalSpelling, TakesTheLargestExactUnit) {
     EXPECT_EQ(spelled(12000, 0, 0), "1000 years");
 }
 
-TEST(IntervalSpelling, IsNoneOfWhatIsNotOnePositiveUnit) {
+TEST(IntervalSpelling, IsOnlyOfOnePositiveUnit) {
     for (const auto& [months, days, time] : {std::array<std::int64_t, 3>{0, 0, 0},
                                              {1, 2, 0},
                                              {1, 0, hour},

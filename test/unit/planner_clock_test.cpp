@@ -68,7 +68,7 @@ TEST_F(ClockJump, IsRefutedByRowsOfAWindowAgo) {
     EXPECT_FALSE(removes("2026-11-29"));
 }
 
-TEST_F(ClockJump, IsNotRefutedByRowsToCome) {
+TEST_F(ClockJump, IsNotRefutedByRowsOfTheFuture) {
     last_cleanup("2020-01-01");
     orders.with_rows = {"orders_2026_11_22", "orders_2026_11_25"};
     EXPECT_FALSE(removes("2026-11-24"));
@@ -98,7 +98,7 @@ TEST_F(ClockJump, BeforeTheFirstCleanupNeedsRowsToBeSeen) {
     EXPECT_FALSE(removes("2031-11-22"));
 }
 
-TEST_F(ClockJump, StopsNoSurplusAndNoPartitionToCome) {
+TEST_F(ClockJump, StopsNeitherSurplusNorNewPartitions) {
     last_cleanup("2020-01-01", Kind::failed);
     orders.add_slots("2031-11-26", "2031-11-28");
     const Plan plan = orders.plan(windows_at("2031-11-22"));

@@ -61,14 +61,14 @@ TEST_F(DropDelay, KeepsWhatIsDetached) {
     EXPECT_EQ(later(), Lines{"orders_2026_09 7 days after it was detached"});
 }
 
-TEST_F(DropDelay, OfNoneDropsAtOnce) {
+TEST_F(DropDelay, OfZeroDropsAtOnce) {
     orders.parent.configuration.drop_delay = "";
     orders.add_slots("2026-09-01", "2026-10-01");
     EXPECT_EQ(cleanup(), (Lines{"detach orders_2026_09", "drop orders_2026_09"}));
     EXPECT_EQ(later(), Lines{});
 }
 
-TEST_F(DropDelay, IsNothingToWhatIsKept) {
+TEST_F(DropDelay, DoesNotApplyUnderPolicyDetach) {
     orders.parent.configuration.cleanup_policy = CleanupPolicy::detach;
     orders.add_slots("2026-09-01", "2026-10-01");
     EXPECT_EQ(cleanup(), Lines{"detach orders_2026_09"});
@@ -105,7 +105,7 @@ TEST_F(DropDelay, HoldsForWhatWasRepartitioned) {
     EXPECT_EQ(cleanup(), Lines{"drop orders_2026_12_old"});
 }
 
-TEST_F(DropDelay, DoesNotHaveAJumpOfTheClockSaidWhereNothingGoes) {
+TEST_F(DropDelay, ReportsNoClockJumpWhileNothingWouldBeDropped) {
     add_waiting("orders_2026_09", "2026-09-01", "2026-10-01", "2026-11-29");
     orders.parent.clock_reference =
         ClockReference{utc_instant("2020-01-01"), ClockReference::Kind::failed};

@@ -360,7 +360,7 @@ TEST_F(Kept, IsDetachedAndNotDroppedWhenItIsOutdatedAgain) {
               (Lines{"detach orders_2026_08", "detach orders_2026_09", "drop orders_2026_09"}));
 }
 
-TEST_F(Kept, StaysAwayWhereNobodyWouldKnowIt) {
+TEST_F(Kept, StaysDetachedUnderDropIfItCouldNotBeRecorded) {
     for (const CleanupPolicy policy : both_policies) {
         configuration().cleanup_policy = policy;
         orders.parent.detached.clear();

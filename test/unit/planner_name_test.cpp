@@ -32,8 +32,8 @@ TEST(TakenName, MayBeThatOfAPartitionWithOtherBounds) {
     orders.add("orders_2026_11", "-infinity", "2026-11-01");
     EXPECT_EQ(november_2_warning(orders).detail,
               "Partition \"orders_2026_11\" of table \"public.orders\", which holds -infinity to "
-              "2026-11-01, has the name of 2026-11-01 to 2026-12-01, whose partition is named "
-              "\"orders_2026_11_2\".");
+              "2026-11-01, has the name of 2026-11-01 to 2026-12-01. The partition of that "
+              "range is named \"orders_2026_11_2\".");
 }
 
 TEST(TakenName, MayBeThatOfTheDefaultPartition) {
@@ -47,8 +47,8 @@ TEST(TakenName, MayBeThatOfAnotherRelation) {
     orders.other_relations = {"orders_2026_11"};
     EXPECT_EQ(november_2_warning(orders).detail,
               "A relation or type \"orders_2026_11\" that is not a partition of table "
-              "\"public.orders\" has the name of 2026-11-01 to 2026-12-01, whose partition is "
-              "named \"orders_2026_11_2\".");
+              "\"public.orders\" has the name of 2026-11-01 to 2026-12-01. The partition of that "
+              "range is named \"orders_2026_11_2\".");
 }
 
 TEST(TakenName, MayBeThatOfADetachedTable) {

@@ -164,7 +164,7 @@ TEST(Planner, NamesPiecesOfOneDayByTheirMinutes) {
                      "orders_202611222130_20261123: 2026-11-22 21:30:00 to 2026-11-23"}));
 }
 
-TEST(Planner, NumbersAPieceWhereAPartitionBearsItsName) {
+TEST(Planner, NumbersAPieceWhereAPartitionHasItsName) {
     Orders orders{Interval::daily, KeyType::timestamp};
     orders.add("orders_202611222130_20261123", "2026-11-22", "2026-11-22 21:30");
     EXPECT_EQ(created(orders, "2026-11-22", "2026-11-23"),

@@ -143,7 +143,7 @@ TEST_F(UuidTelling, RefusesWhereAnyBoundIsOfAnotherVersion) {
     expect_refused("odd", "ends at f13c0102-0304-4def-9106-0708090a0b0c");
 }
 
-TEST_F(UuidTelling, TakesNoOffenceAtAnEndForEverything) {
+TEST_F(UuidTelling, AcceptsPartitionsWithoutAnEnd) {
     Uuid largest;
     largest.fill(0xff);
     orders.add(orders.partition("begin", {Bound::min_value(), bare("2026-01-01")}));

@@ -50,7 +50,7 @@ TEST(Schedule, WaitsOutTheIntervalOfACallThatSomebodyMade) {
     EXPECT_EQ(schedule.due(start + 40min), app);
 }
 
-TEST(Schedule, TakesWhatIsYetToComeForBefore) {
+TEST(Schedule, IgnoresALastCallInTheFuture) {
     EXPECT_TRUE(hourly().is_call_due(app, clock_at_start + 1s, clock_at_start, start));
 }
 

@@ -98,8 +98,7 @@ class AnomalyFinder : Wording {
                  ", which is not one " + of_interval(grid(), "slot") + ".",
              codec_.is_open_ended(partition.bounds) ? detach_if_not_wanted(partition)
              : begins_elsewhere(partition.bounds)
-                 ? "If slots are meant to begin there, set origin or timezone in ppm.config. If "
-                   "not: " +
+                 ? "If slots should begin there, set origin or timezone in ppm.config. If not: " +
                        what_becomes_of_it()
                  : what_becomes_of_it()});
     }
@@ -116,7 +115,8 @@ class AnomalyFinder : Wording {
         if (parent_.table->is_distributed)
             return stays ? "Nothing has to be done." : "It is removed when all of it is outdated.";
         return call_of("repartition") + " spreads its rows over partitions of one slot each. " +
-               (stays ? "Nothing has to be done." : "Or it is removed when all of it is outdated.");
+               (stays ? "Nothing has to be done."
+                      : "Or do nothing: it is removed when all of it is outdated.");
     }
 
     // If cleanup removes nothing, the reason is reported once, not for each partition.
@@ -234,8 +234,8 @@ class AnomalyFinder : Wording {
                               inquiries_.relation_exists(partition.schema_name, proper);
         add({is_taken ? AnomalyCode::name_taken : AnomalyCode::misnamed, partition.name,
              "Partition " + in_quotes(partition.name) + " holds " + held(partition.bounds) +
-                 ", whose name is " + in_quotes(proper) +
-                 (is_taken ? ", which another relation or type has." : "."),
+                 ", whose name is " + in_quotes(proper) + "." +
+                 (is_taken ? " Another relation or type has that name." : ""),
              rename(partition, holds)});
     }
 
@@ -268,11 +268,12 @@ class AnomalyFinder : Wording {
             add({AnomalyCode::missing_index,
                  {},
                  "Table " + in_quotes(parent_.configuration.qualified_name()) +
-                     " has no primary key, and most of its partitions have one: new ones get none.",
+                     " has no primary key, but most of its partitions have one. New partitions do "
+                     "not get one.",
                  "ALTER TABLE " + sql_name(parent_.configuration) +
-                     " ADD PRIMARY KEY, with the columns of the partitions' primary keys. It takes "
-                     "over "
-                     "those keys. For a partition without one, PostgreSQL reads the rows."});
+                     " ADD PRIMARY KEY, with the columns of the partitions' primary keys. "
+                     "PostgreSQL reuses those keys. It reads the rows of a partition without "
+                     "one."});
     }
 
     // Foreign keys matter only if partitions are removed.
@@ -287,7 +288,7 @@ class AnomalyFinder : Wording {
                      in_quotes(parent_.configuration.qualified_name()) + " by foreign key " +
                      in_quotes(each.constraint) +
                      " and has no index for that: when a partition is removed, PostgreSQL reads "
-                     "all of it, and its writers wait.",
+                     "all of the referring table, and its writers wait.",
                  create_index(each, inquiries_.identifier)});
     }
 
@@ -340,8 +341,7 @@ class AnomalyFinder : Wording {
                  {},
                  not_covered(held(hole)) + ", outside the window.",
                  "If rows of that time are to come, create a partition for them; otherwise nothing "
-                 "has "
-                 "to be done."});
+                 "has to be done."});
     }
 
     // Reports a detached table whose removal is not finished.

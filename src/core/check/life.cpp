@@ -26,7 +26,7 @@ std::vector<Anomaly> check_archive(const Parent& parent, const Plan& plan,
             continue;
         anomalies.push_back({AnomalyCode::pending_archive, archive->partition.name,
                              "Table " + in_quotes(archive->partition.qualified_name()) +
-                                 " was detached, and is not in schema " +
+                                 " was detached, and has not been moved to schema " +
                                  in_quotes(archive->schema_name) + " yet." +
                                  last_failure(archive->partition.name, inquiries),
                              call_of("cleanup", parent.configuration, inquiries)});
@@ -40,13 +40,13 @@ Anomaly hook_mismatch(const Parent& parent, const Hook& hook) {
             "Function " + hook.function + ", the " + std::string{name_of(hook.event)} +
                 " hook of table " + in_quotes(parent.configuration.qualified_name()) + ", " +
                 hook.problem + ".",
-            "Mend the function, or delete its row from ppm.hooks."};
+            "Fix the function, or delete its row from ppm.hooks."};
 }
 
 Anomaly pending_hook(const Parent& parent, const PendingHook& hook, const Inquiries& inquiries) {
     const bool is_created = hook.event == HookEvent::after_create;
     return {AnomalyCode::pending_hook, hook.partition.name,
-            "Function " + hook.function + " was not called yet after " +
+            "Function " + hook.function + " has not been called yet after " +
                 (is_created ? "the creation of partition " : "the detach of table ") +
                 in_quotes(hook.partition.qualified_name()) + "." +
                 last_failure(hook.partition.name, inquiries),

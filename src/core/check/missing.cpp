@@ -52,10 +52,10 @@ class Missing : Wording {
         const LastFailure failure = inquiries_.last_failure(detached.name);
         if (failure.message.empty() || failure.passes)
             return call_of("provision");
-        return "Make it like its parent, and attach it yourself: ALTER TABLE " +
+        return "Make the detached table like its parent, and attach it yourself: ALTER TABLE " +
                sql_name(parent_.configuration) + " ATTACH PARTITION " + sql_name(detached) +
-               ", with the bounds that ppm.detached has of it. Or rename it and delete its row "
-               "from ppm.detached, and a new partition takes its place.";
+               ", with its bounds from ppm.detached. Or rename it and delete its row from "
+               "ppm.detached, and a new partition takes its place.";
     }
 
     void add(const Obstacle& obstacle) {

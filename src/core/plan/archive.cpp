@@ -105,8 +105,9 @@ class ArchivePlanner {
         return {AnomalyCode::name_taken, partition.name,
                 "Table " + in_quotes(partition.qualified_name()) + " is not moved to schema " +
                     in_quotes(archive()) +
-                    ": a relation or type there has its name, or that of what moves with it.",
-                "Rename that one, or what is to move; cleanup then moves it."};
+                    ": a relation or type there has the name of the table, or of an object that "
+                    "moves with it.",
+                "Rename either of the two. The next cleanup then moves the table."};
     }
 
     const Parent& parent_;

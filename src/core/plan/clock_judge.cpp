@@ -43,7 +43,7 @@ Anomaly ClockJudge::waiting_in_doubt() const {
     return clock_jump(!codec_.counts() && window_length() < longest_month_and_more
                           ? "more than a window after"
                           : "more than 35 days after",
-                      "nothing that waited is dropped");
+                      "no table that waited for drop_delay is dropped");
 }
 
 Anomaly ClockJudge::surplus_in_doubt() const {
@@ -51,7 +51,7 @@ Anomaly ClockJudge::surplus_in_doubt() const {
 }
 
 Anomaly ClockJudge::waits_in_doubt() const {
-    return clock_jump("before", "tables that wait to be dropped might wait too long");
+    return clock_jump("before", "tables that wait for drop_delay might wait too long");
 }
 
 bool ClockJudge::is_ahead_by(Instant::duration pause) const {

@@ -174,7 +174,7 @@ class ProvisionPlanner {
         const std::string& name = wanted.proper_name;
         return {AnomalyCode::name_taken, wanted.name,
                 bearer_of(name) + " has the name of " + codec_.range_text(wanted.slot) +
-                    ", whose partition is named " + in_quotes(wanted.name) + ".",
+                    ". The partition of that range is named " + in_quotes(wanted.name) + ".",
                 "When the name is free: ALTER TABLE " +
                     lookups_.identifier(parent_.configuration.schema_name) + "." +
                     lookups_.identifier(wanted.name) + " RENAME TO " + lookups_.identifier(name) +
@@ -285,10 +285,10 @@ std::optional<Anomaly> key_unknown(const Parent& parent) {
     return Anomaly{AnomalyCode::key_unknown,
                    {},
                    "The greatest key of table " + in_quotes(configuration.qualified_name()) +
-                       " was not found within ppm.statement_timeout: nothing of the table is "
-                       "created or removed.",
+                       " was not found within ppm.statement_timeout: ppm neither creates nor "
+                       "removes partitions of the table.",
                    parent.table->is_distributed
-                       ? "See whether all nodes of Citus can be reached, or raise "
+                       ? "Check that all nodes of Citus can be reached, or raise "
                          "ppm.statement_timeout."
                        : "Give each partition an index that begins with " +
                              in_quotes(parent.table->key_column) +
@@ -349,7 +349,7 @@ Anomaly template_mismatch(const Parent& parent) {
             "Template " + *parent.configuration.template_name + " of table " +
                 in_quotes(parent.configuration.qualified_name()) + " " + parent.template_problem +
                 ": no partition is created.",
-            "Mend the template, or set template in ppm.config to another one, or to null."};
+            "Fix the template, or set template in ppm.config to another one, or to null."};
 }
 
 Anomaly owner_differs(const Partition& partition) {

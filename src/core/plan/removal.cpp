@@ -215,11 +215,11 @@ class RemovalPlanner {
             "The greatest key of table " + in_quotes(configuration.qualified_name()) + " is " +
                 codec_.text(*key->greatest) + ", more than pre_provisioned (" +
                 std::to_string(configuration.pre_provisioned) + ") slots above " +
-                (key->next ? "the next one, " + codec_.text(*key->next)
+                (key->next ? "the next lower one, " + codec_.text(*key->next)
                            : "the first one, " + codec_.text(key->start)) +
                 ": nothing of the table is removed.",
             key->has_own_partition
-                ? "If that key is a mistake, delete its row. If not, cleanup goes on as soon as "
+                ? "If that key is a mistake, delete its row. If not, cleanup continues as soon as "
                   "the slots below it have rows, too."
                 : "If that key is a mistake, delete its row. If not, create a partition for it."};
     }
@@ -248,12 +248,12 @@ class RemovalPlanner {
             AnomalyCode::encoding_suspect,
             {},
             "All partitions of table " + in_quotes(parent_.configuration.qualified_name()) +
-                " that have rows lie outside of the window, " +
+                " that have rows lie outside the window, " +
                 codec_.range_text({windows_.work.lower, windows_.work.upper}) +
                 ": its keys might not be encoded as " +
                 std::string{name_of(*codec_.key().encoding)} + ". Nothing of the table is removed.",
-            "If key_encoding in ppm.config is wrong, correct it. If it is right, cleanup goes on "
-            "as soon as there are rows of the window."};
+            "If key_encoding in ppm.config is wrong, correct it. If it is right, cleanup continues "
+            "as soon as there are rows in the window."};
     }
 
     std::optional<Anomaly> bound_without_time() const {

@@ -46,8 +46,7 @@ std::optional<Anomaly> key_anomaly(const Configuration& configuration, const Tab
                        {},
                        "Table " + name + " is temporary.",
                        "Delete its row from ppm.config, and create its partitions in your session. "
-                       "They would be "
-                       "temporary, too."};
+                       "They would be temporary, too."};
     if (!table.unsupported.reason.empty())
         return Anomaly{
             AnomalyCode::unsupported_table, {}, table.unsupported.reason, table.unsupported.mend};
@@ -128,9 +127,10 @@ std::string hint_at_name(const Configuration& configuration) {
                "quotes to lower case. ";
     if (table == configuration.table_name || table.empty())
         return {};
-    return "The schema's name has a column of its own, and names are not quoted there. If table " +
-           in_quotes(table) + " of schema " + in_quotes(schema) +
-           " is meant: " + update_to(configuration, {schema, table}) + " If not: ";
+    return "In ppm.config, write the schema into schema_name, and names without quotes. If you "
+           "mean table " +
+           in_quotes(table) + " of schema " + in_quotes(schema) + ": " +
+           update_to(configuration, {schema, table}) + " If not: ";
 }
 
 Anomaly table_missing(const Parent& parent) {
@@ -195,7 +195,7 @@ std::optional<Anomaly> encoding_anomaly(const Configuration& configuration, cons
             "Use seconds, milliseconds, microseconds or nanoseconds for integer and bigint, "
             "snowflake for bigint, ulid for text, varchar and uuid, and null for all others.");
     if (is_text(*table.key_type) && !table.has_byte_order)
-        return encoding_mismatch(configuration, table, ", whose collation is not \"C\"",
+        return encoding_mismatch(configuration, table, ": its collation is not \"C\"",
                                  "Declare the column with COLLATE \"C\", which orders ULIDs by "
                                  "time.");
     return std::nullopt;
@@ -216,7 +216,7 @@ std::optional<Anomaly> interval_anomaly(const Configuration& configuration, cons
     const bool counts = Key{*table.key_type, configuration.key_encoding}.counts();
     if (counts && (grid == nullptr || !std::holds_alternative<Numbers>(*grid)))
         return interval_mismatch(
-            configuration, "is not a whole number, but " + of_key + ", counts",
+            configuration, "is not a whole number, but " + of_key + ", does not tell time",
             "Set interval in ppm.config to a positive whole number such as 1000000. If the key "
             "stores a Unix time, a Snowflake ID or a ULID, set key_encoding.");
     const auto* const interval = grid == nullptr ? nullptr : std::get_if<Interval>(grid);
@@ -228,7 +228,7 @@ std::optional<Anomaly> interval_anomaly(const Configuration& configuration, cons
         return Anomaly{AnomalyCode::interval_mismatch,
                        {},
                        "The interval " + in_quotes(interval_text(configuration)) +
-                           " has a part of a day, but " + of_key + ", has none.",
+                           " splits days, but " + of_key + ", has no time of day.",
                        "Set interval in ppm.config to whole days, weeks, months or years, and "
                        "origin to a date without a time of day or to null."};
     return std::nullopt;

@@ -100,8 +100,8 @@ bool is_list(char** value, void**, GucSource) {
     if (names_of(*value))
         return true;
     GUC_check_errdetail(
-        "The list has databases' names, separated by commas. Names with commas or "
-        "blanks are in double quotes.");
+        "List the names of databases, separated by commas. Write names with commas "
+        "or blanks in double quotes.");
     return false;
 }
 

@@ -196,12 +196,12 @@ std::vector<std::string> Rows::read(std::size_t row, int column,
 
 void Rows::require_columns(std::size_t count) const {
     if (static_cast<std::size_t>(table_->tupdesc->natts) != count)
-        throw PpmError{ERRCODE_INTERNAL_ERROR, "a query of ppm has another number of columns"};
+        throw PpmError{ERRCODE_INTERNAL_ERROR, "a query of ppm has the wrong number of columns"};
 }
 
 void Rows::require_row() const {
     if (count_ == 0)
-        throw PpmError{ERRCODE_INTERNAL_ERROR, "a query of ppm has returned no row"};
+        throw PpmError{ERRCODE_INTERNAL_ERROR, "a query of ppm returned no row"};
 }
 
 Rows query(const std::string& sql, std::initializer_list<Parameter> parameters) {

@@ -114,7 +114,7 @@ Unsupported problem_here(const std::string& table) {
     if (propagation != nullptr && std::string_view{propagation} != "on")
         return Unsupported{"Table " + table +
                                " is distributed by Citus, and citus.enable_ddl_propagation is off: "
-                               "what ppm did to it would not be done to its shards.",
+                               "what ppm does to the table would not be done to its shards.",
                            "SET citus.enable_ddl_propagation TO on;"};
     return {};
 }

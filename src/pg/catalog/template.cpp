@@ -31,32 +31,32 @@ constexpr char problem_query[] =
         UNION ALL
         SELECT 2, 'is the table itself' FROM named WHERE named.oid = $2
         UNION ALL
-        SELECT 3, 'has the table itself below it' FROM tree WHERE oid = $2 AND level > 0
+        SELECT 3, 'has the table itself among its partitions' FROM tree WHERE oid = $2 AND level > 0
         UNION ALL
-        SELECT 4, CASE WHEN level = 0 THEN 'is no table' ELSE format('has partition "%s", which is no table', relname) END
+        SELECT 4, CASE WHEN level = 0 THEN 'is not a table' ELSE format('has partition "%s", which is not a table', relname) END
         FROM tree WHERE relkind NOT IN ('r', 'p')
         UNION ALL
         SELECT 5, 'is temporary' FROM tree WHERE relpersistence = 't'
         UNION ALL
         SELECT 6, 'is a partition itself' FROM named JOIN pg_class r ON r.oid = named.oid WHERE r.relispartition
         UNION ALL
-        SELECT 7, format('has an owner, role "%s", who has not the rights of role "%s", the owner of the table', pg_get_userbyid(relowner), pg_get_userbyid($3))
+        SELECT 7, format('belongs to role "%s", which does not have the privileges of role "%s", the owner of the table', pg_get_userbyid(relowner), pg_get_userbyid($3))
         FROM tree WHERE NOT )" PPM_IS_AS_GOOD_AS("relowner", "$3") R"(
         UNION ALL
-        SELECT 8, format('has trigger "%s", whose function belongs to role "%s", who has not the rights of role "%s", the owner of the table',
+        SELECT 8, format('has trigger "%s" with a function of role "%s", which does not have the privileges of role "%s", the owner of the table',
                          g.tgname, pg_get_userbyid(p.proowner), pg_get_userbyid($3))
         FROM tree JOIN pg_trigger g ON g.tgrelid = tree.oid AND NOT g.tgisinternal JOIN pg_proc p ON p.oid = g.tgfoid
         WHERE NOT )" PPM_IS_AS_GOOD_AS("p.proowner", "$3") R"(
         UNION ALL
-        SELECT 9, format(CASE WHEN b.attname IS NULL THEN 'has column "%s", which the table has not' ELSE 'has another column "%s" than the table' END, a.attname)
+        SELECT 9, format(CASE WHEN b.attname IS NULL THEN 'has column "%s", which the table does not have' ELSE 'has a column "%s" of another type or collation than the table' END, a.attname)
         FROM named JOIN pg_attribute a ON a.attrelid = named.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_attribute b ON b.attrelid = $2 AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped
         WHERE b.attname IS NULL OR a.atttypid <> b.atttypid OR a.atttypmod <> b.atttypmod OR a.attcollation <> b.attcollation
         UNION ALL
-        SELECT 10, CASE WHEN level = 0 THEN 'is partitioned and has no partitions' ELSE format('has partition "%s", which is partitioned and has none itself', relname) END
+        SELECT 10, CASE WHEN level = 0 THEN 'is partitioned but has no partitions' ELSE format('has partition "%s", which is partitioned but has no partitions', relname) END
         FROM tree WHERE relkind = 'p' AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = tree.oid)
         UNION ALL
-        SELECT 11, format('is partitioned by HASH and has no partition for some rows, below "%s"', tree.relname)
+        SELECT 11, format('has no partition of "%s" for some HASH remainders', tree.relname)
         FROM tree JOIN pg_partitioned_table d ON d.partrelid = tree.oid AND d.partstrat = 'h'
         WHERE (SELECT abs(sum(1 / substring(pg_get_expr(r.relpartbound, r.oid) FROM 'modulus (\d+)')::float8) - 1) > 1e-6
                FROM pg_inherits i JOIN pg_class r ON r.oid = i.inhrelid WHERE i.inhparent = tree.oid))
@@ -105,7 +105,7 @@ RelationId lock_template(const Parent& parent) {
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "template " + *parent.configuration.template_name + " " + found.problem,
                        {},
-                       "Mend the template, or set template in ppm.config to another one."};
+                       "Fix the template, or set template in ppm.config to another one."};
     return *found.relation;
 }
 

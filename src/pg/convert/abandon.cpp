@@ -121,7 +121,7 @@ class Undo {
                                      const std::string& mend) {
     throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                    "the conversion of table " + in_quotes(configuration.qualified_name()) +
-                       " cannot be taken back",
+                       " cannot be undone",
                    why, mend};
 }
 
@@ -130,12 +130,12 @@ void require_empty(const Parent& parent, const Partition& partition) {
     if (partition.detach_pending)
         raise_not_possible(parent.configuration,
                            "Partition " + in_quotes(partition.name) + " is being detached.",
-                           "CALL ppm.cleanup() first.");
+                           "Call ppm.cleanup() first.");
     if (has_rows(partition.relation))
         raise_not_possible(
             parent.configuration,
-            "Partition " + in_quotes(partition.name) + " has rows, which would be lost with it.",
-            "As long as there are such rows the table stays partitioned.");
+            "Partition " + in_quotes(partition.name) + " has rows, which would be lost.",
+            "Remove these rows first. As long as there are any, the table stays partitioned.");
 }
 
 // Reads the partitioned table as it is now; throws if it is not valid.
@@ -217,8 +217,8 @@ void warn_of_keys(const std::vector<std::string>& replaced) {
         statements += (statements.empty() ? "" : " ") + each + ";";
     if (!replaced.empty())
         call([&] {
-            tell(WARNING, ERRCODE_WARNING, "unique keys still have the partition key in them", "",
-                 ("To have them as they were before the conversion: " + statements).c_str());
+            tell(WARNING, ERRCODE_WARNING, "unique keys still include the partition key", "",
+                 ("To restore them as they were before the conversion: " + statements).c_str());
         });
 }
 

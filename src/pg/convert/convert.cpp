@@ -132,8 +132,8 @@ class Converter {
             if (OidIsValid(index.built))
                 retry(session_, history_, {relation_},
                       [&] { session_.step([&] { alter(drop_built_statement(index)); }); });
-            announce("building unique index " + in_quotes(index.built_name) + " with " +
-                     in_quotes(conversion_->key()) + ", which takes its time");
+            announce("building unique index " + in_quotes(index.built_name) + " with column " +
+                     in_quotes(conversion_->key()) + "; this might take long");
             Worker worker{conversion_->managed.parent.table->owner, check_interval()};
             worker.build_index(relation_, index.index, conversion_->key(), index.built_name);
         }
@@ -174,23 +174,24 @@ class Converter {
                     conversion_->check->end != codec_of(conversion_->managed).encode(end_))
                     throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                                    "table " + in_quotes(conversion_->qualified_name()) +
-                                       " was changed concurrently: it does not have the "
-                                       "constraint of the conversion",
+                                       " was changed concurrently: it does not have constraint " +
+                                       in_quotes(conversion_check),
                                    {},
                                    "Call the procedure again."};
                 comment_on_check();
                 keep_extension();
             });
         });
-        announce("no key from " + end_text() + " on can be written until the table is converted");
+        announce("keys at or above " + end_text() +
+                 " cannot be written until the table is converted");
     }
 
     void comment_on_check() const {
         execute_as_owner(conversion_->managed.parent,
                          std::string{"COMMENT ON CONSTRAINT "} + conversion_check + " ON " +
                              conversion_->sql_name() + " IS " +
-                             literal("CALL ppm.convert() goes on from here, CALL ppm.abandon() "
-                                     "takes it back"));
+                             literal("CALL ppm.convert() continues the conversion, CALL "
+                                     "ppm.abandon() undoes it"));
     }
 
     // The constraint restricts writers, so it must not outlast ppm: DROP EXTENSION fails, and DROP
@@ -243,7 +244,7 @@ class Converter {
                 raise_keys_beyond();
             throw;
         }
-        announce("no row has a key from " + end_text() + " on");
+        announce("no row has a key at or above " + end_text());
         refresh();
         bind();
     }
@@ -271,11 +272,11 @@ class Converter {
         throw PpmError{ERRCODE_CHECK_VIOLATION,
                        "table " +
                            in_quotes(conversion_->schema_name() + "." + conversion_->name()) +
-                           " has keys that are NULL, or from " + end_text() + " on",
+                           " has keys that are NULL, or at or above " + end_text(),
                        {},
                        "Delete or change those rows: WHERE " + key + " IS NULL OR " + key +
                            " >= '" + end_text() +
-                           "'. Or create an index on the key, by which ppm finds the greatest one, "
+                           "'. Or create an index on the key, so that ppm finds the greatest one, "
                            "and call the procedure again."};
     }
 
@@ -325,7 +326,7 @@ RelationId convert(Session& session, History& history, RelationId relation, bool
         require_owner(relation, conversion.name());
         name = conversion.qualified_name();
         if (conversion.is_partitioned)
-            announce("table " + in_quotes(name) + " is partitioned already");
+            announce("table " + in_quotes(name) + " is already partitioned");
         return conversion.is_partitioned;
     });
     if (is_done)

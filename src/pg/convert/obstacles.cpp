@@ -54,8 +54,8 @@ constexpr char dependents_query[] = R"(
                   ELSE format(' refers to the table''s %s', d.kind) END, ': after the conversion it would still refer to the old table.'),
            CASE WHEN c.contype = 'f' THEN
                format('ALTER TABLE %s DROP CONSTRAINT %I; after the conversion a foreign key can refer to a unique key that has the partition key in it.', c.conrelid::regclass, c.conname)
-           WHEN w.ev_class = $1 THEN format('DROP RULE %I ON %s; a partitioned table cannot have what it does, a trigger may.', w.rulename, $1::regclass)
-           WHEN v.relkind = 'm' THEN format('DROP MATERIALIZED VIEW %s; and create it again after the conversion.', v.oid::regclass)
+           WHEN w.ev_class = $1 THEN format('DROP RULE %I ON %s; ppm.convert() does not keep rules, but a trigger might do the same.', w.rulename, $1::regclass)
+           WHEN v.relkind = 'm' THEN format('DROP MATERIALIZED VIEW %s; create it again after the conversion.', v.oid::regclass)
            WHEN w.oid IS NOT NULL THEN format('Drop it, and create it again after the conversion: SELECT pg_get_viewdef(%L); shows its query.', v.oid::regclass)
            ELSE format('Drop %s, and create it again after the conversion.', x.what) END
     FROM dependent d CROSS JOIN LATERAL (SELECT pg_describe_object(d.classid, d.objid, 0) AS what) AS x
@@ -70,16 +70,16 @@ constexpr char dependents_query[] = R"(
 // Properties of the table that a partitioned table or a partition cannot have. $2 is the key.
 constexpr char features_query[] = R"(
     SELECT f.what, f.mend FROM pg_class r CROSS JOIN LATERAL (
-        SELECT format('The table is unlogged, and partitioned tables are not.') AS what,
+        SELECT format('The table is unlogged, and a partitioned table cannot be.') AS what,
                format('ALTER TABLE %s SET LOGGED; which rewrites it, with readers and writers waiting.', r.oid::regclass) AS mend
         WHERE r.relpersistence = 'u'
         UNION ALL
-        SELECT 'The table is a partition of another one.', 'Convert it when it is detached from there.' WHERE r.relispartition
+        SELECT 'The table is a partition of another one.', 'Detach it from that table first.' WHERE r.relispartition
         UNION ALL
         SELECT format('The table inherits from %s.', i.inhparent::regclass), format('ALTER TABLE %s NO INHERIT %s;', r.oid::regclass, i.inhparent::regclass)
         FROM pg_inherits i WHERE i.inhrelid = r.oid AND NOT r.relispartition
         UNION ALL
-        SELECT format('Table %s inherits from it.', i.inhrelid::regclass), format('ALTER TABLE %s NO INHERIT %s;', i.inhrelid::regclass, r.oid::regclass)
+        SELECT format('Table %s inherits from the table.', i.inhrelid::regclass), format('ALTER TABLE %s NO INHERIT %s;', i.inhrelid::regclass, r.oid::regclass)
         FROM pg_inherits i WHERE i.inhparent = r.oid
         UNION ALL
         SELECT format('The table is of type %s.', format_type(r.reloftype, NULL)), format('ALTER TABLE %s NOT OF;', r.oid::regclass) WHERE r.reloftype <> 0
@@ -103,40 +103,40 @@ constexpr char features_query[] = R"(
         WHERE c.conrelid = r.oid AND c.conname <> $3 AND (NOT c.convalidated OR coalesce(to_jsonb(c) ->> 'conenforced', 'true') <> 'true')
         UNION ALL
         SELECT format('Constraint %I is NO INHERIT: partitions would not have it.', c.conname),
-               format('ALTER TABLE %s DROP CONSTRAINT %I; and add it without NO INHERIT.', r.oid::regclass, c.conname)
+               format('ALTER TABLE %s DROP CONSTRAINT %I; then add it without NO INHERIT.', r.oid::regclass, c.conname)
         FROM pg_constraint c WHERE c.conrelid = r.oid AND c.contype IN ('c', 'n') AND c.connoinherit
         UNION ALL
-        SELECT format('Index %s is not valid.', k.indexrelid::regclass), format('REINDEX INDEX CONCURRENTLY %s; or DROP INDEX CONCURRENTLY it.', k.indexrelid::regclass)
+        SELECT format('Index %s is not valid.', k.indexrelid::regclass), format('REINDEX INDEX CONCURRENTLY %s; or drop the index.', k.indexrelid::regclass)
         FROM pg_index k JOIN pg_class x ON x.oid = k.indexrelid WHERE k.indrelid = r.oid AND NOT k.indisvalid AND x.relname NOT LIKE '%\_ppm'
         UNION ALL
-        SELECT format('Trigger %I is of a foreign key and disabled.', t.tgname), format('ALTER TABLE %s ENABLE TRIGGER ALL;', r.oid::regclass)
+        SELECT format('Trigger %I of a foreign key is disabled.', t.tgname), format('ALTER TABLE %s ENABLE TRIGGER ALL;', r.oid::regclass)
         FROM pg_trigger t WHERE t.tgrelid = r.oid AND t.tgisinternal AND t.tgenabled <> 'O'
         UNION ALL
-        SELECT format('Trigger %I has transition tables for each row, which partitions cannot have.', t.tgname),
-               format('DROP TRIGGER %I ON %s; one FOR EACH STATEMENT may have them.', t.tgname, r.oid::regclass)
+        SELECT format('Trigger %I is FOR EACH ROW with transition tables, which partitions cannot have.', t.tgname),
+               format('DROP TRIGGER %I ON %s; a trigger FOR EACH STATEMENT can have transition tables.', t.tgname, r.oid::regclass)
         FROM pg_trigger t WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 1 AND (t.tgoldtable IS NOT NULL OR t.tgnewtable IS NOT NULL)
         UNION ALL
         -- BEFORE, INSERT, ROW. Only a function in PL/pgSQL can be read, and only one that sets single columns.
-        SELECT format('Trigger %I may set the partition key before a row is inserted. By then PostgreSQL has chosen the partition.', t.tgname),
-               format('DROP TRIGGER %I ON %s; a DEFAULT of column %I may do the same.', t.tgname, r.oid::regclass, $2)
+        SELECT format('Trigger %I might set the partition key before a row is inserted. By then PostgreSQL has chosen the partition.', t.tgname),
+               format('DROP TRIGGER %I ON %s; a DEFAULT of column %I might do the same.', t.tgname, r.oid::regclass, $2)
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
         WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 7 = 7
           AND (l.lanname <> 'plpgsql' OR strpos(lower(p.prosrc), lower($2)) > 0 OR p.prosrc ~* '\mnew\s*:?=' OR p.prosrc ~* '\minto\s+(strict\s+)?new\M')
         UNION ALL
-        SELECT format('Publication %I publishes the table without publish_via_partition_root: subscribers would get rows of partitions, which they may not have.', b.pubname),
+        SELECT format('Publication %I publishes the table without publish_via_partition_root: subscribers would get rows of partitions that they might not have.', b.pubname),
                format('ALTER PUBLICATION %I SET (publish_via_partition_root = true);', b.pubname)
         FROM pg_publication b WHERE NOT b.pubviaroot AND EXISTS
             (SELECT FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
              WHERE p.pubname = b.pubname AND n.oid = r.relnamespace AND p.tablename = r.relname)
         UNION ALL
-        SELECT format('Publication %I has the table. Neither its owner, %I, nor the owner of the table has the other''s rights.', b.pubname, pg_get_userbyid(b.pubowner)),
+        SELECT format('Publication %I publishes the table. Neither its owner, %I, nor the owner of the table has the privileges of the other.', b.pubname, pg_get_userbyid(b.pubowner)),
                format('ALTER PUBLICATION %I OWNER TO %I;', b.pubname, pg_get_userbyid(r.relowner))
         FROM pg_publication b JOIN pg_publication_rel p ON p.prpubid = b.oid
         WHERE p.prrelid = r.oid AND NOT pg_has_role(r.relowner, b.pubowner, 'USAGE') AND NOT pg_has_role(b.pubowner, r.relowner, 'USAGE')
         UNION ALL
-        SELECT 'A subscription of this database writes the table.', 'Drop the table from the subscription.' WHERE EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = r.oid)
+        SELECT 'A subscription of this database writes to the table.', 'Drop the table from the subscription.' WHERE EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = r.oid)
         UNION ALL
-        SELECT 'The table, or a column of it, has a security label.', 'Set it to NULL, and again after the conversion.'
+        SELECT 'The table, or a column of it, has a security label.', 'Set the label to NULL, and set it again after the conversion.'
         WHERE EXISTS (SELECT FROM pg_seclabel s WHERE s.classoid = 'pg_class'::regclass AND s.objoid = r.oid)
         UNION ALL
         SELECT format('%s depends on extension %I by ALTER ... DEPENDS ON EXTENSION.', pg_describe_object(d.classid, d.objid, 0), e.extname),
@@ -154,7 +154,7 @@ constexpr char features_query[] = R"(
                format('GRANT CREATE ON SCHEMA %I TO %I;', n.nspname, pg_get_userbyid(r.relowner))
         FROM pg_namespace n WHERE n.oid = r.relnamespace AND NOT has_schema_privilege(r.relowner, n.oid, 'CREATE')
         UNION ALL
-        SELECT format('View %s over the table belongs to %I, whose rights you do not have.', v.oid::regclass, pg_get_userbyid(v.relowner)),
+        SELECT format('View %s of the table belongs to %I, and you do not have the privileges of that role.', v.oid::regclass, pg_get_userbyid(v.relowner)),
                'Call this as a role that has them, or drop the view and create it again after the conversion.'
         FROM pg_class v WHERE v.relkind = 'v' AND NOT pg_has_role(v.relowner, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)
           AND EXISTS (SELECT FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid
@@ -163,8 +163,8 @@ constexpr char features_query[] = R"(
 
 constexpr char warnings_query[] = R"(
     SELECT f.what, f.mend FROM pg_class r CROSS JOIN LATERAL (
-        SELECT format('Trigger function %s asks for the name of its table: for each row that is that of the partition from now on.', t.tgfoid::regprocedure) AS what,
-               'Have trigger pass the name as an argument, if it matters.' AS mend
+        SELECT format('Trigger function %s uses the name of its table. After the conversion it gets the name of the partition, for each row.', t.tgfoid::regprocedure) AS what,
+               'If it needs the name of the partitioned table, pass that as an argument of the trigger.' AS mend
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
         WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 1 AND p.prosrc ~* '\mtg_(table_name|relname|relid)\M'
         UNION ALL
@@ -183,18 +183,18 @@ void add(std::vector<Finding>& findings, const Rows& rows) {
 std::vector<Finding> obstacles_in_configuration(const Conversion& conversion) {
     const Configuration& configuration = conversion.managed.parent.configuration;
     if (!conversion.is_plain_table)
-        return {{"It is not a plain table.", "Only a plain table can be converted."}};
+        return {{"The relation is not a plain table.", "Only a plain table can be converted."}};
     if (conversion.managed.parent.table->is_distributed)
-        return {{"It is distributed by Citus.",
-                 "Convert it first, and distribute it then: SELECT undistribute_table(...), CALL "
+        return {{"The table is distributed by Citus.",
+                 "Convert it first, then distribute it: SELECT undistribute_table(...), CALL "
                  "ppm.convert(...), SELECT create_distributed_table(...)."}};
     if (!configuration.partition_key)
-        return {{"Its row in ppm.config has no partition_key.",
+        return {{"The row of the table in ppm.config has no partition_key.",
                  "UPDATE ppm.config SET partition_key = ... WHERE schema_name = " +
                      literal(conversion.schema_name()) +
                      " AND table_name = " + literal(conversion.name()) + ";"}};
     if (!conversion.has_key)
-        return {{"It has no column " + in_quotes(*configuration.partition_key) + ".",
+        return {{"The table has no column " + in_quotes(*configuration.partition_key) + ".",
                  "Correct partition_key in ppm.config."}};
     std::vector<Finding> findings;
     for (const Anomaly& anomaly : validate(conversion.managed.parent))
@@ -215,8 +215,9 @@ void add(std::vector<Finding>& findings, const Conversion& conversion, const Nar
     const std::string name = in_quotes(index.schema_name + "." + index.name);
     if (index.is_taken)
         findings.push_back({"Index " + name + " would be built again as " +
-                                in_quotes(index.built_name) + ", and something else has that name.",
-                            "Rename the object that has this name."});
+                                in_quotes(index.built_name) +
+                                ", but another relation has that name.",
+                            "Rename the relation that has this name."});
     else if (!extend_unique)
         findings.push_back(
             {"Unique index " + name +
@@ -255,15 +256,16 @@ std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys&
                                 " IS NULL; or give them a key."});
     if (key_of(managed.parent).counts() && keys.is_locked)
         findings.push_back({"Another session has locked the table, so its keys cannot be read.",
-                            "Call this again when that session has ended its transaction."});
+                            "Call this again when the transaction of that session has ended."});
     else if (key_of(managed.parent).counts() && !keys.has_index)
         findings.push_back(
-            {"No index leads with the key " + in_quotes(conversion.key()) +
+            {"No index begins with the key " + in_quotes(conversion.key()) +
                  ", so ppm cannot see how fast its values grow.",
              "CREATE INDEX CONCURRENTLY ON " + conversion.sql_name() + " (" + key + ");"});
     else if (keys.without_time)
-        findings.push_back({"There is key " + text(*keys.without_time) + ", which tells no time.",
-                            "Only a " + key_noun(codec_of(managed)) + " tells the time."});
+        findings.push_back(
+            {"A row has the key " + text(*keys.without_time) + ", which does not tell the time.",
+             "Only a " + key_noun(codec_of(managed)) + " tells the time."});
     else if (key_of(managed.parent).counts()
                  ? codec_of(managed).encode(end).kind() != Bound::Kind::value
                  : end >= Position{calendar_end})
@@ -276,13 +278,13 @@ std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys&
     const std::string name = old_name(conversion, end);
     if (name.size() > max_name_bytes)
         findings.push_back({"The old table's name would be " + in_quotes(name) +
-                                ", and PostgreSQL allows " + std::to_string(max_name_bytes) +
+                                ", but PostgreSQL allows only " + std::to_string(max_name_bytes) +
                                 " bytes.",
                             "Rename the table to a shorter name."});
     else if (relation_exists(conversion.schema_name(), name))
         findings.push_back({"The old table's name would be " + in_quotes(name) +
-                                ", which something else has already.",
-                            "Rename the object that has this name."});
+                                ", but another relation has that name.",
+                            "Rename the relation that has this name."});
     return findings;
 }
 
@@ -294,10 +296,10 @@ std::vector<Finding> warnings_of(const Conversion& conversion,
         findings.push_back({"With extend_unique, unique index " +
                                 in_quotes(index.schema_name + "." + index.name) +
                                 " gets the partition key: ON CONFLICT (" + index.columns +
-                                ") no longer matches it, and nothing keeps " + index.columns +
-                                " unique by itself.",
+                                ") no longer matches it, and " + index.columns +
+                                " alone need no longer be unique.",
                             "Change such statements to ON CONFLICT (" + index.columns + ", " +
-                                identifier(conversion.key()) + ") in the same moment."});
+                                identifier(conversion.key()) + ") at the same time."});
     add(findings, query(warnings_query, {oid_parameter(conversion.relation())}));
     return findings;
 }

@@ -51,10 +51,11 @@ class ConversionPlanner {
                  "warning",
                  {},
                  {},
-                 "The greatest key is not known: no index leads with the key, and the "
+                 "The greatest key is not known: no index begins with the key, and the "
                  "table is too large to be read for that, or is locked.",
-                 "If there are NULLs, or keys from " + codec_of(conversion_.managed).text(end_) +
-                     " on, the validate step finds them, and the constraint is dropped again."});
+                 "If there are NULLs, or keys at or above " +
+                     codec_of(conversion_.managed).text(end_) +
+                     ", the validate step finds them, and the constraint is dropped again."});
     }
 
     void add(const char* action, std::string statement, const char* lock, std::string detail) {
@@ -68,8 +69,8 @@ class ConversionPlanner {
                 add("build_index",
                     build_statement(index.index, conversion_.key(), index.built_name) + ";",
                     "SHARE UPDATE EXCLUSIVE",
-                    "With extend_unique. It reads all the rows, and waits for every transaction "
-                    "that is older; readers and writers go on.");
+                    "This needs extend_unique. It reads all the rows, and waits for all older "
+                    "transactions; readers and writers go on.");
     }
 
     void plan_check() {
@@ -82,11 +83,11 @@ class ConversionPlanner {
                 alter + " ADD CONSTRAINT " + conversion_check + " " +
                     check_clause(conversion_, end_) + " NOT VALID;",
                 "ACCESS EXCLUSIVE, for a moment",
-                "From here to the end of the conversion an INSERT or UPDATE fails whose key is "
-                "NULL, or from " +
-                    bound + " on." +
+                "From this step to the end of the conversion, an INSERT or UPDATE fails if the key "
+                "is NULL, or at or above " +
+                    bound + "." +
                     (key_of(conversion_.managed.parent).counts()
-                         ? " Where keys grow fast, ppm.convert() takes a later end."
+                         ? " If keys grow fast, ppm.convert() chooses a higher limit."
                          : ""));
         if (!conversion_.check || !conversion_.check->is_valid)
             add("validate", alter + " VALIDATE CONSTRAINT " + conversion_check + ";",
@@ -111,7 +112,7 @@ class ConversionPlanner {
         add("swap", std::move(statements),
             "ACCESS EXCLUSIVE, for a moment, also on the tables that its foreign keys refer to, "
             "its sequences and views; all of them together, for ppm.lock_timeout at most",
-            "In one transaction; it changes the catalog alone, and no row. The table is "
+            "It is one transaction, which changes only the catalog, and no row. The table is "
             "partition " +
                 in_quotes(old_name(conversion_, end_)) + " from then on.");
         add("provision", "CALL ppm.provision(" + literal(conversion_.sql_name()) + ");",

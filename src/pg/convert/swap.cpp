@@ -110,7 +110,8 @@ class TableSwap {
         if (!not_adopted.empty())
             throw PpmError{
                 ERRCODE_FEATURE_NOT_SUPPORTED,
-                in_quotes(not_adopted.front()) + " cannot be taken over from the old table",
+                "index or foreign key " + in_quotes(not_adopted.front()) +
+                    " cannot be taken over from the old table",
                 "PostgreSQL reads its definition differently for the new table.",
                 "Drop it, and create it again after the conversion."};
     }
@@ -138,7 +139,7 @@ void require_unchanged(const Conversion& now, Position end, const std::vector<Na
     if (!now.check || !now.check->is_valid || now.check->end != codec_of(now.managed).encode(end) ||
         std::ranges::any_of(indexes, [](const NarrowIndex& each) { return !each.is_ready; }))
         TableSwap::raise_changed(now,
-                                 "its constraint or an index of the conversion is another one");
+                                 "its constraint or an index of the conversion was replaced");
 }
 
 // SQL for a person, which takes the partition key out of the unique key again.

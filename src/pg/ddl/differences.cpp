@@ -83,7 +83,7 @@ constexpr char policy_differences_query[] = R"(,
     SELECT parent, partition.oid, 'row_security_differs',
            format(CASE WHEN b.oid IS NULL THEN 'has no policy "%s", which its parent has' ELSE 'has another policy "%s" than its parent' END, a.polname),
            concat(CASE WHEN b.oid IS NOT NULL THEN format('In one transaction: DROP POLICY %I ON %s; and then ', a.polname, partition.oid::regclass) END,
-                  format('CREATE POLICY %I ON %s, with what pg_policies has of that of %s.', a.polname, partition.oid::regclass, parent::regclass))
+                  format('CREATE POLICY %I ON %s, with what pg_policies shows for that of %s.', a.polname, partition.oid::regclass, parent::regclass))
     FROM partition JOIN policy a ON a.polrelid = parent LEFT JOIN policy b ON b.polrelid = partition.oid AND b.polname = a.polname
     WHERE row_security AND (b.oid IS NULL OR a.polcmd <> b.polcmd OR a.polpermissive <> b.polpermissive
                             OR NOT (a.polroles @> b.polroles AND a.polroles <@ b.polroles)
@@ -94,14 +94,14 @@ constexpr char policy_differences_query[] = R"(,
                                     ELSE true END)
     UNION ALL
     -- One more lets more rows be seen; one more that is restrictive, fewer.
-    SELECT parent, partition.oid, 'row_security_differs', format('has policy "%s", which its parent has not', b.polname),
+    SELECT parent, partition.oid, 'row_security_differs', format('has policy "%s", which its parent does not have', b.polname),
            format('DROP POLICY %I ON %s;', b.polname, partition.oid::regclass)
     FROM partition JOIN policy b ON b.polrelid = partition.oid
     WHERE row_security AND b.polpermissive AND NOT EXISTS (SELECT FROM pg_policy a WHERE a.polrelid = parent AND a.polname = b.polname))";
 
 // $2 and $3 are the parents again, each with one of its options.
 constexpr char storage_differences_query[] = R"(
-    SELECT partition.parent, partition.oid, 'storage_options_differ', format('does not have %s, as partition_options says', o.option),
+    SELECT partition.parent, partition.oid, 'storage_options_differ', format('does not have %s, which partition_options asks for', o.option),
            format('ALTER TABLE %s SET (%s = %L);', partition.oid::regclass,
                   (SELECT string_agg(quote_ident(n.name), '.' ORDER BY n.number)
                    FROM unnest(string_to_array(split_part(o.option, '=', 1), '.')) WITH ORDINALITY AS n(name, number)),
@@ -113,7 +113,7 @@ constexpr char storage_differences_query[] = R"(
 
 constexpr char trigger_differences_query[] = R"(
     -- Those of row triggers and of foreign keys, which PostgreSQL has copied to the partition.
-    SELECT parent, partition.oid, 'triggers_differ', format('has trigger "%s" %s, its parent %s', b.tgname, s.state, f.state),
+    SELECT parent, partition.oid, 'triggers_differ', format('has trigger "%s" %s, but its parent has it %s', b.tgname, s.state, f.state),
            format('ALTER TABLE %s %s TRIGGER %I;', partition.oid::regclass, f.clause, b.tgname)
     FROM pg_trigger b JOIN partition ON partition.oid = b.tgrelid JOIN pg_trigger a ON a.oid = b.tgparentid AND a.tgrelid = parent
     JOIN (VALUES ('O', 'enabled'), ('D', 'disabled'), ('R', 'enabled for replicas only'), ('A', 'always enabled')) AS s(letter, state) ON s.letter = b.tgenabled

@@ -285,8 +285,8 @@ void require_no_deadlock(const std::vector<Lock>& locks) {
                            " waits for this transaction and has table " +
                            in_quotes(name_of(std::get<1>(*found))) + " locked",
                        {},
-                       "Transactions that read the table, and then write to it, keep the move from "
-                       "ending. Call the procedure when there are fewer of them."};
+                       "Transactions that read the table, and then write to it, block the move. "
+                       "Call the procedure when there are fewer of them."};
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ constexpr char additions_query[] = R"(
                     ELSE concat('ALTER TABLE ', p.name, ' ADD ', pg_get_constraintdef(a.con_oid)) END AS statement,
                CASE a.contype WHEN '' THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ',
                          CASE WHEN NOT p.is_partitioned THEN 'CONCURRENTLY ' END, 'ON ', p.name, ' ', a.tail, ';')
-                    ELSE concat('ALTER TABLE ', p.name, ' ADD ', pg_get_constraintdef(a.con_oid), '; which reads all of it, with readers and writers waiting.') END AS mend
+                    ELSE concat('ALTER TABLE ', p.name, ' ADD ', pg_get_constraintdef(a.con_oid), '; this reads all of it, and readers and writers wait.') END AS mend
         FROM partition p CROSS JOIN wanted a
         WHERE NOT EXISTS (SELECT FROM index b WHERE b.indrelid = p.oid AND b.tail = a.tail AND b.indisunique = a.indisunique AND b.contype = a.contype)
           AND (a.contype <> 'p' OR p.oid NOT IN (SELECT indrelid FROM index WHERE contype = 'p'))
@@ -90,7 +90,7 @@ constexpr char differences_query[] = R"(
     SELECT r.oid, d.what, format(d.mend, r.oid::regclass)
     FROM pg_inherits i JOIN pg_class r ON r.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent CROSS JOIN template m
     LEFT JOIN pg_class t ON t.oid = r.reltoastrelid, LATERAL (
-        SELECT 'is not partitioned like its template', 'New partitions are. This one stays as it is: %s.'
+        SELECT 'is not partitioned like its template', 'New partitions are partitioned. This one stays as it is: %s.'
         WHERE m.relkind = 'p' AND r.relkind = 'r'
         UNION ALL
         SELECT 'is not UNLOGGED like its template', 'ALTER TABLE %s SET UNLOGGED; which rewrites it, with readers and writers waiting.'
@@ -101,7 +101,7 @@ constexpr char differences_query[] = R"(
         FROM pg_tablespace s
         WHERE s.oid = m.reltablespace AND m.relkind = 'r' AND r.relkind = 'r' AND p.reltablespace = 0 AND r.reltablespace <> m.reltablespace
         UNION ALL
-        SELECT format('does not have %s, as its template has', o), format('ALTER TABLE %%s SET (%s = %L);', split_part(o, '=', 1), replace(substr(o, strpos(o, '=') + 1), '%', '%%'))
+        SELECT format('does not have %s, which its template has', o), format('ALTER TABLE %%s SET (%s = %L);', split_part(o, '=', 1), replace(substr(o, strpos(o, '=') + 1), '%', '%%'))
         FROM unnest(m.options) AS o
         WHERE m.relkind = 'r' AND r.relkind = 'r' AND split_part(o, '=', 1) <> ALL ($3)
           AND NOT coalesce(CASE WHEN o LIKE 'toast.%' THEN t.oid IS NULL OR substr(o, 7) = ANY (t.reloptions) ELSE o = ANY (r.reloptions) END, false)) AS d(what, mend)

@@ -21,11 +21,11 @@ namespace {
 // the function's owner needs that role's rights.
 #define PROBLEM_OF(owner) \
     "CASE WHEN p.oid IS NULL THEN 'does not exist' "                                            \
-    "WHEN p.prokind <> 'f' THEN 'is no function' "                                              \
+    "WHEN p.prokind <> 'f' THEN 'is not a function' "                                           \
     "WHEN p.proretset OR p.prorettype <> 'void'::regtype THEN 'does not return void' "          \
     "WHEN NOT " PPM_IS_AS_GOOD_AS("p.proowner", owner)                                          \
-    " THEN format('belongs to role \"%s\", which has not the rights of role \"%s\", the owner " \
-    "of the table', pg_get_userbyid(p.proowner), pg_get_userbyid(" owner ")) "                  \
+    " THEN format('belongs to role \"%s\", which does not have the privileges of role \"%s\", " \
+    "the owner of the table', pg_get_userbyid(p.proowner), pg_get_userbyid(" owner ")) "        \
     "WHEN NOT has_schema_privilege(" owner ", p.pronamespace, 'USAGE') "                        \
     "OR NOT has_function_privilege(" owner ", p.oid, 'EXECUTE') "                               \
     "THEN format('may not be executed by role \"%s\", the owner of the table', "                \

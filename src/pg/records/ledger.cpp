@@ -304,7 +304,7 @@ std::string change_of(const Parent& parent, const Partition& partition) {
         return "belongs to role " + role(owner) + ", not to role " + role(parent.table->owner) +
                " as its parent";
     if (!entry->version)
-        return "might be another one, because somebody else finished detaching it";
+        return "might have been replaced, because somebody else finished detaching it";
     // After pg_upgrade there is nothing to compare with.
     const std::string& then = *entry->version;
     return !is_of_this_cluster(then) || is_fingerprint_of(partition.relation, then)

@@ -127,7 +127,7 @@ void take_back(Session& session, const Orphan& orphan) {
     const std::string name = "table " + in_quotes(orphan.name.qualified());
     const RunLock lock{session, orphan.parent, AdvisoryLock::Of::move, name};
     take_back(session, managed, *job);
-    announce("took back the move of rows of " + name + ", which was dropped");
+    announce("abandoned the move of rows of " + name + ", which was dropped");
 }
 
 }  // namespace
@@ -156,7 +156,7 @@ void take_back_orphans(Session& session) {
         } catch (const Error& error) {
             if (ends_the_call(error))
                 throw;
-            const std::string message = "could not take back the move of rows of table " +
+            const std::string message = "could not abandon the move of rows of table " +
                                         in_quotes(each.name.qualified()) +
                                         ", which was dropped: " + error.message();
             call([&] { tell(WARNING, error.sqlstate(), message.c_str()); });
@@ -173,7 +173,7 @@ bool abandon_move(Session& session, History&, Oid parent) {
     const RunLock lock{session, parent, AdvisoryLock::Of::move, name};
     if (!take_back_move(session, parent))
         return false;
-    announce("took back the move of rows of " + name);
+    announce("abandoned the move of rows of " + name);
     return true;
 }
 

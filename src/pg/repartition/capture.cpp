@@ -67,7 +67,7 @@ void create_log(const ManagedParent& managed, const Job& job, const MatchingKey&
     execute_as_ppm("COMMENT ON TABLE " + table + " IS " +
                    literal("keys of rows of table " +
                            managed.parent.configuration.qualified_name() +
-                           " that were written while others are being moved"));
+                           " that were written while ppm moves the rows of that table"));
     const std::string owner =
         call([&] { return GetUserNameFromId(managed.parent.table->owner, false); });
     execute_as_ppm("GRANT SELECT ON " + table + " TO " + identifier(owner));
@@ -129,7 +129,7 @@ std::string change_of(const ManagedParent& managed, const JobSource& source) {
     if (!is_there)
         return "was detached, or attached again, concurrently";
     if (!source.version.empty() && source.version != version_of_source(partition.relation))
-        return "was rewritten or altered concurrently, or its triggers were";
+        return "or its triggers were rewritten or altered concurrently";
     return "";
 }
 

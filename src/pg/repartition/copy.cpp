@@ -88,7 +88,7 @@ std::vector<const JobTarget*> targets_of_rows(const ManagedParent& managed, cons
     };
     query_as_owner(managed, sql, note, left_of(deadline));
     if (found.contains(nullptr))
-        throw MustBeginAnew{"rows came that belong in no new partition"};
+        throw MustBeginAnew{"rows were written that belong to none of the new partitions"};
     return {found.begin(), found.end()};
 }
 

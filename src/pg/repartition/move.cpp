@@ -87,8 +87,8 @@ class Move {
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "another range of table " + name() + " is being moved",
                        {},
-                       "CALL ppm.repartition() without a range goes on with it, CALL "
-                       "ppm.abandon() takes it back."};
+                       "CALL ppm.repartition() without a range continues that move, CALL "
+                       "ppm.abandon() undoes it."};
     }
 
     MoveRange range_of_arguments() const {
@@ -99,7 +99,8 @@ class Move {
             range.to = bound_of_argument("to_value", *to_);
         if (range.from && range.to && *range.from >= *range.to)
             throw PpmError{ERRCODE_INVALID_PARAMETER_VALUE, "from_value must be less than to_value",
-                           "They are " + in_quotes(*from_) + " and " + in_quotes(*to_) + "."};
+                           "from_value is " + in_quotes(*from_) + ", and to_value is " +
+                               in_quotes(*to_) + "."};
         return range;
     }
 
@@ -434,7 +435,8 @@ void repartition(Session& session, History& history, Oid parent,
                 "the move of rows of table " + in_quotes(name) +
                     " had to begin again too often: " + reason,
                 {},
-                "Call ppm.repartition() again when the cause has ended, or call ppm.abandon()."};
+                "Call ppm.repartition() again when this no longer happens, or call "
+                "ppm.abandon()."};
         announce("the move of rows of table " + in_quotes(name) + " begins again: " + reason);
         take_back_move(session, parent);
     }

@@ -15,24 +15,24 @@ namespace {
 constexpr char references_query[] =
     "SELECT format('foreign key \"%s\" of table \"%s\" refers to it', k.conname, "
     "k.conrelid::regclass), "
-    "'Rows that a foreign key refers to cannot be in two tables at once. Drop it, and add it again "
-    "afterwards.' FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid = ANY ($1) "
+    "'Rows that a foreign key refers to cannot be in two tables at once. Drop the key, and add it "
+    "again afterwards.' FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid = ANY ($1) "
     "ORDER BY k.conparentid <> 0, k.oid LIMIT 1";
 
 constexpr char publications_query[] =
     "SELECT format('publication \"%s\" is FOR ALL TABLES', pubname), "
-    "'Its subscribers would get every copied row. Name the tables that it publishes, or drop it "
-    "until the move is done.' FROM pg_publication WHERE puballtables LIMIT 1";
+    "'Its subscribers would get every copied row. Publish the tables by name, or drop the "
+    "publication until the move is done.' FROM pg_publication WHERE puballtables LIMIT 1";
 
 constexpr char schema_publications_query[] =
     "SELECT format('publication \"%s\" is FOR TABLES IN SCHEMA', p.pubname), "
-    "'Its subscribers would get every copied row. Name the tables that it publishes, or drop it "
-    "until the move is done.' FROM pg_publication p JOIN pg_publication_namespace n ON n.pnpubid = "
-    "p.oid "
+    "'Its subscribers would get every copied row. Publish the tables by name, or drop the "
+    "publication until the move is done.' FROM pg_publication p "
+    "JOIN pg_publication_namespace n ON n.pnpubid = p.oid "
     "JOIN pg_class c ON c.relnamespace = n.pnnspid WHERE c.oid = $2 LIMIT 1";
 
 constexpr char subscriptions_query[] =
-    "SELECT format('table \"%s\" is subscribed', r.srrelid::regclass), "
+    "SELECT format('a subscription writes to table \"%s\"', r.srrelid::regclass), "
     "'Move the rows on the publisher.' FROM pg_subscription_rel r WHERE r.srrelid = ANY ($1) "
     "LIMIT 1";
 
@@ -52,14 +52,15 @@ constexpr char exclusions_query[] =
 
 constexpr char row_security_query[] =
     "SELECT format('row level security is forced on the owner of table \"%s\"', c.relname), "
-    "'ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS.' "
+    "'Use ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS.' "
     "FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = ANY ($1) "
     "AND c.relrowsecurity AND c.relforcerowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls "
     "LIMIT 1";
 
 constexpr char columns_query[] =
     "SELECT format('partition \"%s\" has no column like \"%s\" of its parent', s.relname, "
-    "a.attname), 'Attach it again.' FROM pg_class s JOIN pg_attribute a ON a.attrelid = $2 "
+    "a.attname), 'Detach it, correct the column, and attach it again.' "
+    "FROM pg_class s JOIN pg_attribute a ON a.attrelid = $2 "
     "WHERE s.oid = ANY ($1) AND s.oid <> $2 AND a.attnum > 0 AND NOT a.attisdropped "
     "AND NOT EXISTS (SELECT FROM pg_attribute b WHERE b.attrelid = s.oid "
     "AND b.attname = a.attname AND b.atttypid = a.atttypid AND NOT b.attisdropped) LIMIT 1";
@@ -112,8 +113,8 @@ MatchingKey require_matching_key(const ManagedParent& managed) {
                        "cannot repartition table " +
                            in_quotes(managed.parent.configuration.qualified_name()) +
                            ": it has no unique key to match its rows by",
-                       "That is a primary key, or another unique index of it over columns that are "
-                       "NOT NULL, which is neither partial nor deferrable.",
+                       "The table needs a primary key, or a unique index over NOT NULL columns "
+                       "that is neither partial nor deferrable.",
                        "Add a primary key."};
     return *std::move(key);
 }
@@ -131,13 +132,13 @@ void require_short_swap(const ManagedParent& managed, std::size_t targets, std::
     if (estimate > swap_limit())
         throw PpmError{
             ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            "to put " + std::to_string(targets) + " partitions in place of " +
+            "putting " + std::to_string(targets) + " partitions in place of " +
                 std::to_string(sources) + " would lock table " +
                 in_quotes(managed.parent.configuration.qualified_name()) + " for about " +
                 std::to_string(static_cast<std::int64_t>(estimate)) +
                 " ms, longer than ppm.swap_limit",
             {},
-            "Move a range of keys at a time: from_value and to_value say which. Or raise "
+            "Move one range of keys at a time, with from_value and to_value. Or raise "
             "ppm.swap_limit."};
 }
 

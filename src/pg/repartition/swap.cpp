@@ -136,8 +136,8 @@ class Swap {
                        "It was to put " + std::to_string(job_.targets.size()) +
                            " partitions in place of " + std::to_string(job_.sources.size()) +
                            ". Nothing was changed.",
-                       "Raise ppm.swap_limit and call the procedure again. Or CALL ppm.abandon(), "
-                       "and move a range of keys at a time."};
+                       "Raise ppm.swap_limit and call the procedure again. Or call ppm.abandon(), "
+                       "and move one range of keys at a time."};
     }
 
     void detach(const JobSource& source) const {

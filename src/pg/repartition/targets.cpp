@@ -201,8 +201,8 @@ void require_names(const ManagedParent& managed, const MovePlan& plan) {
             throw PpmError{ERRCODE_DUPLICATE_TABLE,
                            "relation " + in_quotes(target.name) + " already exists",
                            "A new partition for " + codec_of(managed).range_text(target.bounds) +
-                               " must have its name.",
-                           "Rename it, or move it to another schema."};
+                               " needs that name.",
+                           "Rename that relation, or move it to another schema."};
     }
 }
 
@@ -234,9 +234,11 @@ MovePlan plan_move(const ManagedParent& managed, const Clock& clock, const MoveR
         [&](const Partition& partition) { return slots_with_rows(managed, partition.relation); });
     if (plan.targets.size() >= max_move_targets)
         throw PpmError{ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                       "more than " + std::to_string(max_move_targets) + " partitions are needed",
+                       "moving the rows of table " +
+                           in_quotes(managed.parent.configuration.qualified_name()) +
+                           " needs more than " + std::to_string(max_move_targets) + " partitions",
                        {},
-                       "Move a range of keys at a time: from_value and to_value say which."};
+                       "Move one range of keys at a time, with from_value and to_value."};
     require_names(managed, plan);
     return plan;
 }

@@ -50,7 +50,7 @@ Holders left_of(const Holders& first, const Holders& now) {
 void announce_who_is_waited_for(TransactionId xmin) {
     const auto processes = query(waited_for_query, {text_parameter(std::to_string(xmin))})
                                .value<std::optional<std::string>>();
-    announce("waiting for older transactions to end, of processes " +
+    announce("waiting for older transactions to end, in processes " +
              processes.value_or("that have ended by now"));
 }
 

@@ -15,7 +15,8 @@ namespace ppm {
 namespace {
 
 constexpr char add_a_key[] =
-    "Add a primary key that has the partition key in it: then rows are moved online.";
+    "Add a primary key that includes the partition key: then rows are moved while the table is in "
+    "use.";
 
 class MoveBySlots {
   public:

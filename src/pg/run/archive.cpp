@@ -78,7 +78,7 @@ std::optional<Anomaly> archive_problem(const Parent& parent) {
     if (access == Access::granted)
         return std::nullopt;
     const std::string role = call([=]() -> const char* { return GetUserNameFromId(owner, false); });
-    const std::string says = "archive_schema of table " +
+    const std::string says = "The archive_schema of table " +
                              in_quotes(parent.configuration.qualified_name()) + " is " +
                              in_quotes(archive);
     if (access == Access::missing)
@@ -86,14 +86,14 @@ std::optional<Anomaly> archive_problem(const Parent& parent) {
             AnomalyCode::archive_mismatch,
             {},
             says +
-                ", and there is no such schema: nothing that would move there is "
+                ", but that schema does not exist: nothing that would move there is "
                 "detached.",
             "CREATE SCHEMA " + identifier(archive) + " AUTHORIZATION " + identifier(role) + ";"};
     return Anomaly{
         AnomalyCode::archive_mismatch,
         {},
-        says + ", where the owner of the table, " + role +
-            ", may not create anything: nothing that would move there is detached.",
+        says + ", but the owner of the table, " + role +
+            ", cannot create anything there: nothing that would move there is detached.",
         "GRANT USAGE, CREATE ON SCHEMA " + identifier(archive) + " TO " + identifier(role) + ";"};
 }
 

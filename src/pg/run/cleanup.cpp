@@ -283,9 +283,9 @@ class CleanupExecutor final : public Executor {
         if (has_pending_hook(partition.relation, HookEvent::after_detach))
             throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                            "table " + in_quotes(partition.qualified_name()) +
-                               " is not dropped before its after_detach hooks were called",
+                               " is not dropped until its after_detach hooks have been called",
                            {},
-                           "Mend the function, or delete its row from ppm.hooks."};
+                           "Fix the function, or delete its row from ppm.hooks."};
     }
 
     void drop(const ManagedParent& managed, const DropPartition& action) {

@@ -56,7 +56,7 @@ std::string callable_function(const ManagedParent& managed, const CallHook& hook
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "hook function " + hook.function + " " + function.problem,
                        {},
-                       "Mend the function, or delete its row from ppm.hooks."};
+                       "Fix the function, or delete its row from ppm.hooks."};
     return function.name;
 }
 

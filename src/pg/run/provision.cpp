@@ -48,7 +48,7 @@ void require_room_in_default(const ManagedParent& managed, const BoundRange& bou
     if (found == InDefault::unknown)
         throw PpmError{
             ERRCODE_QUERY_CANCELED,
-            "to look for rows of " + range_text(managed, bounds) + " in default partition " + name +
+            "looking for rows of " + range_text(managed, bounds) + " in default partition " + name +
                 " takes longer than ppm.statement_timeout",
             {},
             "Give default partition " + name + " an index on " + in_quotes(table.key_column) +

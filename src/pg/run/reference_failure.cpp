@@ -51,8 +51,8 @@ std::optional<ReferenceFailure> reference_failure(const Partition& partition, co
     failure.hint =
         was_detached
             ? "Table " + table +
-                  " was detached and is kept. Its rows refer to rows of the partition. To let the "
-                  "partition be removed: ALTER TABLE " +
+                  " was detached and is kept. Its rows refer to rows of the partition. To have the "
+                  "partition removed: ALTER TABLE " +
                   table + " DROP CONSTRAINT " + constraint + ";"
             : "Delete the rows that refer to the partition, or set their foreign key columns to "
               "NULL. Or raise retention in ppm.config to keep the partition.";

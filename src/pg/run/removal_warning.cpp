@@ -60,7 +60,7 @@ void warn_of_removals(const ManagedParent& managed) {
         return;
     const bool is_one = removals.size() == 1;
     const std::string message =
-        "the next cleanup of table " + in_quotes(configuration.qualified_name()) + " takes " +
+        "the next cleanup of table " + in_quotes(configuration.qualified_name()) + " removes " +
         std::to_string(removals.size()) + (is_one ? " partition" : " partitions");
     const std::string detail =
         "Partitions of " +
@@ -88,7 +88,7 @@ void warn_of_removals(const TableName& name) {
             throw;
         const std::string message = error.message();
         call([&] {
-            tell(WARNING, ERRCODE_WARNING, "could not tell what the next cleanup would take",
+            tell(WARNING, ERRCODE_WARNING, "could not tell what the next cleanup would remove",
                  message.c_str());
         });
     }

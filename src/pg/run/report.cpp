@@ -24,7 +24,7 @@ constexpr std::array done_names{
     DoneNames{Done::dropped, "drop", "dropped"},
     DoneNames{Done::repartitioned, "repartition", "repartitioned"},
     DoneNames{Done::converted, "convert", "converted the table into"},
-    DoneNames{Done::taken_back, "abandon", "made a table again of"},
+    DoneNames{Done::taken_back, "abandon", "undid the conversion of the table into"},
     DoneNames{Done::archived, "archive", "archived"},
     DoneNames{Done::called, "", "called a hook for"},
 };
@@ -156,9 +156,9 @@ Failure failure_of(const ManagedParent& managed, const Action& action, const Err
         failure.hint = "Drop what depends on it, or keep it: set cleanup_policy to detach.";
     if (is_restriction(error))
         failure.hint =
-            "What runs in the middle of ppm's statements is restricted, as it is in REFRESH "
-            "MATERIALIZED VIEW: it has no temporary tables, no deferred triggers and no other "
-            "role. Change that function, or have it leave out what ppm does.";
+            "Code that runs in the middle of ppm's statements is restricted, as it is in REFRESH "
+            "MATERIALIZED VIEW: it cannot use temporary tables, deferred triggers or another role. "
+            "Change that function, or have it skip ppm's statements.";
     else if (error.sqlstate() == ERRCODE_INSUFFICIENT_PRIVILEGE && failure.hint.empty())
         failure.hint = "It is done as the table's owner: grant that role what is missing.";
     return failure;

@@ -278,7 +278,7 @@ void require_no_event_trigger(const std::string& statement) {
             "event trigger " + in_quotes(triggers.front()) +
                 " would run in the middle of CREATE INDEX CONCURRENTLY",
             {},
-            "Build the index yourself, then call the procedure again: " + statement + ";"};
+            "Build the index yourself: " + statement + "; Then call the procedure again."};
 }
 
 // May ereport.

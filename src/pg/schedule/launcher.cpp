@@ -28,14 +28,16 @@ bool is_recorded(int sqlstate) {
 }
 
 void say_late_look(Oid database) {
-    ereport(LOG, (errmsg("visiting the database with OID %u takes unusually long", database),
-                  errdetail("No other database is called until it ends.")));
+    ereport(LOG, (errmsg("a background worker of ppm in the database with OID %u takes unusually "
+                         "long",
+                         database),
+                  errdetail("ppm.run_all() is called in no other database until it ends.")));
 }
 
 void say_late_call(Oid database) {
     ereport(LOG, (errmsg("a scheduled run takes longer than ppm.schedule_interval"),
-                  errdetail("It is at work in the database with OID %u. No other database is "
-                            "called until it ends.",
+                  errdetail("It is at work in the database with OID %u. ppm.run_all() is called "
+                            "in no other database until it ends.",
                             database),
                   errhint("Look for \"ppm scheduled run\" in pg_stat_activity.")));
 }
@@ -147,7 +149,7 @@ class Launcher {
                 complaints_.say(
                     name, ERRCODE_UNDEFINED_DATABASE,
                     "database \"" + name + "\" of ppm.schedule_databases does not exist",
-                    "Names are as they are in pg_database.");
+                    "Write each name as it is in pg_database.");
         complaints_.forget([&](const std::string& name) {
             return !name.empty() && std::ranges::find(wanted, name) == wanted.end() &&
                    std::ranges::none_of(databases_,
@@ -168,7 +170,7 @@ class Launcher {
             complaints_.say(database.name, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                             "database \"" + database.name +
                                 "\" of ppm.schedule_databases does not allow connections",
-                            "Allow them, or take it out of the list.");
+                            "Allow connections to it, or remove it from the list.");
         return database.allows_connections &&
                (is_named ||
                 (!database.is_template && std::ranges::find(wanted, "*") != wanted.end()));
@@ -216,7 +218,7 @@ class Launcher {
         complaints_.say(database.name, ERRCODE_UNDEFINED_OBJECT,
                         "database \"" + database.name +
                             R"(" of ppm.schedule_databases does not have extension "ppm")",
-                        "CREATE EXTENSION ppm there, or take it out of the list.");
+                        "Run CREATE EXTENSION ppm in that database, or remove it from the list.");
         schedule_.postpone(database.oid, Deadline::Clock::now());
     }
 
@@ -264,7 +266,7 @@ class Launcher {
         if (finding.kind == Finding::Kind::none)
             set_text(visit.failure, ERRCODE_CONNECTION_FAILURE,
                      "the background worker has ended unexpectedly", "",
-                     "The server's log may say why.");
+                     "The server's log might say why.");
         if (complaints_.say(database.name, prefix(database), visit.failure))
             carry_out(visit, expected_of_look, say_late_look);
     }

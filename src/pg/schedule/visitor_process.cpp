@@ -90,7 +90,8 @@ Oid caller(const char* name) {
     const auto [role, can_login] = *found;
     if (workers_need_login && !can_login)
         throw PpmError{ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
-                       "role " + in_quotes(name) + " of ppm.schedule_role may not log in",
+                       "role " + in_quotes(name) +
+                           " of ppm.schedule_role is not permitted to log in",
                        {},
                        "Give it LOGIN with ALTER ROLE. PostgreSQL 17 and later do not need that."};
     return role;
