@@ -1,7 +1,7 @@
 #include "pg/bridge/deadlock_watch.hpp"
 
 #include "pg/bridge/guard.hpp"
-#include "pg/catalog/scan.hpp"
+#include "pg/bridge/role_settings.hpp"
 
 namespace ppm {
 
@@ -20,35 +20,16 @@ void check_again() {
     enable_timeout_after(timeout_id, interval_of_checks);
 }
 
-// That of a list of settings, `name=value`; `none` if it is not in the list. May ereport.
-int shortest_in(Datum list, int none) {
-    constexpr std::string_view name = "deadlock_timeout=";
-    Datum* settings = nullptr;
-    int count = 0;
-    deconstruct_array(DatumGetArrayTypeP(list), TEXTOID, -1, false, TYPALIGN_INT, &settings,
-                      nullptr, &count);
-    for (int i = 0; i < count; ++i) {
-        const char* const setting = TextDatumGetCString(settings[i]);
-        int value = 0;
-        if (std::string_view{setting}.starts_with(name) &&
-            parse_int(setting + name.size(), &value, GUC_UNIT_MS, nullptr))
-            return value;
-    }
-    return none;
-}
-
 // The shortest of `shortest` and what ALTER DATABASE and ALTER ROLE have set for anybody. (A
 // session's own SET can hardly lower the value: only a superuser may.) May ereport.
 int shortest_for_any_role(int shortest) {
-    const Relation settings = table_open(DbRoleSettingRelationId, AccessShareLock);
-    any_row(settings, [&](TupleTableSlot* slot) {
-        bool is_null = false;
-        const Datum list = slot_getattr(slot, Anum_pg_db_role_setting_setconfig, &is_null);
-        if (!is_null)
-            shortest = std::min(shortest, shortest_in(list, shortest));
-        return false;
-    });
-    table_close(settings, AccessShareLock);
+    List* const settings = role_settings_named("deadlock_timeout");
+    for (int i = 0; i < list_length(settings); ++i) {
+        int value = 0;
+        if (parse_int(static_cast<const RoleSetting*>(list_nth(settings, i))->value, &value,
+                      GUC_UNIT_MS, nullptr))
+            shortest = std::min(shortest, value);
+    }
     return shortest;
 }
 

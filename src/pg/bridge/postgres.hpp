@@ -55,6 +55,7 @@ extern "C" {
 #include "catalog/objectaddress.h"
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -62,15 +63,21 @@ extern "C" {
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_opclass.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_partitioned_table.h"
+#include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_statistic_ext.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/comment.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
@@ -187,13 +194,29 @@ inline void reserve_setting_prefix(const char* prefix) {
 #endif
 }
 
-// Memory for what a check hook hands to its assign hook; null if there is none. PostgreSQL frees it.
+// Memory for what a check hook hands to its assign hook; null if there is none. PostgreSQL frees
+// it.
 inline void* allocate_for_setting(Size size) {
 #if PG_VERSION_NUM >= 160000
     return guc_malloc(LOG, size);
 #else
     return malloc(size);
 #endif
+}
+
+// Where the value that RESET would give a setting comes from. May ereport.
+inline GucSource reset_source(std::string_view name) {
+#if PG_VERSION_NUM >= 160000
+    int count = 0;
+    config_generic** const settings = get_guc_variables(&count);
+#else
+    config_generic** const settings = get_guc_variables();
+    const int count = GetNumConfigOptions();
+#endif
+    for (int i = 0; i < count; ++i)
+        if (name == settings[i]->name)
+            return settings[i]->reset_source;
+    elog(ERROR, "unrecognized setting: %s", name.data());
 }
 
 // Analyses and rewrites a statement without parameters. May ereport.

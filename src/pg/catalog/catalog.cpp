@@ -229,15 +229,6 @@ void require_same_configuration(const Parent& parent) {
                        "Call the procedure again."};
 }
 
-bool is_partition(RelationId relation, RelationId parent, KeyType type, const BoundRange& bounds) {
-    const Rows rows = query(
-        "SELECT r.relpartbound FROM pg_class r JOIN pg_inherits i ON i.inhrelid = r.oid "
-        "WHERE r.oid = $1 AND i.inhparent = $2 AND r.relispartition AND NOT i.inhdetachpending",
-        {oid_parameter(relation), oid_parameter(parent)});
-    const auto bound = rows.first_value<Datum>();
-    return bound && read_partition_bound(*bound, type) == bounds;
-}
-
 void require_same_bounds(const ManagedParent& managed, const Partition& partition) {
     const Table& table = *managed.parent.table;
     if (!is_partition(partition.relation, table.relation, *table.key_type, partition.bounds))

@@ -6,6 +6,7 @@
 #include "core/deadline.hpp"
 #include "core/plan/parent.hpp"
 #include "pg/catalog/catalog_watch.hpp"
+#include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/table.hpp"
 #include "pg/catalog/time_zone.hpp"
 
@@ -46,10 +47,6 @@ std::optional<ManagedParent> read_parent(const TableName& name);
 
 // Throws 55000 if the parent's configuration has changed since it was read.
 void require_same_configuration(const Parent& parent);
-
-// Whether the relation is a partition of the parent with these bounds now, and is not being
-// detached.
-bool is_partition(RelationId relation, RelationId parent, KeyType type, const BoundRange& bounds);
 
 // Throws 55000 if the partition's bounds have changed since it was read. Needs a lock on the
 // partition.

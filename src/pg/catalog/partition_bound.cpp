@@ -3,6 +3,7 @@
 #include "core/key/uuidv7.hpp"
 #include "core/text.hpp"
 #include "pg/bridge/guard.hpp"
+#include "pg/catalog/scan.hpp"
 
 namespace ppm {
 
@@ -117,6 +118,29 @@ Text value_text(Bound bound, KeyType type, pg_tz* zone) {
     std::abort();
 }
 
+// False if it is being detached. May ereport.
+bool is_attached_to(Oid relation, Oid parent) {
+    bool result = false;
+    each_row(InheritsRelationId, InheritsRelidSeqnoIndexId, Anum_pg_inherits_inhrelid, relation,
+             [&](HeapTuple tuple) {
+                 const auto* const form = reinterpret_cast<Form_pg_inherits>(GETSTRUCT(tuple));
+                 result = form->inhparent == parent && !form->inhdetachpending;
+             });
+    return result;
+}
+
+// A copy of relpartbound; 0 if the relation is no partition. May ereport.
+Datum partition_bound_of(Oid relation) {
+    const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        return Datum{};
+    bool is_null = true;
+    const Datum bound = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relpartbound, &is_null);
+    const Datum copy = is_null ? Datum{} : datumCopy(bound, false, -1);
+    ReleaseSysCache(tuple);
+    return copy;
+}
+
 }  // namespace
 
 Bound bound_of_value(Datum value, KeyType type) {
@@ -180,6 +204,15 @@ std::optional<BoundRange> read_partition_bound(Datum relpartbound, KeyType type)
             return std::nullopt;
         return BoundRange{bound_of(spec->lowerdatums, type), bound_of(spec->upperdatums, type)};
     });
+}
+
+bool is_partition(RelationId relation, RelationId parent, KeyType type, const BoundRange& bounds) {
+    const Datum bound = call([=] {
+        // Sees what this transaction has just done, too.
+        CommandCounterIncrement();
+        return is_attached_to(relation, parent) ? partition_bound_of(relation) : Datum{};
+    });
+    return bound != Datum{} && read_partition_bound(bound, type) == bounds;
 }
 
 std::string bound_text(Bound bound, KeyType type, const ServerTimeZone& zone) {

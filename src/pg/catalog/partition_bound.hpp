@@ -3,6 +3,7 @@
 
 #include "core/key/bound.hpp"
 #include "core/key/key.hpp"
+#include "core/plan/configuration.hpp"
 #include "pg/catalog/time_zone.hpp"
 
 namespace ppm {
@@ -18,6 +19,10 @@ Bound bound_of_value(Datum value, KeyType type);
 // parsenodes.h), so that no setting affects it. Allocates in the current memory context. Throws
 // PostgresError.
 std::optional<BoundRange> read_partition_bound(Datum relpartbound, KeyType type);
+
+// Whether the relation is a partition of the parent with these bounds now, and is not being
+// detached. Throws PostgresError.
+bool is_partition(RelationId relation, RelationId parent, KeyType type, const BoundRange& bounds);
 
 // A bound as text that reads the same under every DateStyle and TimeZone (a timestamptz with its
 // offset in `zone`), or MINVALUE or MAXVALUE; and back. Both throw PostgresError.

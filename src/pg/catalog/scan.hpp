@@ -1,4 +1,4 @@
-// Reading a table's rows without the planner.
+// Reading tables and catalogs without the planner.
 #pragma once
 
 #include "pg/bridge/postgres.hpp"
@@ -20,6 +20,37 @@ bool any_row(Relation table, Matches matches) {
     table_endscan(scan);
     ExecDropSingleTupleTableSlot(slot);
     UnregisterSnapshot(snapshot);
+    return found;
+}
+
+// Calls visit(tuple), a function without a destructor, for the rows of a catalog whose columns have
+// these OIDs, by an index that begins with them. May ereport.
+template <std::size_t count, typename Visit>
+void each_row(Oid catalog, Oid index, const std::array<std::pair<AttrNumber, Oid>, count>& columns,
+              Visit visit) {
+    std::array<ScanKeyData, count> keys;
+    for (std::size_t i = 0; i < count; ++i)
+        ScanKeyInit(&keys[i], columns[i].first, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(columns[i].second));
+    const Relation table = table_open(catalog, AccessShareLock);
+    const SysScanDesc scan =
+        systable_beginscan(table, index, true, nullptr, static_cast<int>(count), keys.data());
+    for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple);
+         tuple = systable_getnext(scan))
+        visit(tuple);
+    systable_endscan(scan);
+    table_close(table, AccessShareLock);
+}
+
+template <typename Visit>
+void each_row(Oid catalog, Oid index, AttrNumber column, Oid value, Visit visit) {
+    each_row(catalog, index, std::array{std::pair{column, value}}, visit);
+}
+
+// Whether there is one. May ereport.
+inline bool has_row(Oid catalog, Oid index, AttrNumber column, Oid value) {
+    bool found = false;
+    each_row(catalog, index, column, value, [&](HeapTuple) { found = true; });
     return found;
 }
 

@@ -108,12 +108,11 @@ class TableSwap {
                   {oid_parameter(created), oid_parameter(old()), oid_array_parameter(existing)})
                 .values<std::string>();
         if (!not_adopted.empty())
-            throw PpmError{
-                ERRCODE_FEATURE_NOT_SUPPORTED,
-                "index or foreign key " + in_quotes(not_adopted.front()) +
-                    " cannot be taken over from the old table",
-                "PostgreSQL reads its definition differently for the new table.",
-                "Drop it, and create it again after the conversion."};
+            throw PpmError{ERRCODE_FEATURE_NOT_SUPPORTED,
+                           "index or foreign key " + in_quotes(not_adopted.front()) +
+                               " cannot be taken over from the old table",
+                           "PostgreSQL reads its definition differently for the new table.",
+                           "Drop it, and create it again after the conversion."};
     }
 
     Conversion conversion_;
@@ -138,8 +137,7 @@ void require_unchanged(const Conversion& now, Position end, const std::vector<Na
                        what_all(obstacles), obstacles.front().mend};
     if (!now.check || !now.check->is_valid || now.check->end != codec_of(now.managed).encode(end) ||
         std::ranges::any_of(indexes, [](const NarrowIndex& each) { return !each.is_ready; }))
-        TableSwap::raise_changed(now,
-                                 "its constraint or an index of the conversion was replaced");
+        TableSwap::raise_changed(now, "its constraint or an index of the conversion was replaced");
 }
 
 // SQL for a person, which takes the partition key out of the unique key again.

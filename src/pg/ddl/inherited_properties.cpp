@@ -1,6 +1,7 @@
 #include "pg/ddl/inherited_properties.hpp"
 
 #include "pg/bridge/spi.hpp"
+#include "pg/catalog/scan.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/partition_options.hpp"
 
@@ -51,11 +52,6 @@ constexpr char policies_query[] = R"(
            concat('COMMENT ON POLICY ', quote_ident(p.polname), ' ON ', $2, ' IS ') || quote_literal((SELECT m.description FROM pg_description m WHERE m.objoid = p.oid AND m.classoid = 'pg_policy'::regclass AND m.objsubid = 0))
     FROM pg_policy p WHERE p.polrelid = $1 ORDER BY p.polname)";
 
-constexpr char storage_query[] = R"(
-    SELECT concat(' USING ' || quote_ident(a.amname)), concat(' TABLESPACE ' || quote_ident(t.spcname))
-    FROM pg_class r LEFT JOIN pg_am a ON a.oid = r.relam LEFT JOIN pg_tablespace t ON t.oid = r.reltablespace
-    WHERE r.oid = $1)";
-
 // The parent's index, its columns in order, what its name would end in (ChooseIndexName() in
 // indexcmds.c), and the partition's index that is attached to it.
 constexpr char identity_query[] = R"(
@@ -70,6 +66,76 @@ constexpr char identity_query[] = R"(
             WHERE h.inhparent = p.indexrelid AND i.indrelid = $2)
     FROM pg_index p JOIN pg_class t ON t.oid = p.indrelid
     WHERE p.indrelid = $1 AND p.indisreplident AND t.relreplident = 'i')";
+
+// Whether the column has a statistics target or options. A target of -1, or null, is the default.
+// May ereport.
+bool has_column_properties(Oid relation, AttrNumber column) {
+    const HeapTuple tuple =
+        SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(column));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    bool no_options = true;
+    bool no_target = true;
+    SysCacheGetAttr(ATTNUM, tuple, Anum_pg_attribute_attoptions, &no_options);
+    const Datum target =
+        SysCacheGetAttr(ATTNUM, tuple, Anum_pg_attribute_attstattarget, &no_target);
+    // (Of its two types, the smaller one is enough for the sign.)
+    const bool has_target = !no_target && DatumGetInt16(target) >= 0;
+    ReleaseSysCache(tuple);
+    return !no_options || has_target;
+}
+
+// Whether likeness_query would return something. May ereport.
+bool has_properties(Oid relation) {
+    const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const auto* const form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    const bool has_own = form->relreplident == REPLICA_IDENTITY_FULL ||
+                         form->relreplident == REPLICA_IDENTITY_NOTHING || form->relrowsecurity ||
+                         form->relforcerowsecurity;
+    const int columns = form->relnatts;
+    ReleaseSysCache(tuple);
+    if (has_own || GetComment(relation, RelationRelationId, 0) != nullptr)
+        return true;
+    for (AttrNumber column = 1; column <= columns; ++column)
+        if (has_column_properties(relation, column))
+            return true;
+    return false;
+}
+
+struct Storage {  // clauses, or empty
+    std::string access_method;
+    std::string tablespace;
+};
+
+Storage storage_of(Oid relation) {
+    struct Names {
+        const char* access_method = nullptr;
+        const char* tablespace = nullptr;  // the database's has no name here
+    };
+    const Names names = call([=] {
+        Names result;
+        const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+        if (!HeapTupleIsValid(tuple))
+            return result;
+        const auto form = *reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+        ReleaseSysCache(tuple);
+        if (const char* const name = get_am_name(form.relam); name != nullptr)
+            result.access_method = quote_identifier(name);
+        if (!OidIsValid(form.reltablespace))
+            return result;
+        if (const char* const name = get_tablespace_name(form.reltablespace); name != nullptr)
+            result.tablespace = quote_identifier(name);
+        return result;
+    });
+    Storage storage;
+    if (names.access_method != nullptr)
+        storage.access_method = std::string{" USING "} + names.access_method;
+    if (names.tablespace != nullptr)
+        storage.tablespace = std::string{" TABLESPACE "} + names.tablespace;
+    return storage;
+}
 
 // The text of a parent's expression for the partition: if a subquery refers to the table by name,
 // it gets the partition's name. pg_get_expr() knows only the parent's name.
@@ -135,11 +201,7 @@ std::string storage_clauses(const Parent& parent) {
 
 std::string storage_clauses(const Parent& parent, const std::vector<std::string>& options,
                             const std::string& tablespace) {
-    const auto row = query(storage_query, {oid_parameter(parent.table->relation)})
-                         .first<std::string, std::string>();
-    if (!row)
-        return {};
-    const auto& [access_method, own] = *row;
+    const Storage own = storage_of(parent.table->relation);
     const auto name_of = [](const std::string& option) {
         return option.substr(0, option.find('='));
     };
@@ -149,10 +211,13 @@ std::string storage_clauses(const Parent& parent, const std::vector<std::string>
                 return name_of(each) == name_of(option);
             }))
             all.push_back(option);
-    return access_method + with_clause(all) + (own.empty() ? tablespace : own);
+    return own.access_method + with_clause(all) +
+           (own.tablespace.empty() ? tablespace : own.tablespace);
 }
 
 std::vector<std::string> property_statements(const Parent& parent, const std::string& partition) {
+    if (call([&] { return !has_properties(parent.table->relation); }))
+        return {};
     const auto row = query(likeness_query, {oid_parameter(parent.table->relation)})
                          .first<std::string, std::optional<std::string>>();
     std::vector<std::string> statements;
@@ -170,6 +235,12 @@ std::vector<std::string> property_statements(const Parent& parent, const std::st
 // or takes other columns: on 14 to 18 before the minor versions of May 2024 and April 2026.
 std::vector<std::string> statistics_statements(const Parent& parent, const std::string& schema_name,
                                                const std::string& name) {
+    const RelationId relation = parent.table->relation;
+    if (!call([=] {
+            return has_row(StatisticExtRelationId, StatisticExtRelidIndexId,
+                           Anum_pg_statistic_ext_stxrelid, relation);
+        }))
+        return {};
     std::vector<std::string> statements;
     const std::string table = identifier(schema_name) + "." + identifier(name);
     const Rows rows = query(statistics_query, {oid_parameter(parent.table->relation)});
@@ -197,6 +268,12 @@ std::vector<std::string> statistics_statements(const Parent& parent, const std::
 
 std::vector<std::string> policy_statements(const Parent& parent, const std::string& schema_name,
                                            const std::string& name) {
+    const RelationId relation = parent.table->relation;
+    if (!call([=] {
+            return has_row(PolicyRelationId, PolicyPolrelidPolnameIndexId, Anum_pg_policy_polrelid,
+                           relation);
+        }))
+        return {};
     const std::string partition = identifier(schema_name) + "." + identifier(name);
     const Rows rows =
         query(policies_query, {oid_parameter(parent.table->relation), text_parameter(partition)});

@@ -6,6 +6,7 @@
 #include "pg/bridge/settings.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/references.hpp"
+#include "pg/catalog/scan.hpp"
 #include "pg/ddl/names.hpp"
 
 namespace ppm {
@@ -25,11 +26,7 @@ constexpr char tree_query[] =
     "JOIN pg_inherits i ON i.inhparent = tree.oid "
     "JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition) SELECT oid FROM tree";
 
-// Tables that the relations' foreign keys refer to; for a partitioned table each partition, too.
-constexpr char referenced_query[] =
-    "SELECT DISTINCT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1)";
-
-// The same for foreign keys that a partition has from its parent.
+// Tables that the relations' foreign keys refer to, if the keys are their parent's.
 constexpr char inherited_query[] =
     "SELECT DISTINCT confrelid FROM pg_constraint c WHERE contype = 'f' AND conrelid = ANY ($1) "
     "AND conparentid <> 0 AND NOT EXISTS "
@@ -62,9 +59,26 @@ std::vector<Oid> trees(const std::vector<Oid>& of) {
     return are_partitioned ? relations(tree_query, of) : of;
 }
 
-// The tables that the foreign keys of these tables refer to.
+// The tables that the foreign keys of these tables refer to; for a partitioned one each partition,
+// too.
 std::vector<Oid> referenced_from(const std::vector<Oid>& tables) {
-    return relations(referenced_query, possibly_referring(tables));
+    std::vector<Oid> result;
+    for (const Oid table : possibly_referring(tables)) {
+        const List* const found = call([=] {
+            List* referenced = NIL;
+            each_row(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
+                     Anum_pg_constraint_conrelid, table, [&](HeapTuple tuple) {
+                         const auto* const key =
+                             reinterpret_cast<Form_pg_constraint>(GETSTRUCT(tuple));
+                         if (key->contype == CONSTRAINT_FOREIGN)
+                             referenced = list_append_unique_oid(referenced, key->confrelid);
+                     });
+            return referenced;
+        });
+        for (int i = 0; i < list_length(found); ++i)
+            result.push_back(list_nth_oid(found, i));
+    }
+    return result;
 }
 
 class Locks {

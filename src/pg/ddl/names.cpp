@@ -3,6 +3,7 @@
 #include "core/text.hpp"
 #include "pg/bridge/settings.hpp"
 #include "pg/bridge/spi.hpp"
+#include "pg/ddl/used_schemas.hpp"
 
 namespace ppm {
 
@@ -48,33 +49,11 @@ void lock_schemas(std::set<Oid> schemas) {
     had = {GetTopTransactionIdIfAny(), GetCurrentSubTransactionId(), std::move(schemas)};
 }
 
-// The schemas of functions, operators, types and the like that the relations' own objects use.
-// PostgreSQL's own objects have no entry in pg_depend.
-constexpr char used_schemas_query[] = R"(
-    WITH object AS (
-        SELECT 'pg_class'::regclass AS class, indexrelid AS oid FROM pg_index WHERE indrelid = ANY ($1)
-        UNION ALL SELECT 'pg_class'::regclass, unnest($1)
-        UNION ALL SELECT 'pg_trigger'::regclass, oid FROM pg_trigger WHERE tgrelid = ANY ($1)
-        UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = ANY ($1)
-        UNION ALL SELECT 'pg_policy'::regclass, oid FROM pg_policy WHERE polrelid = ANY ($1)
-        UNION ALL SELECT 'pg_attrdef'::regclass, oid FROM pg_attrdef WHERE adrelid = ANY ($1)
-        UNION ALL SELECT 'pg_statistic_ext'::regclass, oid FROM pg_statistic_ext WHERE stxrelid = ANY ($1))
-    SELECT DISTINCT used.schema FROM object JOIN pg_depend d ON d.classid = object.class AND d.objid = object.oid
-    -- A join would read all functions and operators.
-    CROSS JOIN LATERAL (SELECT CASE d.refclassid
-        WHEN 'pg_proc'::regclass THEN (SELECT pronamespace FROM pg_proc WHERE oid = d.refobjid)
-        WHEN 'pg_operator'::regclass THEN (SELECT oprnamespace FROM pg_operator WHERE oid = d.refobjid)
-        WHEN 'pg_type'::regclass THEN (SELECT typnamespace FROM pg_type WHERE oid = d.refobjid)
-        WHEN 'pg_opclass'::regclass THEN (SELECT opcnamespace FROM pg_opclass WHERE oid = d.refobjid)
-        WHEN 'pg_collation'::regclass THEN (SELECT collnamespace FROM pg_collation WHERE oid = d.refobjid) END) AS used (schema)
-    WHERE used.schema IS NOT NULL)";
-
 }  // namespace
 
 void lock_used_names(const std::vector<Oid>& relations) {
     const StatementTimeout timeout{statement_timeout()};
-    const auto found = query(used_schemas_query, {oid_array_parameter(relations)}).values<Oid>();
-    std::set<Oid> schemas{found.begin(), found.end()};
+    std::set<Oid> schemas = used_schemas(relations);
     if (!schemas.empty())
         lock_schemas(std::move(schemas));
 }

@@ -27,11 +27,10 @@ namespace {
     "AND i.inhdetachpending AND d.version IS NULL OFFSET 0) "                                   \
     "ELSE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid OFFSET 0) END"
 
-// True if relation $1 may be dropped now.
-#define MAY_BE_DROPPED                                                                          \
-    "d.relation = $1 AND d.cleanup_policy = 'drop' "                                            \
-    "AND NOT coalesce((to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp(), false) " \
-    "AND " AGREES
+// True if the entry of relation $1 says that it is to be dropped now.
+#define SAYS_DROP                                    \
+    "d.relation = $1 AND d.cleanup_policy = 'drop' " \
+    "AND NOT coalesce((to_jsonb(d) ->> 'drop_after')::timestamptz > clock_timestamp(), false)"
 
 constexpr char read_query[] =
     "SELECT d.parent, d.relation, n.nspname, r.relname, d.lower_value, d.upper_value, "
@@ -74,7 +73,7 @@ constexpr char forget_statement[] =
     "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n WHERE d.relation = $1 AND " AGREES;
 
 constexpr char take_entry_to_drop_statement[] =
-    "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n WHERE " MAY_BE_DROPPED;
+    "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n WHERE " SAYS_DROP " AND " AGREES;
 
 constexpr char remember_statement[] =
     "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition) "
@@ -95,7 +94,8 @@ constexpr char record_statement[] =
     "greatest(now(), (SELECT l.at FROM ppm.last_run l WHERE l.schema_name = $3 " \
     "AND l.table_name = $4 AND l.procedure = 'cleanup'))"
 constexpr char recorded_values[] =
-    ") SELECT $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $12::ppm.cleanup_policy, " NOW_OR_LATER;
+    ") SELECT $1, $2, $3, $4, $6, $7, $8, $9, $10, $11, $12::ppm.cleanup_policy, n.at";
+constexpr char from_now[] = " FROM (SELECT " NOW_OR_LATER " AS at) AS n";
 constexpr char already_recorded[] =
     " ON CONFLICT (relation) DO UPDATE SET parent = excluded.parent, "
     "schema_name = excluded.schema_name, table_name = excluded.table_name, "
@@ -151,7 +151,7 @@ bool knows_delays() {
 // for a while.
 std::string is_configuration_of_removal() {
     const std::string hooks =
-        has_own_table("hooks")
+        may_have_own_rows("hooks")
             ? " # (SELECT coalesce(bit_xor(" PPM_HASH_OF_HOOK
               "), 0) FROM ppm.hooks h WHERE h.schema_name = $3 AND h.table_name = $4)"
             : "";
@@ -219,9 +219,10 @@ void record_detach(const Removal& removal) {
     statement += delays ? ", drop_after" : "";
     statement += recorded_values;
     if (delays)
-        statement += to_drop ? ", " NOW_OR_LATER " + c.drop_delay" : ", NULL";
+        statement += to_drop ? ", n.at + c.drop_delay" : ", NULL";
+    statement += from_now;
     if (to_drop || removal.row_hash)
-        statement += " FROM (SELECT c.* FROM ppm.config c WHERE " + is_configuration_of_removal() +
+        statement += ", (SELECT c.* FROM ppm.config c WHERE " + is_configuration_of_removal() +
                      (to_drop ? " AND c.cleanup_policy = 'drop'" : "") + " FOR SHARE) AS c";
     statement += already_recorded;
     // Overwrites what a contradicted entry has left.
@@ -326,11 +327,10 @@ void remove_entry_to_drop(const Partition& partition) {
 }
 
 bool remove_entry_just_detached(const Removal& removal) {
-    std::string statement{
-        "DELETE FROM ppm.detached d USING pg_class r, pg_namespace n, ppm.config c "
-        "WHERE " MAY_BE_DROPPED " AND c.cleanup_policy = 'drop' AND "};
+    std::string statement{"DELETE FROM ppm.detached d USING ppm.config c WHERE " SAYS_DROP
+                          " AND c.cleanup_policy = 'drop' AND "};
     statement += is_configuration_of_removal();
-    if (has_own_table("hooks"))
+    if (may_have_own_rows("hooks"))
         statement +=
             " AND NOT EXISTS (SELECT FROM ppm.hooks h WHERE h.schema_name = $3 "
             "AND h.table_name = $4 AND h.event IN ('after_detach', 'before_drop'))";

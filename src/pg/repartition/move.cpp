@@ -430,13 +430,12 @@ void repartition(Session& session, History& history, Oid parent,
         // The transaction may still have a snapshot.
         session.step([] {});
         if (beginning == beginnings)
-            throw PpmError{
-                ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "the move of rows of table " + in_quotes(name) +
-                    " had to begin again too often: " + reason,
-                {},
-                "Call ppm.repartition() again when this no longer happens, or call "
-                "ppm.abandon()."};
+            throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                           "the move of rows of table " + in_quotes(name) +
+                               " had to begin again too often: " + reason,
+                           {},
+                           "Call ppm.repartition() again when this no longer happens, or call "
+                           "ppm.abandon()."};
         announce("the move of rows of table " + in_quotes(name) + " begins again: " + reason);
         take_back_move(session, parent);
     }

@@ -130,16 +130,15 @@ void require_short_swap(const ManagedParent& managed, std::size_t targets, std::
     const double estimate = static_cast<double>(targets + sources) * objects * per_object +
                             static_cast<double>(managed.parent.partitions.size()) * per_partition;
     if (estimate > swap_limit())
-        throw PpmError{
-            ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            "putting " + std::to_string(targets) + " partitions in place of " +
-                std::to_string(sources) + " would lock table " +
-                in_quotes(managed.parent.configuration.qualified_name()) + " for about " +
-                std::to_string(static_cast<std::int64_t>(estimate)) +
-                " ms, longer than ppm.swap_limit",
-            {},
-            "Move one range of keys at a time, with from_value and to_value. Or raise "
-            "ppm.swap_limit."};
+        throw PpmError{ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                       "putting " + std::to_string(targets) + " partitions in place of " +
+                           std::to_string(sources) + " would lock table " +
+                           in_quotes(managed.parent.configuration.qualified_name()) +
+                           " for about " + std::to_string(static_cast<std::int64_t>(estimate)) +
+                           " ms, longer than ppm.swap_limit",
+                       {},
+                       "Move one range of keys at a time, with from_value and to_value. Or raise "
+                       "ppm.swap_limit."};
 }
 
 }  // namespace ppm

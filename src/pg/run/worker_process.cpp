@@ -239,7 +239,8 @@ bool carry_out(const WorkerRequest& request, const WorkerSettings& settings,
     call([&] {
         disable_timeout(STATEMENT_TIMEOUT, false);
         enable_timeout_after(STATEMENT_TIMEOUT, settings.statement_timeout);
-        pin_settings(settings);
+        // Nobody's code has run since the settings were pinned.
+        set("search_path", owners_path);
         needs_no_flush = true;
         execute_detach(request, context);
     });

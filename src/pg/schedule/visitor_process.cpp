@@ -89,11 +89,11 @@ Oid caller(const char* name) {
                        "Create it, or correct ppm.schedule_role and reload the configuration."};
     const auto [role, can_login] = *found;
     if (workers_need_login && !can_login)
-        throw PpmError{ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
-                       "role " + in_quotes(name) +
-                           " of ppm.schedule_role is not permitted to log in",
-                       {},
-                       "Give it LOGIN with ALTER ROLE. PostgreSQL 17 and later do not need that."};
+        throw PpmError{
+            ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+            "role " + in_quotes(name) + " of ppm.schedule_role is not permitted to log in",
+            {},
+            "Give it LOGIN with ALTER ROLE. PostgreSQL 17 and later do not need that."};
     return role;
 }
 
