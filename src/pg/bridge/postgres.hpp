@@ -45,6 +45,7 @@ extern "C" {
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/tupconvert.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/dependency.h"
@@ -255,6 +256,29 @@ inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot s
     return index_beginscan(table, index, snapshot, nullptr, keys, 0);
 #else
     return index_beginscan(table, index, snapshot, keys, 0);
+#endif
+}
+
+// Begins a scan of the rows from one place to another. May ereport.
+inline TableScanDesc begin_tid_range_scan(Relation table, Snapshot snapshot, ItemPointer first,
+                                          ItemPointer last) {
+#if PG_VERSION_NUM >= 190000
+    return table_beginscan_tidrange(table, snapshot, first, last, 0);
+#else
+    return table_beginscan_tidrange(table, snapshot, first, last);
+#endif
+}
+
+// Whether a table has a row with a unique key of this one. Its indexes are open for that
+// (ExecOpenIndices()). May ereport.
+inline bool has_same_key(ResultRelInfo* table, TupleTableSlot* row, EState* executor) {
+    ItemPointerData found;
+#if PG_VERSION_NUM >= 180000
+    ItemPointerData itself;
+    ItemPointerSetInvalid(&itself);
+    return !ExecCheckIndexConstraints(table, row, executor, &found, &itself, nullptr);
+#else
+    return !ExecCheckIndexConstraints(table, row, executor, &found, nullptr);
 #endif
 }
 

@@ -7,6 +7,7 @@
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/names.hpp"
 #include "pg/repartition/capture.hpp"
+#include "pg/repartition/copy_rows.hpp"
 #include "pg/repartition/targets.hpp"
 #include "pg/run/session.hpp"
 
@@ -16,6 +17,9 @@ namespace {
 
 // Copying blocks nobody, so a batch or a replay may take longer than ppm's other statements.
 constexpr int unlimited = INT_MAX;
+
+constexpr char strangers_were_written[] =
+    "rows were written that belong to none of the new partitions";
 
 // Runs the statement as the owner, who must see all rows: row_security = off makes sure of that.
 std::size_t execute_on_rows(const ManagedParent& managed, const std::string& statement,
@@ -88,7 +92,7 @@ std::vector<const JobTarget*> targets_of_rows(const ManagedParent& managed, cons
     };
     query_as_owner(managed, sql, note, left_of(deadline));
     if (found.contains(nullptr))
-        throw MustBeginAnew{"rows were written that belong to none of the new partitions"};
+        throw MustBeginAnew{strangers_were_written};
     return {found.begin(), found.end()};
 }
 
@@ -146,26 +150,13 @@ std::int64_t copy_blocks(const ManagedParent& managed, const Job& job, JobSource
                          std::int64_t blocks) {
     keep_as_they_are(managed, job);
     const std::int64_t end = std::min(source.next_block + blocks, source.blocks);
-    const std::string columns = copied_columns(job.parent);
-    const std::string part = "ONLY " + qualified_name(source.partition.relation) +
-                             " WHERE ctid >= '(" + std::to_string(source.next_block) +
-                             ",0)' AND ctid < '(" + std::to_string(end) + ",0)'";
-    std::int64_t rows = 0;
-    // A row that an UPDATE moves to another block may be found twice. That does no harm: rows that
+    // A row that an UPDATE moves to another page may be found twice. That does no harm: rows that
     // are written meanwhile are copied again anyway.
-    for (const JobTarget* const target : targets_of_rows(managed, job, part))
-        rows += static_cast<std::int64_t>(
-            execute_on_rows(managed, std::string{"INSERT INTO "}
-                                         .append(qualified_name(target->relation))
-                                         .append(" (")
-                                         .append(columns)
-                                         .append(") OVERRIDING SYSTEM VALUE SELECT ")
-                                         .append(columns)
-                                         .append(" FROM ")
-                                         .append(part)
-                                         .append(" AND (")
-                                         .append(condition_of(managed, job, *target))
-                                         .append(") ON CONFLICT DO NOTHING")));
+    const StatementTimeout timeout{unlimited};
+    bool has_stranger = false;
+    const std::int64_t rows = copy_rows(managed, job, source, source.next_block, end, has_stranger);
+    if (has_stranger)
+        throw MustBeginAnew{strangers_were_written};
     add_progress(job, source, end, rows);
     source.next_block = end;
     return rows;
