@@ -33,6 +33,7 @@ Datum ppm_cleanup(PG_FUNCTION_ARGS) {
         ppm::refuse_if_atomic(fcinfo, "ppm.cleanup()");
         ppm::Session session{false};
         ppm::Run run{session, ppm::parent_argument(fcinfo)};
+        run.expect_cleanup();
         run.perform(ppm::cleanup);
         run.finish();
         return Datum{};
@@ -53,6 +54,7 @@ Datum ppm_run_all(PG_FUNCTION_ARGS) {
         if (!parent)
             mark.emplace();
         ppm::Run run{session, parent};
+        run.expect_cleanup();
         run.perform(ppm::provision);
         run.perform(ppm::cleanup);
         run.check();

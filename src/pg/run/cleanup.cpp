@@ -185,16 +185,13 @@ class CleanupExecutor final : public Executor {
                                   const WorkerRecord& record) {
         const Oid owner = managed.parent.table->owner;
         try {
-            if (worker_ && !worker_->can_serve(owner))
-                worker_.reset();
-            if (!worker_)
-                worker_.emplace(owner, session_.check_interval());
-            return worker_->detach(managed, action,
-                                   drops_at_once_.contains(action.partition.relation), record);
+            return worker_.get(owner, session_.check_interval())
+                .detach(managed, action, drops_at_once_.contains(action.partition.relation),
+                        record);
         } catch (...) {
             // The worker may have died. It must have ended before the catalog is asked for the
             // result, and before another call may work on the table.
-            worker_.reset();
+            worker_.end();
             throw;
         }
     }
@@ -317,7 +314,6 @@ class CleanupExecutor final : public Executor {
         });
     }
 
-    std::optional<Worker> worker_;    // of the owner whose tables came last
     std::set<Oid> reattached_;        // attached again, as rows came in
     Oid just_detached_ = InvalidOid;  // by the last action
     std::set<Oid> drops_at_once_;     // what may be dropped in the transaction that detaches it
@@ -326,17 +322,17 @@ class CleanupExecutor final : public Executor {
 
 }  // namespace
 
-constinit const Task cleanup{
-    .name = "cleanup",
-    .verb = "clean up",
-    .sqlstate = errcode_cleanup_failed,
-    .actions = &Plan::cleanup,
-    .keeps_ledger = true,
-    .reports_obstacles = false,
-    .reports_refusals = true,
-    .referring_first = true,
-    .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
-        return std::make_unique<CleanupExecutor>(session, history);
-    }};
+constinit const Task cleanup{.name = "cleanup",
+                             .verb = "clean up",
+                             .sqlstate = errcode_cleanup_failed,
+                             .actions = &Plan::cleanup,
+                             .keeps_ledger = true,
+                             .reports_obstacles = false,
+                             .reports_refusals = true,
+                             .referring_first = true,
+                             .executor = [](Session& session, History& history,
+                                            CallWorker& worker) -> std::unique_ptr<Executor> {
+                                 return std::make_unique<CleanupExecutor>(session, history, worker);
+                             }};
 
 }  // namespace ppm

@@ -14,11 +14,6 @@ namespace {
 constexpr int attempts = 3;
 constexpr std::chrono::milliseconds shortest_pause{100};
 
-bool detaches_concurrently(const Action& action) {
-    const auto* const detach = std::get_if<DetachPartition>(&action);
-    return detach != nullptr && detach->concurrently;
-}
-
 // What must be done before anything else of the parent can be detached.
 bool comes_first(const Action& action) {
     return std::holds_alternative<FinalizeDetach>(action);
@@ -113,7 +108,9 @@ void ParentRun::assess(const ManagedParent& managed) {
 
     plan_ = session_.read([&] {
         require_owner(parent.table->relation, parent.configuration.table_name);
-        return plan_for(managed, clock_);
+        Plan plan = plan_for(managed, clock_);
+        executor_.foresee(managed, plan);
+        return plan;
     });
     if (plan_.blocked)
         failures_.push_back(

@@ -246,17 +246,18 @@ Since attach_again(const ManagedParent& managed, const Partition& partition) {
     return since;
 }
 
-constinit const Task provision{
-    .name = "provision",
-    .verb = "provision",
-    .sqlstate = errcode_provisioning_failed,
-    .actions = &Plan::provision,
-    .keeps_ledger = false,
-    .reports_obstacles = true,
-    .reports_refusals = false,
-    .referring_first = false,
-    .executor = [](Session& session, History& history) -> std::unique_ptr<Executor> {
-        return std::make_unique<ProvisionExecutor>(session, history);
-    }};
+constinit const Task provision{.name = "provision",
+                               .verb = "provision",
+                               .sqlstate = errcode_provisioning_failed,
+                               .actions = &Plan::provision,
+                               .keeps_ledger = false,
+                               .reports_obstacles = true,
+                               .reports_refusals = false,
+                               .referring_first = false,
+                               .executor = [](Session& session, History& history,
+                                              CallWorker& worker) -> std::unique_ptr<Executor> {
+                                   return std::make_unique<ProvisionExecutor>(session, history,
+                                                                              worker);
+                               }};
 
 }  // namespace ppm

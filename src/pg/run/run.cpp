@@ -30,6 +30,16 @@ bool is_before_the_plan(const Failure& failure) {
 
 Run::Run(Session& session, std::optional<Oid> relation) : session_{session}, relation_{relation} {}
 
+bool detaches_concurrently(const Action& action) {
+    const auto* const detach = std::get_if<DetachPartition>(&action);
+    return detach != nullptr && detach->concurrently;
+}
+
+void Executor::foresee(const ManagedParent& managed, const Plan& plan) {
+    if (std::ranges::any_of(plan.cleanup, detaches_concurrently))
+        worker_.start_early(managed.parent.table->owner, session_.check_interval());
+}
+
 // Collects what do_one() could not do with each parent. If the parents cannot be read, the first
 // phase throws; a later phase has one failure more.
 template <typename Read, typename DoOne>
@@ -106,7 +116,7 @@ void Run::perform(const Task& task) {
     if (performed_.empty())
         number_the_call();
     performed_.emplace_back(task.name);
-    const std::unique_ptr<Executor> executor = task.executor(session_, history_);
+    const std::unique_ptr<Executor> executor = task.executor(session_, history_, worker_);
     for_each_parent(
         task.name, task.sqlstate, "could not " + std::string{task.verb},
         [&](std::optional<Oid> relation) {
@@ -147,6 +157,7 @@ std::vector<Failure> Run::perform(const Task& task, Executor& executor,
 }
 
 void Run::check() {
+    worker_.dismiss();
     for_each_parent(
         "check", errcode_check_failed, "found errors in",
         [&](std::optional<Oid> relation) {
@@ -275,6 +286,7 @@ void Run::prune() {
 }
 
 void Run::finish() {
+    worker_.dismiss();
     analyze();
     // Also if there was nothing to do: monitoring needs to see that the call was made.
     record([&] { history_.record_run(performed_, outcomes_, clock_.monotonic_now()); });

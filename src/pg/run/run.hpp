@@ -7,14 +7,22 @@
 #include "pg/run/plan.hpp"
 #include "pg/run/report.hpp"
 #include "pg/run/session.hpp"
+#include "pg/run/worker.hpp"
 
 namespace ppm {
+
+// Whether the action is a DETACH PARTITION ... CONCURRENTLY, which needs the worker.
+bool detaches_concurrently(const Action& action);
 
 // Executes actions, on one parent after the other.
 class Executor {
   public:
-    Executor(Session& session, History& history) : session_{session}, history_{history} {}
+    Executor(Session& session, History& history, CallWorker& worker)
+        : session_{session}, history_{history}, worker_{worker} {}
     virtual ~Executor() = default;
+
+    // Prepares what the plan will need, in a read().
+    void foresee(const ManagedParent& managed, const Plan& plan);
 
     // Whether an interrupted call has left something to put in order, whatever the plan is.
     virtual bool has_work(const ManagedParent&) { return false; }
@@ -47,6 +55,7 @@ class Executor {
 
     Session& session_;
     History& history_;
+    CallWorker& worker_;
 };
 
 // What is done to every parent, one after the other.
@@ -59,7 +68,7 @@ struct Task {
     bool reports_obstacles;  // obstacles to the plan are failures of this task
     bool reports_refusals;   // so is what it does not remove although it should go
     bool referring_first;    // tables with foreign keys come before the tables that they refer to
-    std::unique_ptr<Executor> (*executor)(Session& session, History& history);
+    std::unique_ptr<Executor> (*executor)(Session& session, History& history, CallWorker& worker);
 };
 
 // One call of a procedure, on every configured parent or on the one whose table is `relation`:
@@ -69,6 +78,9 @@ class Run {
     Run(Session& session, std::optional<Oid> relation);
 
     void perform(const Task& task);
+
+    // Tells that cleanup will be performed: what takes long to begin may begin before.
+    void expect_cleanup() { worker_.expect(); }
 
     // Errors are failures; warnings are said at once.
     void check();
@@ -115,6 +127,7 @@ class Run {
     const Clock clock_;
     std::optional<Oid> relation_;
     History history_;
+    CallWorker worker_;
     bool is_first_phase_ = true;
     std::vector<ManagedParent> parents_;  // as they were read last
     std::size_t moves_ = 0;               // how many times some parent's partitions were changed

@@ -121,7 +121,8 @@ Worker::~Worker() {
         // An idle worker ends by itself when no more requests can come; a busy worker is
         // terminated. Either way, its last transaction must not commit while the session already
         // goes on.
-        shm_mq_detach(requests_);
+        if (!is_dismissed_)
+            shm_mq_detach(requests_);
         if (busy_ || !wait_for_end()) {
             TerminateBackgroundWorker(handle_);
             wait_for_end();
@@ -132,9 +133,16 @@ Worker::~Worker() {
     });
 }
 
+void Worker::dismiss() {
+    if (is_dismissed_)
+        return;
+    call([this] { shm_mq_detach(requests_); });
+    is_dismissed_ = true;
+}
+
 bool Worker::can_serve(Oid owner) const {
     pid_t pid = 0;
-    return owner == owner_ &&
+    return owner == owner_ && !is_dismissed_ &&
            call([&] { return GetBackgroundWorkerPid(handle_, &pid); }) != BGWH_STOPPED;
 }
 
@@ -235,6 +243,33 @@ DetachAnswer Worker::receive_answer(const std::optional<Deadline>& deadline,
             raise_received(static_cast<const char*>(message.data) + 1, message.size - 1,
                            is_cancel && type == 'E');
     }
+}
+
+void CallWorker::start_early(Oid owner, int check_interval) {
+    if (!is_expected_ || worker_)
+        return;
+    try {
+        Subtransaction subtransaction;
+        worker_.emplace(owner, check_interval);
+        subtransaction.commit();
+    } catch (const Error& error) {
+        if (ends_the_call(error))
+            throw;
+    }
+}
+
+Worker& CallWorker::get(Oid owner, int check_interval) {
+    if (worker_ && !worker_->can_serve(owner))
+        worker_.reset();
+    if (!worker_)
+        worker_.emplace(owner, check_interval);
+    return *worker_;
+}
+
+void CallWorker::dismiss() {
+    is_expected_ = false;
+    if (worker_)
+        worker_->dismiss();
 }
 
 }  // namespace ppm

@@ -31,6 +31,9 @@ class Worker : Scope {
     Worker(Oid owner, int check_interval);
     ~Worker();
 
+    // Lets it end by itself. After that only the destructor may be called, which waits for the end.
+    void dismiss();
+
     // Whether it is that owner's, and has not ended.
     bool can_serve(Oid owner) const;
 
@@ -68,10 +71,36 @@ class Worker : Scope {
 
     Oid owner_;
     bool busy_ = false;
+    bool is_dismissed_ = false;
     dsm_segment* segment_ = nullptr;
     BackgroundWorkerHandle* handle_ = nullptr;
     shm_mq_handle* requests_ = nullptr;
     shm_mq_handle* answers_ = nullptr;
+};
+
+// The worker of a call, for one owner after the other.
+class CallWorker : Scope {
+  public:
+    // The call is going to detach partitions, so a worker may be started before it is asked for:
+    // that takes as long as ten detaches.
+    void expect() { is_expected_ = true; }
+
+    // Starts the owner's worker, if one is expected and none runs. Ignores errors: get() has them,
+    // too.
+    void start_early(Oid owner, int check_interval);
+
+    // The owner's worker. Throws as Worker() does.
+    Worker& get(Oid owner, int check_interval);
+
+    // After an error: it may have died. Returns after it has ended.
+    void end() { worker_.reset(); }
+
+    // Nothing is detached any more.
+    void dismiss();
+
+  private:
+    bool is_expected_ = false;
+    std::optional<Worker> worker_;
 };
 
 }  // namespace ppm
