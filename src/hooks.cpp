@@ -6,6 +6,7 @@
 #include "pg/bridge/version.hpp"
 #include "pg/catalog/catalog.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/records/ledger.hpp"
 
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_hook_written);
@@ -131,6 +132,7 @@ Datum ppm_hook_written(PG_FUNCTION_ARGS) {
         const TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
         const ppm::SpiConnection spi{false};
         HeapTuple const row = trigger->tg_trigtuple;
+        ppm::lock_configuration_against_removals(table_of(row, descriptor));
         if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
             return PointerGetDatum(written(row, descriptor, nullptr));
         ppm::require_rights_over(table_of(row, descriptor));

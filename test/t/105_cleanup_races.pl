@@ -197,5 +197,51 @@ finish_sql($call);
 is(rows_of('deep_leaf'), '1', 'a row that was being written to a leaf is not lost');
 $holder->quit;
 
+# Whoever changes what a removal depends on finds the table gone when the change is there, or keeps it for good.
+$node->safe_psql('postgres', <<'EOF');
+SET client_min_messages = error;
+CREATE FUNCTION wait_for_8() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() WHERE object_name = 'judged_1') THEN
+		PERFORM pg_catalog.pg_advisory_xact_lock_shared(8);
+	END IF;
+END $$;
+CREATE EVENT TRIGGER wait_for_8 ON sql_drop WHEN TAG IN ('DROP TABLE') EXECUTE FUNCTION wait_for_8();
+CREATE FUNCTION hook(regclass, regclass, text, text) RETURNS void LANGUAGE sql AS '';
+EOF
+my %changes = (
+	'a longer retention' => 'UPDATE ppm.config SET retention = 10000',
+	'no retention' => 'UPDATE ppm.config SET retention = NULL',
+	'no configuration' => 'DELETE FROM ppm.config',
+	'a hook before the drop' => "INSERT INTO ppm.hooks (table_name, event, function) VALUES ('judged', 'before_drop', 'public.hook(regclass, regclass, text, text)')");
+foreach my $change (sort keys %changes)
+{
+	foreach my $way ('at once', 'later')
+	{
+		$node->safe_psql('postgres', <<"EOF");
+SET client_min_messages = error;
+DELETE FROM ppm.hooks;
+DELETE FROM ppm.config;
+DROP TABLE IF EXISTS judged;
+CREATE TABLE judged (day date NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE judged_1 PARTITION OF judged FOR VALUES FROM ('2000-01-01') TO ('2000-01-02');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('judged', 'daily', 1, 1, 'drop');
+EOF
+		$node->safe_psql('postgres', "INSERT INTO ppm.hooks (table_name, event, function) VALUES ('judged', 'after_detach', 'public.hook(regclass, regclass, text, text)')") if $way eq 'later';
+		my $holder = hold($node, 'SELECT pg_advisory_lock(8)');
+		my $dropper = start_sql($node, 'dropper', "$patience\nCALL ppm.cleanup();", on_error_stop => 0);
+		$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 8)") or die 'nothing is dropped';
+		my $changer = start_sql($node, 'changer', "$changes{$change};\nSELECT to_regclass('judged_1') IS NULL;");
+		$node->poll_query_until('postgres', <<'EOF') or die 'the change neither waits nor ends';
+SELECT count(*) FILTER (WHERE wait_event_type = 'Lock') = 1 OR count(*) = 0 FROM pg_stat_activity WHERE application_name = 'changer'
+EOF
+		$holder->query_safe('SELECT pg_advisory_unlock(8)');
+		$holder->quit;
+		finish_sql($dropper);
+		my ($code, $was_gone) = finish_sql($changer);
+		is("$code $was_gone", '0 t', "$change: it comes after the drop that has begun ($way)");
+	}
+}
+
 $node->stop;
 done_testing();

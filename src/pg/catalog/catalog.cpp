@@ -101,9 +101,10 @@ Configuration configuration_of(const Rows& rows, std::size_t row) {
     return read;
 }
 
-std::vector<ManagedParent> read(std::optional<Oid> relation,
-                                const std::optional<std::string>& schema,
-                                const std::optional<std::string>& table) {
+// The rows, and the tables that they name.
+std::vector<ManagedParent> read_once(std::optional<Oid> relation,
+                                     const std::optional<std::string>& schema,
+                                     const std::optional<std::string>& table) {
     const CatalogMoment moment = catalog_moment();
     const auto time = Deadline::Clock::now();
     const Rows rows = query(configurations_query, {text_parameter(schema), text_parameter(table)});
@@ -120,6 +121,16 @@ std::vector<ManagedParent> read(std::optional<Oid> relation,
         managed.parent.timezone_known = managed.zone.has_value();
         parents.push_back(std::move(managed));
     }
+    return parents;
+}
+
+std::vector<ManagedParent> read(std::optional<Oid> relation,
+                                const std::optional<std::string>& schema,
+                                const std::optional<std::string>& table) {
+    std::vector<ManagedParent> parents = read_once(relation, schema, table);
+    // A transaction may have renamed a table and its row after the rows were read.
+    if (std::ranges::any_of(parents, [](const auto& each) { return !each.parent.table; }))
+        parents = read_once(relation, schema, table);
     read_configured_relations(parents);
     read_distributions(parents);
     return parents;

@@ -55,7 +55,8 @@ KeyColumn key_column(Oid relation, AttrNumber number, Oid operator_class, Oid co
     key.name = pstrdup(NameStr(form->attname));
     key.type = form->atttypid;
     ReleaseSysCache(tuple);
-    key.type_name = format_type_be(key.type);
+    // The type may have been dropped with the table.
+    key.type_name = format_type_extended(key.type, -1, FORMAT_TYPE_ALLOW_INVALID);
     key.has_default_order = is_default_order(operator_class, key.type);
     key.has_byte_order =
         !OidIsValid(collation) || collation == C_COLLATION_OID || collation == POSIX_COLLATION_OID;

@@ -195,11 +195,16 @@ void lock_entry(RelationId relation) {
     execute("SELECT FROM ppm.detached WHERE relation = $1 FOR UPDATE", {oid_parameter(relation)});
 }
 
-void lock_policy(const Parent& parent) {
+void lock_configuration(const TableName& table) {
     const UserContext owner{owner_of_ppm()};
     execute("SELECT FROM ppm.config WHERE schema_name = $1 AND table_name = $2 FOR SHARE",
-            {text_parameter(parent.configuration.schema_name),
-             text_parameter(parent.configuration.table_name)});
+            {text_parameter(table.schema_name), text_parameter(table.table_name)});
+}
+
+void lock_configuration_against_removals(const TableName& table) {
+    const UserContext owner{owner_of_ppm()};
+    execute("SELECT FROM ppm.config WHERE schema_name = $1 AND table_name = $2 FOR NO KEY UPDATE",
+            {text_parameter(table.schema_name), text_parameter(table.table_name)});
 }
 
 Removal removal_of(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy) {

@@ -11,7 +11,11 @@ namespace ppm {
 // Each locks a row that the step will write, or that must not change. A step does this before it
 // locks other tables: while it waits here, others must not wait for its locks.
 void lock_entry(RelationId relation);
-void lock_policy(const Parent& parent);
+void lock_configuration(const TableName& table);
+
+// Makes a removal that is under way end first, or wait until this transaction ends: it is about to
+// change what the removal depends on, outside of ppm.config.
+void lock_configuration_against_removals(const TableName& table);
 
 // A partition that is to be removed.
 struct Removal {

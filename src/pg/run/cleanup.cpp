@@ -202,7 +202,7 @@ class CleanupExecutor final : public Executor {
         const CleanupPolicy policy = policy_for(managed.parent.configuration, partition);
         do_and_record({Done::detached, managed, partition}, [&] {
             if (policy == CleanupPolicy::drop)
-                lock_policy(managed.parent);
+                lock_configuration(managed.parent.configuration.name());
             lock_entry(partition.relation);
             const Since since =
                 lock_together(Statement::detach, managed.parent, partition.relation);
@@ -297,6 +297,8 @@ class CleanupExecutor final : public Executor {
                 lock_against_writers(partition);
                 require_unchanged(partition, new_rows);
             }
+            // Whoever changes it concurrently comes before the drop, or after it.
+            lock_configuration(managed.parent.configuration.name());
             lock_entry(partition.relation);
             const Since since = lock_to_drop(partition);
             lock_partition(partition, true);

@@ -87,6 +87,9 @@ void on_object_access(ObjectAccessType access, Oid catalog, Oid object, int colu
             boundary([] {
                 with_pinned_queries([] {
                     lock_own_tables();
+                    // Whoever changes it concurrently comes before the drop, or after it.
+                    if (current_request->drops_at_once)
+                        lock_configuration(current_request->record.table());
                     lock_entry(current_request->partition);
                     lock_tables_of(Statement::finish_detach);
                 });
