@@ -173,8 +173,9 @@ dist: ## what PGXN takes, into dist: the sources of the last commit
 
 dist: DIST_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'$$/\1/p" ppm.control)
 
-deb: ## Debian's packages, into dist; installed, used, upgraded, removed in a bare chroot
+deb: ## Debian's packages, into dist; built twice; installed, used, upgraded, removed in a bare chroot
 	dev/deb
+	dev/deb-again
 	dev/test-deb
 
 rpm-check: ## the RPM, built by Debian's rpmbuild, installed, used, removed in a bare chroot
