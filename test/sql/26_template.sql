@@ -78,7 +78,7 @@ DROP INDEX events_2026_03_15_tenant_idx;
 DROP TRIGGER looks ON events_2026_03_15;
 RESET ROLE;
 SELECT * FROM found;
-SELECT rtrim(split_part(hint, '; which', 1), ';') AS mend FROM found \gexec
+SELECT rtrim(split_part(hint, '; this', 1), ';') AS mend FROM found \gexec
 SELECT * FROM found;
 -- The default partition is not compared with the template, and partition_options take precedence.
 UPDATE ppm.config SET partition_options = '{fillfactor=60}', pre_provisioned = 2 WHERE table_name = 'events';
