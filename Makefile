@@ -30,7 +30,7 @@ EXTRA_CLEAN = $(CORE) $(SANITIZED) $(SANITIZED:.o=.d) $(OBJS:.o=.d) $(CORE:.o=.d
 override with_llvm = no
 
 # What needs no server installs one, where it can; all else needs the headers of one.
-STANDALONE = help demo test test-assert test-valgrind test-images coverage lint bench matrix fuzz format dist deb rpm-check
+STANDALONE = help demo test test-assert test-valgrind test-images coverage lint bench matrix fuzz format dist deb deb-matrix rpm-check
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -173,9 +173,13 @@ dist: ## what PGXN takes, into dist: the sources of the last commit
 
 dist: DIST_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'$$/\1/p" ppm.control)
 
-deb: ## Debian's packages, into dist; installed, used, upgraded, removed in a bare chroot
+deb: ## Debian's packages, into dist; built twice; installed, used, upgraded, removed in a bare chroot
 	dev/deb
+	dev/deb-again
 	dev/test-deb
+
+deb-matrix: ## the same for other versions of PostgreSQL, in chroots; DEB=suite for every test on the package
+	PPM_DEB=$(or $(DEB),yes) dev/matrix $(MATRIX)
 
 rpm-check: ## the RPM, built by Debian's rpmbuild, installed, used, removed in a bare chroot
 	dev/test-rpm
@@ -186,6 +190,6 @@ test-images: ## the container images, built by buildah on a stand-in for Postgre
 coverage: ## every test, and which lines of src none of them has run
 	dev/coverage
 
-.PHONY: help dist deb rpm-check test-images test-modules unit unit-sanitized fuzz warnings demo bench test test-assert test-valgrind coverage matrix lint format
+.PHONY: help dist deb deb-matrix rpm-check test-images test-modules unit unit-sanitized fuzz warnings demo bench test test-assert test-valgrind coverage matrix lint format
 
 -include $(wildcard src/*.d src/*/*.d src/*/*/*.d test/*/*.d test/*/*/*.d)

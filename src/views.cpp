@@ -10,6 +10,9 @@
 #include "pg/run/check.hpp"
 #include "pg/run/report.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 extern "C" {
 PG_FUNCTION_INFO_V1(ppm_partition_states);
 PG_FUNCTION_INFO_V1(ppm_table_states);

@@ -147,6 +147,11 @@ extern "C" {
 #error "ppm needs PostgreSQL 14 or newer"
 #endif
 
+// 18 and later have that collation, but no name for its OID.
+#ifndef POSIX_COLLATION_OID
+#define POSIX_COLLATION_OID 951
+#endif
+
 // pg_get_loaded_modules() knows the version.
 #if PG_VERSION_NUM >= 180000
 #define PPM_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "ppm", .version = PPM_VERSION)

@@ -192,14 +192,14 @@ class Launcher {
         visit.kind = Visit::Kind::look;
         visit.database = oid;
         strlcpy(NameStr(visit.role_name), schedule_role(), NAMEDATALEN);
-        const Finding found = carry_out(visit, expected_of_look, say_late_look);
+        const VisitResult found = carry_out(visit, expected_of_look, say_late_look);
         const auto now = Deadline::Clock::now();
         switch (found.kind) {
-            case Finding::Kind::no_extension:
+            case VisitResult::Kind::no_extension:
                 return have_no_extension(database);
-            case Finding::Kind::busy:
+            case VisitResult::Kind::busy:
                 return schedule_.postpone(oid, now);
-            case Finding::Kind::found:
+            case VisitResult::Kind::found:
                 break;
             default:
                 return fail(database, found);
@@ -228,16 +228,16 @@ class Launcher {
         visit.database = database.oid;
         visit.role = role;
         const auto begun = Deadline::Clock::now();
-        const Finding finding = carry_out(visit, schedule_interval(), say_late_call);
+        const VisitResult finding = carry_out(visit, schedule_interval(), say_late_call);
         const auto ended = Deadline::Clock::now();
-        if (finding.kind == Finding::Kind::done) {
+        if (finding.kind == VisitResult::Kind::done) {
             complaints_.end({});
             if (complaints_.end(database.name))
                 call([&] {
                     ereport(LOG, (errmsg("scheduled run in database \"%s\" succeeds again",
                                          database.name.c_str())));
                 });
-        } else if (finding.kind != Finding::Kind::failed ||
+        } else if (finding.kind != VisitResult::Kind::failed ||
                    !is_recorded(finding.failure.sqlstate)) {
             return fail(database, finding);
         } else {
@@ -251,9 +251,9 @@ class Launcher {
     }
 
     // The database could not be called.
-    void fail(const Database& database, const Finding& finding) {
+    void fail(const Database& database, const VisitResult& finding) {
         schedule_.postpone(database.oid, Deadline::Clock::now());
-        if (finding.kind == Finding::Kind::no_worker) {
+        if (finding.kind == VisitResult::Kind::no_worker) {
             complaints_.say({}, ERRCODE_INSUFFICIENT_RESOURCES,
                             "no background worker is free for the scheduled runs of ppm",
                             "Increase max_worker_processes.");
@@ -263,7 +263,7 @@ class Launcher {
         visit.kind = Visit::Kind::record;
         visit.database = database.oid;
         visit.failure = finding.failure;
-        if (finding.kind == Finding::Kind::none)
+        if (finding.kind == VisitResult::Kind::none)
             set_text(visit.failure, ERRCODE_CONNECTION_FAILURE,
                      "the background worker has ended unexpectedly", "",
                      "The server's log might say why.");

@@ -34,7 +34,7 @@ struct Visit {
 };
 
 // The result of a visit.
-struct Finding {
+struct VisitResult {
     enum class Kind {
         no_worker,     // no worker was free
         none,          // the worker has ended without an answer
@@ -57,7 +57,7 @@ struct SharedSchedule {
     // The visit of the current worker: a worker that has outlived its launcher is ignored.
     int visit_number;
     Visit visit;
-    Finding finding;
+    VisitResult finding;
 
     // Hashes of the warnings that were logged; the oldest is overwritten.
     std::array<std::uint64_t, 256> said;

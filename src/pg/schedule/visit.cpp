@@ -57,7 +57,7 @@ void attend_to_signals() {
     CHECK_FOR_INTERRUPTS();
 }
 
-Finding carry_out(const Visit& visit, std::chrono::milliseconds expected, void (*late)(Oid)) {
+VisitResult carry_out(const Visit& visit, std::chrono::milliseconds expected, void (*late)(Oid)) {
     static bool is_registered = false;
     SharedSchedule& shared = *shared_schedule();
     shared.visit = visit;
@@ -69,7 +69,7 @@ Finding carry_out(const Visit& visit, std::chrono::milliseconds expected, void (
         is_registered = true;
         if (!start(shared.visit_number))
             return;
-        shared.finding.kind = Finding::Kind::none;
+        shared.finding.kind = VisitResult::Kind::none;
         wait_for_end(visit.database, expected, late);
         pfree(current);
         current = nullptr;

@@ -12,6 +12,6 @@ void attend_to_signals();
 
 // Has a worker make the visit and waits for its end. The worker is terminated if the launcher ends.
 // `late` is called once if it takes longer than `expected`. Throws PostgresError.
-Finding carry_out(const Visit& visit, std::chrono::milliseconds expected, void (*late)(Oid));
+VisitResult carry_out(const Visit& visit, std::chrono::milliseconds expected, void (*late)(Oid));
 
 }  // namespace ppm

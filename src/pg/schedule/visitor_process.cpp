@@ -19,7 +19,7 @@ namespace {
 // The visit that this process was started for. A later launcher ignores its answer.
 int visit_number = 0;
 
-void answer(const Finding& finding) {
+void answer(const VisitResult& finding) {
     SharedSchedule& shared = *shared_schedule();
     if (shared.visit_number == visit_number)
         shared.finding = finding;
@@ -30,7 +30,7 @@ void answer_failure(int sqlstate, const char* message, const char* detail, const
     if (shared.visit_number != visit_number)
         return;
     set_text(shared.finding.failure, sqlstate, message, detail, hint);
-    shared.finding.kind = Finding::Kind::failed;
+    shared.finding.kind = VisitResult::Kind::failed;
 }
 
 // Whether the warning was not logged before, by an FNV-1a hash.
@@ -105,20 +105,20 @@ constexpr char last_call_query[] =
     "(c.schema_name, c.table_name, p.procedure)";
 
 void look(const Visit& visit) {
-    Finding finding{};
+    VisitResult finding{};
     in_transaction([&] {
         if (query("SELECT FROM pg_extension WHERE extname = 'ppm'").count() == 0) {
-            finding.kind = Finding::Kind::no_extension;
+            finding.kind = VisitResult::Kind::no_extension;
             return;
         }
         finding.role = caller(NameStr(visit.role_name));
         const UserContext owner{owner_of_ppm()};
         if (call(RunAllMark::is_elsewhere)) {
-            finding.kind = Finding::Kind::busy;
+            finding.kind = VisitResult::Kind::busy;
             return;
         }
         const auto last_call = query(last_call_query).value<std::optional<TimestampTz>>();
-        finding.kind = Finding::Kind::found;
+        finding.kind = VisitResult::Kind::found;
         finding.last_call = last_call.value_or(finding.last_call);
         finding.has_last_call = last_call && !TIMESTAMP_NOT_FINITE(*last_call);
     });
@@ -134,8 +134,8 @@ void call_run_all() {
         execute_top_level("CALL ppm.run_all()", CMDTAG_CALL);
         CommitTransactionCommand();
     });
-    Finding finding{};
-    finding.kind = Finding::Kind::done;
+    VisitResult finding{};
+    finding.kind = VisitResult::Kind::done;
     answer(finding);
 }
 
@@ -145,8 +145,8 @@ void record(const Complaint& failure) {
         history.record_not_called(
             PpmError{failure.sqlstate, failure.message, failure.detail, failure.hint});
     });
-    Finding finding{};
-    finding.kind = Finding::Kind::done;
+    VisitResult finding{};
+    finding.kind = VisitResult::Kind::done;
     answer(finding);
 }
 
