@@ -12,14 +12,15 @@ use Test::More;
 my ($library) = grep { -e } glob '/usr/lib/*/faketime/libfaketime.so.1';
 plan skip_all => 'libfaketime is not installed' unless $library;
 
-# What is in the file is added to the time.
+# What is in the file is added to the time. It is replaced as a whole: libfaketime ends the process that reads an empty one.
 my $file = PostgreSQL::Test::Utils::tempdir() . '/offset';
 sub shift_clock
 {
 	my ($offset) = @_;
-	open my $out, '>', $file or die "$file: $!";
+	open my $out, '>', "$file.new" or die "$file.new: $!";
 	print $out $offset;
-	close $out or die "$file: $!";
+	close $out or die "$file.new: $!";
+	rename "$file.new", $file or die "$file: $!";
 	return;
 }
 
