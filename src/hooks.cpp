@@ -132,12 +132,21 @@ Datum ppm_hook_written(PG_FUNCTION_ARGS) {
         const TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
         const ppm::SpiConnection spi{false};
         HeapTuple const row = trigger->tg_trigtuple;
-        ppm::lock_configuration_against_removals(table_of(row, descriptor));
-        if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-            return PointerGetDatum(written(row, descriptor, nullptr));
+        if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
+            const Datum result = PointerGetDatum(written(row, descriptor, nullptr));
+            ppm::lock_configuration_against_removals(table_of(row, descriptor));
+            return result;
+        }
         ppm::require_rights_over(table_of(row, descriptor));
-        if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-            return PointerGetDatum(row);
-        return PointerGetDatum(written(trigger->tg_newtuple, descriptor, row));
+        std::set tables{table_of(row, descriptor)};
+        const bool is_delete = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
+        const Datum result = is_delete
+                                 ? PointerGetDatum(row)
+                                 : PointerGetDatum(written(trigger->tg_newtuple, descriptor, row));
+        if (!is_delete)
+            tables.insert(table_of(trigger->tg_newtuple, descriptor));
+        for (const TableName& each : tables)
+            ppm::lock_configuration_against_removals(each);
+        return result;
     });
 }

@@ -322,6 +322,21 @@ if (leaves_check($node))
 		't', 'what failed after it can be read');
 }
 
+# Nor does it outlast the copying of rows.
+run_sql($node, <<'EOF', user => 'mallory');
+CREATE TABLE mallory.moved (id int, day date NOT NULL, PRIMARY KEY (id, day), CHECK (mallory.sets(id) = 1)) PARTITION BY RANGE (day);
+CREATE TABLE mallory.moved_default PARTITION OF mallory.moved DEFAULT;
+INSERT INTO mallory.moved VALUES (1, '2026-03-15'), (2, '2026-03-16');
+EOF
+$node->safe_psql('postgres', <<'EOF');
+TRUNCATE trap;
+DELETE FROM ppm.config;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('mallory', 'moved', 'daily', 1);
+EOF
+run_sql($node, "CALL ppm.repartition('mallory.moved');");
+is($node->safe_psql('postgres', 'SELECT count(*) FROM mallory.moved_2026_03_15'), '1', 'a constraint that changes settings: the rows are moved');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM trap'), '0', 'and no operator of the table\'s owner ran as ppm\'s');
+
 # Nor what it says at once.
 run_sql($node, <<'EOF', user => 'mallory');
 CREATE FUNCTION mallory.says(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';

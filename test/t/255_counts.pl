@@ -77,8 +77,8 @@ my $is_15 = $node->safe_psql('postgres', "SELECT current_setting('server_version
 my %each = (
 	a => { statements => $is_15 ? 5 : 17, transactions => 2, workers => 0 },
 	b => { statements => 0, transactions => 0, workers => 0 },
-	c => { statements => $is_15 ? 24 : 61, transactions => 7, workers => 1 },
-	night => { statements => $is_15 ? 17 : 65, transactions => 5, workers => 1 });
+	c => { statements => $is_15 ? 26 : 61, transactions => 7, workers => 1 },
+	night => { statements => $is_15 ? 18 : 65, transactions => 5, workers => 1 });
 my %what = (a => 'provision so many', b => 'nothing to do, with so many', c => 'remove so many', night => 'so many tables, one to create and one to remove each');
 foreach my $case (sort keys %each)
 {

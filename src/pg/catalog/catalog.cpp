@@ -102,8 +102,7 @@ Configuration configuration_of(const Rows& rows, std::size_t row) {
 }
 
 // The rows, and the tables that they name.
-std::vector<ManagedParent> read_once(std::optional<Oid> relation,
-                                     const std::optional<std::string>& schema,
+std::vector<ManagedParent> read_once(const std::optional<std::string>& schema,
                                      const std::optional<std::string>& table) {
     const CatalogMoment moment = catalog_moment();
     const auto time = Deadline::Clock::now();
@@ -115,8 +114,6 @@ std::vector<ManagedParent> read_once(std::optional<Oid> relation,
         managed.time = time;
         managed.parent.configuration = configuration_of(rows, row);
         managed.parent.table = read_table(managed.parent.configuration.name());
-        if (relation && (!managed.parent.table || managed.parent.table->relation != *relation))
-            continue;
         managed.zone = ServerTimeZone::named(managed.parent.configuration.timezone);
         managed.parent.timezone_known = managed.zone.has_value();
         parents.push_back(std::move(managed));
@@ -127,10 +124,15 @@ std::vector<ManagedParent> read_once(std::optional<Oid> relation,
 std::vector<ManagedParent> read(std::optional<Oid> relation,
                                 const std::optional<std::string>& schema,
                                 const std::optional<std::string>& table) {
-    std::vector<ManagedParent> parents = read_once(relation, schema, table);
+    std::vector<ManagedParent> parents = read_once(schema, table);
+    const auto has_no_table = [](const ManagedParent& each) { return !each.parent.table; };
     // A transaction may have renamed a table and its row after the rows were read.
-    if (std::ranges::any_of(parents, [](const auto& each) { return !each.parent.table; }))
-        parents = read_once(relation, schema, table);
+    if (std::ranges::any_of(parents, has_no_table))
+        parents = read_once(schema, table);
+    if (relation)
+        std::erase_if(parents, [&](const ManagedParent& each) {
+            return has_no_table(each) || each.parent.table->relation != *relation;
+        });
     read_configured_relations(parents);
     read_distributions(parents);
     return parents;
@@ -141,7 +143,11 @@ std::vector<ManagedParent> read_of_relation(Oid relation) {
     const auto name = present_name_of(relation);
     if (!name)
         return {};
-    return read(relation, name->schema_name, name->table_name);
+    std::vector<ManagedParent> parents = read(relation, name->schema_name, name->table_name);
+    // Both may just have been renamed.
+    if (const auto now = present_name_of(relation); parents.empty() && now && now != name)
+        parents = read(relation, now->schema_name, now->table_name);
+    return parents;
 }
 
 // The default partition's bound is not kept.

@@ -201,6 +201,14 @@ void lock_configuration(const TableName& table) {
             {text_parameter(table.schema_name), text_parameter(table.table_name)});
 }
 
+bool lock_configuration_at_once(const TableName& table) {
+    const UserContext owner{owner_of_ppm()};
+    return execute(
+               "SELECT FROM ppm.config WHERE schema_name = $1 AND table_name = $2 "
+               "FOR SHARE SKIP LOCKED",
+               {text_parameter(table.schema_name), text_parameter(table.table_name)}) == 1;
+}
+
 void lock_configuration_against_removals(const TableName& table) {
     const UserContext owner{owner_of_ppm()};
     execute("SELECT FROM ppm.config WHERE schema_name = $1 AND table_name = $2 FOR NO KEY UPDATE",

@@ -13,6 +13,9 @@ namespace ppm {
 void lock_entry(RelationId relation);
 void lock_configuration(const TableName& table);
 
+// The same without waiting. Returns false if somebody is changing the configuration, or it is gone.
+bool lock_configuration_at_once(const TableName& table);
+
 // Makes a removal that is under way end first, or wait until this transaction ends: it is about to
 // change what the removal depends on, outside of ppm.config.
 void lock_configuration_against_removals(const TableName& table);

@@ -136,7 +136,11 @@ std::int64_t copy_rows(const ManagedParent& managed, const Job& job, const JobSo
                       [](const Destination& each) { return each.target->bounds.lower; });
     const Table& table = *managed.parent.table;
     const std::string log = job.log_name();
-    // Constraints and generated columns run their owner's code.
+    // A call copies many batches, and its memory lives until its end.
+    const WorkMemory memory{"ppm copy"};
+    // Constraints and generated columns run their owner's code. What that sets must not outlast it:
+    // the step goes on as ppm's owner.
+    const LocalSettings undone;
     const UserContext owner{table.owner};
     return call([&] {
         PushActiveSnapshot(GetLatestSnapshot());
@@ -150,6 +154,9 @@ std::int64_t copy_rows(const ManagedParent& managed, const Job& job, const JobSo
         const std::int64_t count = copy_all(copy, from, to, has_stranger);
         // Foreign keys are checked by triggers.
         AfterTriggerEndQuery(copy.executor);
+        // It opens tables to call other triggers, too.
+        ExecCloseResultRelations(copy.executor);
+        ExecResetTupleTable(copy.executor->es_tupleTable, false);
         for (Destination& each : ranges)
             close(each);
         if (by_default)

@@ -297,7 +297,8 @@ class CleanupExecutor final : public Executor {
                 lock_against_writers(partition);
                 require_unchanged(partition, new_rows);
             }
-            // Whoever changes it concurrently comes before the drop, or after it.
+            // Whoever changes it concurrently comes before the drop, or after it; not while ppm
+            // looks for new rows.
             lock_configuration(managed.parent.configuration.name());
             lock_entry(partition.relation);
             const Since since = lock_to_drop(partition);

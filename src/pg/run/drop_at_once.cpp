@@ -29,7 +29,7 @@ bool bears_its_name(const WorkerRequest& request) {
 
 bool drop_at_once(const WorkerRequest& request, const WorkerSettings& settings,
                   const std::string& path) {
-    if (!request.drops_at_once || !drop_locks_nothing_else(request.partition))
+    if (!drop_locks_nothing_else(request.partition))
         return false;
     try {
         Subtransaction subtransaction;

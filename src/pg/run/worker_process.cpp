@@ -60,6 +60,9 @@ object_access_hook_type next_hook = nullptr;
 // CREATE INDEX CONCURRENTLY waits for transactions as for a lock, and nobody waits behind it.
 bool builds_index = false;
 
+// Whether the second transaction of a detach may drop the table.
+bool may_drop_at_once = false;
+
 // The search_path of a plain session of the owner: user code runs in the middle of the statement.
 const char* owners_path = nullptr;
 
@@ -87,9 +90,10 @@ void on_object_access(ObjectAccessType access, Oid catalog, Oid object, int colu
             boundary([] {
                 with_pinned_queries([] {
                     lock_own_tables();
-                    // Whoever changes it concurrently comes before the drop, or after it.
-                    if (current_request->drops_at_once)
-                        lock_configuration(current_request->record.table());
+                    // Whoever changes the configuration concurrently comes before the drop, or
+                    // after it. Others may wait for this transaction, so it must not wait.
+                    may_drop_at_once = current_request->drops_at_once &&
+                                       lock_configuration_at_once(current_request->record.table());
                     lock_entry(current_request->partition);
                     lock_tables_of(Statement::finish_detach);
                 });
@@ -253,7 +257,7 @@ bool carry_out(const WorkerRequest& request, const WorkerSettings& settings,
     bool is_dropped = false;
     with_pinned_queries([&] {
         require_detached(request.partition);
-        is_dropped = drop_at_once(request, settings, path);
+        is_dropped = may_drop_at_once && drop_at_once(request, settings, path);
         if (!is_dropped)
             confirm_detached(request.partition);
         write(request.record, is_dropped ? 2 : 1);
