@@ -125,8 +125,8 @@ sub second_job
 	return 1;
 }
 
-# A worker is there for some milliseconds only.
-my $worker = "backend_type = 'ppm worker'";
+# A worker works for some milliseconds only. (One that dies before is replaced.)
+my $worker = "backend_type = 'ppm worker' AND state = 'active'";
 my $job = "application_name = 'job' AND backend_type = 'client backend'";
 my $client = "application_name ~ '^(writer|reader)' AND state = 'active' ORDER BY random()";
 my %disturbances = (
