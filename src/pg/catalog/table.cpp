@@ -70,7 +70,8 @@ void find_key(Found& found) {
         return;
     const auto* const form = reinterpret_cast<Form_pg_partitioned_table>(GETSTRUCT(tuple));
     found.strategy = form->partstrat;
-    const AttrNumber number = form->partnatts == 1 ? form->partattrs.values[0] : InvalidAttrNumber;
+    const std::int16_t number =
+        form->partnatts == 1 ? form->partattrs.values[0] : std::int16_t{InvalidAttrNumber};
     const Oid operator_class = first_oid(tuple, Anum_pg_partitioned_table_partclass);
     const Oid collation = first_oid(tuple, Anum_pg_partitioned_table_partcollation);
     ReleaseSysCache(tuple);
