@@ -132,21 +132,20 @@ Datum ppm_hook_written(PG_FUNCTION_ARGS) {
         const TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
         const ppm::SpiConnection spi{false};
         HeapTuple const row = trigger->tg_trigtuple;
-        if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
-            const Datum result = PointerGetDatum(written(row, descriptor, nullptr));
-            ppm::lock_configuration_against_removals(table_of(row, descriptor));
-            return result;
-        }
-        ppm::require_rights_over(table_of(row, descriptor));
         std::set tables{table_of(row, descriptor)};
-        const bool is_delete = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
-        const Datum result = is_delete
-                                 ? PointerGetDatum(row)
-                                 : PointerGetDatum(written(trigger->tg_newtuple, descriptor, row));
-        if (!is_delete)
-            tables.insert(table_of(trigger->tg_newtuple, descriptor));
+        HeapTuple result = row;
+        if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
+            result = written(row, descriptor, nullptr);
+        } else {
+            ppm::require_rights_over(table_of(row, descriptor));
+            if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
+                tables.insert(table_of(trigger->tg_newtuple, descriptor));
+                result = written(trigger->tg_newtuple, descriptor, row);
+            }
+        }
+        // In the order of their names, so that two sessions do not wait for each other.
         for (const TableName& each : tables)
             ppm::lock_configuration_against_removals(each);
-        return result;
+        return PointerGetDatum(result);
     });
 }

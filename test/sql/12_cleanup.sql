@@ -60,7 +60,7 @@ SET client_min_messages = warning;
 SELECT step, action, partition FROM ppm.plan('kept');
 CALL ppm.cleanup('kept');
 SELECT * FROM tables();
-SELECT detached, cleanup_policy FROM ppm.detached;
+SELECT detached, cleanup_policy FROM ppm.detached ORDER BY detached;
 -- Unless cleanup_policy in ppm.detached is set to drop.
 UPDATE ppm.detached SET cleanup_policy = 'drop';
 SELECT step, action, partition, statement FROM ppm.plan('kept');

@@ -1,6 +1,7 @@
-// The configuration and the catalog as the core wants them: one query for all parents, one for all
-// their partitions. Both read the catalog alone and take no lock on a parent or a partition; both
-// need an SpiConnection and a pinned search_path, and throw PostgresError.
+// The configuration and the catalog as the core wants them: one query for all rows of ppm.config,
+// whose tables come from the catalog caches, and one for all partitions. All read the catalog alone
+// and take no lock on a parent or a partition. They need an SpiConnection and a pinned search_path,
+// and throw PostgresError.
 #pragma once
 
 #include "core/deadline.hpp"

@@ -119,25 +119,15 @@ Unsupported problem_here(const std::string& table) {
     return {};
 }
 
-// Citus hides shards from queries of pg_class, so a shard looks like a table that does not exist.
-Oid hidden_relation(const Configuration& configuration) {
-    return call([&] {
-        const Oid schema = get_namespace_oid(configuration.schema_name.c_str(), true);
-        return get_relname_relid(configuration.table_name.c_str(), schema);
-    });
-}
-
 bool is_shard(Oid relation) {
     return query(shard_query, {oid_parameter(relation)}).value<bool>();
 }
 
 void read_shard(Parent& parent) {
-    const Oid relation =
-        parent.table ? parent.table->relation : hidden_relation(parent.configuration);
-    if (!OidIsValid(relation) || !is_shard(relation))
+    if (!parent.table || !is_shard(parent.table->relation))
         return;
     Table table{};
-    table.relation = relation;
+    table.relation = parent.table->relation;
     table.strategy = Strategy::range;
     table.unsupported = {
         "Table " + in_quotes(parent.configuration.qualified_name()) +
