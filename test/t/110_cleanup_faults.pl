@@ -115,6 +115,8 @@ sub interrupt
 SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE $who{$waits} AND NOT granted AND $condition)
 EOF
 	}
+	# What was committed without waiting for the disk is there with the next commit that waits.
+	$node->safe_psql('postgres', 'CREATE TABLE flushed (); DROP TABLE flushed') if $place eq 'reader' && $fault_name !~ /timeout/;
 	$faults{$fault_name}->();
 	my ($result, undef, $messages) = finish_sql($caller);
 	like($messages, qr/^(?:psql:.*?)?(?:ERROR|FATAL):|server closed the connection/m,
@@ -128,6 +130,9 @@ EOF
 		"SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'ppm worker' OR application_name IN ('caller', 'holder'))")
 	  or die 'somebody is left';
 
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_inherits i JOIN ppm.detached d ON d.relation = i.inhrelid WHERE i.inhdetachpending'), 1,
+		"$fault_name $place_name: a detach is pending")
+	  if $place eq 'reader';
 	like($node->safe_psql('postgres', 'SELECT count(*) FROM orders WHERE day >= current_date - 1'), qr/^3$/,
 		"$fault_name $place_name: no retained row is gone");
 	my ($again, undef, $errors) = run_sql($node, 'CALL ppm.cleanup();');

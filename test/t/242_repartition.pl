@@ -100,6 +100,9 @@ sql(q(DELETE FROM ppm.config WHERE table_name = 't'));
 #
 
 table('t', 'date', "($days)::date", 'CREATE TABLE refers (id bigint, at date, FOREIGN KEY (id, at) REFERENCES t);');
+like($node->safe_psql('postgres', "SELECT hint FROM ppm.check('t') WHERE code = 'default_has_rows' LIMIT 1"),
+	qr/^Drop the foreign keys that refer to the table\. CALL ppm\.repartition\('public\.t'\); then CALL ppm\.provision\('public\.t'\); Then add the foreign keys again\.$/,
+	'if other tables refer to it, ppm.check() says to drop the keys first');
 refused('others refer to it', qr/0A000: cannot repartition table "public.t": foreign key "refers_id_at_fkey" of table "public.refers" refers to it.*HINT:  Rows that a foreign key/s);
 sql('DROP TABLE refers; CREATE PUBLICATION everything FOR ALL TABLES');
 refused('everything is published', qr/0A000.*publication "everything" is FOR ALL TABLES/s);

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use JSON::PP;
 use lib $FindBin::RealBin;
 use DocTest;
 use PpmTest;
@@ -136,6 +137,12 @@ sub undocumented
 is_deeply(undocumented("SELECT attname FROM pg_attribute WHERE attrelid = 'ppm.config'::regclass AND attnum > 0 AND NOT attisdropped", 'doc/reference.md'),
 	[], 'doc/reference.md has each column of ppm.config');
 is_deeply(undocumented("LOAD 'ppm'; SELECT name FROM pg_settings WHERE name LIKE 'ppm.%'", 'doc/reference.md'), [], '... each setting');
+my @encodings = split /\n/, $node->safe_psql('postgres', 'SELECT unnest(enum_range(NULL::ppm.key_encoding))');
+is_deeply(undocumented('SELECT unnest(enum_range(NULL::ppm.key_encoding))', 'doc/reference.md'), [], '... each key encoding');
+is_deeply(decode_json(slurp_file("$top/deploy/helm/ppm/values.schema.json"))->{properties}{tables}{items}{properties}{keyEncoding}{enum},
+	\@encodings, 'the Helm chart has the same key encodings');
+my ($names) = slurp_file("$top/src/core/key/encoding.hpp") =~ /key_encoding_names\{([^}]*)\}/;
+is_deeply([ $names =~ /"(\w+)"/g ], \@encodings, '... and so has the library');
 # What is made for other objects of ppm's alone is of no use by itself.
 is_deeply(undocumented(<<'EOF', 'doc/reference.md'), [], '... each routine, table and view');
 SELECT 'ppm.' || proname FROM pg_proc

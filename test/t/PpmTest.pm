@@ -121,8 +121,20 @@ sub kill_hard
 	my $offset = -s $node->logfile;
 	kill 'KILL', $pid or die "process $pid cannot be killed";
 	$node->wait_for_log(qr/all server processes terminated; reinitializing/, $offset);
-	$node->poll_query_until('postgres', 'SELECT true') or die 'no restart';
+	wait_until_ready($node);
 	return;
+}
+
+# Waits until the server accepts connections. (A psql that cannot connect ends before it has read its query, and IPC::Run may die of that.)
+sub wait_until_ready
+{
+	my ($node) = @_;
+	foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return if run_log([ 'pg_isready', '--quiet', '--host', $node->host, '--port', $node->port ]);
+		select undef, undef, undef, 0.1;
+	}
+	die 'the server does not accept connections';
 }
 
 # Waits until the session called $name waits for a lock: of `$type` (a locktype of pg_locks), or any.

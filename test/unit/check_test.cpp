@@ -525,6 +525,16 @@ TEST_F(CheckDefault, FindsTheRowsThatKeepASlotOut) {
         << rows.hint;
 }
 
+TEST_F(CheckDefault, SaysHowToMoveRowsThatForeignKeysReferTo) {
+    fill_window_around_november();
+    add_row_of("2026-11-22");
+    answers.is_referred_to = true;
+    EXPECT_EQ(found_as("default_has_rows rest").hint,
+              "Drop the foreign keys that refer to the table. CALL "
+              "ppm.repartition('public.orders'); then CALL ppm.provision('public.orders'); Then "
+              "add the foreign keys again.");
+}
+
 TEST_F(CheckDefault, FindsTheRowsOfEachSlotWithOneQuestion) {
     add_row_of("2026-11-30");
     add_row_of("2026-10-01");

@@ -16,6 +16,7 @@ namespace ppm {
 struct Answers {
     std::vector<Bound> default_rows;              // the keys of the default partition's rows
     std::map<std::string, LastFailure> failures;  // of the last attempts, by the partition's name
+    bool is_referred_to = false;                  // by foreign keys
     mutable std::vector<std::vector<BoundRange>> asked_of_default;  // by all checks
 };
 
@@ -49,6 +50,7 @@ inline std::vector<Anomaly> check(const Orders& orders, const Windows& windows,
                               found.push_back(default_has_rows_of(range));
                           return found;
                       },
+                  .is_referred_to = [&] { return answers.is_referred_to; },
                   .last_failure =
                       [&](const std::string& name) {
                           const auto failure = answers.failures.find(name);

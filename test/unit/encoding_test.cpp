@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <string>
@@ -77,21 +79,38 @@ TEST_P(KnownNumbers, AreOfTheirTime) {
     EXPECT_EQ(to_text(codec.decode(Bound::of_integer(each.number))), to_text(civil(each.time)));
 }
 
-// Every encoding with each type that may have it.
+constexpr KeyType all_types[] = {KeyType::date,   KeyType::timestamp, KeyType::timestamptz,
+                                 KeyType::uuid,   KeyType::smallint,  KeyType::integer,
+                                 KeyType::bigint, KeyType::text,      KeyType::varchar};
+
+// The types that may have the encoding.
+std::vector<KeyType> types_with(KeyEncoding encoding) {
+    std::vector<KeyType> types;
+    std::ranges::copy_if(all_types, std::back_inserter(types),
+                         [&](KeyType type) { return type_supports_encoding(type, encoding); });
+    return types;
+}
+
+// Every encoding with each type that may have it, and Snowflake IDs of several kinds.
 std::vector<Key> encoded_keys() {
     std::vector<Key> keys;
-    for (const KeyEncoding encoding : {KeyEncoding::seconds, KeyEncoding::milliseconds,
-                                       KeyEncoding::microseconds, KeyEncoding::nanoseconds})
-        for (const KeyType type : {KeyType::integer, KeyType::bigint})
-            keys.emplace_back(type, encoding);
-    keys.emplace_back(KeyType::bigint, KeyEncoding::snowflake);
+    for (std::size_t i = 0; i < key_encoding_names.size(); ++i)
+        for (const KeyType type : types_with(static_cast<KeyEncoding>(i)))
+            keys.emplace_back(type, static_cast<KeyEncoding>(i));
     const Instant epochs[] = {Instant{}, utc_instant("2015-01-01"), utc_instant("2060-01-01")};
     for (const Instant epoch : epochs)
         for (const int shift : {0, 1, 16, 23, 24, 41, longest_shift})
             keys.emplace_back(KeyType::bigint, KeyEncoding::snowflake, Snowflake{epoch, shift});
-    for (const KeyType type : {KeyType::text, KeyType::varchar, KeyType::uuid})
-        keys.emplace_back(type, KeyEncoding::ulid);
     return keys;
+}
+
+TEST(EncodingTest, BelongsToSomeTypes) {
+    using enum KeyType;
+    for (const KeyEncoding encoding : {KeyEncoding::seconds, KeyEncoding::milliseconds,
+                                       KeyEncoding::microseconds, KeyEncoding::nanoseconds})
+        EXPECT_EQ(types_with(encoding), (std::vector{integer, bigint})) << name_of(encoding);
+    EXPECT_EQ(types_with(KeyEncoding::snowflake), (std::vector{bigint}));
+    EXPECT_EQ(types_with(KeyEncoding::ulid), (std::vector{uuid, text, varchar}));
 }
 
 std::string label_of(const Key& key) {
@@ -138,9 +157,12 @@ std::chrono::microseconds unit_of(KeyEncoding encoding) {
         case KeyEncoding::microseconds:
         case KeyEncoding::nanoseconds:
             return 1us;
-        default:
+        case KeyEncoding::milliseconds:
+        case KeyEncoding::snowflake:
+        case KeyEncoding::ulid:
             return 1ms;
     }
+    std::abort();
 }
 
 TEST_P(EncodedKeys, NeverDecreaseInTime) {
@@ -163,7 +185,8 @@ TEST_P(EncodedKeys, TellTheInstantThatTheyAreMadeOf) {
         if (bound.kind() != Bound::Kind::value || is_clamped)
             continue;
         ++told;
-        // All instants of one unit since the key's epoch have one key, which tells the first.
+        // All instants of one unit have one key, and it tells the first of them. Units are counted
+        // from the key's epoch.
         const auto since_epoch = instant - GetParam().snowflake.epoch;
         const bool counts_from_epoch = GetParam().encoding == KeyEncoding::snowflake;
         auto into_unit = (counts_from_epoch ? since_epoch : instant.time_since_epoch()) % unit;

@@ -32,10 +32,14 @@ inline void add_keys_that_count(std::vector<Kind>& kinds) {
 }
 
 inline void add_keys_with_encodings(std::vector<Kind>& kinds) {
-    const Key keys[] = {
-        {KeyType::integer, KeyEncoding::seconds},    {KeyType::bigint, KeyEncoding::milliseconds},
-        {KeyType::bigint, KeyEncoding::nanoseconds}, {KeyType::bigint, KeyEncoding::snowflake},
-        {KeyType::text, KeyEncoding::ulid},          {KeyType::uuid, KeyEncoding::ulid}};
+    const Key keys[] = {{KeyType::integer, KeyEncoding::seconds},
+                        {KeyType::bigint, KeyEncoding::milliseconds},
+                        {KeyType::bigint, KeyEncoding::microseconds},
+                        {KeyType::bigint, KeyEncoding::nanoseconds},
+                        {KeyType::bigint, KeyEncoding::snowflake},
+                        {KeyType::text, KeyEncoding::ulid},
+                        {KeyType::uuid, KeyEncoding::ulid}};
+    static_assert(std::size(keys) == key_encoding_names.size() + 1, "ULIDs are there twice");
     for (const Key& key : keys)
         for (const Interval& interval :
              {minutes(50), Interval::hourly, Interval::daily, Interval::weekly, Interval::yearly})

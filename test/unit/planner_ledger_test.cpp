@@ -77,9 +77,27 @@ TEST_F(PendingDetach, OfTheOutdatedIsKeptIfThatWasIntended) {
     EXPECT_EQ(cleanup(), Lines{"finalize orders_2026_02"});
 }
 
-TEST_F(PendingDetach, InsideTheWindowIsNotDropped) {
+TEST_F(PendingDetach, InsideTheWindowIsAttachedAgain) {
     configuration().cleanup_policy = CleanupPolicy::drop;
     orders.add_pending_of_ppm("orders_2026_12", "2026-12-01", "2027-01-01", CleanupPolicy::drop);
+    EXPECT_EQ(cleanup(), (Lines{"finalize orders_2026_12", "attach orders_2026_12"}));
+}
+
+TEST_F(PendingDetach, OfSomebodyElseInsideTheWindowIsNotAttached) {
+    orders.add_pending("orders_2026_12", "2026-12-01", "2027-01-01");
+    EXPECT_EQ(cleanup(), Lines{"finalize orders_2026_12"});
+}
+
+TEST_F(PendingDetach, InsideTheWindowOfAWorkDateAloneIsNotAttached) {
+    orders.add_pending_of_ppm("orders_2025_12", "2025-12-01", "2026-01-01", CleanupPolicy::drop);
+    EXPECT_EQ(cleanup_of(orders.plan_on("2025-12-15", today)), Lines{"finalize orders_2025_12"});
+}
+
+TEST_F(PendingDetach, ThatIsToBeKeptIsAttachedOnlyIfThatIsRemembered) {
+    configuration().cleanup_policy = CleanupPolicy::drop;
+    orders.add_pending_of_ppm("orders_2026_12", "2026-12-01", "2027-01-01", CleanupPolicy::detach);
+    EXPECT_EQ(cleanup(), (Lines{"finalize orders_2026_12", "attach orders_2026_12"}));
+    orders.parent.forgets_what_was_kept = true;
     EXPECT_EQ(cleanup(), Lines{"finalize orders_2026_12"});
 }
 
@@ -96,7 +114,7 @@ TEST_F(PendingDetach, OfSurplusWithRowsIsNotAttachedBeforeItIsFinished) {
         EXPECT_FALSE(std::holds_alternative<AttachPartition>(action));
 }
 
-TEST_F(PendingDetach, IsAttachedAgainByTheNextCallWhereTheWindowWantsIt) {
+TEST_F(PendingDetach, IsAnObstacleToTheWindowUntilItIsFinished) {
     orders.add_pending_of_ppm("orders_2026_12", "2026-12-01", "2027-01-01", CleanupPolicy::drop);
     EXPECT_EQ(obstacles_of(plan()),
               Lines{"orders_2026_12: 2026-12-01 to 2027-01-01: pending_detach"});

@@ -13,7 +13,7 @@
 namespace ppm {
 namespace {
 
-constexpr unsigned cases_per_zone = 100;  // and 101 pairs of grid and key: 70,000 in all
+constexpr unsigned cases_per_zone = 100;  // for each grid and key of every_kind()
 
 std::vector<CreatePartition> created_by(const Plan& plan) {
     std::vector<CreatePartition> created;

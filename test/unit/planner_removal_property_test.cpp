@@ -15,7 +15,7 @@
 namespace ppm {
 namespace {
 
-constexpr unsigned cases_per_zone = 70;  // and 101 pairs of grid and key: 50,000 in all
+constexpr unsigned cases_per_zone = 70;  // for each grid and key of every_kind()
 
 // A table and its windows, and the same table after the plan was executed.
 struct Case {

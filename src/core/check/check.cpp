@@ -114,7 +114,7 @@ class AnomalyFinder : Wording {
         // ppm does not repartition Citus' tables.
         if (parent_.table->is_distributed)
             return stays ? "Nothing has to be done." : "It is removed when all of it is outdated.";
-        return call_of("repartition") + " spreads its rows over partitions of one slot each. " +
+        return repartition_and(" spreads its rows over partitions of one slot each.") + " " +
                (stays ? "Nothing has to be done."
                       : "Or do nothing: it is removed when all of it is outdated.");
     }

@@ -26,6 +26,8 @@ struct Inquiries {
     std::function<bool(const std::string& schema_name, const std::string& name)> relation_exists;
     // For each of the ranges, whether the default partition has rows of it.
     std::function<std::vector<bool>(const std::vector<BoundRange>& ranges)> default_has_rows;
+    // Whether foreign keys refer to the table: then its rows cannot be moved.
+    std::function<bool()> is_referred_to;
     // Why the last attempt to create, attach or remove the partition of that name failed.
     std::function<LastFailure(const std::string& name)> last_failure;
 };

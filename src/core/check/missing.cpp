@@ -104,13 +104,13 @@ class Missing : Wording {
             if (!found[i])
                 continue;
             kept_out_.insert(names[i]);
-            default_rows_.push_back(
-                {AnomalyCode::default_has_rows, name,
-                 "Default partition " + in_quotes(name) + " has rows of " + held(wanted[i]) +
-                     ", which keep partition " + in_quotes(names[i]) + " out.",
-                 (parent_.table->is_distributed ? "Move these rows out of it. Then "
-                                                : call_of("repartition") + " then ") +
-                     call_of("provision")});
+            default_rows_.push_back({AnomalyCode::default_has_rows, name,
+                                     "Default partition " + in_quotes(name) + " has rows of " +
+                                         held(wanted[i]) + ", which keep partition " +
+                                         in_quotes(names[i]) + " out.",
+                                     parent_.table->is_distributed
+                                         ? "Move these rows out of it. Then " + call_of("provision")
+                                         : repartition_and(" then " + call_of("provision"))});
         }
     }
 

@@ -28,6 +28,13 @@ std::string Wording::call_of(const char* procedure) const {
     return ppm::call_of(procedure, parent_.configuration, inquiries_);
 }
 
+std::string Wording::repartition_and(const std::string& then) const {
+    const std::string moves = call_of("repartition") + then;
+    return inquiries_.is_referred_to() ? "Drop the foreign keys that refer to the table. " + moves +
+                                             " Then add the foreign keys again."
+                                       : moves;
+}
+
 std::string Wording::again(const char* procedure, const std::string& name) const {
     const LastFailure failure = inquiries_.last_failure(name);
     return failure.message.empty() || failure.passes ? call_of(procedure)

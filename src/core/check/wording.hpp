@@ -26,7 +26,11 @@ class Wording {
     // `CALL ppm.cleanup('public.orders');`
     std::string call_of(const char* procedure) const;
 
-    // The same, but to be done after a fix, if the last attempt failed for a lasting reason.
+    // The call of ppm.repartition(), between what it needs if foreign keys refer to the table, and
+    // `then`.
+    std::string repartition_and(const std::string& then) const;
+
+    // A call, but to be done after a fix, if the last attempt failed for a lasting reason.
     std::string again(const char* procedure, const std::string& name) const;
 
   protected:

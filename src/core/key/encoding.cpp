@@ -19,10 +19,15 @@ std::optional<std::int64_t> product(std::int64_t a, std::int64_t b) {
     return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional{result};
 }
 
-std::optional<Instant> since_1970(std::int64_t number, std::int64_t microseconds_each) {
-    const auto microseconds = product(number, microseconds_each);
-    return microseconds ? std::optional{Instant{chrono::microseconds{*microseconds}}}
-                        : std::nullopt;
+// The instant so many units after `epoch`, or nothing if 64 bits cannot hold it.
+std::optional<Instant> instant_after(Instant epoch, std::int64_t units,
+                                     std::int64_t microseconds_each) {
+    std::int64_t unix_time = 0;
+    const auto microseconds = product(units, microseconds_each);
+    if (!microseconds ||
+        __builtin_add_overflow(*microseconds, epoch.time_since_epoch().count(), &unix_time))
+        return std::nullopt;
+    return Instant{chrono::microseconds{unix_time}};
 }
 
 }  // namespace
@@ -63,22 +68,15 @@ std::optional<Instant> instant_of(std::int64_t number, KeyEncoding encoding,
                                   const Snowflake& snowflake) {
     switch (encoding) {
         case KeyEncoding::seconds:
-            return since_1970(number, 1000000);
+            return instant_after({}, number, 1000000);
         case KeyEncoding::milliseconds:
-            return since_1970(number, 1000);
+            return instant_after({}, number, 1000);
         case KeyEncoding::microseconds:
-            return since_1970(number, 1);
+            return instant_after({}, number, 1);
         case KeyEncoding::nanoseconds:
             return Instant{chrono::floor<chrono::microseconds>(chrono::nanoseconds{number})};
-        case KeyEncoding::snowflake: {
-            std::int64_t microseconds = 0;
-            const auto since_epoch = product(number >> snowflake.shift, 1000);
-            if (!since_epoch ||
-                __builtin_add_overflow(*since_epoch, snowflake.epoch.time_since_epoch().count(),
-                                       &microseconds))
-                return std::nullopt;
-            return Instant{chrono::microseconds{microseconds}};
-        }
+        case KeyEncoding::snowflake:
+            return instant_after(snowflake.epoch, number >> snowflake.shift, 1000);
         case KeyEncoding::ulid:
             break;
     }

@@ -1,5 +1,5 @@
-// The encodings of time in a partition key whose type is not one of time (ppm.key_encoding).
-// Integers are converted here, ULIDs in ulid.hpp.
+// How a key of a type that is not for time encodes time (ppm.key_encoding). Integers are converted
+// here, ULIDs in ulid.hpp.
 #pragma once
 
 #include <array>

@@ -12,9 +12,6 @@ namespace chrono = std::chrono;
 
 namespace {
 
-// PostgreSQL counts days and microseconds from here (POSTGRES_EPOCH_JDATE).
-constexpr chrono::days epoch = Date{chrono::year{2000} / 1 / 1}.time_since_epoch();
-
 constexpr LocalTime last_civil = Date{chrono::year::max() / 12 / 31};
 // The first date that PostgreSQL has.
 constexpr LocalTime first_civil = Date{chrono::year{-4712} / 1 / 1};
@@ -23,15 +20,15 @@ constexpr LocalTime first_civil = Date{chrono::year{-4712} / 1 / 1};
 Position from_stored_days(std::int64_t days) {
     if (days <= std::numeric_limits<std::int32_t>::min())
         return minus_infinity;
-    const chrono::days since_1970 = chrono::days{days} + epoch;
-    return since_1970 > chrono::floor<chrono::days>(last_civil.time_since_epoch())
+    const chrono::days unix_days = chrono::days{days} + postgres_epoch;
+    return unix_days > chrono::floor<chrono::days>(last_civil.time_since_epoch())
                ? plus_infinity
-               : LocalTime{since_1970};
+               : LocalTime{unix_days};
 }
 
-// A timestamp's stored microseconds since 1970, or nothing past what 64 bits hold of them.
-std::optional<chrono::microseconds> since_1970(std::int64_t stored) {
-    constexpr chrono::microseconds shift = epoch;
+// The Unix time of a timestamp as it is stored, or nothing if 64 bits cannot hold it.
+std::optional<chrono::microseconds> unix_time(std::int64_t stored) {
+    constexpr chrono::microseconds shift = postgres_epoch;
     if (stored > std::numeric_limits<std::int64_t>::max() - shift.count())
         return std::nullopt;
     return chrono::microseconds{stored} + shift;
@@ -137,9 +134,10 @@ Bound KeyCodec::encode(Position position) const {
     switch (key_.type) {
         case KeyType::date:
             return Bound::of_integer(
-                (chrono::floor<chrono::days>(position.time()).time_since_epoch() - epoch).count());
+                (chrono::floor<chrono::days>(position.time()).time_since_epoch() - postgres_epoch)
+                    .count());
         case KeyType::timestamp:
-            return Bound::of_integer((position.time().time_since_epoch() - epoch).count());
+            return Bound::of_integer((position.time().time_since_epoch() - postgres_epoch).count());
         default:
             return encode(zone_->instant(position.time()));
     }
@@ -151,7 +149,7 @@ Bound KeyCodec::encode(Instant instant) const {
         case KeyType::timestamp:
             return encode(Position{zone_->civil(instant)});
         case KeyType::timestamptz:
-            return Bound::of_integer((instant.time_since_epoch() - epoch).count());
+            return Bound::of_integer((instant.time_since_epoch() - postgres_epoch).count());
         case KeyType::uuid:
             return Bound::of_bytes(key_.encoding ? ulid_uuid_lower_bound(instant)
                                                  : uuidv7_lower_bound(instant));
@@ -201,7 +199,7 @@ Position KeyCodec::decode(Bound bound) const {
 
     if (is_minus_infinity(bound.integer()))
         return minus_infinity;
-    const auto time = since_1970(bound.integer());
+    const auto time = unix_time(bound.integer());
     if (!time || LocalTime{*time} > last_civil)
         return plus_infinity;
     const LocalTime shown =
@@ -226,8 +224,8 @@ Bound KeyCodec::canonical(Bound bound) const {
 bool KeyCodec::is_in_range(Position position) const {
     if (is_integer(key_.type))
         return encode(position).kind() == Bound::Kind::value;
-    const bool since_1970_only = key_.type == KeyType::uuid || is_text(key_.type);
-    return !since_1970_only || zone_->instant(position.time()) >= milliseconds48_begin;
+    const bool has_48_bits = key_.type == KeyType::uuid || is_text(key_.type);
+    return !has_48_bits || zone_->instant(position.time()) >= milliseconds48_begin;
 }
 
 bool KeyCodec::may_lack_time() const {

@@ -108,6 +108,15 @@ class RemovalPlanner {
         } else if (is_to_be_dropped(detached) &&
                    (goes_as_surplus(partition.bounds) || goes_as_outdated(partition.bounds)))
             drop(detached, surplus);
+        else if (!detached.is_detached && is_wanted(detached))
+            attach_again(detached);
+    }
+
+    // Whether the window has reached the partition since its detach began and was interrupted. What
+    // was kept must not come back if nothing would remember that.
+    bool is_wanted(const DetachedPartition& detached) const {
+        return place_in(windows_.today, detached.partition.bounds) == Place::inside &&
+               (detached.policy == CleanupPolicy::drop || !parent_.forgets_what_was_kept);
     }
 
     void drop(const DetachedPartition& detached, bool only_if_empty) {
@@ -224,7 +233,7 @@ class RemovalPlanner {
                 : "If that key is a mistake, delete its row. If not, create a partition for it."};
     }
 
-    // With a wrong encoding all rows seem to be of 1970.
+    // With a wrong encoding all rows seem to be of another time, such as 1970.
     bool rows_are_of_now() const {
         if (!lookups_.looks_into_partitions)
             return true;

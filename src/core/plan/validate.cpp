@@ -185,15 +185,22 @@ Anomaly encoding_mismatch(const Configuration& configuration, const Table& table
             std::move(hint)};
 }
 
+// Which encodings a key of the type can have. (A text key needs one.)
+std::string encodings_hint(KeyType type) {
+    std::string names = is_text(type) ? "" : "null";
+    for (std::size_t i = 0; i < key_encoding_names.size(); ++i)
+        if (type_supports_encoding(type, static_cast<KeyEncoding>(i)))
+            names += (names.empty() ? "" : ", ") + std::string{key_encoding_names[i]};
+    return "Set key_encoding in ppm.config to what a key of type " + std::string{name_of(type)} +
+           " can have: " + names + ".";
+}
+
 // Why the key cannot have this encoding, whatever its values are.
 std::optional<Anomaly> encoding_anomaly(const Configuration& configuration, const Table& table) {
     if (!configuration.key_encoding)
         return std::nullopt;
     if (!type_supports_encoding(*table.key_type, *configuration.key_encoding))
-        return encoding_mismatch(
-            configuration, table, "",
-            "Use seconds, milliseconds, microseconds or nanoseconds for integer and bigint, "
-            "snowflake for bigint, ulid for text, varchar and uuid, and null for all others.");
+        return encoding_mismatch(configuration, table, "", encodings_hint(*table.key_type));
     if (is_text(*table.key_type) && !table.has_byte_order)
         return encoding_mismatch(configuration, table, ": its collation is not \"C\"",
                                  "Declare the column with COLLATE \"C\", which orders ULIDs by "
@@ -218,7 +225,7 @@ std::optional<Anomaly> interval_anomaly(const Configuration& configuration, cons
         return interval_mismatch(
             configuration, "is not a whole number, but " + of_key + ", does not tell time",
             "Set interval in ppm.config to a positive whole number such as 1000000. If the key "
-            "stores a Unix time, a Snowflake ID or a ULID, set key_encoding.");
+            "stores times, set key_encoding.");
     const auto* const interval = grid == nullptr ? nullptr : std::get_if<Interval>(grid);
     if (!counts && interval == nullptr)
         return interval_mismatch(

@@ -93,6 +93,12 @@ std::vector<Oid> possibly_referring(const std::vector<Oid>& relations) {
     });
 }
 
+bool is_any_referred_to(const std::vector<Oid>& relations) {
+    return query("SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = ANY ($1) LIMIT 1",
+                 {oid_array_parameter(relations)})
+               .count() > 0;
+}
+
 void require_harmless_references(Oid owner, Oid partition) {
     const std::vector<Oid> strangers = strangers_that_refer_to(partition, owner);
     if (strangers.empty())

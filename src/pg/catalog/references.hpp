@@ -13,6 +13,9 @@ namespace ppm {
 // enforced has none.)
 std::vector<Oid> possibly_referenced(const std::vector<Oid>& relations);
 
+// Whether a foreign key refers to one of the relations.
+bool is_any_referred_to(const std::vector<Oid>& relations);
+
 // Those of the relations that may have foreign keys. (Before PostgreSQL 15 a partitioned table has
 // no triggers for them.)
 std::vector<Oid> possibly_referring(const std::vector<Oid>& relations);

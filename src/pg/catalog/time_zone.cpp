@@ -8,8 +8,7 @@ namespace chrono = std::chrono;
 
 namespace {
 
-constexpr chrono::microseconds postgres_epoch{(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
-                                              USECS_PER_DAY};
+static_assert(postgres_epoch.count() == POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE);
 
 pg_time_t seconds_since_1970(Instant instant) {
     return chrono::floor<chrono::seconds>(instant).time_since_epoch().count();

@@ -180,6 +180,14 @@ void forget(const Partition& partition, const char* statement) {
                        "Call the procedure again."};
 }
 
+// The transaction that began the detach wrote the entry.
+std::string snapshot_at_begin_of_detach(RelationId relation) {
+    const auto written_by = query("SELECT xmin::text::bigint FROM ppm.detached WHERE relation = $1",
+                                  {oid_parameter(relation)})
+                                .value<std::int64_t>();
+    return snapshot_before(static_cast<TransactionId>(written_by)).text();
+}
+
 // Whether the relation's pending detach is the recorded one: somebody may have attached the table
 // again meanwhile, with other bounds.
 bool is_pending_with(const Parent& parent, Oid relation, const BoundRange& bounds) {
@@ -267,14 +275,16 @@ void record_repartitioned(const ManagedParent& managed, const Partition& partiti
             {oid_parameter(partition.relation)});
 }
 
-void confirm_detached(RelationId relation) {
+void confirm_detached(RelationId relation, NewFrom new_from) {
     const UserContext owner{owner_of_ppm()};
+    const std::string snapshot =
+        new_from == NewFrom::now ? snapshot_of_now() : snapshot_at_begin_of_detach(relation);
     execute(std::string{"UPDATE ppm.detached d SET version = $2"} +
                 (is_recorded("snapshot") ? ", snapshot = $3::pg_snapshot" : "") +
                 " FROM pg_class r, pg_namespace n WHERE d.relation = $1 AND NOT r.relispartition "
                 "AND " AGREES,
             {oid_parameter(relation), text_parameter(fingerprint_of(relation)),
-             text_parameter(snapshot_of_now())});
+             text_parameter(snapshot)});
     queue_after_detach(relation);
 }
 
@@ -317,6 +327,8 @@ std::string change_of(const Parent& parent, const Partition& partition) {
     if (owner != parent.table->owner)
         return "belongs to role " + role(owner) + ", not to role " + role(parent.table->owner) +
                " as its parent";
+    if (call([&] { return get_rel_relispartition(partition.relation); }))
+        return "";  // its detach is pending: there is nothing to compare with yet
     if (!entry->version)
         return "might have been replaced, because somebody else finished detaching it";
     // After pg_upgrade there is nothing to compare with.

@@ -39,12 +39,16 @@ void record_detach(const Removal& removal);
 // The same for a partition whose rows other partitions have now: it is never attached again.
 void record_repartitioned(const ManagedParent& managed, const Partition& partition);
 
+// From when on rows of a detached table count as new: now, or, if its detach was interrupted, since
+// that began.
+enum class NewFrom { now, begin_of_detach };
+
 // Records that ppm has detached the table, with its state (`version`, a fingerprint that is null
 // until then, and `snapshot`), and queues its after_detach hooks. From here on it may be dropped,
 // as long as nobody changes it. Without this record, somebody else may have detached the table
 // after ppm was interrupted. Runs in the transaction that detaches the table, under its lock on the
 // partition.
-void confirm_detached(RelationId relation);
+void confirm_detached(RelationId relation, NewFrom new_from = NewFrom::now);
 
 // Whether to look for rows that somebody has inserted since the table was detached.
 enum class NewRows { ignored, looked_for };
@@ -55,8 +59,9 @@ enum class NewRows { ignored, looked_for };
 // detached table, and a large one must be dropped, too. A cancel ends it.
 void require_unchanged(const Partition& partition, NewRows new_rows);
 
-// Why a detached table cannot be attached again, as a predicate: it has another owner than its
-// parent, or was changed. New rows in it are no reason. Empty if it can be attached.
+// Why a detached table, or one whose detach is pending, cannot be attached again, as a predicate:
+// it has another owner than its parent, or was changed since it was detached. New rows in it are no
+// reason. Empty if it can be attached.
 std::string change_of(const Parent& parent, const Partition& partition);
 
 // Runs before the table is attached again, under a lock on it. Throws 55006 if it cannot be.

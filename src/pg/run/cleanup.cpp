@@ -124,10 +124,9 @@ class CleanupExecutor final : public Executor {
                              detach_statement(managed.parent, partition, Detach::finalize),
                              std::min(lock_timeout(), statement_timeout()));
             require_detached(partition.relation);
-            confirm_detached(partition.relation);
+            confirm_detached(partition.relation, NewFrom::begin_of_detach);
             return since;
         });
-        just_detached_ = partition.relation;
         if (action.only_if_empty)
             attach_if_not_empty(managed, partition);
     }
@@ -308,6 +307,7 @@ class CleanupExecutor final : public Executor {
             if (action.only_if_empty)
                 require_no_rows(partition, "The next call attaches it again.");
             require_keys_with_time(managed, partition);
+            require_owner_of_tree(managed.parent.table->owner, partition.relation);
             require_unchanged(partition, NewRows::ignored);
             remove_entry_to_drop(partition);
             lock_names({NamedRelation{partition}});

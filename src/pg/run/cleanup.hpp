@@ -5,9 +5,9 @@
 //
 //     attached ──1──> detach pending ──2──> detached ──3──> dropped
 //
-// 1 also writes the row of ppm.detached. A call that finds a detach pending finishes it (FINALIZE).
-// A detached table is kept, or attached again, if that is wanted. If nothing is in the way, 3
-// happens in the transaction of 2.
+// 1 also writes the row of ppm.detached. If nothing is in the way, 3 happens in the transaction of
+// 2. A call that finds a detach pending finishes it (FINALIZE), and then drops the table, keeps it,
+// or attaches it again, as the configuration says by then.
 #pragma once
 
 #include "pg/run/run.hpp"

@@ -1,0 +1,102 @@
+# The server dies between the two transactions of a detach, and people do something before the next call: they keep more, put rows in, or
+# give the table away.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('interrupted', conf => "ppm.work_date = ''\n");
+$node->safe_psql('postgres', 'CREATE ROLE stranger');
+
+# An outdated day, three that are not; a row each, of its own day.
+my $setup = <<'EOF';
+SET client_min_messages = error;
+DROP TABLE IF EXISTS orders, orders_old;
+DELETE FROM ppm.config;
+DELETE FROM ppm.detached;
+CREATE TABLE orders (day date) PARTITION BY RANGE (day);
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('orders', 'daily', 1, 1, 'drop');
+CALL ppm.provision();
+CREATE TABLE orders_old PARTITION OF orders FOR VALUES FROM (current_date - 2) TO (current_date - 1);
+INSERT INTO orders SELECT current_date + d FROM unnest(ARRAY[-2, -1, 0, 1]) AS d;
+EOF
+
+# The same day, partitioned itself.
+my $with_sub_partition = <<'EOF';
+DROP TABLE orders_old;
+CREATE TABLE orders_old PARTITION OF orders FOR VALUES FROM (current_date - 2) TO (current_date - 1) PARTITION BY RANGE (day);
+CREATE TABLE orders_old_part PARTITION OF orders_old FOR VALUES FROM (current_date - 2) TO (current_date - 1);
+INSERT INTO orders VALUES (current_date - 2);
+EOF
+
+# A reader of the parent keeps the worker waiting between the transactions. Then somebody kills the postmaster.
+sub interrupt
+{
+	my ($more) = @_;
+	$node->safe_psql('postgres', $setup . ($more // ''));
+	my $reader = hold($node, 'SELECT count(*) FROM orders');
+	my $caller = start_sql($node, 'caller', "$patience\nCALL ppm.run_all();", on_error_stop => 0);
+	wait_until_worker_waits($node, 'virtualxid');
+	# The first transaction need not be on disk yet. A later commit that is takes it along.
+	$node->safe_psql('postgres', 'CREATE TABLE later (); DROP TABLE later;');
+	my @children = split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+	$node->kill9;
+	finish_sql($caller);
+	$reader->{run}->finish;
+	# No other postmaster starts before the last of its children has noticed.
+	foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		last if !grep { kill 0, $_ } @children;
+		select undef, undef, undef, 0.1;
+	}
+	$node->start;
+	is($node->safe_psql('postgres', <<'EOF'), 't|drop|t', 'after a crash the detach is pending, and recorded');
+SELECT i.inhdetachpending, d.cleanup_policy, d.version IS NULL FROM pg_inherits i JOIN ppm.detached d ON d.relation = i.inhrelid
+EOF
+	return;
+}
+
+# The days of the table, counted from today; and what became of the outdated one.
+sub state
+{
+	return $node->safe_psql('postgres', <<'EOF');
+SELECT (SELECT string_agg(day - current_date || '', ' ' ORDER BY day) FROM orders),
+	coalesce((SELECT CASE WHEN relispartition THEN 'attached' ELSE 'detached' END FROM pg_class WHERE relname = 'orders_old'), 'dropped')
+EOF
+}
+
+interrupt();
+my ($result, undef, $messages) = run_sql($node, 'CALL ppm.run_all()');
+is("$result " . state(), '0 -1 0 1|dropped', 'the next call finishes the removal');
+is($node->safe_psql('postgres', q(SELECT string_agg(action || ' ' || outcome, ', ' ORDER BY at) FROM ppm.history WHERE partition = 'orders_old')),
+	'finalize ok, drop ok', 'and ppm.history has what it did');
+
+interrupt();
+$node->safe_psql('postgres', q(UPDATE ppm.config SET retention = 2));
+is($node->safe_psql('postgres', q(SELECT string_agg(action, ', ' ORDER BY step) FROM ppm.plan('orders') WHERE partition = 'orders_old')),
+	'finalize, attach', 'if the retention is raised before the next call, the plan keeps the partition');
+($result, undef, $messages) = run_sql($node, 'CALL ppm.run_all()');
+like($messages, qr/PM004: .*pending_detach/s, 'provision reports that its days were missing');
+is(state(), '-2 -1 0 1|attached', 'and cleanup attaches it again, with its row');
+($result) = run_sql($node, 'CALL ppm.run_all()');
+is($result . $node->safe_psql('postgres', 'SELECT count(*) FROM ppm.detached'), '00', 'the call after that finds nothing to do');
+
+interrupt();
+$node->safe_psql('postgres', 'INSERT INTO orders_old VALUES (current_date - 2)');
+($result, undef, $messages) = run_sql($node, 'CALL ppm.cleanup()');
+like($messages, qr/table "public\.orders_old" got rows after ppm detached it, so it is not dropped/, 'a row that somebody puts in before the next call is noticed');
+is(state() . $node->safe_psql('postgres', 'SELECT count(*) FROM orders_old'), '-1 0 1|detached2', 'and nothing is lost');
+
+# (PostgreSQL refuses it for the partition itself.)
+interrupt($with_sub_partition);
+$node->safe_psql('postgres', 'ALTER TABLE orders_old_part OWNER TO stranger');
+($result, undef, $messages) = run_sql($node, 'CALL ppm.cleanup()');
+like($messages, qr/orders_old_part" belongs to stranger/, 'a table below it that somebody gives away before the next call is not dropped');
+is(state(), '-1 0 1|detached', 'it is detached and kept');
+
+$node->stop;
+done_testing();
