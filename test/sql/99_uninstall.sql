@@ -1,13 +1,15 @@
--- A library function that is declared with wrong types is refused.
+-- A library function that is declared with wrong types, or without its search_path, is refused.
 CREATE FUNCTION declared_scalar(regclass) RETURNS int LANGUAGE c AS '$libdir/ppm', 'ppm_validate';
 CREATE FUNCTION declared_set(regclass) RETURNS SETOF int LANGUAGE c AS '$libdir/ppm', 'ppm_validate';
-CREATE FUNCTION declared_short(regclass) RETURNS TABLE (schema_name name, table_name name) LANGUAGE c AS '$libdir/ppm', 'ppm_validate';
+CREATE FUNCTION declared_unpinned(regclass) RETURNS TABLE (schema_name name, table_name name) LANGUAGE c AS '$libdir/ppm', 'ppm_validate';
+CREATE FUNCTION declared_short(regclass) RETURNS TABLE (schema_name name, table_name name) LANGUAGE c SET search_path = pg_catalog, pg_temp AS '$libdir/ppm', 'ppm_validate';
 SET client_min_messages = error;
 INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('nowhere', 'daily', 1);
 SELECT declared_scalar(NULL);
 SELECT declared_set(NULL);
+SELECT declared_unpinned(NULL);
 SELECT declared_short(NULL);
-DROP FUNCTION declared_scalar, declared_set, declared_short;
+DROP FUNCTION declared_scalar, declared_set, declared_short, declared_unpinned;
 
 -- A missing table of ppm is refused, too.
 DELETE FROM ppm.config;

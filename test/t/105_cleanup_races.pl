@@ -209,12 +209,12 @@ END $$;
 CREATE EVENT TRIGGER wait_for_8 ON sql_drop WHEN TAG IN ('DROP TABLE') EXECUTE FUNCTION wait_for_8();
 CREATE FUNCTION hook(regclass, regclass, text, text) RETURNS void LANGUAGE sql AS '';
 EOF
-my %changes = (
+my %meanwhile = (
 	'a longer retention' => 'UPDATE ppm.config SET retention = 10000',
 	'no retention' => 'UPDATE ppm.config SET retention = NULL',
 	'no configuration' => 'DELETE FROM ppm.config',
 	'a hook before the drop' => "INSERT INTO ppm.hooks (table_name, event, function) VALUES ('judged', 'before_drop', 'public.hook(regclass, regclass, text, text)')");
-foreach my $change (sort keys %changes)
+foreach my $change (sort keys %meanwhile)
 {
 	foreach my $way ('at once', 'later')
 	{
@@ -231,7 +231,7 @@ EOF
 		my $holder = hold($node, 'SELECT pg_advisory_lock(8)');
 		my $dropper = start_sql($node, 'dropper', "$patience\nCALL ppm.cleanup();", on_error_stop => 0);
 		$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 8)") or die 'nothing is dropped';
-		my $changer = start_sql($node, 'changer', "$changes{$change};\nSELECT to_regclass('judged_1') IS NULL;");
+		my $changer = start_sql($node, 'changer', "$meanwhile{$change};\nSELECT to_regclass('judged_1') IS NULL;");
 		$node->poll_query_until('postgres', <<'EOF') or die 'the change neither waits nor ends';
 SELECT count(*) FILTER (WHERE wait_event_type = 'Lock') = 1 OR count(*) = 0 FROM pg_stat_activity WHERE application_name = 'changer'
 EOF

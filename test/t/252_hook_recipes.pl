@@ -89,6 +89,13 @@ is(slurp_file($files[0]), qq(day,note\n2020-01-11,"a ""note"", 1"\n2020-01-12,"a
 (undef, undef, $messages) = run_sql($node, q(SELECT admin.to_csv('orders', 'orders_by_month', '', '')), user => 'orders_owner');
 like($messages, qr/is not one that ppm has detached/, 'and no file for anything else');
 
+# A session may read strings in the old way.
+if ($node->safe_psql('postgres', q(SELECT current_setting('server_version_num')::int < 190000)) eq 't')
+{
+	my $old = 'SET escape_string_warning = off; SET standard_conforming_strings = off;';
+	is($node->safe_psql('postgres', "$old SELECT count(*) FROM ppm.check() WHERE code IN ('hook_mismatch', 'template_mismatch')"), 0, 'hooks and templates are found, whatever a backslash means in a string');
+}
+
 # A dump and restore.
 $node->safe_psql('postgres', q(CREATE SCHEMA past AUTHORIZATION orders_owner; UPDATE ppm.config SET drop_delay = '3 days', archive_schema = 'past', analyze_parent = true));
 my $known = 'SELECT drop_delay, archive_schema, analyze_parent, template FROM ppm.config; SELECT * FROM ppm.hooks ORDER BY 1, 2, 3, 4; SELECT severity, code FROM ppm.check()';

@@ -35,41 +35,38 @@ struct Encoded {
 
 class KnownNumbers : public testing::TestWithParam<Encoded> {};
 
-INSTANTIATE_TEST_SUITE_P(
-    , KnownNumbers,
-    testing::Values(
-        Encoded{"Seconds", {KeyType::bigint, KeyEncoding::seconds}, "2026-11-26 13:20", 1795699200},
-        Encoded{"SecondsBefore1970",
-                {KeyType::integer, KeyEncoding::seconds},
-                "1969-12-31 23:59:59",
-                -1},
-        Encoded{"Milliseconds",
-                {KeyType::bigint, KeyEncoding::milliseconds},
-                "2026-11-26 13:20:00.123",
-                1795699200123},
-        Encoded{"Microseconds",
-                {KeyType::bigint, KeyEncoding::microseconds},
-                "2026-11-26 13:20:00.123456",
-                1795699200123456},
-        Encoded{"Nanoseconds",
-                {KeyType::bigint, KeyEncoding::nanoseconds},
-                "2026-11-26 13:20:00.123456",
-                1795699200123456000},
-        Encoded{"SnowflakeAtItsEpoch",
-                {KeyType::bigint, KeyEncoding::snowflake},
-                "2010-11-04 01:42:54.657",
-                0},
-        // (1795699200000 - 1288834974657) * 2^22
-        Encoded{"Snowflake",
-                {KeyType::bigint, KeyEncoding::snowflake},
-                "2026-11-26 13:20",
-                506864225343 * 4194304},
-        Encoded{"SnowflakeOfAnotherEpoch",
-                {KeyType::bigint, KeyEncoding::snowflake,
-                 Snowflake{Instant{std::chrono::milliseconds{1420070400000}}, 23}},
-                "2015-01-01 00:00:01",
-                std::int64_t{1000} * 8388608}),
-    [](const auto& test) { return std::string{test.param.name}; });
+const Encoded known_numbers[] = {
+    {"Seconds", {KeyType::bigint, KeyEncoding::seconds}, "2026-11-26 13:20", 1795699200},
+    {"SecondsBefore1970", {KeyType::integer, KeyEncoding::seconds}, "1969-12-31 23:59:59", -1},
+    {"Milliseconds",
+     {KeyType::bigint, KeyEncoding::milliseconds},
+     "2026-11-26 13:20:00.123",
+     1795699200123},
+    {"Microseconds",
+     {KeyType::bigint, KeyEncoding::microseconds},
+     "2026-11-26 13:20:00.123456",
+     1795699200123456},
+    {"Nanoseconds",
+     {KeyType::bigint, KeyEncoding::nanoseconds},
+     "2026-11-26 13:20:00.123456",
+     1795699200123456000},
+    {"SnowflakeAtItsEpoch",
+     {KeyType::bigint, KeyEncoding::snowflake},
+     "2010-11-04 01:42:54.657",
+     0},
+    // (1795699200000 - 1288834974657) * 2^22
+    {"Snowflake",
+     {KeyType::bigint, KeyEncoding::snowflake},
+     "2026-11-26 13:20",
+     506864225343 * 4194304},
+    {"SnowflakeOfAnotherEpoch",
+     {KeyType::bigint, KeyEncoding::snowflake,
+      Snowflake{Instant{std::chrono::milliseconds{1420070400000}}, 23}},
+     "2015-01-01 00:00:01",
+     std::int64_t{1000} * 8388608}};
+
+INSTANTIATE_TEST_SUITE_P(, KnownNumbers, testing::ValuesIn(known_numbers),
+                         [](const auto& test) { return std::string{test.param.name}; });
 
 TEST_P(KnownNumbers, AreOfTheirTime) {
     const Encoded& each = GetParam();
@@ -102,6 +99,17 @@ std::vector<Key> encoded_keys() {
         for (const int shift : {0, 1, 16, 23, 24, 41, longest_shift})
             keys.emplace_back(KeyType::bigint, KeyEncoding::snowflake, Snowflake{epoch, shift});
     return keys;
+}
+
+// All other tests of an encoding would not notice a wrong epoch.
+TEST(EncodingTest, HasAKnownNumberIfIntegersCanHaveIt) {
+    for (std::size_t i = 0; i < key_encoding_names.size(); ++i) {
+        const auto encoding = static_cast<KeyEncoding>(i);
+        if (type_supports_encoding(KeyType::bigint, encoding))
+            EXPECT_TRUE(std::ranges::any_of(known_numbers, [&](const Encoded& each) {
+                return each.key.encoding == encoding;
+            })) << name_of(encoding);
+    }
 }
 
 TEST(EncodingTest, BelongsToSomeTypes) {
@@ -294,9 +302,15 @@ TEST(BigintLimits, AreInfiniteWhereTheyAreNoTime) {
 }
 
 TEST(KeyEncodingName, IsThatOfTheSqlValue) {
-    for (const char* const name :
-         {"seconds", "milliseconds", "microseconds", "nanoseconds", "snowflake", "ulid"})
-        EXPECT_EQ(name_of(*key_encoding_named(name)), name);
+    constexpr std::pair<KeyEncoding, std::string_view> names[] = {
+        {KeyEncoding::seconds, "seconds"},           {KeyEncoding::milliseconds, "milliseconds"},
+        {KeyEncoding::microseconds, "microseconds"}, {KeyEncoding::nanoseconds, "nanoseconds"},
+        {KeyEncoding::snowflake, "snowflake"},       {KeyEncoding::ulid, "ulid"}};
+    static_assert(std::size(names) == key_encoding_names.size());
+    for (const auto& [encoding, name] : names) {
+        EXPECT_EQ(name_of(encoding), name);
+        EXPECT_EQ(key_encoding_named(name), encoding);
+    }
     EXPECT_EQ(key_encoding_named("fortnights"), std::nullopt);
 }
 

@@ -156,11 +156,13 @@ Bound KeyCodec::encode(Instant instant) const {
         case KeyType::text:
         case KeyType::varchar:
             return Bound::of_text(ulid_lower_bound(instant));
-        default:
-            return within_type(
-                integer_of(instant, *key_.encoding, key_.snowflake),
-                instant >
-                    (key_.encoding == KeyEncoding::snowflake ? key_.snowflake.epoch : Instant{}));
+        default: {
+            // What has no number in 64 bits lies far below the epoch, or far above it.
+            const Instant epoch =
+                key_.encoding == KeyEncoding::snowflake ? key_.snowflake.epoch : Instant{};
+            return within_type(integer_of(instant, *key_.encoding, key_.snowflake),
+                               instant > epoch);
+        }
     }
 }
 

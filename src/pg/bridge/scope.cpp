@@ -86,6 +86,11 @@ StatementTimeout::~StatementTimeout() {
     });
 }
 
+RoleContext::RoleContext(Oid role, const std::string& path, int milliseconds)
+    : user_{role}, timeout_{milliseconds} {
+    settings_.set("search_path", path.c_str());
+}
+
 namespace {
 
 std::vector<SessionLock*> session_locks;

@@ -28,8 +28,9 @@ class Subtransaction : Scope {
     bool open_ = true;
 };
 
-// Acts as `role` in a security-restricted context: code in expressions of the role's tables runs
-// with the role's rights, and cannot escape them (miscinit.c, SECURITY_RESTRICTED_OPERATION).
+// Acts as `role` in a security-restricted context (miscinit.c, SECURITY_RESTRICTED_OPERATION). This
+// alone is for the extension's owner and the bootstrap superuser; whoever owns a table, and may
+// have code run, gets a RoleContext.
 class UserContext : Scope {
   public:
     explicit UserContext(Oid role);
@@ -74,6 +75,22 @@ class StatementTimeout : Scope {
 
   private:
     SuspendedStatementTimeout suspended_;
+};
+
+// Acts as a role whose code may run in between: functions in expressions of its tables, or what
+// they call. That code has the role's rights and cannot escape them, sees the search_path `path`,
+// and runs for `milliseconds` at most. What it sets ends with the scope.
+class RoleContext : Scope {
+  public:
+    RoleContext(Oid role, const std::string& path, int milliseconds);
+
+    // Another setting for that code, which any role may SET.
+    void set(const char* name, const char* value) { settings_.set(name, value); }
+
+  private:
+    LocalSettings settings_;
+    UserContext user_;
+    StatementTimeout timeout_;
 };
 
 // A lock that is held past commits, to the end of the scope.

@@ -42,9 +42,17 @@ class Arguments {
     std::size_t count_ = 0;
 };
 
+void require_pinned_path() {
+    if (std::string_view{namespace_search_path} != pinned_path)
+        throw PpmError{ERRCODE_INTERNAL_ERROR, "search_path is not pinned for a query of ppm",
+                       "It is " + std::string{namespace_search_path} + ".",
+                       "Report this to the authors of ppm."};
+}
+
 // The plan of a query, which is made once a session: planning it costs more than running it does.
 // PostgreSQL makes it anew when something that it depends on has changed (plancache.c).
 SPIPlanPtr plan_of(const std::string& sql, Arguments& arguments) {
+    require_pinned_path();
     static std::unordered_map<std::string, SPIPlanPtr> plans;
     SPIPlanPtr& plan = plans[sql];
     if (plan == nullptr)
@@ -255,6 +263,11 @@ void execute_once(const std::string& statement) {
         if (result < 0)
             elog(ERROR, "statement failed: %s", SPI_result_code_string(result));
     });
+}
+
+void execute_own_once(const std::string& statement) {
+    require_pinned_path();
+    execute_once(statement);
 }
 
 }  // namespace ppm

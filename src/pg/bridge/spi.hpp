@@ -1,4 +1,5 @@
-// Queries through SPI. Every name in them is looked up in the search_path: pin it first.
+// Queries through SPI. Every name in them is looked up in the search_path: pin it first. What takes
+// parameters fails otherwise, so that nothing of ppm's finds somebody's operators.
 #pragma once
 
 #include "core/grid/calendar.hpp"
@@ -6,6 +7,9 @@
 #include "pg/bridge/scope.hpp"
 
 namespace ppm {
+
+// pg_temp last: a temporary table must not hide one of PostgreSQL's (CVE-2007-2138).
+inline constexpr char pinned_path[] = "pg_catalog, pg_temp";
 
 // A connection to SPI for as long as it lives. With `nonatomic`, transactions may end while it
 // does.
@@ -167,7 +171,9 @@ std::size_t execute(const std::string& statement, std::initializer_list<Paramete
 Rows query_once(const std::string& sql);
 
 // Runs a statement without keeping its plan, because its text has names of relations. Throws
-// PostgresError.
+// PostgresError. The statement of a table's owner sees the owner's search_path; one of ppm's own
+// fails if its search_path is not pinned.
 void execute_once(const std::string& statement);
+void execute_own_once(const std::string& statement);
 
 }  // namespace ppm

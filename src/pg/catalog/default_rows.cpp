@@ -1,6 +1,8 @@
 #include "pg/catalog/default_rows.hpp"
 
+#include "pg/bridge/role_path.hpp"
 #include "pg/bridge/scope.hpp"
+#include "pg/bridge/settings.hpp"
 #include "pg/catalog/distributed_rows.hpp"
 #include "pg/catalog/leading_index.hpp"
 #include "pg/catalog/partition_bound.hpp"
@@ -56,9 +58,13 @@ List* range_datum(const Edge& edge, Form_pg_attribute column) {
     return list_make1(datum);
 }
 
+// Whether the default partition's constraints, which PostgreSQL evaluates, rule such rows out.
 // Works like check_default_partition_contents() in partbounds.c. May ereport.
-bool is_ruled_out(Relation parent, Relation table, AttrNumber attribute, const Range& range) {
-    auto* const column = TupleDescAttr(RelationGetDescr(parent), attribute - 1);
+bool is_ruled_out(Oid parent_relation, Oid default_partition, const char* key, const Range& range) {
+    const Relation parent = table_open(parent_relation, AccessShareLock);
+    const Relation table = table_open(default_partition, AccessShareLock);
+    auto* const column =
+        TupleDescAttr(RelationGetDescr(parent), get_attnum(parent_relation, key) - 1);
     auto* const spec = makeNode(PartitionBoundSpec);
     spec->strategy = PARTITION_STRATEGY_RANGE;
     spec->lowerdatums = range_datum(range.lower, column);
@@ -67,7 +73,10 @@ bool is_ruled_out(Relation parent, Relation table, AttrNumber attribute, const R
     List* const left = map_partition_varattnos(
         get_proposed_default_constraint(partition_constraint(table, parent, spec)), 1, table,
         parent);
-    return PartConstraintImpliedByRelConstraint(table, left);
+    const bool is_ruled_out = PartConstraintImpliedByRelConstraint(table, left);
+    table_close(table, NoLock);
+    table_close(parent, NoLock);
+    return is_ruled_out;
 }
 
 // May ereport.
@@ -152,26 +161,16 @@ InDefault look_into(Relation table, const char* column, const Range& range,
     return by_reading(table, attribute, range, deadline);
 }
 
-// May ereport.
-InDefault look(Oid parent_relation, Oid default_partition, const char* column, const Range& range,
+// Also looks into the tables below it. May ereport.
+InDefault look(Oid default_partition, const char* column, const Range& range,
                const Deadline& deadline) {
-    const Relation parent = table_open(parent_relation, AccessShareLock);
-    LockRelationOid(default_partition, AccessShareLock);
     List* const tables = find_all_inheritors(default_partition, AccessShareLock, nullptr);
-    const AttrNumber attribute = get_attnum(parent_relation, column);
-    InDefault found = InDefault::ruled_out;
-    for (int i = 0; i < list_length(tables) && found <= InDefault::ruled_out; ++i) {
+    InDefault found = InDefault::none;
+    for (int i = 0; i < list_length(tables) && found == InDefault::none; ++i) {
         const Relation table = table_open(list_nth_oid(tables, i), NoLock);
-        // If constraints rule out rows in the whole, they do so in the tables below it.
-        const bool is_whole = list_nth_oid(tables, i) == default_partition;
-        if (is_whole && is_ruled_out(parent, table, attribute, range)) {
-            table_close(table, NoLock);
-            break;
-        }
         found = look_into(table, column, range, deadline);
         table_close(table, NoLock);
     }
-    table_close(parent, NoLock);
     return found;
 }
 
@@ -186,15 +185,18 @@ InDefault look_into_default(const ManagedParent& managed, Oid default_partition,
                    : InDefault::none;
     const std::string lower = bound_text(range.lower, *table.key_type, *managed.zone);
     const std::string upper = bound_text(range.upper, *table.key_type, *managed.zone);
-    const UserContext owner{table.owner};
-    return call([&] {
-        return look(table.relation, default_partition, table.key_column.c_str(),
-                    {range,
-                     *table.key_type,
-                     {kind_of(range.lower), lower.c_str()},
-                     {kind_of(range.upper), upper.c_str()}},
-                    deadline);
-    });
+    const Range sought{range,
+                       *table.key_type,
+                       {kind_of(range.lower), lower.c_str()},
+                       {kind_of(range.upper), upper.c_str()}};
+    const char* const key = table.key_column.c_str();
+    {
+        const RoleContext owner{table.owner, search_path_of(table.owner), statement_timeout()};
+        if (call([&] { return is_ruled_out(table.relation, default_partition, key, sought); }))
+            return InDefault::ruled_out;
+    }
+    // Reading rows runs nobody's code.
+    return call([&] { return look(default_partition, key, sought, deadline); });
 }
 
 }  // namespace ppm

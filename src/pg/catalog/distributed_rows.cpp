@@ -36,15 +36,13 @@ auto ask(Oid relation, const std::string& sql, Read read)
         Subtransaction subtransaction;
         std::optional<decltype(read(std::declval<const Rows&>()))> answer;
         {
-            LocalSettings settings;
-            settings.set("search_path", "pg_catalog, pg_temp");
+            RoleContext owner{call([=] { return owner_of(relation); }), pinned_path,
+                              statement_timeout()};
             // Then a policy that would hide rows raises an error.
-            settings.set("row_security", "off");
+            owner.set("row_security", "off");
             // Uses one connection to each server. Changes of the table in the same transaction use
             // one, too, and Citus refuses them after a query that used several.
-            settings.set("citus.multi_shard_modify_mode", "sequential");
-            const UserContext user{call([=] { return owner_of(relation); })};
-            const StatementTimeout timeout{statement_timeout()};
+            owner.set("citus.multi_shard_modify_mode", "sequential");
             const Rows rows = query_once(sql);
             answer = read(rows);
         }

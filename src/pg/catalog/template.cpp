@@ -12,7 +12,7 @@ namespace {
 // raise an error over it.
 #define RELATION_NAMED(name)                                                     \
     "CASE WHEN " name                                                            \
-    " ~ '^(\"([^\"]|\"\")+\"|[^.\"()]+)\\.(\"([^\"]|\"\")+\"|[^.\"()]+)$' THEN " \
+    " ~ '^(\"([^\"]|\"\")+\"|[^.\"()]+)[.](\"([^\"]|\"\")+\"|[^.\"()]+)$' THEN " \
     "to_regclass(" name ")::oid END"
 
 // $1 is the template's name, $2 the parent, $3 its owner. Code of the template's owner, and of the
@@ -58,7 +58,7 @@ constexpr char problem_query[] =
         UNION ALL
         SELECT 11, format('has no partition of "%s" for some HASH remainders', tree.relname)
         FROM tree JOIN pg_partitioned_table d ON d.partrelid = tree.oid AND d.partstrat = 'h'
-        WHERE (SELECT abs(sum(1 / substring(pg_get_expr(r.relpartbound, r.oid) FROM 'modulus (\d+)')::float8) - 1) > 1e-6
+        WHERE (SELECT abs(sum(1 / substring(pg_get_expr(r.relpartbound, r.oid) FROM 'modulus ([0-9]+)')::float8) - 1) > 1e-6
                FROM pg_inherits i JOIN pg_class r ON r.oid = i.inhrelid WHERE i.inhparent = tree.oid))
     SELECT coalesce((SELECT problem FROM problems ORDER BY number, problem LIMIT 1), ''),
            coalesce((SELECT max(octet_length(CASE WHEN starts_with(relname, concat(root, '_')) THEN substr(relname, length(root) + 1) ELSE concat('_', relname) END))

@@ -121,7 +121,7 @@ constexpr char features_query[] = R"(
                format('DROP TRIGGER %I ON %s; a DEFAULT of column %I might do the same.', t.tgname, r.oid::regclass, $2)
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
         WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 7 = 7
-          AND (l.lanname <> 'plpgsql' OR strpos(lower(p.prosrc), lower($2)) > 0 OR p.prosrc ~* '\mnew\s*:?=' OR p.prosrc ~* '\minto\s+(strict\s+)?new\M')
+          AND (l.lanname <> 'plpgsql' OR strpos(lower(p.prosrc), lower($2)) > 0 OR p.prosrc ~* '[[:<:]]new[[:space:]]*:?=' OR p.prosrc ~* '[[:<:]]into[[:space:]]+(strict[[:space:]]+)?new[[:>:]]')
         UNION ALL
         SELECT format('Publication %I publishes the table without publish_via_partition_root: subscribers would get rows of partitions that they might not have.', b.pubname),
                format('ALTER PUBLICATION %I SET (publish_via_partition_root = true);', b.pubname)
@@ -166,7 +166,7 @@ constexpr char warnings_query[] = R"(
         SELECT format('Trigger function %s uses the name of its table. After the conversion it gets the name of the partition, for each row.', t.tgfoid::regprocedure) AS what,
                'If it needs the name of the partitioned table, pass that as an argument of the trigger.' AS mend
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-        WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 1 AND p.prosrc ~* '\mtg_(table_name|relname|relid)\M'
+        WHERE t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 1 AND p.prosrc ~* '[[:<:]]tg_(table_name|relname|relid)[[:>:]]'
         UNION ALL
         SELECT format('The table has storage parameters, {%s}, which a partitioned table cannot have.', array_to_string(r.reloptions, ',')),
                format('For new partitions: UPDATE ppm.config SET partition_options = %L WHERE schema_name = %L AND table_name = %L;', r.reloptions, n.nspname, r.relname)

@@ -90,7 +90,7 @@ constexpr char policy_differences_query[] = R"(,
                             OR a.expressions <> b.expressions AND
                                CASE WHEN EXISTS (SELECT FROM pg_attribute x LEFT JOIN pg_attribute y ON y.attrelid = partition.oid AND y.attnum = x.attnum
                                                  WHERE x.attrelid = parent AND x.attnum > 0 AND NOT x.attisdropped AND x.attname IS DISTINCT FROM y.attname)
-                                    THEN regexp_replace(a.expressions, 'varattno \d+', '', 'g') <> regexp_replace(b.expressions, 'varattno \d+', '', 'g')
+                                    THEN regexp_replace(a.expressions, 'varattno [0-9]+', '', 'g') <> regexp_replace(b.expressions, 'varattno [0-9]+', '', 'g')
                                     ELSE true END)
     UNION ALL
     -- One more lets more rows be seen; one more that is restrictive, fewer.

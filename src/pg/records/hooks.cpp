@@ -14,8 +14,8 @@ namespace {
 // written while triggers were disabled, and PostgreSQL would raise an error for it.
 #define FUNCTION_OF(function)                                            \
     "CASE WHEN " function                                                \
-    " ~ '^(\"([^\"]|\"\")+\"|[^.\"()]+)\\.(\"([^\"]|\"\")+\"|[^.\"()]+)" \
-    "\\(regclass, ?regclass, ?text, ?text\\)$' THEN to_regprocedure(" function ") END"
+    " ~ '^(\"([^\"]|\"\")+\"|[^.\"()]+)[.](\"([^\"]|\"\")+\"|[^.\"()]+)" \
+    "[(]regclass, ?regclass, ?text, ?text[)]$' THEN to_regprocedure(" function ") END"
 
 // Why the function cannot be called for a table of `owner`. Its code runs as the table's owner, so
 // the function's owner needs that role's rights.

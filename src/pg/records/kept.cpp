@@ -55,6 +55,13 @@ constexpr char adopt_statement[] =
     "SELECT r.oid, k.schema_name, k.table_name, k.partition_schema, k.partition, "
     "k.since " KEPT_BY_NAME "AND r.parent = $1 ON CONFLICT DO NOTHING";
 
+constexpr char keep_statement[] =
+    "INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition) "
+    "SELECT r.oid, s.nspname, p.relname, n.nspname, r.relname FROM pg_class r "
+    "JOIN pg_namespace n ON n.oid = r.relnamespace JOIN pg_inherits i ON i.inhrelid = r.oid "
+    "JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace s ON s.oid = p.relnamespace "
+    "WHERE r.oid = $1 ON CONFLICT DO NOTHING";
+
 // The partitions that were kept once, and whether each is known only by its name.
 std::map<Oid, bool> read_kept_partitions() {
     std::map<Oid, bool> kept;
@@ -95,6 +102,11 @@ void prune_kept() {
 void adopt_kept(const Parent& parent) {
     const UserContext owner{owner_of_ppm()};
     execute(adopt_statement, {oid_parameter(parent.table->relation)});
+}
+
+void keep_for_good(RelationId partition) {
+    const UserContext owner{owner_of_ppm()};
+    execute(keep_statement, {oid_parameter(partition)});
 }
 
 void read_kept(const std::map<Oid, Parent*>& parents) {

@@ -24,6 +24,10 @@ void prune_kept();
 // renamed.
 void adopt_kept(const Parent& parent);
 
+// The partition has rows of one that was kept once: it is never dropped either. Runs in the
+// transaction that attaches it.
+void keep_for_good(RelationId partition);
+
 // Marks the partitions that were detached once to be kept, and were attached again.
 void read_kept(const std::map<Oid, Parent*>& parents);
 

@@ -15,9 +15,8 @@ namespace ppm {
 namespace {
 
 // True if the entry's relation exists, under whatever name, and is either no partition, or a
-// partition of the same parent with a pending detach. The pending detach does not count if ppm had
-// already detached the table, and somebody attached it and is detaching it again. Whether it is the
-// same relation, and not another one with its OID, is for the fingerprint to tell.
+// partition of the same parent with a pending detach. A pending detach of a table that ppm had
+// already detached is somebody else's, and does not count. Whether it is the same relation, and not another one with its OID, is for the fingerprint to tell.
 //
 // OFFSET 0, here and below, makes the planner use an index for the few rows of ppm's table.
 // Otherwise it would read all of a large catalog.

@@ -128,7 +128,7 @@ void put_rows_back(Relation table) {
     const TriggerBypass putting_back;
     char rows[] = "kept_rows";
     call([&] { register_rows(table, kept->rows, rows); });
-    execute_once("INSERT INTO ppm." + name + " SELECT * FROM kept_rows");
+    execute_own_once("INSERT INTO ppm." + name + " SELECT * FROM kept_rows");
 }
 
 // pg_restore --disable-triggers enables them as ordinary triggers, which replication skips.
@@ -140,7 +140,8 @@ void keep_replication_out() {
              .as<Oid, std::string, Oid>())
         if (const char* const table =
                 call([on = relation, by = function] { return table_of_own_trigger(on, by); }))
-            execute_once("ALTER TABLE " + std::string{table} + " ENABLE ALWAYS TRIGGER " + trigger);
+            execute_own_once("ALTER TABLE " + std::string{table} + " ENABLE ALWAYS TRIGGER " +
+                             trigger);
 }
 
 }  // namespace ppm

@@ -16,7 +16,7 @@ namespace {
 void execute_as_ppm(const std::string& statement, int milliseconds = statement_timeout()) {
     const UserContext owner{owner_of_ppm()};
     const StatementTimeout timeout{std::max(milliseconds, 1)};
-    execute_once(statement);
+    execute_own_once(statement);
 }
 
 // Part of the extension: pg_dump leaves it out, and DROP EXTENSION takes it along.

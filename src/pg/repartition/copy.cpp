@@ -39,10 +39,8 @@ int left_of(const std::optional<Deadline>& deadline) {
 template <typename Use>
 auto query_as_owner(const ManagedParent& managed, const std::string& sql, Use use,
                     int milliseconds = unlimited) {
-    LocalSettings settings;
-    settings.set("row_security", "off");
-    const UserContext owner{managed.parent.table->owner};
-    const StatementTimeout timeout{milliseconds};
+    RoleContext owner{managed.parent.table->owner, pinned_path, milliseconds};
+    owner.set("row_security", "off");
     return use(query_once(sql));
 }
 
@@ -186,7 +184,7 @@ void replay(const ManagedParent& managed, const Job& job, const MatchingKey& key
                 insert_changed(managed, job, key, *target, source, log, deadline);
     const UserContext owner{owner_of_ppm()};
     const StatementTimeout timeout{left_of(deadline)};
-    execute_once("DELETE FROM " + log);
+    execute_own_once("DELETE FROM " + log);
 }
 
 Counts count_rows(const ManagedParent& managed, const Job& job) {

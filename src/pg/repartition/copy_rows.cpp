@@ -1,6 +1,7 @@
 #include "pg/repartition/copy_rows.hpp"
 
 #include "pg/bridge/guard.hpp"
+#include "pg/bridge/role_path.hpp"
 #include "pg/bridge/scope.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/scan.hpp"
@@ -138,10 +139,8 @@ std::int64_t copy_rows(const ManagedParent& managed, const Job& job, const JobSo
     const std::string log = job.log_name();
     // A call copies many batches, and its memory lives until its end.
     const WorkMemory memory{"ppm copy"};
-    // Constraints and generated columns run their owner's code. What that sets must not outlast it:
-    // the step goes on as ppm's owner.
-    const LocalSettings undone;
-    const UserContext owner{table.owner};
+    // Constraints and generated columns run their owner's code. The step goes on as ppm's owner.
+    const RoleContext owner{table.owner, search_path_of(table.owner), INT_MAX};
     return call([&] {
         PushActiveSnapshot(GetLatestSnapshot());
         const Relation relation = table_open(source.partition.relation, AccessShareLock);

@@ -12,6 +12,7 @@
 #include "pg/repartition/abandon.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/copy.hpp"
+#include "pg/repartition/default_check.hpp"
 #include "pg/repartition/patience.hpp"
 #include "pg/repartition/refusals.hpp"
 #include "pg/repartition/swap.hpp"
@@ -50,6 +51,7 @@ class Move {
         auto job = session_.read([&] { return read_job(parent(), key_type()); });
         if (job) {
             require_same_range(*job);
+            require_logged(*job);
         } else {
             const MoveRange range = session_.read([&] { return range_of_arguments(); });
             const MovePlan plan =
@@ -89,6 +91,17 @@ class Move {
                        {},
                        "CALL ppm.repartition() without a range continues that move, CALL "
                        "ppm.abandon() undoes it."};
+    }
+
+    // A crash empties UNLOGGED tables, and nothing tells afterwards how many rows were there.
+    void require_logged(const Job& job) const {
+        const bool is_logged = session_.read([&] {
+            return query("SELECT FROM pg_class WHERE oid = ANY ($1) AND relpersistence = 'u'",
+                         {oid_array_parameter(job.target_relations())})
+                       .count() == 0;
+        });
+        if (!is_logged)
+            throw MustBeginAnew{"its new tables are UNLOGGED, and may have lost rows in a crash"};
     }
 
     MoveRange range_of_arguments() const {
@@ -335,33 +348,20 @@ class Move {
     }
 
     void swap_with_patience() {
-        step_with_patience(
-            session_,
-            [&] {
-                Job job = job_;
-                adapt_default_condition(job);
-                swap_tables(managed_, job, history_);
-            },
-            swap_attempts);
-    }
-
-    // Partitions may have come and gone since the new default partition was made.
-    void adapt_default_condition(Job& job) const {
-        if (job.default_condition.empty())
-            return;
-        const auto now = read_with_partitions(job.parent);
-        const std::string condition = default_condition(now.front(), job);
-        if (condition == job.default_condition)
-            return;
-        const auto target = std::ranges::find_if(
-            job.targets, [](const JobTarget& each) { return each.is_default; });
-        keep_name(*target);
-        execute_as_owner(managed_.parent, "ALTER TABLE " + qualified_name(target->relation) +
-                                              " DROP CONSTRAINT " + condition_name +
-                                              ", ADD CONSTRAINT " + condition_name + " CHECK (" +
-                                              condition + ")");
-        set_default_condition(job, condition);
-        job.default_condition = condition;
+        for (int attempt = 1;; ++attempt) {
+            adapt_default_check(session_, managed_, job_);
+            try {
+                return step_with_patience(
+                    session_, [&] { swap_tables(managed_, job_, history_); }, swap_attempts);
+            } catch (const OtherPartitions&) {
+                if (attempt == swap_attempts)
+                    throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE,
+                                   "partitions of table " + name() +
+                                       " were created or removed again and again concurrently",
+                                   {},
+                                   "Call the procedure again."};
+            }
+        }
     }
 
     Session& session_;

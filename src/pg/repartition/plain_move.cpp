@@ -99,10 +99,7 @@ std::int64_t move_all(Relation source, Relation target, AttrNumber key, KeyType 
 std::int64_t move_rows(const ManagedParent& managed, RelationId source, RelationId target,
                        const BoundRange& bounds) {
     const Table& table = *managed.parent.table;
-    LocalSettings undone;
-    undone.set("search_path", search_path_of(table.owner).c_str());
-    const UserContext owner{table.owner};
-    const StatementTimeout timeout{statement_timeout()};
+    const RoleContext owner{table.owner, search_path_of(table.owner), statement_timeout()};
     return call([&] {
         const Relation from = table_open(source, RowExclusiveLock);
         const Relation to = table_open(target, RowExclusiveLock);

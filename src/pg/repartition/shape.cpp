@@ -40,19 +40,24 @@ constexpr char columns_query[] =
 
 #define COLUMNS                                                                              \
     "(SELECT string_agg(concat_ws(':', attnum, attname, atttypid, atttypmod, attisdropped, " \
-    "attgenerated, attcollation), ',' ORDER BY attnum) FROM pg_attribute "                   \
+    "attgenerated, attcollation, attnotnull), ',' ORDER BY attnum) FROM pg_attribute "       \
     "WHERE attrelid = c.oid AND attnum > 0)"
 
 constexpr char parent_version_query[] =
-    "SELECT concat_ws(' ', c.relowner, " COLUMNS
+    "SELECT concat_ws(' ', c.relowner, c.relrowsecurity, c.relforcerowsecurity, " COLUMNS
+    ", (SELECT string_agg(concat_ws(':', p.oid, p.xmin), ',' ORDER BY p.oid) "
+    "FROM pg_policy p WHERE p.polrelid = c.oid)"
     ", (SELECT string_agg(concat_ws(':', x.indexrelid, x.indisvalid), ',' ORDER BY x.indexrelid) "
     "FROM pg_index x WHERE x.indrelid = c.oid)"
     ", (SELECT string_agg(concat_ws(':', k.oid, k.convalidated), ',' ORDER BY k.oid) "
     "FROM pg_constraint k WHERE k.conrelid = c.oid)) "
     "FROM pg_class c WHERE c.oid = $1";
 
+// A table that was detached and attached again has another row in pg_inherits: in between no
+// trigger noted its changes.
 constexpr char source_version_query[] =
-    "SELECT concat_ws(' ', c.relfilenode, c.relowner, c.relpersistence, " COLUMNS
+    "SELECT concat_ws(' ', c.relfilenode, c.relowner, c.relpersistence, "
+    "(SELECT i.xmin FROM pg_inherits i WHERE i.inhrelid = c.oid), " COLUMNS
     ", (SELECT string_agg(concat_ws(':', t.oid, t.xmin, t.tgenabled), ',' ORDER BY t.oid) "
     "FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
     "JOIN pg_namespace n ON n.oid = p.pronamespace "

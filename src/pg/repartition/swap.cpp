@@ -9,9 +9,11 @@
 #include "pg/ddl/names.hpp"
 #include "pg/ddl/template.hpp"
 #include "pg/records/hooks.hpp"
+#include "pg/records/kept.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/repartition/capture.hpp"
 #include "pg/repartition/copy.hpp"
+#include "pg/repartition/default_check.hpp"
 #include "pg/repartition/refusals.hpp"
 #include "pg/repartition/targets.hpp"
 
@@ -85,23 +87,33 @@ class Swap {
         require_same_configuration(managed_.parent);
         require_movable(managed_, job_.source_partitions());
         require_trustworthy(managed_, job_);
-        require_same_others();
+        look_at_partitions();
         std::vector<NamedRelation> names{NamedRelation{managed_.parent}};
         for (const JobSource& each : job_.sources)
             names.emplace_back(each.partition);
         lock_names(names);
     }
 
-    // Makes sure that the new default partition's CHECK still fits the other partitions.
-    void require_same_others() const {
+    // Makes sure that the targets, and the new default partition's CHECK, still fit the other
+    // partitions. Notes which sources were kept once.
+    void look_at_partitions() {
         const auto now = read_with_partitions(job_.parent);
-        for (const Partition& each : now.front().parent.partitions)
+        for (const Partition& each : now.front().parent.partitions) {
             if (!is_source(each) && overlaps_target(each.bounds))
                 throw MustBeginAnew{"partition " + in_quotes(each.name) +
                                     " was attached concurrently"};
+            if (is_source(each) && each.was_kept)
+                kept_.push_back(each);
+        }
         if (!job_.default_condition.empty() &&
             default_condition(now.front(), job_) != job_.default_condition)
-            throw PpmError{ERRCODE_LOCK_NOT_AVAILABLE, "partitions were attached concurrently"};
+            throw OtherPartitions{};
+    }
+
+    // Whether rows of a partition that was kept once are in the range.
+    bool has_kept_rows(const BoundRange& bounds) const {
+        return std::ranges::any_of(
+            kept_, [&](const Partition& each) { return each.bounds.overlaps(bounds); });
     }
 
     bool is_source(const Partition& partition) const {
@@ -160,6 +172,8 @@ class Swap {
         execute("ALTER TABLE " + table + " RENAME TO " + identifier(name));
         Partition renamed = partition;
         renamed.name = name;
+        renamed.was_kept = std::ranges::any_of(
+            kept_, [&](const Partition& each) { return each.relation == partition.relation; });
         record_repartitioned(managed_, renamed);
         history_.record(CompletedAction{Done::repartitioned, managed_, partition});
     }
@@ -175,6 +189,8 @@ class Swap {
         require_is_partition(target);
         // The CHECK constraint is no longer needed.
         execute("ALTER TABLE " + table + " DROP CONSTRAINT " + condition_name);
+        if (target.is_default)
+            drop_next_check(managed_, target);
         if (const auto statement = replica_identity_statement(managed_.parent, schema, target.name))
             execute(*statement);
         if (target.is_default)
@@ -183,6 +199,8 @@ class Swap {
             for (const std::string& statement : template_statements(
                      managed_.parent, *template_, target.relation, table, TemplatePart::triggers))
                 execute(statement);
+        if (has_kept_rows(target.bounds))
+            keep_for_good(target.relation);
         queue_after_create(managed_, target.relation, target.bounds);
     }
 
@@ -198,6 +216,7 @@ class Swap {
     const Job& job_;
     History& history_;
     std::optional<RelationId> template_ = {};
+    std::vector<Partition> kept_ = {};    // the sources that were kept once
     std::optional<Deadline> limit_ = {};  // since all is locked
 };
 

@@ -119,18 +119,19 @@ Oid only_index_of(Oid relation) {
 }
 
 void add_foreign_keys(const ManagedParent& managed, Oid relation) {
-    const std::string table = qualified_name(relation);
-    const auto foreign_keys =
-        query(foreign_keys_query, {oid_parameter(managed.parent.table->relation)})
-            .as<std::string, Oid>();
-    if (foreign_keys.empty())
-        return;
+    const auto read = [&] {
+        return query(foreign_keys_query, {oid_parameter(managed.parent.table->relation)});
+    };
     std::vector<Oid> referenced;
-    referenced.reserve(foreign_keys.size());
-    for (const auto& [definition, table_referenced] : foreign_keys)
+    for (const auto& [definition, table_referenced] : read().as<std::string, Oid>())
         referenced.push_back(table_referenced);
+    if (referenced.empty())
+        return;
     lock_all(referenced, ShareRowExclusiveLock, lock_timeout());
-    for (const auto& [definition, table_referenced] : foreign_keys)
+    // The definitions have names, which must mean these tables.
+    lock_schema_names(referenced);
+    const std::string table = qualified_name(relation);
+    for (const auto& [definition, table_referenced] : read().as<std::string, Oid>())
         execute_as_owner(managed.parent, std::string{"ALTER TABLE "}
                                              .append(table)
                                              .append(" ADD CONSTRAINT ")
@@ -206,19 +207,6 @@ void require_names(const ManagedParent& managed, const MovePlan& plan) {
     }
 }
 
-// `("day" < '2026-11-22' OR "day" >= '2026-11-23')`
-std::string outside_of(const ManagedParent& managed, const BoundRange& bounds) {
-    const Table& table = *managed.parent.table;
-    const std::string key = identifier(table.key_column);
-    std::string text;
-    if (bounds.lower.kind() == Bound::Kind::value)
-        text = key + " < " + bound_literal(bounds.lower, *table.key_type, *managed.zone);
-    if (bounds.upper.kind() == Bound::Kind::value)
-        text += (text.empty() ? "" : " OR ") + key +
-                " >= " + bound_literal(bounds.upper, *table.key_type, *managed.zone);
-    return text.empty() ? "false" : "(" + text + ")";
-}
-
 // The template of a target; a default partition has none.
 std::optional<RelationId> lock_models(const ManagedParent& managed, const JobTarget& target) {
     const auto from_template = lock_models(managed);
@@ -258,22 +246,6 @@ std::string condition_of(const ManagedParent& managed, const BoundRange& bounds)
     if (bounds.upper.kind() == Bound::Kind::value)
         text += " AND " + key + " < " + bound_literal(bounds.upper, *table.key_type, *managed.zone);
     return text;
-}
-
-std::string default_condition(const ManagedParent& managed, const Job& job) {
-    const std::vector<Oid> sources = job.source_relations();
-    std::vector<BoundRange> taken;
-    for (const Partition& each : managed.parent.partitions)
-        if (std::ranges::find(sources, each.relation) == sources.end())
-            taken.push_back(each.bounds);
-    for (const JobTarget& each : job.targets)
-        if (!each.is_default)
-            taken.push_back(each.bounds);
-    std::ranges::sort(taken, {}, &BoundRange::lower);
-    std::string text;
-    for (const BoundRange& each : joined(taken))
-        text += (text.empty() ? "" : " AND ") + outside_of(managed, each);
-    return text.empty() ? "true" : text;
 }
 
 std::optional<RelationId> lock_models(const ManagedParent& managed) {

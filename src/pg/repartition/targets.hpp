@@ -17,10 +17,6 @@ std::string condition_of(const ManagedParent& managed, const Job& job, const Job
 // The same for a range of keys.
 std::string condition_of(const ManagedParent& managed, const BoundRange& bounds);
 
-// The same for a new default partition: rows that neither another partition nor a target takes.
-// `managed` has the other partitions, as they were read last.
-std::string default_condition(const ManagedParent& managed, const Job& job);
-
 // Runs inside a step. Locks the parent and its template, which new partitions are made like, and
 // the names that their definitions use. Returns the template's OID. Throws 55000 if the template
 // contradicts the parent.

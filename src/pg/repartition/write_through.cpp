@@ -83,7 +83,7 @@ const Targets& targets_of(FunctionCallInfo fcinfo, Relation source) {
             return no_targets();
         const SpiConnection spi{false};
         LocalSettings settings;
-        settings.set("search_path", "pg_catalog, pg_temp");
+        settings.set("search_path", pinned_path);
         fcinfo->flinfo->fn_extra = read_targets(source, parent, fcinfo->flinfo->fn_mcxt);
     }
     return *static_cast<const Targets*>(fcinfo->flinfo->fn_extra);

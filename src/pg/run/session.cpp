@@ -12,9 +12,6 @@ namespace ppm {
 
 namespace {
 
-// pg_temp last: a temporary table must not hide one of PostgreSQL's (CVE-2007-2138).
-constexpr char pinned_path[] = "pg_catalog, pg_temp";
-
 bool is_still(const Parent& parent) {
     const Table& table = *parent.table;
     const Configuration& configuration = parent.configuration;
@@ -190,13 +187,10 @@ void execute_as(Oid role, const std::string& statement, int milliseconds, Path p
 void execute_as(Oid role, const std::string& statement, const std::string& path, int milliseconds) {
     const std::string said = "ppm executes: " + statement;
     call([&] { tell(DEBUG1, ERRCODE_SUCCESSFUL_COMPLETION, said.c_str()); });
-    LocalSettings undone;
+    RoleContext context{role, path, milliseconds};
     // Messages meanwhile have the statement as their context, which the client must be able to get.
     if (!call([&] { return reaches_client(statement.c_str()); }))
-        undone.set("client_min_messages", "error");
-    undone.set("search_path", path.c_str());
-    const UserContext user{role};
-    const StatementTimeout timeout{milliseconds};
+        context.set("client_min_messages", "error");
     execute_once(statement);
 }
 

@@ -40,8 +40,6 @@ void enter_restriction() {
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 }
 
-constexpr char pinned_path[] = "pg_catalog, pg_temp";
-
 // Runs body(), which makes queries. In the middle of the statement the path is the owner's.
 template <typename Body>
 void with_pinned_queries(Body body) {

@@ -68,7 +68,7 @@ void in_transaction(Body body) {
     });
     with_queries([&] {
         LocalSettings settings;
-        settings.set("search_path", "pg_catalog, pg_temp");
+        settings.set("search_path", pinned_path);
         settings.set("lock_timeout", std::to_string(lock_timeout()).c_str());
         body();
     });

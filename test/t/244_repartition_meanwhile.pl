@@ -1,0 +1,110 @@
+# What happens to a table while ppm.repartition() waits for older transactions, right before the new partitions take the place of the old
+# ones: nothing of that is lost. And what is known of the old partitions is known of the new ones.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('repartition_meanwhile');
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+
+# Ten days of rows in the default partition; those without a note stay there.
+sub table
+{
+	my ($more) = @_;
+	sql(<<"EOF");
+SET client_min_messages = error;
+DROP TABLE IF EXISTS t CASCADE;
+DROP TABLE IF EXISTS t_default_repartitioned, t_wide_repartitioned, t_model;
+DELETE FROM ppm.config; DELETE FROM ppm.detached; DELETE FROM ppm.kept;
+CREATE TABLE t (id bigint, day date NOT NULL, note text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE t_default PARTITION OF t DEFAULT;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('t', 'daily', 3, 14);
+INSERT INTO t SELECT i, date '2026-03-06' + i % 10, 'old' FROM generate_series(1, 1000) AS i;
+INSERT INTO t VALUES (0, 'infinity', 'stays');
+@{[ $more // '' ]}
+EOF
+	return;
+}
+
+# Starts the move, does something while it waits, and lets it go on.
+sub while_it_waits
+{
+	my ($do, $call) = @_;
+	my ($older, $mover) = start_waiting_move($node, $call // "CALL ppm.repartition('t')");
+	$do->();
+	$older->query_safe('ROLLBACK');
+	$older->quit;
+	return finish_sql($mover);
+}
+
+# A source that is no partition for a while notes no changes.
+foreach my $way (
+	q(BEGIN; ALTER TABLE t DETACH PARTITION t_default; UPDATE t_default SET note = 'new'; ALTER TABLE t ATTACH PARTITION t_default DEFAULT; COMMIT),
+	q(ALTER TABLE t DETACH PARTITION t_default; UPDATE t_default SET note = 'new'; ALTER TABLE t ATTACH PARTITION t_default DEFAULT))
+{
+	table();
+	my ($result, undef, $messages) = while_it_waits(sub { sql($way) });
+	is($result, 0, 'a partition is detached, changed and attached again during a move');
+	like($messages, qr/begins again: partition "t_default" /, 'the move begins again');
+	is(sql('SELECT note, count(*) FROM t GROUP BY note'), 'new|1001', 'and no change is lost');
+}
+
+# Row level security must be on the new partitions, too: somebody may have rights on them by default.
+table();
+my ($result, undef, $messages) = while_it_waits(sub { sql('ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON t USING (note = current_user)') });
+like($messages, qr/begins again: the table was altered concurrently/, 'row level security that comes during a move is noticed');
+is(sql(q(SELECT count(*) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 't'::regclass
+	AND c.relname <> 't_default' AND (NOT c.relrowsecurity OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)))), 0, 'and is on each new partition');
+
+# The new default partition keeps a row, so PostgreSQL would read it if its CHECK constraint did not fit the other partitions.
+table();
+($result, undef, $messages) = while_it_waits(sub { sql("CREATE TABLE t_far PARTITION OF t FOR VALUES FROM ('2027-01-01') TO ('2027-01-02')") },
+	"SET client_min_messages = debug1; CALL ppm.repartition('t')");
+is($result, 0, 'a partition is created during a move');
+like($messages, qr/ADD CONSTRAINT ppm_move_next CHECK [^\n]* NOT VALID.*VALIDATE CONSTRAINT ppm_move_next/s, 'the new default partition gets another CHECK constraint, which is validated while others write');
+my ($in_swap) = $messages =~ /DETACH PARTITION public\.t_default(.*)/s;
+unlike($in_swap, qr/verifying table/, 'and under the lock of the swap PostgreSQL reads no row');
+is(sql(q(SELECT count(*) FROM pg_constraint WHERE conname LIKE 'ppm\_move%')) . sql(q(SELECT string_agg(note, ' ') FROM t_default)), '0stays', 'no constraint of a move is left');
+
+# A crash empties UNLOGGED tables.
+table("CREATE UNLOGGED TABLE t_model (LIKE t); UPDATE ppm.config SET template = 'public.t_model'");
+my ($older, $mover) = start_waiting_move($node, "CALL ppm.repartition('t')");
+$node->stop('immediate');
+finish_sql($mover);
+$older->{run}->finish;
+$node->start;
+($result, undef, $messages) = run_sql($node, "CALL ppm.repartition('t')");
+like($messages, qr/begins again: its new tables are UNLOGGED/, 'after a crash, a move into UNLOGGED tables begins again');
+is("$result " . sql('SELECT count(*), count(*) FILTER (WHERE note IS NOT NULL) FROM t'), '0 1001|1001', 'and loses no row');
+
+# What was kept once stays kept: the new partitions as well as the old one, also if the move is interrupted.
+foreach my $interrupted (0, 1)
+{
+	table(<<'EOF');
+DROP TABLE t_default;
+CREATE TABLE t_wide PARTITION OF t FOR VALUES FROM ('2026-03-06') TO ('2026-03-16');
+INSERT INTO t SELECT i, date '2026-03-06' + i % 10, 'kept' FROM generate_series(1, 100) AS i;
+ALTER TABLE t DETACH PARTITION t_wide; ALTER TABLE t ATTACH PARTITION t_wide FOR VALUES FROM ('2026-03-06') TO ('2026-03-16');
+INSERT INTO ppm.kept (relation, schema_name, table_name, partition_schema, partition) VALUES ('t_wide'::regclass, 'public', 't', 'public', 't_wide');
+UPDATE ppm.config SET cleanup_policy = 'drop';
+EOF
+	if ($interrupted)
+	{
+		while_it_waits(sub { sql(q(SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'mover')) });
+		is(sql('SELECT phase FROM ppm.progress'), 'waiting', 'a move is interrupted');
+	}
+	sql("CALL ppm.repartition('t')");
+	is(sql('SELECT detached, cleanup_policy FROM ppm.detached'), 't_wide_repartitioned|detach', 'the old partition, which was kept once, is kept');
+	sql('SET client_min_messages = error; UPDATE ppm.config SET retention = 1; CALL ppm.run_all()');
+	is(sql(q(SELECT count(*) FROM ppm.detached WHERE kind = 'removed' AND cleanup_policy = 'detach')), 8, 'and so are the new ones, when they are outdated');
+	is(sql(q(SELECT sum((xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %I.%I', detached_schema, detached), true, true, '')))[1]::text::int) FROM ppm.detached WHERE kind = 'removed')), 80, 'with their rows');
+	sql(q(DO $$ DECLARE name text; BEGIN FOR name IN SELECT relation::regclass::text FROM ppm.detached LOOP EXECUTE 'DROP TABLE ' || name; END LOOP; END $$));
+}
+
+$node->stop;
+done_testing();
