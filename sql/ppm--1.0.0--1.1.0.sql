@@ -261,7 +261,7 @@ COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'the kind is remove
 COMMENT ON COLUMN ppm.detached.version IS
     'a hash of the catalog entries of the table and its partitions when ppm detached it; ppm drops it, or attaches it again, only while they are unchanged; null: it is not known that ppm detached it';
 COMMENT ON COLUMN ppm.detached.snapshot IS
-    'the snapshot of the detach: ppm drops the table only if no later transaction has inserted rows';
+    'the snapshot of the detach, or of its beginning if it was interrupted: ppm drops the table only if no later transaction has inserted rows';
 
 -- Written by ppm as the owner of this table, too. It is dumped: in doubt ppm keeps.
 CREATE TABLE ppm.kept (
@@ -1012,7 +1012,7 @@ GRANT EXECUTE ON FUNCTION ppm.scheduled_at(), ppm.snowflake_lower_bound(timestam
 COMMENT ON COLUMN ppm.config.partition_key IS
     'the column that the table must be partitioned by; null accepts any column';
 COMMENT ON COLUMN ppm.detached.cleanup_policy IS
-    'detach: it is kept, and attached again if its parent''s window reaches it; drop: it is dropped';
+    'detach: it is kept; drop: it is to be dropped; in either case it is attached again if its parent''s window reaches it before';
 COMMENT ON COLUMN ppm.detached.detached_at IS 'when its removal began';
 COMMENT ON FUNCTION ppm.validate(regclass) IS
     'contradictions between the configuration and the catalog, for one configured table or all of them; no row: there are none';

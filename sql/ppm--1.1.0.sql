@@ -168,7 +168,7 @@ COMMENT ON COLUMN ppm.detached.lower_bound IS
 COMMENT ON COLUMN ppm.detached.upper_bound IS
     'its upper bound as local time in the time zone of its parent; null for an integer key without key_encoding';
 COMMENT ON COLUMN ppm.detached.cleanup_policy IS
-    'detach: it is kept, and attached again if its parent''s window reaches it; drop: it is dropped';
+    'detach: it is kept; drop: it is to be dropped; in either case it is attached again if its parent''s window reaches it before';
 COMMENT ON COLUMN ppm.detached.detached_at IS 'when its removal began';
 COMMENT ON COLUMN ppm.detached.parent IS 'the OID of the table that it was a partition of';
 COMMENT ON COLUMN ppm.detached.detached_schema IS 'the schema of the detached table';
@@ -177,7 +177,7 @@ COMMENT ON COLUMN ppm.detached.upper_value IS 'its upper bound as a value of the
 COMMENT ON COLUMN ppm.detached.version IS
     'a hash of the catalog entries of the table and its partitions when ppm detached it; ppm drops it, or attaches it again, only while they are unchanged; null: it is not known that ppm detached it';
 COMMENT ON COLUMN ppm.detached.snapshot IS
-    'the snapshot of the detach: ppm drops the table only if no later transaction has inserted rows';
+    'the snapshot of the detach, or of its beginning if it was interrupted: ppm drops the table only if no later transaction has inserted rows';
 COMMENT ON COLUMN ppm.detached.kind IS
     'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
 COMMENT ON COLUMN ppm.detached.drop_after IS

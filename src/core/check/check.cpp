@@ -68,7 +68,7 @@ class AnomalyFinder : Wording {
                 return add({AnomalyCode::pending_detach, partition.name,
                             "Detaching partition " + in_quotes(partition.name) + ", of " +
                                 held(partition.bounds) + ", was interrupted." +
-                                last_failure(partition.name),
+                                what_follows_the_detach(partition) + last_failure(partition.name),
                             again("cleanup", partition.name)});
             case PartitionState::outdated:
                 check_bounds(partition);
@@ -380,6 +380,20 @@ class AnomalyFinder : Wording {
              "Table " + in_quotes(partition.qualified_name()) + ", of " + held(partition.bounds) +
                  ", was detached and got rows." + is_left(left_out),
              left_out.reason.hint});
+    }
+
+    // What cleanup does after it has finished the partition's detach.
+    const char* what_follows_the_detach(const Partition& partition) const {
+        for (const Action& action : plan_.cleanup) {
+            const Partition* const existing = existing_partition(action);
+            if (existing == nullptr || existing->relation != partition.relation)
+                continue;
+            if (std::holds_alternative<DropPartition>(action))
+                return " Cleanup finishes it, and then drops the table.";
+            if (std::holds_alternative<AttachPartition>(action))
+                return " Cleanup finishes it, and then attaches the partition again.";
+        }
+        return "";
     }
 
     static const char* fate(const DetachedPartition& detached, const Action* next) {

@@ -16,7 +16,8 @@ namespace {
 
 // True if the entry's relation exists, under whatever name, and is either no partition, or a
 // partition of the same parent with a pending detach. A pending detach of a table that ppm had
-// already detached is somebody else's, and does not count. Whether it is the same relation, and not another one with its OID, is for the fingerprint to tell.
+// already detached is somebody else's, and does not count. Whether it is the same relation, and not
+// another one with its OID, is for the fingerprint to tell.
 //
 // OFFSET 0, here and below, makes the planner use an index for the few rows of ppm's table.
 // Otherwise it would read all of a large catalog.
@@ -179,14 +180,6 @@ void forget(const Partition& partition, const char* statement) {
                        "Call the procedure again."};
 }
 
-// The transaction that began the detach wrote the entry.
-std::string snapshot_at_begin_of_detach(RelationId relation) {
-    const auto written_by = query("SELECT xmin::text::bigint FROM ppm.detached WHERE relation = $1",
-                                  {oid_parameter(relation)})
-                                .value<std::int64_t>();
-    return snapshot_before(static_cast<TransactionId>(written_by)).text();
-}
-
 // Whether the relation's pending detach is the recorded one: somebody may have attached the table
 // again meanwhile, with other bounds.
 bool is_pending_with(const Parent& parent, Oid relation, const BoundRange& bounds) {
@@ -236,10 +229,13 @@ void record_detach(const Removal& removal) {
     const bool to_drop = removal.policy == CleanupPolicy::drop;
     const bool delays = knows_delays();
     std::string statement = record_statement;
+    const bool snapshots = is_recorded("snapshot");
     statement += delays ? ", drop_after" : "";
+    statement += snapshots ? ", snapshot" : "";
     statement += recorded_values;
     if (delays)
         statement += to_drop ? ", n.at + c.drop_delay" : ", NULL";
+    statement += snapshots ? ", $13::pg_snapshot" : "";
     statement += from_now;
     if (to_drop || removal.row_hash)
         statement += ", (SELECT c.* FROM ppm.config c WHERE " + is_configuration_of_removal() +
@@ -247,6 +243,7 @@ void record_detach(const Removal& removal) {
     statement += already_recorded;
     // Overwrites what a contradicted entry has left.
     statement += delays ? ", drop_after = excluded.drop_after, archived_from = NULL" : "";
+    statement += snapshots ? ", snapshot = excluded.snapshot" : "";
     const UserContext owner{owner_of_ppm()};
     const std::size_t recorded = execute(
         statement,
@@ -257,7 +254,7 @@ void record_detach(const Removal& removal) {
          timestamp_parameter(removal.bounds.civil, &Slot::lower),
          timestamp_parameter(removal.bounds.civil, &Slot::upper),
          text_parameter(removal.bounds.lower_value), text_parameter(removal.bounds.upper_value),
-         text_parameter(to_drop ? "drop" : "detach")});
+         text_parameter(to_drop ? "drop" : "detach"), text_parameter(snapshot_of_now())});
     if (recorded != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(removal.table.qualified()) +
@@ -275,15 +272,16 @@ void record_repartitioned(const ManagedParent& managed, const Partition& partiti
 }
 
 void confirm_detached(RelationId relation, NewFrom new_from) {
+    std::string statement = "UPDATE ppm.detached d SET version = $2";
+    if (is_recorded("snapshot"))
+        statement += new_from == NewFrom::now ? ", snapshot = $3::pg_snapshot"
+                                              : ", snapshot = coalesce(snapshot, $3::pg_snapshot)";
     const UserContext owner{owner_of_ppm()};
-    const std::string snapshot =
-        new_from == NewFrom::now ? snapshot_of_now() : snapshot_at_begin_of_detach(relation);
-    execute(std::string{"UPDATE ppm.detached d SET version = $2"} +
-                (is_recorded("snapshot") ? ", snapshot = $3::pg_snapshot" : "") +
+    execute(statement +
                 " FROM pg_class r, pg_namespace n WHERE d.relation = $1 AND NOT r.relispartition "
                 "AND " AGREES,
             {oid_parameter(relation), text_parameter(fingerprint_of(relation)),
-             text_parameter(snapshot)});
+             text_parameter(snapshot_of_now())});
     queue_after_detach(relation);
 }
 

@@ -32,8 +32,9 @@ struct Removal {
 };
 Removal removal_of(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy);
 
-// Records that the partition is being detached. Throws 55000 if it is to be dropped and the
-// configuration no longer says so, or if the configuration's row no longer has the given hash.
+// Records that the partition is being detached, with the snapshot of now. Throws 55000 if it is to
+// be dropped and the configuration no longer says so, or if the configuration's row no longer has
+// the given hash.
 void record_detach(const Removal& removal);
 
 // The same for a partition whose rows other partitions have now: it is never attached again.
@@ -43,11 +44,10 @@ void record_repartitioned(const ManagedParent& managed, const Partition& partiti
 // that began.
 enum class NewFrom { now, begin_of_detach };
 
-// Records that ppm has detached the table, with its state (`version`, a fingerprint that is null
-// until then, and `snapshot`), and queues its after_detach hooks. From here on it may be dropped,
-// as long as nobody changes it. Without this record, somebody else may have detached the table
-// after ppm was interrupted. Runs in the transaction that detaches the table, under its lock on the
-// partition.
+// Records that ppm has detached the table, with its state: `version`, a fingerprint that is null
+// until then, and `snapshot`. Queues its after_detach hooks. From here on it may be dropped, as
+// long as nobody changes it. If this record is missing, somebody else may have finished the detach.
+// Runs in the transaction that detaches the table, under its lock on the partition.
 void confirm_detached(RelationId relation, NewFrom new_from = NewFrom::now);
 
 // Whether to look for rows that somebody has inserted since the table was detached.

@@ -31,13 +31,6 @@ bool XidSnapshot::shows(TransactionId xid, std::uint64_t next) const {
     return wide < xmin || (wide < xmax && !std::ranges::binary_search(in_progress, wide));
 }
 
-std::string XidSnapshot::text() const {
-    std::string text = std::to_string(xmin) + ":" + std::to_string(xmax) + ":";
-    for (const std::uint64_t xid : in_progress)
-        text += (text.back() == ':' ? "" : ",") + std::to_string(xid);
-    return text;
-}
-
 std::string snapshot_of_now() {
     const Snapshot now = call([] { return GetLatestSnapshot(); });
     const std::uint64_t next = next_xid();  // after it, so that none of its xids is later
@@ -52,7 +45,10 @@ std::string snapshot_of_now() {
     };
     add(now->xip, now->xcnt);
     add(now->subxip, static_cast<std::size_t>(now->subxcnt));
-    return XidSnapshot{xmin, xmax, {in_progress.begin(), in_progress.end()}}.text();
+    std::string text = std::to_string(xmin) + ":" + std::to_string(xmax) + ":";
+    for (const std::uint64_t xid : in_progress)
+        text += (text.back() == ':' ? "" : ",") + std::to_string(xid);
+    return text;
 }
 
 XidSnapshot snapshot_of_text(const std::string& text) {

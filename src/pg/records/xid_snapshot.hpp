@@ -15,9 +15,6 @@ struct XidSnapshot {
     // Whether the snapshot shows rows with this xmin, frozen or not. `next` is the next transaction
     // ID. In doubt it does not.
     bool shows(TransactionId xid, std::uint64_t next) const;
-
-    // As pg_snapshot is written.
-    std::string text() const;
 };
 
 // The snapshot of now, as text. Throws PostgresError.
