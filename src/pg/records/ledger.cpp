@@ -254,7 +254,8 @@ void record_detach(const Removal& removal) {
          timestamp_parameter(removal.bounds.civil, &Slot::lower),
          timestamp_parameter(removal.bounds.civil, &Slot::upper),
          text_parameter(removal.bounds.lower_value), text_parameter(removal.bounds.upper_value),
-         text_parameter(to_drop ? "drop" : "detach"), text_parameter(snapshot_of_now())});
+         text_parameter(to_drop ? "drop" : "detach"),
+         text_parameter(snapshot_of_older_transactions())});
     if (recorded != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(removal.table.qualified()) +

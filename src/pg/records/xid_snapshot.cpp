@@ -51,6 +51,12 @@ std::string snapshot_of_now() {
     return text;
 }
 
+std::string snapshot_of_older_transactions() {
+    const std::string xid =
+        std::to_string(call([] { return U64FromFullTransactionId(GetTopFullTransactionId()); }));
+    return xid + ":" + xid + ":";
+}
+
 XidSnapshot snapshot_of_text(const std::string& text) {
     std::vector<std::uint64_t> numbers;
     const char* position = text.data();

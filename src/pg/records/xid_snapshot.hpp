@@ -20,6 +20,10 @@ struct XidSnapshot {
 // The snapshot of now, as text. Throws PostgresError.
 std::string snapshot_of_now();
 
+// As text, a snapshot that shows all rows of transactions that have an ID by now, also if they are
+// still in progress: no later one. Gives this transaction an ID. Throws PostgresError.
+std::string snapshot_of_older_transactions();
+
 // Parses the text form of pg_snapshot.
 XidSnapshot snapshot_of_text(const std::string& text);
 
