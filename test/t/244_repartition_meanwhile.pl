@@ -71,6 +71,15 @@ my ($in_swap) = $messages =~ /DETACH PARTITION public\.t_default(.*)/s;
 unlike($in_swap, qr/verifying table/, 'and under the lock of the swap PostgreSQL reads no row');
 is(sql(q(SELECT count(*) FROM pg_constraint WHERE conname LIKE 'ppm\_move%')) . sql(q(SELECT string_agg(note, ' ') FROM t_default)), '0stays', 'no constraint of a move is left');
 
+# A partition goes while rows are copied, and a row of its range comes into the default partition.
+table(q(CREATE TABLE t_old PARTITION OF t FOR VALUES FROM ('2026-01-01') TO ('2026-01-02')));
+my $copier = start_sql($node, 'copier', "SET ppm.batch_rows = 100; SET ppm.batch_pause = 200; CALL ppm.repartition('t')");
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.progress WHERE phase = 'copying')") or die 'nothing is copied';
+sql(q(ALTER TABLE t DETACH PARTITION t_old; INSERT INTO t VALUES (2000, '2026-01-01', 'late')));
+($result, undef, $messages) = finish_sql($copier);
+like($messages, qr/begins again: partitions were removed concurrently/, 'a partition goes while rows are copied, and a row of its range comes: the move begins again');
+is("$result " . sql(q(SELECT string_agg(note, ' ' ORDER BY note) FROM t_default)) . sql('DROP TABLE t_old; SELECT count(*) FROM t'), '0 late stays1002', 'and ends with every row in its place');
+
 # A crash empties UNLOGGED tables.
 table("CREATE UNLOGGED TABLE t_model (LIKE t); UPDATE ppm.config SET template = 'public.t_model'");
 my ($older, $mover) = start_waiting_move($node, "CALL ppm.repartition('t')");

@@ -153,6 +153,14 @@ TEST_F(Life, CallsHooksOfAnInterruptedDetachAfterIt) {
     EXPECT_EQ(cleanup(), (Lines{"finalize orders_2026_09", "after_detach f orders_2026_09"}));
 }
 
+TEST_F(Life, LeavesAloneWhatComesBackAfterAnInterruptedDetach) {
+    add_hook(HookEvent::after_detach, "f");
+    configuration().archive_schema = "archive";
+    configuration().retention = 2;
+    orders.add_pending_of_ppm("orders_2026_09", "2026-09-01", "2026-10-01", CleanupPolicy::detach);
+    EXPECT_EQ(cleanup(), (Lines{"finalize orders_2026_09", "attach orders_2026_09"}));
+}
+
 TEST_F(Life, CallsWhatWasNotCalledYet) {
     add_september(CleanupPolicy::drop);
     configuration().cleanup_policy = CleanupPolicy::drop;

@@ -24,9 +24,10 @@ class ArchivePlanner {
         }
         std::vector<Action> actions;
         for (Action& action : std::exchange(plan_.cleanup, {})) {
-            const Partition* const partition = is_detached_by(action) && !is_before_at_once(action)
-                                                   ? existing_partition(action)
-                                                   : nullptr;
+            const Partition* const partition =
+                is_detached_by(action) && !is_before_at_once(action) && !comes_back(action)
+                    ? existing_partition(action)
+                    : nullptr;
             const auto moved = partition == nullptr ? std::nullopt : std::optional{*partition};
             actions.push_back(std::move(action));
             if (moved)
@@ -48,6 +49,10 @@ class ArchivePlanner {
 
     bool is_before_at_once(const Action& detach) const {
         return is_acted_on<DropPartition>(*existing_partition(detach), before_);
+    }
+
+    bool comes_back(const Action& detach) const {
+        return is_acted_on<AttachPartition>(*existing_partition(detach), before_);
     }
 
     template <typename Kind>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 namespace ppm {
@@ -29,6 +30,9 @@ class HookPlanner {
     std::vector<Action> around_cleanup(std::vector<Action> cleanup) {
         actions_.clear();
         add_pending(HookEvent::after_detach);
+        for (const Action& action : cleanup)
+            if (std::holds_alternative<AttachPartition>(action))
+                come_back_.insert(existing_partition(action)->relation);
         for (Action& action : cleanup)
             add(std::move(action));
         return std::move(actions_);
@@ -43,7 +47,8 @@ class HookPlanner {
             call(HookEvent::before_detach, partition);
         if (is_drop && !is_copied_elsewhere(partition))
             call(HookEvent::before_drop, partition);
-        const bool detaches = is_detach || std::holds_alternative<FinalizeDetach>(action);
+        const bool detaches = (is_detach || std::holds_alternative<FinalizeDetach>(action)) &&
+                              !come_back_.contains(partition.relation);
         const bool creates = std::holds_alternative<CreatePartition>(action);
         actions_.push_back(std::move(action));
         if (creates)
@@ -80,6 +85,7 @@ class HookPlanner {
 
     const Parent& parent_;
     std::vector<Action> actions_;
+    std::set<RelationId> come_back_;  // what cleanup attaches again
 };
 
 }  // namespace

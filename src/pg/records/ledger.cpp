@@ -180,6 +180,14 @@ void forget(const Partition& partition, const char* statement) {
                        "Call the procedure again."};
 }
 
+// For an entry of 1.0.0, which has none: the transaction that began the detach wrote it.
+std::string snapshot_at_begin_of_detach(RelationId relation) {
+    const auto written_by = query("SELECT xmin::text::bigint FROM ppm.detached WHERE relation = $1",
+                                  {oid_parameter(relation)})
+                                .value<std::int64_t>();
+    return snapshot_of_older_transactions(static_cast<TransactionId>(written_by));
+}
+
 // Whether the relation's pending detach is the recorded one: somebody may have attached the table
 // again meanwhile, with other bounds.
 bool is_pending_with(const Parent& parent, Oid relation, const BoundRange& bounds) {
@@ -273,16 +281,17 @@ void record_repartitioned(const ManagedParent& managed, const Partition& partiti
 }
 
 void confirm_detached(RelationId relation, NewFrom new_from) {
+    const bool is_now = new_from == NewFrom::now;
     std::string statement = "UPDATE ppm.detached d SET version = $2";
     if (is_recorded("snapshot"))
-        statement += new_from == NewFrom::now ? ", snapshot = $3::pg_snapshot"
-                                              : ", snapshot = coalesce(snapshot, $3::pg_snapshot)";
+        statement += is_now ? ", snapshot = $3::pg_snapshot"
+                            : ", snapshot = coalesce(snapshot, $3::pg_snapshot)";
     const UserContext owner{owner_of_ppm()};
     execute(statement +
                 " FROM pg_class r, pg_namespace n WHERE d.relation = $1 AND NOT r.relispartition "
                 "AND " AGREES,
             {oid_parameter(relation), text_parameter(fingerprint_of(relation)),
-             text_parameter(snapshot_of_now())});
+             text_parameter(is_now ? snapshot_of_now() : snapshot_at_begin_of_detach(relation))});
     queue_after_detach(relation);
 }
 

@@ -52,9 +52,12 @@ std::string snapshot_of_now() {
 }
 
 std::string snapshot_of_older_transactions() {
-    const std::string xid =
-        std::to_string(call([] { return U64FromFullTransactionId(GetTopFullTransactionId()); }));
-    return xid + ":" + xid + ":";
+    return snapshot_of_older_transactions(call([] { return GetTopTransactionId(); }));
+}
+
+std::string snapshot_of_older_transactions(TransactionId xid) {
+    const std::string wide = std::to_string(widened(xid, next_xid()));
+    return wide + ":" + wide + ":";
 }
 
 XidSnapshot snapshot_of_text(const std::string& text) {

@@ -20,9 +20,13 @@ struct XidSnapshot {
 // The snapshot of now, as text. Throws PostgresError.
 std::string snapshot_of_now();
 
-// As text, a snapshot that shows all rows of transactions that have an ID by now, also if they are
-// still in progress: no later one. Gives this transaction an ID. Throws PostgresError.
+// As text, a snapshot that shows the rows of all transactions that are older than this one, also of
+// those that are still in progress, and no others. Gives this transaction an ID. Throws
+// PostgresError.
 std::string snapshot_of_older_transactions();
+
+// The same of transactions older than `xid`.
+std::string snapshot_of_older_transactions(TransactionId xid);
 
 // Parses the text form of pg_snapshot.
 XidSnapshot snapshot_of_text(const std::string& text);

@@ -39,6 +39,11 @@ void lock(const JobTarget& target) {
     lock_all({target.relation}, AccessExclusiveLock, lock_timeout());
 }
 
+std::string condition_now(Session& session, const Job& job) {
+    return session.read(
+        [&] { return default_condition(read_with_partitions(job.parent).front(), job); });
+}
+
 bool has_next_check(const JobTarget& target) {
     return call([&] {
         return OidIsValid(get_relation_constraint_oid(target.relation, next_check_name, true));
@@ -63,13 +68,14 @@ std::string default_condition(const ManagedParent& managed, const Job& job) {
     return text.empty() ? "true" : text;
 }
 
+bool default_check_fits(Session& session, const Job& job) {
+    return job.default_condition.empty() || condition_now(session, job) == job.default_condition;
+}
+
 void adapt_default_check(Session& session, const ManagedParent& managed, Job& job) {
-    if (job.default_condition.empty())
+    if (default_check_fits(session, job))
         return;
-    const std::string condition = session.read(
-        [&] { return default_condition(read_with_partitions(job.parent).front(), job); });
-    if (condition == job.default_condition)
-        return;
+    const std::string condition = condition_now(session, job);
     const JobTarget& target = default_target(job);
     const std::string next = next_check_name;
     step_with_patience(session, [&] {

@@ -11,6 +11,9 @@ namespace ppm {
 // has the other partitions, as they were read last.
 std::string default_condition(const ManagedParent& managed, const Job& job);
 
+// Whether the constraint still is that condition, or there is no new default partition.
+bool default_check_fits(Session& session, const Job& job);
+
 // Partitions may have come and gone since the constraint was made. Makes another one in several
 // steps. None of them reads rows under a lock that writers wait for. Does nothing without a new
 // default partition.

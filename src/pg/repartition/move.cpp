@@ -180,8 +180,19 @@ class Move {
         return job;
     }
 
-    // Each phase leads to the next.
     void go_on() {
+        try {
+            go_through_phases();
+        } catch (const PostgresError& error) {
+            // A row of a range whose partition went in the meantime fits no new table.
+            if (error.sqlstate() == ERRCODE_CHECK_VIOLATION && !default_check_fits(session_, job_))
+                throw MustBeginAnew{"partitions were removed concurrently"};
+            throw;
+        }
+    }
+
+    // Each phase leads to the next.
+    void go_through_phases() {
         if (job_.phase == MovePhase::preparing)
             prepare();
         if (job_.phase == MovePhase::copying)
