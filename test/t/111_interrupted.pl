@@ -83,6 +83,8 @@ is($node->safe_psql('postgres', q(SELECT string_agg(action, ', ' ORDER BY step) 
 ($result, undef, $messages) = run_sql($node, 'CALL ppm.run_all()');
 like($messages, qr/PM004: .*pending_detach/s, 'provision reports that its days were missing');
 is(state(), '-2 -1 0 1|attached', 'and cleanup attaches it again, with its row');
+is($node->safe_psql('postgres', q(SELECT count(*), count(DISTINCT xmin::text) FROM ppm.history WHERE partition = 'orders_old' AND action IN ('finalize', 'attach') AND run_id = (SELECT max(run_id) FROM ppm.history))),
+	'2|1', 'in the transaction that finishes the detach: nothing can come in between');
 ($result) = run_sql($node, 'CALL ppm.run_all()');
 is($result . $node->safe_psql('postgres', 'SELECT count(*) FROM ppm.detached'), '00', 'the call after that finds nothing to do');
 
@@ -109,6 +111,16 @@ $node->safe_psql('postgres', 'ALTER TABLE orders_old_part OWNER TO stranger');
 ($result, undef, $messages) = run_sql($node, 'CALL ppm.cleanup()');
 like($messages, qr/orders_old_part" belongs to stranger/, 'a table below it that somebody gives away before the next call is not dropped');
 is(state(), '-1 0 1|detached', 'it is detached and kept');
+
+# The objects of 1.0.0 have no column for the beginning of a detach.
+foreach my $update ('', 'ALTER EXTENSION ppm UPDATE')
+{
+	$node->safe_psql('postgres', q(SET client_min_messages = error; DROP TABLE orders, orders_old; DROP EXTENSION ppm; CREATE EXTENSION ppm VERSION '1.0.0'));
+	interrupt();
+	$node->safe_psql('postgres', "$update; INSERT INTO orders_old VALUES (current_date - 2)");
+	run_sql($node, 'CALL ppm.cleanup()') foreach 1, 2;
+	is(state() . $node->safe_psql('postgres', 'SELECT count(*) FROM orders_old'), '-1 0 1|detached2', 'a row is noticed also if 1.0.0 began the detach' . ($update ? ', and was updated then' : ''));
+}
 
 $node->stop;
 done_testing();

@@ -54,9 +54,23 @@ foreach my $way (
 	is(sql('SELECT note, count(*) FROM t GROUP BY note'), 'new|1001', 'and no change is lost');
 }
 
+# The new tables belong to the former owner, and PostgreSQL evaluates their constraints as whoever writes to the table.
+sql(q(CREATE ROLE alice; CREATE ROLE bob; CREATE SCHEMA alice AUTHORIZATION alice; GRANT CREATE ON SCHEMA public TO alice, bob; CREATE TABLE caught (name name); GRANT INSERT ON caught TO PUBLIC;
+	SET ROLE alice; CREATE FUNCTION alice.f() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.caught VALUES (current_user); RETURN true; END $$));
+table('ALTER TABLE t OWNER TO alice; ALTER TABLE t_default OWNER TO alice');
+my ($result, undef, $messages) = while_it_waits(sub {
+	sql('ALTER TABLE t OWNER TO bob; ALTER TABLE t_default OWNER TO bob');
+	my $new = sql(q(SELECT relname FROM pg_class WHERE relname ~ '^ppm_move_[0-9]+_1$'));
+	sql("SET ROLE alice; ALTER TABLE public.$new ADD CHECK (alice.f()) NOT VALID");
+	sql(q(INSERT INTO t VALUES (1001, '2026-03-06', 'late')));
+});
+is(sql('SELECT count(*) FROM caught'), 0, 'what a former owner puts into a new table runs as nobody else');
+like($messages, qr/begins again: the new table has another owner than the partition|begins again: .*owner/, 'a change of the owner is noticed');
+is(sql('SELECT count(*) FROM t') . sql(q(SELECT count(*) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 't'::regclass AND pg_get_userbyid(relowner) <> 'bob')), '10020', 'all rows, and all new partitions, are the new owner\'s');
+
 # Row level security must be on the new partitions, too: somebody may have rights on them by default.
 table();
-my ($result, undef, $messages) = while_it_waits(sub { sql('ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON t USING (note = current_user)') });
+($result, undef, $messages) = while_it_waits(sub { sql('ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON t USING (note = current_user)') });
 like($messages, qr/begins again: the table was altered concurrently/, 'row level security that comes during a move is noticed');
 is(sql(q(SELECT count(*) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 't'::regclass
 	AND c.relname <> 't_default' AND (NOT c.relrowsecurity OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)))), 0, 'and is on each new partition');
@@ -88,7 +102,7 @@ finish_sql($mover);
 $older->{run}->finish;
 $node->start;
 ($result, undef, $messages) = run_sql($node, "CALL ppm.repartition('t')");
-like($messages, qr/begins again: its new tables are UNLOGGED/, 'after a crash, a move into UNLOGGED tables begins again');
+like($messages, qr/begins again: it has UNLOGGED tables/, 'after a crash, a move into UNLOGGED tables begins again');
 is("$result " . sql('SELECT count(*), count(*) FILTER (WHERE note IS NOT NULL) FROM t'), '0 1001|1001', 'and loses no row');
 
 # What was kept once stays kept: the new partitions as well as the old one, also if the move is interrupted.

@@ -58,13 +58,24 @@ List* range_datum(const Edge& edge, Form_pg_attribute column) {
     return list_make1(datum);
 }
 
+// May ereport.
+[[noreturn]] void raise_key_changed(Oid table) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("the partition key of table \"%s\" was changed concurrently",
+                           get_rel_name(table)),
+                    errhint("Call the procedure again.")));
+}
+
 // Whether the default partition's constraints, which PostgreSQL evaluates, rule such rows out.
 // Works like check_default_partition_contents() in partbounds.c. May ereport.
 bool is_ruled_out(Oid parent_relation, Oid default_partition, const char* key, const Range& range) {
     const Relation parent = table_open(parent_relation, AccessShareLock);
     const Relation table = table_open(default_partition, AccessShareLock);
-    auto* const column =
-        TupleDescAttr(RelationGetDescr(parent), get_attnum(parent_relation, key) - 1);
+    const AttrNumber number = get_attnum(parent_relation, key);
+    // (The fence of a default partition is planned without a lock.)
+    if (number == InvalidAttrNumber)
+        raise_key_changed(parent_relation);
+    auto* const column = TupleDescAttr(RelationGetDescr(parent), number - 1);
     auto* const spec = makeNode(PartitionBoundSpec);
     spec->strategy = PARTITION_STRATEGY_RANGE;
     spec->lowerdatums = range_datum(range.lower, column);

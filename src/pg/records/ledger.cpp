@@ -281,12 +281,17 @@ void record_repartitioned(const ManagedParent& managed, const Partition& partiti
 }
 
 void confirm_detached(RelationId relation, NewFrom new_from) {
+    const UserContext owner{owner_of_ppm()};
     const bool is_now = new_from == NewFrom::now;
+    const bool snapshots = is_recorded("snapshot");
     std::string statement = "UPDATE ppm.detached d SET version = $2";
-    if (is_recorded("snapshot"))
+    // The objects of 1.0.0 cannot remember that rows came.
+    if (!is_now && !snapshots &&
+        has_rows_since(relation, snapshot_of_text(snapshot_at_begin_of_detach(relation))))
+        return;
+    if (snapshots)
         statement += is_now ? ", snapshot = $3::pg_snapshot"
                             : ", snapshot = coalesce(snapshot, $3::pg_snapshot)";
-    const UserContext owner{owner_of_ppm()};
     execute(statement +
                 " FROM pg_class r, pg_namespace n WHERE d.relation = $1 AND NOT r.relispartition "
                 "AND " AGREES,

@@ -43,7 +43,7 @@ void release_source(Oid source) {
 }
 
 // The target must not be a partition, or else it is not the table that the move has made.
-void drop_target(const ManagedParent& managed, const Job& job, const JobTarget& target) {
+void drop_target(const Job& job, const JobTarget& target) {
     if (call([&] { return get_rel_relkind(target.relation); }) == '\0')
         return;
     const char* const schema =
@@ -52,19 +52,20 @@ void drop_target(const ManagedParent& managed, const Job& job, const JobTarget& 
                           BoundRange{Bound::min_value(), Bound::max_value()}, false};
     lock_to_drop(table);
     lock_partition(table, true);
-    require_owner_of_tree(managed.parent.table->owner, target.relation);
     lock_names({NamedRelation{table}});
-    execute_as_owner(managed.parent, drop_statement(table));
+    // The parent may have another owner by now.
+    execute_as(call([&] { return owner_of(target.relation); }), drop_statement(table),
+               statement_timeout());
     require_dropped(table.relation, table.qualified_name());
 }
 
-void take_back(Session& session, const ManagedParent& managed, const Job& job) {
+void take_back(Session& session, const Job& job) {
     session.step([&] { set_phase(job, MovePhase::abandoning); });
     for (const JobSource& each : job.sources)
         step_with_patience(session, [&] { release_source(each.partition.relation); });
     for (const JobTarget& each : job.targets)
         if (OidIsValid(each.relation))
-            step_with_patience(session, [&] { drop_target(managed, job, each); });
+            step_with_patience(session, [&] { drop_target(job, each); });
     session.step([&] {
         drop_log(job, Deadline{std::chrono::milliseconds{statement_timeout()}});
         forget_job(job.parent);
@@ -116,17 +117,12 @@ void take_back(Session& session, const Orphan& orphan) {
     const auto job = session.read([&] { return read_job(orphan.parent, std::nullopt); });
     if (!job)
         return;
-    ManagedParent managed{};
-    managed.parent.configuration.schema_name = orphan.name.schema_name;
-    managed.parent.configuration.table_name = orphan.name.table_name;
-    managed.parent.table = Table{};
-    managed.parent.table->owner = session.read([&] { return owner_of_targets(*job); });
-    if (const Oid owner = managed.parent.table->owner;
-        OidIsValid(owner) && !call([=] { return has_privs_of_role(GetUserId(), owner); }))
+    const Oid owner = session.read([&] { return owner_of_targets(*job); });
+    if (OidIsValid(owner) && !call([=] { return has_privs_of_role(GetUserId(), owner); }))
         return;
     const std::string name = "table " + in_quotes(orphan.name.qualified());
     const RunLock lock{session, orphan.parent, AdvisoryLock::Of::move, name};
-    take_back(session, managed, *job);
+    take_back(session, *job);
     announce("abandoned the move of rows of " + name + ", which was dropped");
 }
 
@@ -135,7 +131,7 @@ void take_back(Session& session, const Orphan& orphan) {
 bool take_back_move(Session& session, Oid parent) {
     const auto job = session.read([&] { return read_job(parent, std::nullopt); });
     if (job) {
-        take_back(session, session.read([&] { return parent_as_it_is(parent); }), *job);
+        take_back(session, *job);
         return true;
     }
     const std::vector<Oid> captured = captured_partitions(session, parent);

@@ -72,25 +72,44 @@ bool default_check_fits(Session& session, const Job& job) {
     return job.default_condition.empty() || condition_now(session, job) == job.default_condition;
 }
 
-void adapt_default_check(Session& session, const ManagedParent& managed, Job& job) {
-    if (default_check_fits(session, job))
+void adapt_default_check(Session& session, const ManagedParent& managed, Job& job, int most) {
+    if (job.default_condition.empty())
         return;
     const std::string condition = condition_now(session, job);
     const JobTarget& target = default_target(job);
+    if (condition == job.default_condition) {
+        if (session.read([&] { return has_next_check(target); }))
+            step_with_patience(
+                session,
+                [&] {
+                    lock(target);
+                    drop_next_check(managed, target);
+                },
+                most);
+        return;
+    }
     const std::string next = next_check_name;
-    step_with_patience(session, [&] {
-        lock(target);
-        drop_next_check(managed, target);
-        alter(managed, target, "ADD CONSTRAINT " + next + " CHECK (" + condition + ") NOT VALID");
-    });
+    step_with_patience(
+        session,
+        [&] {
+            lock(target);
+            drop_next_check(managed, target);
+            alter(managed, target,
+                  "ADD CONSTRAINT " + next + " CHECK (" + condition + ") NOT VALID");
+        },
+        most);
     // Reads all rows, beside readers and writers.
-    step_with_patience(session, [&] { alter(managed, target, "VALIDATE CONSTRAINT " + next); });
-    step_with_patience(session, [&] {
-        lock(target);
-        alter(managed, target, std::string{"DROP CONSTRAINT "} + condition_name);
-        alter(managed, target, "RENAME CONSTRAINT " + next + " TO " + condition_name);
-        set_default_condition(job, condition);
-    });
+    step_with_patience(
+        session, [&] { alter(managed, target, "VALIDATE CONSTRAINT " + next); }, most);
+    step_with_patience(
+        session,
+        [&] {
+            lock(target);
+            alter(managed, target, std::string{"DROP CONSTRAINT "} + condition_name);
+            alter(managed, target, "RENAME CONSTRAINT " + next + " TO " + condition_name);
+            set_default_condition(job, condition);
+        },
+        most);
     job.default_condition = condition;
 }
 

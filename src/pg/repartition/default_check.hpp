@@ -16,8 +16,8 @@ bool default_check_fits(Session& session, const Job& job);
 
 // Partitions may have come and gone since the constraint was made. Makes another one in several
 // steps. None of them reads rows under a lock that writers wait for. Does nothing without a new
-// default partition.
-void adapt_default_check(Session& session, const ManagedParent& managed, Job& job);
+// default partition. Each step tries `most` times to get its lock.
+void adapt_default_check(Session& session, const ManagedParent& managed, Job& job, int most);
 
 // Inside a step, under an ACCESS EXCLUSIVE lock: drops what an interrupted call has left.
 void drop_next_check(const ManagedParent& managed, const JobTarget& target);

@@ -95,13 +95,15 @@ class Move {
 
     // A crash empties UNLOGGED tables, and nothing tells afterwards how many rows were there.
     void require_logged(const Job& job) const {
+        std::vector<Oid> tables = job.source_relations();
+        std::ranges::copy(job.target_relations(), std::back_inserter(tables));
         const bool is_logged = session_.read([&] {
             return query("SELECT FROM pg_class WHERE oid = ANY ($1) AND relpersistence = 'u'",
-                         {oid_array_parameter(job.target_relations())})
+                         {oid_array_parameter(tables)})
                        .count() == 0;
         });
         if (!is_logged)
-            throw MustBeginAnew{"its new tables are UNLOGGED, and may have lost rows in a crash"};
+            throw MustBeginAnew{"it has UNLOGGED tables, which may have lost rows in a crash"};
     }
 
     MoveRange range_of_arguments() const {
@@ -360,7 +362,7 @@ class Move {
 
     void swap_with_patience() {
         for (int attempt = 1;; ++attempt) {
-            adapt_default_check(session_, managed_, job_);
+            adapt_default_check(session_, managed_, job_, swap_attempts);
             try {
                 return step_with_patience(
                     session_, [&] { swap_tables(managed_, job_, history_); }, swap_attempts);

@@ -127,9 +127,9 @@ void add_foreign_keys(const ManagedParent& managed, Oid relation) {
         referenced.push_back(table_referenced);
     if (referenced.empty())
         return;
-    lock_all(referenced, ShareRowExclusiveLock, lock_timeout());
     // The definitions have names, which must mean these tables.
     lock_schema_names(referenced);
+    lock_all(referenced, ShareRowExclusiveLock, lock_timeout());
     const std::string table = qualified_name(relation);
     for (const auto& [definition, table_referenced] : read().as<std::string, Oid>())
         execute_as_owner(managed.parent, std::string{"ALTER TABLE "}

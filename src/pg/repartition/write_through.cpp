@@ -129,11 +129,15 @@ void fill(TupleTableSlot* slot, HeapTuple row, Relation source) {
 // privilege checks, and without triggers, because they are disabled. May ereport.
 class OpenTarget {
   public:
-    explicit OpenTarget(const Target& target)
+    OpenTarget(const Target& target, Relation source)
         : key_index_{target.key_index},
           table_{table_open(target.relation, RowExclusiveLock)},
           state_{CreateExecutorState()},
-          slot_{table_slot_create(table_, &state_->es_tupleTable)} {}
+          slot_{table_slot_create(table_, &state_->es_tupleTable)} {
+        // PostgreSQL evaluates its constraints and indexes, which are its owner's, as the writer.
+        if (table_->rd_rel->relowner != source->rd_rel->relowner)
+            elog(ERROR, "the new table has another owner than the partition");
+    }
 
     TupleTableSlot* slot() const { return slot_; }
 
@@ -169,14 +173,14 @@ class OpenTarget {
 
 // May ereport.
 void remove(const Targets& targets, HeapTuple row, Relation source) {
-    const OpenTarget target{target_of(targets, row, RelationGetDescr(source))};
+    const OpenTarget target{target_of(targets, row, RelationGetDescr(source)), source};
     fill(target.slot(), row, source);
     target.remove();
     target.close();
 }
 
 void insert(const Targets& targets, HeapTuple row, Relation source) {
-    const OpenTarget target{target_of(targets, row, RelationGetDescr(source))};
+    const OpenTarget target{target_of(targets, row, RelationGetDescr(source)), source};
     fill(target.slot(), row, source);
     target.insert();
     target.close();

@@ -44,6 +44,10 @@ class CleanupExecutor final : public Executor {
 
     void begin(const ManagedParent& managed, const std::vector<Action>& actions) override {
         reattached_.clear();
+        come_back_.clear();
+        for (const Action& action : actions)
+            if (const auto* const attach = std::get_if<AttachPartition>(&action))
+                come_back_.insert(attach->partition.relation);
         just_detached_ = InvalidOid;
         last_dropped_at_once_ = InvalidOid;
         find_drops_at_once(managed, actions);
@@ -109,26 +113,39 @@ class CleanupExecutor final : public Executor {
                 wait_for_older_snapshots();
             },
             statement_timeout());
-        do_and_record({Done::finished_detaching, managed, partition}, [&] {
-            lock_entry(partition.relation);
-            keep_if_configured(managed.parent);
-            lock_schema_names({managed.parent.table->relation, partition.relation});
-            const Since since =
-                lock_together(Statement::finish_detach, managed.parent, partition.relation);
-            lock_parent(managed.parent);
-            lock_partition(partition, false);
-            lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
-            // It waits for older snapshots while it holds its locks, so it gets no more time than a
-            // lock wait.
-            execute_as_owner(managed.parent,
-                             detach_statement(managed.parent, partition, Detach::finalize),
-                             std::min(lock_timeout(), statement_timeout()));
-            require_detached(partition.relation);
-            confirm_detached(partition.relation, NewFrom::begin_of_detach);
-            return since;
-        });
+        const CompletedAction finished{Done::finished_detaching, managed, partition};
+        if (come_back_.contains(partition.relation)) {
+            // In one transaction: in between, nothing would remember that it is to come back.
+            do_and_record(std::array{finished, CompletedAction{Done::attached, managed, partition}},
+                          [&] {
+                              finish_detach(managed, partition);
+                              return attach_again(managed, partition);
+                          });
+            reattached_.insert(partition.relation);
+            return;
+        }
+        do_and_record(finished, [&] { return finish_detach(managed, partition); });
         if (action.only_if_empty)
             attach_if_not_empty(managed, partition);
+    }
+
+    static Since finish_detach(const ManagedParent& managed, const Partition& partition) {
+        lock_entry(partition.relation);
+        keep_if_configured(managed.parent);
+        lock_schema_names({managed.parent.table->relation, partition.relation});
+        const Since since =
+            lock_together(Statement::finish_detach, managed.parent, partition.relation);
+        lock_parent(managed.parent);
+        lock_partition(partition, false);
+        lock_names({NamedRelation{managed.parent}, NamedRelation{partition}});
+        // It waits for older snapshots while it holds its locks, so it gets no more time than a
+        // lock wait.
+        execute_as_owner(managed.parent,
+                         detach_statement(managed.parent, partition, Detach::finalize),
+                         std::min(lock_timeout(), statement_timeout()));
+        require_detached(partition.relation);
+        confirm_detached(partition.relation, NewFrom::begin_of_detach);
+        return since;
     }
 
     // Whether ppm itself set out to detach it.
@@ -247,6 +264,8 @@ class CleanupExecutor final : public Executor {
     }
 
     void attach(const ManagedParent& managed, const Partition& partition) {
+        if (reattached_.contains(partition.relation))
+            return;
         do_and_record({Done::attached, managed, partition}, [&] {
             lock_parent(managed.parent);
             return attach_again(managed, partition);
@@ -317,7 +336,8 @@ class CleanupExecutor final : public Executor {
         });
     }
 
-    std::set<Oid> reattached_;        // attached again, as rows came in
+    std::set<Oid> come_back_;         // what the plan attaches again
+    std::set<Oid> reattached_;        // attached again, as planned or as rows came in
     Oid just_detached_ = InvalidOid;  // by the last action
     std::set<Oid> drops_at_once_;     // what may be dropped in the transaction that detaches it
     Oid last_dropped_at_once_ = InvalidOid;  // the last one that was

@@ -41,13 +41,20 @@ class Executor {
     // others may have to wait for its locks: they get their turn before the next step.
     template <typename Body>
     void do_and_record(const CompletedAction& completed, Body body) {
+        do_and_record(std::array{completed}, body);
+    }
+
+    template <std::size_t count, typename Body>
+    void do_and_record(const std::array<CompletedAction, count>& completed, Body body) {
         Since since;
         session_.step([&] {
             lock_own_tables();
             since = body();
-            history_.record(completed);
+            for (const CompletedAction& each : completed)
+                history_.record(each);
         });
-        announce(completed);
+        for (const CompletedAction& each : completed)
+            announce(each);
         if (since && !session_.atomic())
             session_.leave_room(
                 std::chrono::ceil<std::chrono::microseconds>(Deadline::Clock::now() - *since));
