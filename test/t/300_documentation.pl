@@ -138,7 +138,8 @@ is_deeply(undocumented("SELECT attname FROM pg_attribute WHERE attrelid = 'ppm.c
 	[], 'doc/reference.md has each column of ppm.config');
 is_deeply(undocumented("LOAD 'ppm'; SELECT name FROM pg_settings WHERE name LIKE 'ppm.%'", 'doc/reference.md'), [], '... each setting');
 my @encodings = split /\n/, $node->safe_psql('postgres', 'SELECT unnest(enum_range(NULL::ppm.key_encoding))');
-is_deeply(undocumented('SELECT unnest(enum_range(NULL::ppm.key_encoding))', 'doc/reference.md'), [], '... each key encoding');
+my ($column) = $text{'doc/reference.md'} =~ /^(\| `key_encoding` .*)/m;
+is_deeply([ grep { $column !~ /`$_`/ } @encodings ], [], '... each key encoding');
 my ($keys) = $text{'doc/reference.md'} =~ /^## Keys\n(.*?)^## /ms;
 is_deeply([ grep { $keys !~ /^\|.*`$_`/m } @encodings ], [], '... also in the table of keys');
 is_deeply(decode_json(slurp_file("$top/deploy/helm/ppm/values.schema.json"))->{properties}{tables}{items}{properties}{keyEncoding}{enum},

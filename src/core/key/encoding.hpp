@@ -13,7 +13,8 @@
 
 namespace ppm {
 
-// In the order of `key_encoding_names`.
+// In the order of `key_encoding_names` and of the type ppm.key_encoding, `ulid` last. A second is a
+// whole number of each unit: slots can begin at any second, in zones of long ago.
 enum class KeyEncoding { seconds, milliseconds, microseconds, nanoseconds, snowflake, ulid };
 
 // As ppm.key_encoding has them.

@@ -101,6 +101,7 @@ bool type_supports_encoding(KeyType type, KeyEncoding encoding) {
             return type == KeyType::bigint;
         case KeyEncoding::ulid:
             return is_text(type) || type == KeyType::uuid;
+        // (An integer holds only times near 1970 in the smaller units.)
         case KeyEncoding::seconds:
         case KeyEncoding::milliseconds:
         case KeyEncoding::microseconds:
