@@ -64,7 +64,7 @@ SELECT * FROM found('a') WHERE code = 'pending_drop';
 DELETE FROM ppm.detached;
 DROP TABLE a_far, a_end;
 
--- pending_detach, as after a crash.
+-- pending_detach, as after somebody else's crash.
 UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'a_2026_03_14'::regclass;
 SELECT * FROM found('a');
 CALL ppm.cleanup('a');

@@ -95,7 +95,6 @@ foreach my $more ('', q(UPDATE ppm.config SET drop_delay = '1 microsecond'), 'AL
 	my $old = $more =~ /SCHEMA/ ? 'before.orders_old' : 'orders_old';
 	$node->safe_psql('postgres', "INSERT INTO $old VALUES (current_date - 2); $more");
 	my $said = '';
-	# With a drop_delay the first call only finishes the detach.
 	foreach (1, 2)
 	{
 		(undef, undef, $messages) = run_sql($node, 'CALL ppm.cleanup()');
@@ -112,12 +111,34 @@ $node->safe_psql('postgres', 'ALTER TABLE orders_old_part OWNER TO stranger');
 like($messages, qr/orders_old_part" belongs to stranger/, 'a table below it that somebody gives away before the next call is not dropped');
 is(state(), '-1 0 1|detached', 'it is detached and kept');
 
+# It cannot come back as it is. That must not keep others from being detached.
+interrupt();
+$node->safe_psql('postgres', 'ALTER TABLE orders ADD note text; UPDATE ppm.config SET retention = 2');
+($result, undef, $messages) = run_sql($node, 'CALL ppm.cleanup()');
+like($messages, qr/PM006.*child table is missing column "note"/s, 'a partition that cannot be attached again is a failure');
+is(state() . $node->safe_psql('postgres', 'SELECT count(*) FROM pg_inherits WHERE inhdetachpending'), '-1 0 1|detached0', 'but its detach is finished, and it is kept');
+
+# A transaction that is older than the detach, and writes to the table only after it.
+$node->safe_psql('postgres', $setup . q(UPDATE ppm.config SET drop_delay = '1 day'; CREATE TABLE IF NOT EXISTS other (n int);));
+my $old = hold($node, 'INSERT INTO other VALUES (1)');
+my $reader = hold($node, 'SELECT count(*) FROM orders');
+run_sql($node, "SET ppm.lock_timeout = '50ms'; SET ppm.statement_timeout = '100ms'; CALL ppm.cleanup()");
+is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_inherits WHERE inhdetachpending'), 1, 'a detach is interrupted, and the server goes on');
+$reader->query_safe('COMMIT');
+run_sql($node, 'CALL ppm.cleanup()');
+is(state(), '-1 0 1|detached', 'the next call finishes it');
+$old->query_safe('INSERT INTO orders_old VALUES (current_date - 2); COMMIT');
+($result, undef, $messages) = run_sql($node, q(UPDATE ppm.config SET drop_delay = '1 microsecond'; CALL ppm.cleanup()));
+like($messages, qr/orders_old" got rows after ppm detached it/, 'a row that an older transaction puts in after that is noticed');
+is(state(), '-1 0 1|detached', 'and the table is kept');
+$_->quit foreach $old, $reader;
+
 # The objects of 1.0.0 have no column for the beginning of a detach.
-foreach my $update ('', 'ALTER EXTENSION ppm UPDATE')
+foreach my $update ('', 'ALTER EXTENSION ppm UPDATE', q(ALTER EXTENSION ppm UPDATE; UPDATE ppm.config SET drop_delay = '1 microsecond'))
 {
 	$node->safe_psql('postgres', q(SET client_min_messages = error; DROP TABLE orders, orders_old; DROP EXTENSION ppm; CREATE EXTENSION ppm VERSION '1.0.0'));
 	interrupt();
-	$node->safe_psql('postgres', "$update; INSERT INTO orders_old VALUES (current_date - 2)");
+	$node->safe_psql('postgres', "INSERT INTO orders_old VALUES (current_date - 2); $update");
 	run_sql($node, 'CALL ppm.cleanup()') foreach 1, 2;
 	is(state() . $node->safe_psql('postgres', 'SELECT count(*) FROM orders_old'), '-1 0 1|detached2', 'a row is noticed also if 1.0.0 began the detach' . ($update ? ', and was updated then' : ''));
 }

@@ -56,7 +56,8 @@ constexpr char prune_statement_of_1_0_0[] =
     "DELETE FROM ppm.detached d WHERE " CONTRADICTED " AND NOT (" PPM_WAS_KEPT
     " AND EXISTS (SELECT FROM pg_class r WHERE r.oid = d.relation AND r.relispartition))";
 
-// The names are for people: they follow the relations. $1 is one parent, or null.
+// The names are for people: they follow the relations. $1 is one parent, or null. An entry of a
+// detach that 1.0.0 began keeps its xmin, and its names, until the detach is finished.
 constexpr char refresh_statement[] =
     "UPDATE ppm.detached d SET detached_schema = n.nspname, detached = r.relname, "
     "schema_name = coalesce(s.nspname, d.schema_name), "
@@ -65,6 +66,7 @@ constexpr char refresh_statement[] =
     "ppm.detached e LEFT JOIN (pg_class p JOIN pg_namespace s ON s.oid = p.relnamespace) "
     "ON p.oid = e.parent "
     "WHERE r.oid = d.relation AND e.relation = d.relation AND ($1 IS NULL OR d.parent = $1) "
+    "AND NOT (r.relispartition AND to_jsonb(d) ->> 'snapshot' IS NULL) "
     "AND (d.detached_schema, d.detached, d.schema_name, d.table_name) IS DISTINCT FROM "
     "(n.nspname, r.relname, coalesce(s.nspname, d.schema_name), "
     "coalesce(p.relname, d.table_name))";
@@ -105,13 +107,13 @@ constexpr char already_recorded[] =
     "cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
 
 // Sets when a table may be dropped. If the clock was ahead at the detach, the delay counts from
-// now. Skips entries of 1.0.0: only their xmin tells which rows came later, so it must stay.
+// now. Skips entries of 1.0.0, which have no snapshot: only their xmin tells which rows came later,
+// so it must stay.
 constexpr char delay_statement[] =
     "UPDATE ppm.detached d SET drop_after = least(d.detached_at, now()) + c.drop_delay FROM "
     "ppm.config c "
     "WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
-    "AND d.cleanup_policy = 'drop' AND (d.version IS NULL OR to_jsonb(d) ->> 'snapshot' IS NOT "
-    "NULL) AND ";
+    "AND d.cleanup_policy = 'drop' AND to_jsonb(d) ->> 'snapshot' IS NOT NULL AND ";
 
 constexpr char look_first[] =
     "Check what happened to it, then drop it, or delete its row from ppm.detached to keep it.";
@@ -180,12 +182,17 @@ void forget(const Partition& partition, const char* statement) {
                        "Call the procedure again."};
 }
 
-// For an entry of 1.0.0, which has none: the transaction that began the detach wrote it.
-std::string snapshot_at_begin_of_detach(RelationId relation) {
-    const auto written_by = query("SELECT xmin::text::bigint FROM ppm.detached WHERE relation = $1",
-                                  {oid_parameter(relation)})
-                                .value<std::int64_t>();
-    return snapshot_of_older_transactions(static_cast<TransactionId>(written_by));
+// What was there when the detach of the table began, and who wrote it has ended: now the table is
+// locked. An entry of 1.0.0 has no snapshot, but the transaction that began the detach wrote it.
+XidSnapshot snapshot_of_interrupted(RelationId relation) {
+    const auto& [stored, written_by] =
+        query(
+            "SELECT to_jsonb(d) ->> 'snapshot', d.xmin::text::bigint FROM ppm.detached d "
+            "WHERE d.relation = $1",
+            {oid_parameter(relation)})
+            .row<std::optional<std::string>, std::int64_t>();
+    return ended_by_now(stored ? snapshot_of_text(*stored)
+                               : snapshot_before(static_cast<TransactionId>(written_by)));
 }
 
 // Whether the relation's pending detach is the recorded one: somebody may have attached the table
@@ -263,7 +270,7 @@ void record_detach(const Removal& removal) {
          timestamp_parameter(removal.bounds.civil, &Slot::upper),
          text_parameter(removal.bounds.lower_value), text_parameter(removal.bounds.upper_value),
          text_parameter(to_drop ? "drop" : "detach"),
-         text_parameter(snapshot_of_older_transactions())});
+         text_parameter(snapshot_of_older_transactions().text())});
     if (recorded != 1)
         throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "the configuration of table " + in_quotes(removal.table.qualified()) +
@@ -283,20 +290,17 @@ void record_repartitioned(const ManagedParent& managed, const Partition& partiti
 void confirm_detached(RelationId relation, NewFrom new_from) {
     const UserContext owner{owner_of_ppm()};
     const bool is_now = new_from == NewFrom::now;
-    const bool snapshots = is_recorded("snapshot");
-    std::string statement = "UPDATE ppm.detached d SET version = $2";
+    const XidSnapshot snapshot = is_now ? snapshot_of_now() : snapshot_of_interrupted(relation);
+    const bool has_snapshots = is_recorded("snapshot");
     // The objects of 1.0.0 cannot remember that rows came.
-    if (!is_now && !snapshots &&
-        has_rows_since(relation, snapshot_of_text(snapshot_at_begin_of_detach(relation))))
+    if (!is_now && !has_snapshots && has_rows_since(relation, snapshot))
         return;
-    if (snapshots)
-        statement += is_now ? ", snapshot = $3::pg_snapshot"
-                            : ", snapshot = coalesce(snapshot, $3::pg_snapshot)";
-    execute(statement +
+    execute(std::string{"UPDATE ppm.detached d SET version = $2"} +
+                (has_snapshots ? ", snapshot = $3::pg_snapshot" : "") +
                 " FROM pg_class r, pg_namespace n WHERE d.relation = $1 AND NOT r.relispartition "
                 "AND " AGREES,
             {oid_parameter(relation), text_parameter(fingerprint_of(relation)),
-             text_parameter(is_now ? snapshot_of_now() : snapshot_at_begin_of_detach(relation))});
+             text_parameter(snapshot.text())});
     queue_after_detach(relation);
 }
 

@@ -31,7 +31,14 @@ bool XidSnapshot::shows(TransactionId xid, std::uint64_t next) const {
     return wide < xmin || (wide < xmax && !std::ranges::binary_search(in_progress, wide));
 }
 
-std::string snapshot_of_now() {
+std::string XidSnapshot::text() const {
+    std::string text = std::to_string(xmin) + ":" + std::to_string(xmax) + ":";
+    for (const std::uint64_t xid : in_progress)
+        text += (text.back() == ':' ? "" : ",") + std::to_string(xid);
+    return text;
+}
+
+XidSnapshot snapshot_of_now() {
     const Snapshot now = call([] { return GetLatestSnapshot(); });
     const std::uint64_t next = next_xid();  // after it, so that none of its xids is later
     const std::uint64_t xmin = widened(now->xmin, next);
@@ -45,19 +52,18 @@ std::string snapshot_of_now() {
     };
     add(now->xip, now->xcnt);
     add(now->subxip, static_cast<std::size_t>(now->subxcnt));
-    std::string text = std::to_string(xmin) + ":" + std::to_string(xmax) + ":";
-    for (const std::uint64_t xid : in_progress)
-        text += (text.back() == ':' ? "" : ",") + std::to_string(xid);
-    return text;
+    return {xmin, xmax, {in_progress.begin(), in_progress.end()}};
 }
 
-std::string snapshot_of_older_transactions() {
-    return snapshot_of_older_transactions(call([] { return GetTopTransactionId(); }));
+XidSnapshot snapshot_of_older_transactions() {
+    return snapshot_before(call([] { return GetTopTransactionId(); }));
 }
 
-std::string snapshot_of_older_transactions(TransactionId xid) {
-    const std::string wide = std::to_string(widened(xid, next_xid()));
-    return wide + ":" + wide + ":";
+XidSnapshot ended_by_now(const XidSnapshot& older) {
+    XidSnapshot now = snapshot_of_now();
+    now.xmin = std::min(now.xmin, older.xmin);
+    now.xmax = std::min(now.xmax, older.xmax);
+    return now;
 }
 
 XidSnapshot snapshot_of_text(const std::string& text) {

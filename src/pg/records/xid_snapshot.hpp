@@ -15,18 +15,20 @@ struct XidSnapshot {
     // Whether the snapshot shows rows with this xmin, frozen or not. `next` is the next transaction
     // ID. In doubt it does not.
     bool shows(TransactionId xid, std::uint64_t next) const;
+
+    // As pg_snapshot is written.
+    std::string text() const;
 };
 
-// The snapshot of now, as text. Throws PostgresError.
-std::string snapshot_of_now();
+// The snapshot of now. Throws PostgresError.
+XidSnapshot snapshot_of_now();
 
-// As text, a snapshot that shows the rows of all transactions that are older than this one, also of
-// those that are still in progress, and no others. Gives this transaction an ID. Throws
-// PostgresError.
-std::string snapshot_of_older_transactions();
+// Shows the rows of all transactions that are older than this one, also of those that are still in
+// progress, and no others. Gives this transaction an ID. Throws PostgresError.
+XidSnapshot snapshot_of_older_transactions();
 
-// The same of transactions older than `xid`.
-std::string snapshot_of_older_transactions(TransactionId xid);
+// Shows what `older` shows, but for the rows of transactions that are still in progress.
+XidSnapshot ended_by_now(const XidSnapshot& older);
 
 // Parses the text form of pg_snapshot.
 XidSnapshot snapshot_of_text(const std::string& text);

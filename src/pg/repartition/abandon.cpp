@@ -53,9 +53,13 @@ void drop_target(const Job& job, const JobTarget& target) {
     lock_to_drop(table);
     lock_partition(table, true);
     lock_names({NamedRelation{table}});
-    // The parent may have another owner by now.
-    execute_as(call([&] { return owner_of(target.relation); }), drop_statement(table),
-               statement_timeout());
+    // The parent may have another owner by now, who may lack the rights.
+    const Oid role = call([&] {
+        const Oid made_for = owner_of(target.relation);
+        const Oid owner = owner_of(job.parent);
+        return OidIsValid(owner) && has_privs_of_role(owner, made_for) ? owner : made_for;
+    });
+    execute_as(role, drop_statement(table), statement_timeout());
     require_dropped(table.relation, table.qualified_name());
 }
 

@@ -341,18 +341,19 @@ class Move {
 
     void finish() {
         wait_for_snapshots_of_others(session_);
-        const std::int64_t stay = session_.read([&] {
-            const Counts counts = count_rows(managed_, job_);
-            if (counts.sources != counts.targets)
-                throw PpmError{ERRCODE_DATA_CORRUPTED,
-                               "the new partitions of table " + name() + " have " +
-                                   std::to_string(counts.targets) + " rows, and the old ones " +
-                                   std::to_string(counts.sources),
-                               "Nothing was changed.",
-                               "Call ppm.abandon(), and report this to the authors of ppm."};
-            job_.rows_done = counts.targets;
-            return counts.in_default;
-        });
+        const Counts counts = session_.read([&] { return count_rows(managed_, job_); });
+        if (counts.sources != counts.targets) {
+            if (!default_check_fits(session_, job_))
+                throw MustBeginAnew{"partitions were removed concurrently"};
+            throw PpmError{ERRCODE_DATA_CORRUPTED,
+                           "the new partitions of table " + name() + " have " +
+                               std::to_string(counts.targets) + " rows, and the old ones " +
+                               std::to_string(counts.sources),
+                           "Nothing was changed.",
+                           "Call ppm.abandon(), and report this to the authors of ppm."};
+        }
+        job_.rows_done = counts.targets;
+        const std::int64_t stay = counts.in_default;
         swap_with_patience();
         const auto partitions = std::ranges::count(job_.targets, false, &JobTarget::is_default);
         announce("moved " + counted(job_.rows_done - stay, "row") + " of table " + name() + " to " +

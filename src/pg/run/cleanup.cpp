@@ -114,19 +114,36 @@ class CleanupExecutor final : public Executor {
             },
             statement_timeout());
         const CompletedAction finished{Done::finished_detaching, managed, partition};
-        if (come_back_.contains(partition.relation)) {
-            // In one transaction: in between, nothing would remember that it is to come back.
-            do_and_record(std::array{finished, CompletedAction{Done::attached, managed, partition}},
-                          [&] {
-                              finish_detach(managed, partition);
-                              return attach_again(managed, partition);
-                          });
-            reattached_.insert(partition.relation);
-            return;
-        }
+        if (come_back_.contains(partition.relation))
+            return finish_and_attach(managed, partition, finished);
         do_and_record(finished, [&] { return finish_detach(managed, partition); });
         if (action.only_if_empty)
             attach_if_not_empty(managed, partition);
+    }
+
+    // In one transaction: in between, nothing would remember that it is to come back.
+    void finish_and_attach(const ManagedParent& managed, const Partition& partition,
+                           const CompletedAction& finished) {
+        reattached_.insert(partition.relation);
+        try {
+            do_and_record(std::array{finished, CompletedAction{Done::attached, managed, partition}},
+                          [&] {
+                              lock_entry(partition.relation);
+                              lock_parent(managed.parent);
+                              // May read the default partition, so it comes before all the locks
+                              // are taken.
+                              require_room_in_default(managed, partition.bounds);
+                              finish_detach(managed, partition);
+                              return attach_where_there_is_room(managed, partition);
+                          });
+        } catch (const Error& error) {
+            if (ends_the_call(error) || is_lock_failure(error) ||
+                error.sqlstate() == ERRCODE_QUERY_CANCELED)
+                throw;
+            // It cannot come back, and must not keep others from being detached.
+            do_and_record(finished, [&] { return finish_detach(managed, partition); });
+            throw;
+        }
     }
 
     static Since finish_detach(const ManagedParent& managed, const Partition& partition) {

@@ -7,7 +7,7 @@
 //
 // 1 also writes the row of ppm.detached. If nothing is in the way, 3 happens in the transaction of
 // 2. A call that finds a detach pending finishes it (FINALIZE), and then drops the table, keeps it,
-// or attaches it again, as the configuration says by then.
+// or attaches it again, as its record and the configuration by then say.
 #pragma once
 
 #include "pg/run/run.hpp"
