@@ -56,8 +56,8 @@ constexpr char prune_statement_of_1_0_0[] =
     "DELETE FROM ppm.detached d WHERE " CONTRADICTED " AND NOT (" PPM_WAS_KEPT
     " AND EXISTS (SELECT FROM pg_class r WHERE r.oid = d.relation AND r.relispartition))";
 
-// The names are for people: they follow the relations. $1 is one parent, or null. An entry of a
-// detach that 1.0.0 began keeps its xmin, and its names, until the detach is finished.
+// The names are for people: they follow the relations. $1 is one parent, or null. An entry of 1.0.0
+// that may lead to a drop keeps its names: its xmin tells which rows came later.
 constexpr char refresh_statement[] =
     "UPDATE ppm.detached d SET detached_schema = n.nspname, detached = r.relname, "
     "schema_name = coalesce(s.nspname, d.schema_name), "
@@ -66,7 +66,7 @@ constexpr char refresh_statement[] =
     "ppm.detached e LEFT JOIN (pg_class p JOIN pg_namespace s ON s.oid = p.relnamespace) "
     "ON p.oid = e.parent "
     "WHERE r.oid = d.relation AND e.relation = d.relation AND ($1 IS NULL OR d.parent = $1) "
-    "AND NOT (r.relispartition AND to_jsonb(d) ->> 'snapshot' IS NULL) "
+    "AND (to_jsonb(d) ->> 'snapshot' IS NOT NULL OR (d.version IS NULL AND NOT r.relispartition)) "
     "AND (d.detached_schema, d.detached, d.schema_name, d.table_name) IS DISTINCT FROM "
     "(n.nspname, r.relname, coalesce(s.nspname, d.schema_name), "
     "coalesce(p.relname, d.table_name))";
@@ -114,6 +114,11 @@ constexpr char delay_statement[] =
     "ppm.config c "
     "WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
     "AND d.cleanup_policy = 'drop' AND to_jsonb(d) ->> 'snapshot' IS NOT NULL AND ";
+
+constexpr char delay_if_missing[] =
+    ", drop_after = coalesce(d.drop_after, (SELECT least(d.detached_at, now()) + c.drop_delay "
+    "FROM ppm.config c WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
+    "AND d.cleanup_policy = 'drop'))";
 
 constexpr char look_first[] =
     "Check what happened to it, then drop it, or delete its row from ppm.detached to keep it.";
@@ -295,8 +300,11 @@ void confirm_detached(RelationId relation, NewFrom new_from) {
     // The objects of 1.0.0 cannot remember that rows came.
     if (!is_now && !has_snapshots && has_rows_since(relation, snapshot))
         return;
-    execute(std::string{"UPDATE ppm.detached d SET version = $2"} +
-                (has_snapshots ? ", snapshot = $3::pg_snapshot" : "") +
+    std::string statement = "UPDATE ppm.detached d SET version = $2";
+    statement += has_snapshots ? ", snapshot = $3::pg_snapshot" : "";
+    // An entry of 1.0.0 has no delay yet.
+    statement += !is_now && knows_delays() ? delay_if_missing : "";
+    execute(statement +
                 " FROM pg_class r, pg_namespace n WHERE d.relation = $1 AND NOT r.relispartition "
                 "AND " AGREES,
             {oid_parameter(relation), text_parameter(fingerprint_of(relation)),

@@ -63,6 +63,8 @@ XidSnapshot ended_by_now(const XidSnapshot& older) {
     XidSnapshot now = snapshot_of_now();
     now.xmin = std::min(now.xmin, older.xmin);
     now.xmax = std::min(now.xmax, older.xmax);
+    // As pg_snapshot has it, the list has none from xmax on.
+    std::erase_if(now.in_progress, [&](std::uint64_t xid) { return xid >= now.xmax; });
     return now;
 }
 

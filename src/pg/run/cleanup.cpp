@@ -38,6 +38,13 @@ void require_keys_with_time(const ManagedParent& managed, const Partition& parti
                        "Call the procedure again."};
 }
 
+// Whether the error is about the moment, not about the table.
+bool passes_by_itself(const Error& error) {
+    const int category = ERRCODE_TO_CATEGORY(error.sqlstate());
+    return category == ERRCODE_TRANSACTION_ROLLBACK || category == ERRCODE_INSUFFICIENT_RESOURCES ||
+           category == ERRCODE_OPERATOR_INTERVENTION;
+}
+
 class CleanupExecutor final : public Executor {
   public:
     using Executor::Executor;
@@ -137,8 +144,7 @@ class CleanupExecutor final : public Executor {
                               return attach_where_there_is_room(managed, partition);
                           });
         } catch (const Error& error) {
-            if (ends_the_call(error) || is_lock_failure(error) ||
-                error.sqlstate() == ERRCODE_QUERY_CANCELED)
+            if (ends_the_call(error) || is_lock_failure(error) || passes_by_itself(error))
                 throw;
             // It cannot come back, and must not keep others from being detached.
             do_and_record(finished, [&] { return finish_detach(managed, partition); });

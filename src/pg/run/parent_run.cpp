@@ -277,9 +277,8 @@ ParentRun::Outcome ParentRun::end_of(const ManagedParent& managed, const Action&
                                     !is_as_planned(managed.parent);
     if (is_about_the_table || stops_the_table(error))
         return Outcome::stopped;
-    if (!blocked_by_ &&
-        (comes_first(action) ||
-         (detaches_concurrently(action) && session_.read([&] { return is_pending(action); }))))
+    if (!blocked_by_ && (comes_first(action) || detaches_concurrently(action)) &&
+        session_.read([&] { return is_pending(action); }))
         blocked_by_ = subject_of(action);
     return Outcome::failed;
 }
