@@ -1012,7 +1012,7 @@ GRANT EXECUTE ON FUNCTION ppm.scheduled_at(), ppm.snowflake_lower_bound(timestam
 COMMENT ON COLUMN ppm.config.partition_key IS
     'the column that the table must be partitioned by; null accepts any column';
 COMMENT ON COLUMN ppm.detached.cleanup_policy IS
-    'detach: it is kept; drop: it is to be dropped; in either case it is attached again if its parent''s window reaches it before';
+    'detach: it is kept; drop: it is to be dropped; either way it is attached again if its parent''s window reaches it';
 COMMENT ON COLUMN ppm.detached.detached_at IS 'when its removal began';
 COMMENT ON FUNCTION ppm.validate(regclass) IS
     'contradictions between the configuration and the catalog, for one configured table or all of them; no row: there are none';

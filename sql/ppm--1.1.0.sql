@@ -168,7 +168,7 @@ COMMENT ON COLUMN ppm.detached.lower_bound IS
 COMMENT ON COLUMN ppm.detached.upper_bound IS
     'its upper bound as local time in the time zone of its parent; null for an integer key without key_encoding';
 COMMENT ON COLUMN ppm.detached.cleanup_policy IS
-    'detach: it is kept; drop: it is to be dropped; in either case it is attached again if its parent''s window reaches it before';
+    'detach: it is kept; drop: it is to be dropped; either way it is attached again if its parent''s window reaches it';
 COMMENT ON COLUMN ppm.detached.detached_at IS 'when its removal began';
 COMMENT ON COLUMN ppm.detached.parent IS 'the OID of the table that it was a partition of';
 COMMENT ON COLUMN ppm.detached.detached_schema IS 'the schema of the detached table';

@@ -43,7 +43,8 @@ EOF
 
 sub partitions { return $node->safe_psql('postgres', "SELECT count(*) FROM pg_inherits WHERE inhparent = '$_[0]'::regclass"); }
 
-# PostgreSQL evaluates constraints of the default partition when it is asked whether they rule rows out.
+# PostgreSQL evaluates constraints of the default partition when it is asked whether they rule rows out. (It would do so here, too, if it
+# were to validate this one.)
 sub check_of_default
 {
 	my ($function) = @_;

@@ -26,8 +26,8 @@ class Wording {
     // `CALL ppm.cleanup('public.orders');`
     std::string call_of(const char* procedure) const;
 
-    // The call of ppm.repartition(), between what it needs if foreign keys refer to the table, and
-    // `then`.
+    // `CALL ppm.repartition('public.orders');` and what it does, or what comes next. If foreign
+    // keys refer to the table, says to drop them before, and to add them again afterwards.
     std::string repartition_and(const std::string& then) const;
 
     // A call, but to be done after a fix, if the last attempt failed for a lasting reason.

@@ -187,8 +187,9 @@ void forget(const Partition& partition, const char* statement) {
                        "Call the procedure again."};
 }
 
-// What was there when the detach of the table began, and who wrote it has ended: now the table is
-// locked. An entry of 1.0.0 has no snapshot, but the transaction that began the detach wrote it.
+// Shows what was written before the table's detach began, by transactions that have ended since. A
+// transaction that is still open has not written to the table, which is locked now: it may do so
+// later. An entry of 1.0.0 has no snapshot, but the transaction that began the detach wrote it.
 XidSnapshot snapshot_of_interrupted(RelationId relation) {
     const auto& [stored, written_by] =
         query(

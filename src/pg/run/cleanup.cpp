@@ -135,7 +135,6 @@ class CleanupExecutor final : public Executor {
         try {
             do_and_record(std::array{finished, CompletedAction{Done::attached, managed, partition}},
                           [&] {
-                              lock_entry(partition.relation);
                               lock_parent(managed.parent);
                               // May read the default partition, so it comes before all the locks
                               // are taken.
