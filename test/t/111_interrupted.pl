@@ -115,8 +115,21 @@ is(state(), '-1 0 1|detached', 'it is detached and kept');
 interrupt();
 $node->safe_psql('postgres', 'ALTER TABLE orders ADD note text; UPDATE ppm.config SET retention = 2');
 ($result, undef, $messages) = run_sql($node, 'CALL ppm.cleanup()');
-like($messages, qr/PM006.*child table is missing column "note"/s, 'a partition that cannot be attached again is a failure');
-is(state() . $node->safe_psql('postgres', 'SELECT count(*) FROM pg_inherits WHERE inhdetachpending'), '-1 0 1|detached0', 'but its detach is finished, and it is kept');
+my $pending = 'SELECT count(*) FROM pg_inherits WHERE inhdetachpending';
+if ($messages =~ /Attribute "note" of type orders does not exist/)
+{
+	# PostgreSQL 18.6 and 19 cannot even finish the detach.
+	like($messages, qr/PM006.*Copy its rows with CREATE TABLE/s, 'what PostgreSQL cannot finish is a failure, and has a mend');
+	is(state() . $node->safe_psql('postgres', $pending), '-1 0 1|attached1', 'and the partition is left as it is');
+	$node->safe_psql('postgres', 'CREATE TABLE copied AS TABLE orders_old; DROP TABLE orders_old; DROP TABLE copied');
+	($result) = run_sql($node, 'CALL ppm.run_all()');
+	is($result . $node->safe_psql('postgres', "$pending UNION ALL SELECT count(*) FROM ppm.detached"), "00\n0", 'after which the next call has nothing to finish');
+}
+else
+{
+	like($messages, qr/PM006.*child table is missing column "note"/s, 'a partition that cannot be attached again is a failure');
+	is(state() . $node->safe_psql('postgres', $pending), '-1 0 1|detached0', 'but its detach is finished, and it is kept');
+}
 
 # A transaction that is older than the detach, and writes to the table only after it.
 $node->safe_psql('postgres', $setup . q(UPDATE ppm.config SET drop_delay = '1 day'; CREATE TABLE IF NOT EXISTS other (n int);));

@@ -46,11 +46,11 @@ sub configure
 	return;
 }
 
-# As if the last calls were that long ago.
+# As if the last calls were that long ago, however long the test itself has taken.
 sub age
 {
 	my ($node, $database, $interval) = @_;
-	$node->safe_psql($database, "UPDATE ppm.last_run SET at = at - interval '$interval'");
+	$node->safe_psql($database, "UPDATE ppm.last_run SET at = now() - interval '$interval'");
 	return;
 }
 
