@@ -57,6 +57,7 @@ class CleanupExecutor final : public Executor {
                 come_back_.insert(attach->partition.relation);
         just_detached_ = InvalidOid;
         last_dropped_at_once_ = InvalidOid;
+        ahead_ = InvalidOid;
         find_drops_at_once(managed, actions);
         if (managed.parent.ledger_is_stale)
             session_.step([&] {
@@ -65,11 +66,14 @@ class CleanupExecutor final : public Executor {
             });
     }
 
-    void execute(const ManagedParent& managed, const Action& action) override {
+    void end(const ManagedParent&) override { end_ahead(); }
+
+    void execute(const ManagedParent& managed, const Action& action,
+                 std::span<const Action* const> rest) override {
         if (const auto* const finalize_detach = std::get_if<FinalizeDetach>(&action))
             finalize(managed, *finalize_detach);
         else if (const auto* const detach_partition = std::get_if<DetachPartition>(&action))
-            detach(managed, *detach_partition);
+            detach(managed, *detach_partition, rest);
         else if (const auto* const drop_partition = std::get_if<DropPartition>(&action))
             drop(managed, *drop_partition);
         else if (const auto* const archive_table = std::get_if<ArchiveTable>(&action))
@@ -177,14 +181,11 @@ class CleanupExecutor final : public Executor {
         });
     }
 
-    void detach(const ManagedParent& managed, const DetachPartition& action) {
+    void detach(const ManagedParent& managed, const DetachPartition& action,
+                std::span<const Action* const> rest) {
         const Partition& partition = action.partition;
-        session_.read([&] {
-            require_indexed_references(managed.parent);
-            return true;
-        });
         if (action.concurrently)
-            detach_concurrently(managed, action);
+            detach_concurrently(managed, action, next_detach(action, rest));
         else
             detach_plainly(managed, action);
         just_detached_ = partition.relation;
@@ -192,52 +193,139 @@ class CleanupExecutor final : public Executor {
             attach_if_not_empty(managed, partition);
     }
 
-    void detach_concurrently(const ManagedParent& managed, const DetachPartition& action) {
+    // What the worker may detach next without waiting for this session, if anything: nothing else
+    // is to be done in between, nor to be checked here.
+    const DetachPartition* next_detach(const DetachPartition& action,
+                                       std::span<const Action* const> rest) const {
+        const auto is_dropped_at_once = [this](const DetachPartition& detach) {
+            return drops_at_once_.contains(detach.partition.relation);
+        };
+        if (!is_dropped_at_once(action) || rest.size() < 2)
+            return nullptr;
+        const auto* const drop = std::get_if<DropPartition>(rest[0]);
+        const auto* const next = std::get_if<DetachPartition>(rest[1]);
+        return drop != nullptr && drop->partition.relation == action.partition.relation &&
+                       next != nullptr && next->concurrently && is_dropped_at_once(*next)
+                   ? next
+                   : nullptr;
+    }
+
+    void detach_concurrently(const ManagedParent& managed, const DetachPartition& action,
+                             const DetachPartition* next) {
         const Partition& partition = action.partition;
-        const CompletedAction detached{Done::detached, managed, partition};
-        const CompletedAction dropped{Done::dropped, managed, partition};
-        WorkerRecord record{};
-        // The worker checks everything but the keys again, under its own locks. This session waits
-        // for locks on ppm's tables and the parent, where others look for waiting sessions.
-        session_.step([&] {
-            lock_own_tables();
-            lock_parent(managed.parent);
-            if (codec_of(managed).may_lack_time()) {
-                require_same_bounds(managed, partition);
-                require_keys_with_time(managed, partition);
-            }
-            record = history_.for_worker({detached, dropped});
-        });
-        // In a subtransaction, like everything that may fail. It holds no lock and no snapshot.
-        const DetachAnswer answer =
-            session_.read([&] { return detach_in_worker(managed, action, record); });
-        announce(detached);
+        if (ahead_ != partition.relation)
+            request(managed, action);
+        DetachAnswer answer = receive(managed, next);
+        if (answer.is_skipped) {
+            request(managed, action);
+            answer = receive(managed, next);
+        }
+        announce(CompletedAction{Done::detached, managed, partition});
         if (answer.is_dropped) {
             last_dropped_at_once_ = partition.relation;
-            announce(dropped);
+            announce(CompletedAction{Done::dropped, managed, partition});
         }
         session_.leave_room(answer.others_waited);
     }
 
-    DetachAnswer detach_in_worker(const ManagedParent& managed, const DetachPartition& action,
-                                  const WorkerRecord& record) {
-        const Oid owner = managed.parent.table->owner;
+    // The worker checks everything but the keys again, under its own locks. This session waits for
+    // locks on ppm's tables and the parent, where others look for waiting sessions.
+    void request(const ManagedParent& managed, const DetachPartition& action) {
+        end_ahead();
+        WorkerRecord record{};
+        session_.step([&] {
+            require_indexed_references(managed.parent);
+            lock_own_tables();
+            lock_parent(managed.parent);
+            if (codec_of(managed).may_lack_time()) {
+                require_same_bounds(managed, action.partition);
+                require_keys_with_time(managed, action.partition);
+            }
+            record = record_of(managed, action.partition);
+        });
+        with_worker([&] {
+            worker_.get(managed.parent.table->owner, session_.check_interval())
+                .request_detach(managed, action, drops_at_once_.contains(action.partition.relation),
+                                record);
+            return true;
+        });
+    }
+
+    // Takes no locks, which the worker might wait for. It is busy with the last request.
+    void request_ahead(const ManagedParent& managed, const DetachPartition& action) {
+        WorkerRecord record{};
         try {
-            return worker_.get(owner, session_.check_interval())
-                .detach(managed, action, drops_at_once_.contains(action.partition.relation),
-                        record);
+            session_.step([&] {
+                require_indexed_references(managed.parent);
+                record = record_of(managed, action.partition);
+            });
+        } catch (const Error& error) {
+            if (ends_the_call(error)) {
+                end_worker();
+                throw;
+            }
+            // It will come again when it is that partition's turn.
+            return;
+        }
+        with_worker([&] {
+            worker_.running().request_detach(managed, action, true, record);
+            return true;
+        });
+        ahead_ = action.partition.relation;
+    }
+
+    WorkerRecord record_of(const ManagedParent& managed, const Partition& partition) {
+        return history_.for_worker({CompletedAction{Done::detached, managed, partition},
+                                    CompletedAction{Done::dropped, managed, partition}});
+    }
+
+    DetachAnswer receive(const ManagedParent& managed, const DetachPartition* next) {
+        ahead_ = InvalidOid;
+        if (next != nullptr)
+            request_ahead(managed, *next);
+        return with_worker([&] {
+            const DetachAnswer answer = worker_.running().receive_detach();
+            // Then what comes after it is skipped, too.
+            if (answer.is_skipped && ahead_ != InvalidOid) {
+                worker_.running().receive_detach();
+                ahead_ = InvalidOid;
+            }
+            return answer;
+        });
+    }
+
+    // In a subtransaction, like everything that may fail. It holds no lock and no snapshot.
+    template <typename Body>
+    std::invoke_result_t<Body> with_worker(Body body) {
+        try {
+            return session_.read(body);
         } catch (...) {
             // The worker may have died. It must have ended before the catalog is asked for the
             // result, and before another call may work on the table.
-            worker_.end();
+            end_worker();
             throw;
         }
+    }
+
+    void end_worker() {
+        worker_.end();
+        ahead_ = InvalidOid;
+    }
+
+    // The worker must not work on a partition whose turn does not come.
+    void end_ahead() {
+        if (ahead_ != InvalidOid)
+            end_worker();
     }
 
     // With a default partition, PostgreSQL detaches only with ACCESS EXCLUSIVE on the parent.
     void detach_plainly(const ManagedParent& managed, const DetachPartition& action) {
         const Partition& partition = action.partition;
         const CleanupPolicy policy = policy_for(managed.parent.configuration, partition);
+        session_.read([&] {
+            require_indexed_references(managed.parent);
+            return true;
+        });
         do_and_record({Done::detached, managed, partition}, [&] {
             if (policy == CleanupPolicy::drop)
                 lock_configuration(managed.parent.configuration.name());
@@ -363,6 +451,7 @@ class CleanupExecutor final : public Executor {
     Oid just_detached_ = InvalidOid;  // by the last action
     std::set<Oid> drops_at_once_;     // what may be dropped in the transaction that detaches it
     Oid last_dropped_at_once_ = InvalidOid;  // the last one that was
+    Oid ahead_ = InvalidOid;                 // what the worker was asked to detach next
 };
 
 }  // namespace

@@ -187,10 +187,10 @@ ParentRun::Outcome ParentRun::execute_each(const ManagedParent& managed,
     std::set<Subject> failed;
     std::set<Subject> referred_to;
     std::vector<const Action*> again;
-    std::size_t untried = left.size();
+    std::span<const Action* const> rest = left;
     std::size_t blocked = 0;
     for (const Action* action : left) {
-        --untried;
+        rest = rest.subspan(1);
         const Subject subject = subject_of(*action);
         // A partition that could not be detached is not dropped either.
         if (referred_to.contains(subject))
@@ -203,7 +203,7 @@ ParentRun::Outcome ParentRun::execute_each(const ManagedParent& managed,
             continue;
         }
         forget_failure_of(subject);
-        const Outcome outcome = execute(managed, *action);
+        const Outcome outcome = execute(managed, *action, rest);
         if (outcome == Outcome::failed) {
             const bool is_reference = is_reference_failure(failures_.back());
             (is_reference ? referred_to : failed).insert(subject);
@@ -212,8 +212,9 @@ ParentRun::Outcome ParentRun::execute_each(const ManagedParent& managed,
         }
         if (outcome != Outcome::lock_failed && outcome != Outcome::stopped)
             continue;
-        if (untried > 0)
-            failures_.back().message += "; steps not tried after it: " + std::to_string(untried);
+        if (!rest.empty())
+            failures_.back().message +=
+                "; steps not tried after it: " + std::to_string(rest.size());
         return outcome;
     }
     say_what_was_blocked(blocked);
@@ -231,10 +232,11 @@ void ParentRun::say_what_was_blocked(std::size_t count) {
         reason->message += "; partitions not detached because of it: " + std::to_string(count);
 }
 
-ParentRun::Outcome ParentRun::execute(const ManagedParent& managed, const Action& action) {
+ParentRun::Outcome ParentRun::execute(const ManagedParent& managed, const Action& action,
+                                      std::span<const Action* const> rest) {
     history_.begin_action();
     try {
-        executor_.execute(managed, action);
+        executor_.execute(managed, action, rest);
         has_changed_ = has_changed_ || changes_partitions(action);
         return Outcome::done;
     } catch (const Error& error) {

@@ -40,7 +40,8 @@ class ParentRun {
     Outcome attempt_all(const ManagedParent& managed);
     Outcome execute_all(const ManagedParent& managed);
     Outcome execute_each(const ManagedParent& managed, std::vector<const Action*>& left);
-    Outcome execute(const ManagedParent& managed, const Action& action);
+    Outcome execute(const ManagedParent& managed, const Action& action,
+                    std::span<const Action* const> rest);
     void explain(const Action& action, const Error& error);
     Outcome end_of(const ManagedParent& managed, const Action& action, const Error& error);
     void forget_failure_of(const Subject& subject);

@@ -109,7 +109,8 @@ class ProvisionExecutor final : public Executor {
 
     void end(const ManagedParent& managed) override { lower_fence(session_, managed); }
 
-    void execute(const ManagedParent& managed, const Action& action) override {
+    void execute(const ManagedParent& managed, const Action& action,
+                 std::span<const Action* const>) override {
         if (const auto* const create = std::get_if<CreatePartition>(&action))
             run(managed, *create);
         else if (const auto* const hook = std::get_if<CallHook>(&action))

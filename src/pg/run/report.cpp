@@ -151,12 +151,13 @@ Failure failure_of(const ManagedParent& managed, const Action& action, const Err
     failure.relation = subject.relation;
     failure.partition = subject.name;
     failure.bounds = shown_bounds(managed, bounds_of(action));
-    // On PostgreSQL 18 and later FINALIZE fails for good if the parent got a column after the detach
-    // began: generate_partition_qual() maps the columns of both.
+    // On PostgreSQL 18 and later FINALIZE fails for good if the parent got a column after the
+    // detach began: generate_partition_qual() maps the columns of both.
     if (std::holds_alternative<FinalizeDetach>(action) &&
         error.sqlstate() == ERRCODE_DATATYPE_MISMATCH)
-        failure.hint = "PostgreSQL cannot finish the detach of a partition that lacks a column of "
-                       "its table. Copy its rows with CREATE TABLE ... AS, then drop it.";
+        failure.hint =
+            "PostgreSQL cannot finish the detach of a partition that lacks a column of "
+            "its table. Copy its rows with CREATE TABLE ... AS, then drop it.";
     // PostgreSQL's own advice is CASCADE.
     if (error.sqlstate() == ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST)
         failure.hint = "Drop what depends on it, or keep it: set cleanup_policy to detach.";

@@ -33,8 +33,9 @@ class Executor {
     virtual void end(const ManagedParent&) {}
 
     // Executes the action and reports it in a NOTICE. If it throws, nothing has changed, or a later
-    // call can go on from there.
-    virtual void execute(const ManagedParent& managed, const Action& action) = 0;
+    // call can go on from there. `rest` are the actions that come after it if it does not throw.
+    virtual void execute(const ManagedParent& managed, const Action& action,
+                         std::span<const Action* const> rest) = 0;
 
   protected:
     // Runs body() as a step, records there what it did, and then says so. body() returns since when

@@ -123,7 +123,7 @@ Worker::~Worker() {
         // goes on.
         if (!is_dismissed_)
             shm_mq_detach(requests_);
-        if (busy_ || !wait_for_end()) {
+        if (requests_in_progress_ > 0 || !wait_for_end()) {
             TerminateBackgroundWorker(handle_);
             wait_for_end();
         }
@@ -146,7 +146,7 @@ bool Worker::can_serve(Oid owner) const {
            call([&] { return GetBackgroundWorkerPid(handle_, &pid); }) != BGWH_STOPPED;
 }
 
-DetachAnswer Worker::detach(const ManagedParent& managed, const DetachPartition& action,
+void Worker::request_detach(const ManagedParent& managed, const DetachPartition& action,
                             bool drops_at_once, const WorkerRecord& record) {
     const Partition& partition = action.partition;
     const Table& table = *managed.parent.table;
@@ -160,10 +160,14 @@ DetachAnswer Worker::detach(const ManagedParent& managed, const DetachPartition&
                           policy_for(configuration, partition),
                           configuration.row_hash,
                           drops_at_once,
+                          requests_in_progress_ > 0,
                           record};
     namestrcpy(&request.partition_schema, partition.schema_name.c_str());
     namestrcpy(&request.partition_name, partition.name.c_str());
     this->request(sizeof(request), &request);
+}
+
+DetachAnswer Worker::receive_detach() {
     // The worker applies the timeout itself. This deadline is for code of the table's owner that
     // ignores it. The locks before the statement, and the drop, may take as long as the statement.
     return receive_answer(
@@ -188,7 +192,7 @@ void Worker::validate_constraint(Oid table, const char* constraint,
 }
 
 void Worker::request(Size size, const void* data) {
-    busy_ = true;
+    ++requests_in_progress_;
     call([&] {
         if (send(requests_, size, data) != SHM_MQ_SUCCESS)
             raise_end_of_worker();
@@ -232,11 +236,11 @@ DetachAnswer Worker::receive_answer(const std::optional<Deadline>& deadline,
         const Message& message = *received;
         const char type = *static_cast<const char*>(message.data);
         if (type == done_type || type == 'E')
-            busy_ = false;
+            --requests_in_progress_;
         if (type == done_type) {
             DoneMessage done;
             memcpy(&done, message.data, sizeof(done));
-            return {done.is_dropped, done.others_waited};
+            return {done.is_skipped, done.is_dropped, done.others_waited};
         }
         is_cancel = is_cancel || type == cancelled_type;
         if (type == 'E' || type == 'N')

@@ -13,6 +13,7 @@ namespace ppm {
 
 // The result of a detach.
 struct DetachAnswer {
+    bool is_skipped;  // it was requested ahead, and then not even begun
     bool is_dropped;
     std::chrono::microseconds others_waited;  // or may have had to, for the worker's locks
 };
@@ -37,14 +38,21 @@ class Worker : Scope {
     // Whether it is that owner's, and has not ended.
     bool can_serve(Oid owner) const;
 
-    // Detaches the partition concurrently, under ppm's timeouts, and records that in the same
-    // transactions. First checks that nothing has changed: OID and name of the parent; OID, name
-    // and bounds of the partition; the row of the configuration. With `drops_at_once`, it may also
-    // drop the table in the transaction that detaches it. If the drop fails, the table is detached
-    // and still to be dropped. Throws the worker's error unchanged. After any error the partition
-    // may be attached or pending or, if the worker is lost, gone.
-    DetachAnswer detach(const ManagedParent& managed, const DetachPartition& action,
+    // Requests to detach the partition concurrently, under ppm's timeouts, and to record that in
+    // the same transactions. The worker first checks that nothing has changed: OID and name of the
+    // parent; OID, name and bounds of the partition; the row of the configuration. With
+    // `drops_at_once`, it may also drop the table in the transaction that detaches it. If the drop
+    // fails, the table is detached and still to be dropped.
+    //
+    // A second detach may be requested before the first is answered, so that the worker need not
+    // wait for this session. It is skipped unless the first went as requested, and nobody had to
+    // wait for it.
+    void request_detach(const ManagedParent& managed, const DetachPartition& action,
                         bool drops_at_once, const WorkerRecord& record);
+
+    // The answer to the first request that has none yet. Throws the worker's error unchanged. After
+    // any error the partition may be attached or pending or, if the worker is lost, gone.
+    DetachAnswer receive_detach();
 
     // Builds a copy of a unique index of the owner's table, CONCURRENTLY, with the column as one
     // more, under that name. Waits as long as it takes. An error may leave an invalid index of that
@@ -70,7 +78,7 @@ class Worker : Scope {
                                 const std::function<void()>& watch = {});
 
     Oid owner_;
-    bool busy_ = false;
+    int requests_in_progress_ = 0;
     bool is_dismissed_ = false;
     dsm_segment* segment_ = nullptr;
     BackgroundWorkerHandle* handle_ = nullptr;
@@ -91,6 +99,9 @@ class CallWorker : Scope {
 
     // The owner's worker. Throws as Worker() does.
     Worker& get(Oid owner, int check_interval);
+
+    // What get() returned last. It may have ended since: then its methods throw.
+    Worker& running() { return *worker_; }
 
     // After an error: it may have died. Returns after it has ended.
     void end() { worker_.reset(); }

@@ -358,14 +358,32 @@ void carry_out(const Received& received, const WorkerSettings& settings, MemoryC
         builds_index = true;
         return carry_out(*static_cast<const IndexRequest*>(received.data), settings, context);
     }
-    current_request = static_cast<const WorkerRequest*>(received.data);
+    auto* const request = static_cast<WorkerRequest*>(received.data);
+    // It was sent while the last one was carried out.
+    if (request->is_ahead)
+        request->record.begun = Deadline::Clock::now();
+    current_request = request;
     done.is_dropped = carry_out(*current_request, settings, context);
 }
 
-// Carries out one request, and answers.
-void serve(const Received& received, const WorkerSettings& settings, shm_mq_handle* answers,
+bool is_ahead(const Received& received) {
+    return received.size == sizeof(WorkerRequest) &&
+           static_cast<const WorkerRequest*>(received.data)->is_ahead;
+}
+
+// Whether a request that came ahead of the answer to this one may be carried out. If others had to
+// wait, they get their turn first; what was not dropped at once is dropped by the session first.
+bool may_go_on_after(const Received& received, const DoneMessage& done) {
+    return received.size == sizeof(WorkerRequest) &&
+           done.is_dropped == static_cast<const WorkerRequest*>(received.data)->drops_at_once &&
+           done.others_waited == std::chrono::microseconds::zero();
+}
+
+// Carries out one request, and answers. Returns whether a request that is ahead may come next.
+bool serve(const Received& received, const WorkerSettings& settings, shm_mq_handle* answers,
            MemoryContext context) {
     current_settings = &settings;
+    bool may_go_on = false;
     try {
         DoneMessage done;
         // Turns ppm's own errors into PostgreSQL's, too, so that they can be sent.
@@ -377,6 +395,7 @@ void serve(const Received& received, const WorkerSettings& settings, shm_mq_hand
         if (locks_asked_for)
             done.others_waited = std::chrono::ceil<std::chrono::microseconds>(
                 Deadline::Clock::now() - *locks_asked_for);
+        may_go_on = may_go_on_after(received, done);
         call([&] { send(answers, sizeof(done), &done); });
     } catch (const PostgresError& error) {
         call([] {
@@ -394,6 +413,13 @@ void serve(const Received& received, const WorkerSettings& settings, shm_mq_hand
     builds_index = false;
     needs_no_flush = false;
     MemoryContextReset(context);
+    return may_go_on;
+}
+
+void skip(shm_mq_handle* answers) {
+    DoneMessage skipped;
+    skipped.is_skipped = true;
+    call([&] { send(answers, sizeof(skipped), &skipped); });
 }
 
 void work(Datum argument) {
@@ -435,6 +461,7 @@ void work(Datum argument) {
                                              ALLOCSET_DEFAULT_SIZES);
     });
 
+    bool may_go_on = false;
     while (true) {
         const Received received = call([requests] {
             Received result{};
@@ -445,7 +472,10 @@ void work(Datum argument) {
             (received.size != sizeof(WorkerRequest) && received.size != sizeof(IndexRequest) &&
              received.size != sizeof(ValidateRequest)))
             return;
-        serve(received, settings, answers, context);
+        if (is_ahead(received) && !may_go_on)
+            skip(answers);
+        else
+            may_go_on = serve(received, settings, answers, context);
     }
 }
 

@@ -36,6 +36,9 @@ struct WorkerRequest {
     CleanupPolicy policy;
     std::int64_t row_hash;  // of the configuration that it was judged by
     bool drops_at_once;     // in the same transaction, if that locks nobody else's table
+    // It comes before the answer to the last request, and is skipped unless that was carried out as
+    // asked, and nobody had to wait for it.
+    bool is_ahead;
     WorkerRecord record;
 };
 
@@ -68,11 +71,12 @@ inline uint64 worker_magic() {
 // Comes before an error: somebody cancelled the worker.
 inline constexpr char cancelled_type = 'X';
 
-// Says that a request was carried out; the types of other messages are those of the frontend
-// protocol.
+// Says that a request was carried out, or skipped; the types of other messages are those of the
+// frontend protocol.
 inline constexpr char done_type = 'C';
 struct DoneMessage {
     char type = done_type;
+    bool is_skipped = false;
     bool is_dropped = false;
     std::chrono::microseconds others_waited{};
 };
