@@ -5,6 +5,7 @@
 #include "pg/bridge/spi.hpp"
 #include "pg/bridge/version.hpp"
 #include "pg/catalog/catalog.hpp"
+#include "pg/catalog/configured_relations.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/records/ledger.hpp"
 
@@ -105,9 +106,18 @@ void warn_if_not_configured(const TableName& name) {
     });
 }
 
+// Also over the table that the configuration of that name was written for: whoever owns the schema
+// could have renamed it away for a moment.
+std::optional<Oid> require_rights_over_hooks_of(const TableName& name) {
+    if (const auto meant = ppm::configured_relation(name);
+        meant && ppm::call([&] { return get_rel_relkind(*meant) != '\0'; }))
+        ppm::require_owner(*meant, name.table_name);
+    return ppm::require_rights_over(name);
+}
+
 HeapTuple written(HeapTuple row, TupleDesc descriptor, HeapTuple before) {
     const TableName name = table_of(row, descriptor);
-    const auto relation = ppm::require_rights_over(name);
+    const auto relation = require_rights_over_hooks_of(name);
     const std::string function = value_of(row, descriptor, "function");
     // A null is left to the NOT NULL constraint. An unchanged function has only followed its table
     // to another name.
@@ -137,7 +147,7 @@ Datum ppm_hook_written(PG_FUNCTION_ARGS) {
         if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
             result = written(row, descriptor, nullptr);
         } else {
-            ppm::require_rights_over(table_of(row, descriptor));
+            require_rights_over_hooks_of(table_of(row, descriptor));
             if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
                 tables.insert(table_of(trigger->tg_newtuple, descriptor));
                 result = written(trigger->tg_newtuple, descriptor, row);

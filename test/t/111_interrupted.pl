@@ -83,8 +83,8 @@ is($node->safe_psql('postgres', q(SELECT string_agg(action, ', ' ORDER BY step) 
 ($result, undef, $messages) = run_sql($node, 'CALL ppm.run_all()');
 like($messages, qr/PM004: .*pending_detach/s, 'provision reports that its days were missing');
 is(state(), '-2 -1 0 1|attached', 'and cleanup attaches it again, with its row');
-is($node->safe_psql('postgres', q(SELECT count(*), count(DISTINCT xmin::text) FROM ppm.history WHERE partition = 'orders_old' AND action IN ('finalize', 'attach') AND run_id = (SELECT max(run_id) FROM ppm.history))),
-	'2|1', 'in the transaction that finishes the detach: nothing can come in between');
+is($node->safe_psql('postgres', q(SELECT string_agg(action, ', ' ORDER BY at) FROM ppm.history WHERE partition = 'orders_old' AND outcome = 'ok' AND run_id = (SELECT max(run_id) FROM ppm.history))),
+	'finalize, attach', 'in the same call');
 ($result) = run_sql($node, 'CALL ppm.run_all()');
 is($result . $node->safe_psql('postgres', 'SELECT count(*) FROM ppm.detached'), '00', 'the call after that finds nothing to do');
 
@@ -130,6 +130,55 @@ else
 	like($messages, qr/PM006.*child table is missing column "note"/s, 'a partition that cannot be attached again is a failure');
 	is(state() . $node->safe_psql('postgres', $pending), '-1 0 1|detached0', 'but its detach is finished, and it is kept');
 }
+
+# What was to be dropped is not to be any more: it comes back also if somebody says so, or stands in the way, while a call finishes the detach.
+my $keeps_everything = 'UPDATE ppm.config SET retention = NULL';
+sub comes_back
+{
+	my ($what) = @_;
+	run_sql($node, 'CALL ppm.run_all()') foreach 1, 2;
+	is(state(), '-2 -1 0 1|attached', "it comes back: $what");
+	my ($result) = run_sql($node, 'CALL ppm.run_all()');
+	is($result . $node->safe_psql('postgres', 'SELECT count(*) FROM ppm.detached'), '00', 'and nothing is left to do');
+	return;
+}
+
+$node->safe_psql('postgres', $setup);
+my $reads = hold($node, 'SELECT count(*) FROM orders');
+my $caller = start_sql($node, 'caller', "$patience\nCALL ppm.cleanup();");
+wait_until_worker_waits($node, 'virtualxid');
+$node->safe_psql('postgres', $keeps_everything);
+$reads->query_safe('COMMIT');
+finish_sql($caller);
+comes_back('retention is set to null while the worker waits between the transactions');
+
+interrupt();
+$reads = hold($node, 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+$caller = start_sql($node, 'caller', "$patience\nCALL ppm.cleanup();");
+wait_until_waits($node, 'caller', 'virtualxid');
+$node->safe_psql('postgres', $keeps_everything);
+$reads->query_safe('COMMIT');
+finish_sql($caller);
+comes_back('retention is set to null while cleanup waits for older snapshots');
+
+interrupt();
+$node->safe_psql('postgres', $keeps_everything);
+my $grants = hold($node, 'GRANT SELECT ON orders_old TO stranger');
+$caller = start_sql($node, 'caller', "$patience\nCALL ppm.cleanup();");
+wait_until_waits($node, 'caller');
+$grants->query_safe('COMMIT');
+finish_sql($caller);
+comes_back('somebody grants a privilege at that moment');
+
+# Somebody else's detach stays what it is, also if the first call that would finish it cannot.
+$node->safe_psql('postgres', "$setup $keeps_everything");
+$reads = hold($node, 'SELECT count(*) FROM orders');
+run_sql($node, "SET statement_timeout = '100ms'; ALTER TABLE orders DETACH PARTITION orders_old CONCURRENTLY");
+run_sql($node, "SET ppm.statement_timeout = '100ms'; CALL ppm.cleanup()");
+is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_inherits WHERE inhdetachpending'), '1', "somebody else's detach is interrupted, and a call cannot finish it");
+$reads->query_safe('COMMIT');
+($result) = run_sql($node, 'CALL ppm.cleanup()');
+is("$result " . state(), '0 -1 0 1|detached', 'the next call finishes it, and keeps the table out');
 
 # A transaction that is older than the detach, and writes to the table only after it.
 $node->safe_psql('postgres', $setup . q(UPDATE ppm.config SET drop_delay = '1 day'; CREATE TABLE IF NOT EXISTS other (n int);));

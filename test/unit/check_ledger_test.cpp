@@ -154,7 +154,8 @@ TEST_F(CheckDetached, SaysWhatFollowsADetachThatIsPending) {
     orders.add_pending_of_ppm("orders_2026_09", "2026-09-01", "2026-10-01", CleanupPolicy::drop);
     EXPECT_EQ(only_anomaly().detail,
               "Detaching partition \"orders_2026_09\", of 2026-09-01 to 2026-10-01, was "
-              "interrupted. Cleanup finishes it, and then drops the table.");
+              "interrupted. Cleanup finishes it, and then drops the table. To keep it, raise "
+              "retention first.");
     configuration().retention = 2;
     EXPECT_EQ(check_on(today).back().detail,
               "Detaching partition \"orders_2026_09\", of 2026-09-01 to 2026-10-01, was "

@@ -149,6 +149,23 @@ TEST_F(Detached, IsKeptIfNothingIsOutdatedAnyMore) {
     EXPECT_TRUE(orders.asked_for_rows.empty());
 }
 
+TEST_F(Detached, ComesBackIfNothingIsOutdatedAnyMoreUnlessItWasToBeKept) {
+    configuration().retention = {};
+    orders.add_detached("orders_2026_02", "2026-02-01", "2026-03-01", CleanupPolicy::drop);
+    orders.add_detached("orders_2026_03", "2026-03-01", "2026-04-01", CleanupPolicy::detach);
+    EXPECT_EQ(provision().front(), "attach orders_2026_02");
+    EXPECT_TRUE(std::ranges::none_of(
+        provision(), [](const std::string& line) { return line.ends_with("orders_2026_03"); }));
+}
+
+TEST_F(Detached, StaysDetachedIfSomebodyElseFinishedTheDetach) {
+    configuration().retention = {};
+    orders.add_detached("orders_2026_02", "2026-02-01", "2026-03-01", CleanupPolicy::drop);
+    orders.parent.detached.back().is_unconfirmed = true;
+    EXPECT_TRUE(std::ranges::none_of(
+        provision(), [](const std::string& line) { return line.ends_with("orders_2026_02"); }));
+}
+
 TEST_F(Detached, IsAttachedAgainAndNeverDroppedInsideTheWindow) {
     for (const CleanupPolicy policy : both_policies) {
         orders.parent.detached.clear();

@@ -389,7 +389,8 @@ class AnomalyFinder : Wording {
             if (existing == nullptr || existing->relation != partition.relation)
                 continue;
             if (std::holds_alternative<DropPartition>(action))
-                return " Cleanup finishes it, and then drops the table.";
+                return " Cleanup finishes it, and then drops the table. To keep it, raise "
+                       "retention first.";
             if (std::holds_alternative<AttachPartition>(action))
                 return " Cleanup finishes it, and then attaches the partition again.";
         }

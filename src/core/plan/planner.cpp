@@ -33,7 +33,7 @@ class ProvisionPlanner {
 
     void fill(const Windows& windows) {
         const Window& window = windows.work;
-        attach_again({codec_.encode(window.lower), codec_.encode(window.upper)}, windows.today);
+        attach_again({codec_.encode(window.lower), codec_.encode(window.upper)}, windows);
         for (const Slot& slot : slots_of(window))
             fill(slot);
     }
@@ -48,16 +48,18 @@ class ProvisionPlanner {
         return {bounds.lower, std::min(codec_.canonical(bounds.lower), bounds.upper)};
     }
 
-    // A detached table that reaches into the window is attached again, with the bounds that it had,
-    // if nothing has taken its place.
-    void attach_again(const BoundRange& window, const Window& today) {
+    // A detached table that reaches into the window, or is not to be dropped any more, is attached
+    // again, with the bounds that it had, if nothing has taken its place.
+    void attach_again(const BoundRange& window, const Windows& windows) {
         for (const DetachedPartition& detached : parent_.detached) {
             const BoundRange& bounds = detached.partition.bounds;
             if (!detached.is_detached || detached.is_repartitioned ||
                 pending_over(bounds) != nullptr || is_covered(bounds))
                 continue;
             const BoundRange edges = codec_.canonical(bounds);
-            const bool wanted = edges.overlaps(window) && !would_be_lost(detached, today);
+            const bool wanted =
+                (edges.overlaps(window) && !would_be_lost(detached, windows.today)) ||
+                is_kept_by(windows, detached);
             if (wanted) {
                 if (const std::string change = lookups_.change_of(detached); !change.empty()) {
                     changed_.push_back(
@@ -75,6 +77,16 @@ class ProvisionPlanner {
                     std::ranges::upper_bound(covered_, covered.lower, {}, &BoundRange::lower),
                     covered);
         }
+    }
+
+    // Whether it was detached only to be dropped, and is not outdated any more: with a retention of
+    // null it may lie before the window.
+    bool is_kept_by(const Windows& windows, const DetachedPartition& detached) const {
+        const auto is_inside = [&](const Window& window) {
+            return place_in(window, codec_, detached.partition.bounds) == Place::inside;
+        };
+        return detached.policy == CleanupPolicy::drop && !detached.is_unconfirmed &&
+               is_inside(windows.work) && is_inside(windows.today);
     }
 
     void attach(const DetachedPartition& detached) {

@@ -230,7 +230,9 @@ class RemovalPlanner {
             key->has_own_partition
                 ? "If that key is a mistake, delete its row. If not, cleanup continues as soon as "
                   "the slots below it have rows, too."
-                : "If that key is a mistake, delete its row. If not, create a partition for it."};
+                : "If that key is a mistake, delete its row. If not, create a partition for it. "
+                  "CALL "
+                  "ppm.repartition() does, if the row is in the default partition."};
     }
 
     // With a wrong encoding all rows seem to be of another time, such as 1970.

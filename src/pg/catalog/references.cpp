@@ -16,9 +16,17 @@ constexpr char strangers_query[] = R"(
         SELECT c.oid, c.relowner FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid)
     SELECT oid FROM tree WHERE NOT )" PPM_IS_AS_GOOD_AS("relowner", "$2") " ORDER BY oid";
 
+// The type below all domains.
+#define BASE_TYPE_OF(type)                                                            \
+    "(WITH RECURSIVE base AS (SELECT oid, typbasetype FROM pg_type WHERE oid = " type \
+    " UNION ALL SELECT t.oid, t.typbasetype FROM base JOIN pg_type t ON t.oid = "     \
+    "base.typbasetype) "                                                              \
+    "SELECT base.oid FROM base WHERE base.typbasetype = 0)"
+
 // Code that reading such a table runs: expressions that the planner evaluates (plancat.c), policies
-// of row level security, and casts to the type of the key. Functions with an OID below 16384 are
-// PostgreSQL's own. A policy can run a query without any function. Rules do not matter to a read.
+// of row level security, and casts to the type of the key. Whoever owns one of the two types may
+// replace the cast at any time. Functions and types with an OID below 16384 are PostgreSQL's own. A
+// policy can run a query without any function. Rules do not matter to a read.
 constexpr char harm_query[] = R"(
     WITH object AS (
         SELECT indrelid AS relation, 'pg_class'::regclass AS catalog, indexrelid AS id FROM pg_index WHERE indrelid = ANY ($1)
@@ -29,22 +37,34 @@ constexpr char harm_query[] = R"(
         UNION ALL
         -- Expressions of the partition key (RelationBuildPartitionKey() in partcache.c folds them).
         SELECT partrelid, 'pg_class'::regclass, partrelid FROM pg_partitioned_table WHERE partrelid = ANY ($1)),
+    pair AS (
+        SELECT k.conrelid AS relation, k.oid AS id, )" BASE_TYPE_OF(
+    "a.atttypid") R"( AS source, )" BASE_TYPE_OF("b.atttypid") R"( AS target
+        FROM pg_constraint k CROSS JOIN unnest(k.conkey, k.confkey) AS u(referring, referred)
+        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.referring
+        JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.referred
+        WHERE k.conrelid = ANY ($1) AND k.contype = 'f'),
     use AS (
         SELECT o.relation, o.catalog, o.id, p.oid AS function
         FROM object o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.id
         LEFT JOIN pg_operator r ON d.refclassid = 'pg_operator'::regclass AND r.oid = d.refobjid
         JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE r.oprcode END
         UNION ALL
-        SELECT k.conrelid, 'pg_constraint'::regclass, k.oid, t.castfunc
-        FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
-        JOIN pg_cast t ON t.castsource = a.atttypid AND t.castcontext = 'i'
-        WHERE k.conrelid = ANY ($1) AND k.contype = 'f')
+        SELECT p.relation, 'pg_constraint'::regclass, p.id, t.castfunc FROM pair p JOIN pg_cast t ON t.castsource = p.source)
     SELECT pg_describe_object(u.catalog, u.id, 0), format('%s.%s', n.nspname, c.relname),
            'function ' || p.oid::regprocedure || ' of ' || pg_get_userbyid(p.proowner),
            format('ALTER FUNCTION %s OWNER TO %I;', p.oid::regprocedure, pg_get_userbyid($2))
     FROM use u JOIN pg_proc p ON p.oid = u.function
     JOIN pg_class c ON c.oid = u.relation JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE p.oid >= 16384 AND NOT )" PPM_IS_AS_GOOD_AS("p.proowner", "$2") R"(
+    UNION ALL
+    SELECT pg_describe_object('pg_constraint'::regclass, p.id, 0), format('%s.%s', n.nspname, c.relname),
+           'a cast of type ' || t.oid::regtype || ' of ' || pg_get_userbyid(t.typowner),
+           format('ALTER TYPE %s OWNER TO %I;', t.oid::regtype, pg_get_userbyid($2))
+    FROM pair p JOIN pg_type t ON t.oid IN (p.source, p.target)
+    JOIN pg_class c ON c.oid = p.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE p.source <> p.target AND t.oid >= 16384 AND NOT )" PPM_IS_AS_GOOD_AS("t.typowner",
+                                                                               "$2") R"(
     UNION ALL
     SELECT pg_describe_object('pg_policy'::regclass, p.oid, 0), format('%s.%s', n.nspname, c.relname),
            'the expressions of ' || pg_get_userbyid(c.relowner), format('ALTER TABLE %I.%I OWNER TO %I;', n.nspname, c.relname, pg_get_userbyid($2))

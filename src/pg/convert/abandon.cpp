@@ -138,6 +138,27 @@ void require_empty(const Parent& parent, const Partition& partition) {
             "Remove these rows first. As long as there are any, the table stays partitioned.");
 }
 
+constexpr char referring_query[] = R"(
+    SELECT c.conname, format('%I.%I', n.nspname, r.relname),
+           format('ALTER TABLE %I.%I DROP CONSTRAINT %I;', n.nspname, r.relname, c.conname)
+    FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+    WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid = $1 AND c.conrelid <> $1
+    ORDER BY 2, 1 LIMIT 1)";
+
+// The new table could not be dropped. And the DETACH before that would run, as the owner, code of
+// the tables that refer to it. The lock on the table keeps others from adding a foreign key.
+void require_not_referred_to(const Parent& parent) {
+    const auto reference = query(referring_query, {oid_parameter(parent.table->relation)})
+                               .first<std::string, std::string, std::string>();
+    if (!reference)
+        return;
+    const auto& [constraint, table, mend] = *reference;
+    raise_not_possible(parent.configuration,
+                       "Table " + in_quotes(table) + " refers to it with the foreign key " +
+                           in_quotes(constraint) + ".",
+                       "Drop that first: " + mend);
+}
+
 // Reads the partitioned table as it is now; throws if it is not valid.
 ManagedParent read_valid(RelationId relation) {
     ManagedParent managed = std::move(read_with_partitions(relation).front());
@@ -169,6 +190,7 @@ CompletedAction take_back(RelationId relation, ConversionRecord& record) {
     const Parent& parent = managed.parent;
     lock_parent(parent, AccessExclusiveLock);
     require_owner_of_tree(parent.table->owner, relation);
+    require_not_referred_to(parent);
     const Partition& former = former_of(parent, record);
     for (const Partition& each : parent.partitions)
         if (each.relation != former.relation)

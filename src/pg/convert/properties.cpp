@@ -3,6 +3,7 @@
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/scan.hpp"
 #include "pg/ddl/ddl.hpp"
+#include "pg/ddl/definitions.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 
 namespace ppm {
@@ -11,7 +12,7 @@ namespace {
 
 // $2 is the table's name as SQL writes it. A statement is null where there is nothing to do.
 constexpr char triggers_query[] = R"(
-    SELECT format('DROP TRIGGER %I ON %s', t.tgname, $2), pg_get_triggerdef(t.oid),
+    SELECT format('DROP TRIGGER %I ON %s', t.tgname, $2), t.oid,
            format('ALTER TABLE %s ', $2) || CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' END
                || format(' TRIGGER %I', t.tgname),
            format('COMMENT ON TRIGGER %I ON %s IS ', t.tgname, $2) || quote_literal(obj_description(t.oid, 'pg_trigger'))
@@ -53,7 +54,7 @@ constexpr char constraint_comments_query[] = R"(
     WHERE c.conrelid = $1 AND c.contype <> 'c' AND obj_description(c.oid, 'pg_constraint') IS NOT NULL ORDER BY c.conname)";
 
 constexpr char statistics_query[] = R"(
-    SELECT n.nspname, s.stxname, pg_get_statisticsobjdef(s.oid),
+    SELECT n.nspname, s.stxname, s.oid,
            CASE WHEN s.stxstattarget >= 0 THEN format('ALTER STATISTICS %I.%I SET STATISTICS %s', n.nspname, s.stxname, s.stxstattarget) END,
            format('COMMENT ON STATISTICS %I.%I IS ', n.nspname, s.stxname) || quote_literal(obj_description(s.oid, 'pg_statistic_ext'))
     FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = $1 ORDER BY s.stxname)";
@@ -97,18 +98,17 @@ constexpr char companions_query[] = R"(
 // Leaves out column numbers: they may differ in another table.
 constexpr char fingerprint_query[] = R"(
     SELECT concat(
-        (SELECT string_agg(concat_ws(' ', t.tgname, t.tgfoid, t.tgtype, t.tgenabled, t.tgdeferrable, t.tginitdeferred), ',' ORDER BY t.tgname)
+        (SELECT string_agg(concat_ws(' ', t.tgname, t.tgfoid, t.tgtype, t.tgenabled, t.tgdeferrable, t.tginitdeferred,
+                                     -- What WHEN calls.
+                                     (SELECT string_agg(concat(d.refclassid, ':', d.refobjid), '+' ORDER BY d.refclassid, d.refobjid) FROM pg_depend d
+                                      WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid AND d.refclassid NOT IN ('pg_class'::regclass, 'pg_constraint'::regclass))),
+                           ',' ORDER BY t.tgname)
          FROM pg_trigger t WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND t.tgparentid = 0),
         ';',
         (SELECT string_agg(x.line, ',' ORDER BY x.line) FROM (
             SELECT DISTINCT concat_ws(' ', w.ev_class, e.refclassid, CASE e.refobjid WHEN $1 THEN $2 ELSE e.refobjid END) AS line
             FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid AND w.rulename = '_RETURN' JOIN pg_depend e ON e.classid = d.classid AND e.objid = d.objid
             WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1) AS x)))";
-
-// `ALTER TABLE ... ADD CONSTRAINT ...`, with storage parameters and the tablespace.
-std::string constraint_definition(Oid constraint) {
-    return call([=] { return pg_get_constraintdef_command(constraint); });
-}
 
 struct SequenceState {
     std::int64_t last_value = 0;
@@ -191,7 +191,7 @@ class PropertyReader {
                  .as<Oid, std::string, std::string, Statement, Statement, Statement, Statement>()) {
             if (contains(&NarrowIndex::built, index))
                 continue;
-            const std::string definition = definition_of(index);
+            const std::string definition = definition_of(parent_.table->owner, index);
             result_.keys.push_back(
                 contains(&NarrowIndex::index, index) ? with_column(definition, key()) : definition);
             append(result_.keys, tablespace);
@@ -212,16 +212,15 @@ class PropertyReader {
     void add_foreign_keys() {
         for (const Oid constraint :
              query(foreign_keys_query, {oid_parameter(relation_)}).values<Oid>())
-            result_.keys.push_back(constraint_definition(constraint));
+            result_.keys.push_back(constraint_statement(parent_.table->owner, constraint));
     }
 
     void add_triggers() {
-        for (const auto& [removal, definition, firing, comment] :
+        for (const auto& [removal, trigger, firing, comment] :
              rows_of(triggers_query)
-                 .as<std::string, std::string, std::optional<std::string>,
-                     std::optional<std::string>>()) {
+                 .as<std::string, Oid, std::optional<std::string>, std::optional<std::string>>()) {
             result_.removals.push_back(removal);
-            result_.rest.push_back(definition);
+            result_.rest.push_back(trigger_definition(parent_.table->owner, trigger));
             append(result_.rest, firing);
             append(result_.rest, comment);
         }
@@ -248,11 +247,11 @@ class PropertyReader {
     }
 
     void add_statistics() {
-        for (const auto& [schema_name, name, definition, target, comment] :
+        for (const auto& [schema_name, name, statistics, target, comment] :
              rows_of(statistics_query)
-                 .as<std::string, std::string, std::string, std::optional<std::string>,
+                 .as<std::string, std::string, Oid, std::optional<std::string>,
                      std::optional<std::string>>()) {
-            result_.rest.push_back(definition);
+            result_.rest.push_back(statistics_definition(parent_.table->owner, statistics));
             append(result_.rest, target);
             append(result_.rest, comment);
             result_.renamings.push_back({"STATISTICS", schema_name, name, with_ending(name)});
@@ -295,15 +294,12 @@ Properties properties_of(const Parent& parent, const std::string& ending,
     return PropertyReader{parent, ending, indexes}.collect();
 }
 
-std::string definition_of(Oid index) {
-    const auto [constraint, definition] =
-        query(
-            "SELECT c.oid, pg_get_indexdef(k.indexrelid) FROM pg_index k LEFT JOIN pg_constraint c "
-            "ON c.conindid = k.indexrelid AND c.conrelid = k.indrelid AND c.contype IN ('p', 'u', "
-            "'x') WHERE k.indexrelid = $1",
-            {oid_parameter(index)})
-            .row<std::optional<Oid>, std::string>();
-    return constraint ? constraint_definition(*constraint) : definition;
+std::string definition_of(Oid role, Oid index) {
+    const auto constraint =
+        query("SELECT oid FROM pg_constraint WHERE conindid = $1 AND contype IN ('p', 'u', 'x')",
+              {oid_parameter(index)})
+            .first_value<Oid>();
+    return constraint ? constraint_statement(role, *constraint) : index_definition(role, index);
 }
 
 std::vector<Oid> companions_of(Oid relation) {

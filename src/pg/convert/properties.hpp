@@ -42,8 +42,8 @@ struct Properties {
     std::vector<Renaming> renamings;
 };
 
-// The statement that creates the index, or the constraint that the index belongs to.
-std::string definition_of(Oid index);
+// The statement that creates the index, or the constraint that the index belongs to, as the role.
+std::string definition_of(Oid role, Oid index);
 
 // The properties of the table in `parent`, for a table that will take over its name. `ending` is
 // appended to names that must give way. Leaves out indexes that were built only to replace others.

@@ -2,6 +2,7 @@
 
 #include "pg/bridge/spi.hpp"
 #include "pg/ddl/ddl.hpp"
+#include "pg/ddl/definitions.hpp"
 
 namespace ppm {
 
@@ -18,8 +19,8 @@ constexpr char narrow_query[] = R"(
                       JOIN pg_attribute a ON a.attrelid = k.indrelid AND a.attnum = k.indkey[s.number] WHERE a.attname = $2)
     ORDER BY NOT k.indisprimary, x.relname)";
 
-constexpr char definition_query[] =
-    "SELECT pg_get_indexdef(k.indexrelid), concat(' TABLESPACE ' || quote_ident(s.spcname)) "
+constexpr char tablespace_query[] =
+    "SELECT concat(' TABLESPACE ' || quote_ident(s.spcname)) "
     "FROM pg_index k JOIN pg_class x ON x.oid = k.indexrelid "
     "LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace WHERE k.indexrelid = $1";
 
@@ -133,19 +134,19 @@ std::string with_column(const std::string& definition, const std::string& column
     return definition.substr(0, end) + ", " + column + definition.substr(end);
 }
 
-std::string build_statement(Oid index, const std::string& key, const std::string& built_name) {
-    const auto found =
-        query(definition_query, {oid_parameter(index)}).first<std::string, std::string>();
-    if (!found)
+std::string build_statement(Oid role, Oid index, const std::string& key,
+                            const std::string& built_name) {
+    const auto tablespace =
+        query(tablespace_query, {oid_parameter(index)}).first_value<std::string>();
+    if (!tablespace)
         return {};
-    const std::string& definition = std::get<0>(*found);
-    const std::string& tablespace = std::get<1>(*found);
+    const std::string definition = index_definition(role, index);
     const std::size_t on = Scanner{definition}.find(
         [&](std::size_t i) { return definition.compare(i, 4, " ON ") == 0; });
     return with_tablespace(with_column("CREATE UNIQUE INDEX CONCURRENTLY " +
                                            identifier(built_name) + definition.substr(on),
                                        identifier(key)),
-                           tablespace);
+                           *tablespace);
 }
 
 std::vector<std::string> replace_statements(const Conversion& conversion,

@@ -27,7 +27,25 @@ std::string literal(const ManagedParent& managed, Bound bound) {
     return bound_literal(bound, *managed.parent.table->key_type, *managed.zone);
 }
 
+std::string compared(const ManagedParent& managed, const char* with, Bound bound) {
+    const Table& table = *managed.parent.table;
+    return identifier(table.key_column) + " " + comparison_operator(*table.key_type, with) + " " +
+           literal(managed, bound);
+}
+
 }  // namespace
+
+std::string comparison_operator(KeyType type, const char* name) {
+    return is_text(type) ? std::string{"OPERATOR(pg_catalog."} + name + ")" : name;
+}
+
+std::string below(const ManagedParent& managed, Bound bound) {
+    return compared(managed, "<", bound);
+}
+
+std::string at_or_above(const ManagedParent& managed, Bound bound) {
+    return compared(managed, ">=", bound);
+}
 
 std::string identifier(const std::string& name) {
     return call([&name] { return quote_identifier(name.c_str()); });
@@ -43,7 +61,7 @@ std::vector<std::string> statements_for(const ManagedParent& managed,
     const std::string partition = qualified_identifier(schema_name, create.name);
     const auto from_template = template_of(managed.parent);
     const TemplateClauses clauses =
-        from_template ? template_clauses(*from_template) : TemplateClauses{};
+        from_template ? template_clauses(managed.parent, *from_template) : TemplateClauses{};
     const std::vector<std::string> statistics =
         statistics_statements(managed.parent, schema_name, create.name);
     std::vector<std::string> statements{
@@ -70,9 +88,9 @@ std::string fence_statement(const ManagedParent& managed, const Partition& parti
     const std::string key = identifier(managed.parent.table->key_column);
     std::string condition = key + " IS NOT NULL";
     if (partition.bounds.lower.kind() == Bound::Kind::value)
-        condition += " AND " + key + " >= " + literal(managed, partition.bounds.lower);
+        condition += " AND " + at_or_above(managed, partition.bounds.lower);
     if (partition.bounds.upper.kind() == Bound::Kind::value)
-        condition += " AND " + key + " < " + literal(managed, partition.bounds.upper);
+        condition += " AND " + below(managed, partition.bounds.upper);
     return "ALTER TABLE " + partition_identifier(partition) + " ADD CHECK (" + condition +
            ") NOT VALID";
 }

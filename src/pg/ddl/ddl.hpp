@@ -7,6 +7,14 @@
 
 namespace ppm {
 
+// `<` as ppm's own constraints have it, which are created under the owner's search_path. PostgreSQL
+// compares a varchar as text, unless the path has an operator for varchar (see definitions.hpp).
+std::string comparison_operator(KeyType type, const char* name);
+
+// `day < '2026-11-22'` and `day >= '2026-11-22'`, for such a constraint.
+std::string below(const ManagedParent& managed, Bound bound);
+std::string at_or_above(const ManagedParent& managed, Bound bound);
+
 // A name, and a text, as SQL writes them.
 std::string identifier(const std::string& name);
 std::string literal(const std::string& text);

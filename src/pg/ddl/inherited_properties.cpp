@@ -3,6 +3,7 @@
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/scan.hpp"
 #include "pg/ddl/ddl.hpp"
+#include "pg/ddl/definitions.hpp"
 #include "pg/ddl/partition_options.hpp"
 
 namespace ppm {
@@ -28,13 +29,13 @@ constexpr char likeness_query[] = R"(
            quote_literal((SELECT m.description FROM pg_description m WHERE m.objoid = r.oid AND m.classoid = 'pg_class'::regclass AND m.objsubid = 0))
     FROM pg_class r WHERE r.oid = $1)";
 
-// The kinds, unless all kinds; the columns and expressions; the columns' part of the name; the
+// The kinds, unless all kinds; the object; the columns' part of the name; the
 // target and the comment.
 constexpr char statistics_query[] = R"(
     SELECT CASE WHEN s.stxkind @> '{d,f,m}'::"char"[] OR s.stxkind <@ '{e}'::"char"[] THEN ''
                 ELSE ' (' || (SELECT string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END, ', ' ORDER BY k)
                               FROM unnest(s.stxkind) AS k WHERE k IN ('d', 'f', 'm')) || ')' END,
-           pg_get_statisticsobjdef_columns(s.oid),
+           s.oid,
            concat_ws('_', (SELECT string_agg(a.attname, '_' ORDER BY a.attnum) FROM pg_attribute a
                            WHERE a.attrelid = s.stxrelid AND a.attnum = ANY (s.stxkeys::smallint[])),
                      (SELECT string_agg('expr', '_') FROM unnest(pg_get_statisticsobjdef_expressions(s.oid)))),
@@ -245,8 +246,8 @@ std::vector<std::string> statistics_statements(const Parent& parent, const std::
     const std::string table = identifier(schema_name) + "." + identifier(name);
     const Rows rows = query(statistics_query, {oid_parameter(parent.table->relation)});
     std::set<std::string> taken;
-    for (const auto& [kinds, columns, of_name, target, comment] :
-         rows.as<std::string, std::string, std::string, std::optional<std::string>,
+    for (const auto& [kinds, object, of_name, target, comment] :
+         rows.as<std::string, Oid, std::string, std::optional<std::string>,
                  std::optional<std::string>>()) {
         const std::string statistics =
             identifier(schema_name) + "." +
@@ -255,7 +256,7 @@ std::vector<std::string> statistics_statements(const Parent& parent, const std::
                                  .append(statistics)
                                  .append(kinds)
                                  .append(" ON ")
-                                 .append(columns)
+                                 .append(statistics_columns(parent.table->owner, object))
                                  .append(" FROM ")
                                  .append(table));
         if (target)

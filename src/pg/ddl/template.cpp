@@ -3,6 +3,7 @@
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/ddl/ddl.hpp"
+#include "pg/ddl/definitions.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 
 namespace ppm {
@@ -11,7 +12,7 @@ namespace {
 
 constexpr char clauses_query[] = R"(
     SELECT r.relpersistence = 'u' AND r.relkind = 'r',
-           CASE WHEN r.relkind = 'p' THEN ' PARTITION BY ' || pg_get_partkeydef(r.oid) ELSE '' END,
+           r.relkind = 'p',
            r.reloptions || ARRAY (SELECT 'toast.' || o FROM pg_class t, unnest(t.reloptions) o WHERE t.oid = r.reltoastrelid),
            concat(' TABLESPACE ' || quote_ident(s.spcname))
     FROM pg_class r LEFT JOIN pg_tablespace s ON s.oid = r.reltablespace WHERE r.oid = $1)";
@@ -31,15 +32,19 @@ constexpr char below_query[] = R"(
 
 // What the template has, but neither the parent nor a partition of $3. Two indexes are alike if
 // their definitions are equal after the table's name. $4 is the partition's name for statements, if
-// it does not exist yet: then $3 is 0.
+// it does not exist yet: then $3 is 0. $5 are the template's indexes, keys and triggers, and $6
+// their definitions for a statement.
 constexpr char additions_query[] = R"(
-    WITH index AS (
-        SELECT x.indrelid, x.indisvalid, x.indisunique, i.relname, coalesce(c.contype::text, '') AS contype, c.oid AS con_oid,
+    WITH definition AS (SELECT * FROM unnest($5, $6) AS d(id, text)),
+    index AS (
+        SELECT x.indrelid, x.indisvalid, x.indisunique, i.relname, coalesce(c.contype::text, '') AS contype,
+               CASE WHEN c.oid IS NULL THEN substr(f.text, length(d.prefix) + 1) ELSE f.text END AS to_add,
                CASE WHEN starts_with(d.def, d.prefix) THEN substr(d.def, length(d.prefix) + 1) ELSE d.def END AS tail
         FROM pg_index x
         JOIN pg_class i ON i.oid = x.indexrelid
         JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
-        LEFT JOIN pg_constraint c ON c.conindid = x.indexrelid AND c.conrelid = x.indrelid AND c.contype IN ('p', 'u', 'x'),
+        LEFT JOIN pg_constraint c ON c.conindid = x.indexrelid AND c.conrelid = x.indrelid AND c.contype IN ('p', 'u', 'x')
+        LEFT JOIN definition f ON f.id = coalesce(c.oid, x.indexrelid),
         LATERAL (SELECT pg_get_indexdef(x.indexrelid) AS def,
                         concat('CREATE ', CASE WHEN x.indisunique THEN 'UNIQUE ' END, 'INDEX ', quote_ident(i.relname), ' ON ',
                                CASE WHEN i.relkind = 'I' THEN 'ONLY ' END, format('%I.%I ', n.nspname, t.relname)) AS prefix OFFSET 0) AS d
@@ -53,8 +58,8 @@ constexpr char additions_query[] = R"(
         SELECT p.oid, coalesce($4, format('%I.%I', n.nspname, r.relname)) AS name, coalesce(r.relkind = 'p', false) AS is_partitioned
         FROM unnest($3) AS p(oid) LEFT JOIN pg_class r ON r.oid = p.oid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace),
     trigger AS (
-        SELECT g.tgname, g.tgenabled, pg_get_triggerdef(g.oid) AS def, format(' ON %I.%I ', n.nspname, t.relname) AS place
-        FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+        SELECT g.tgname, g.tgenabled, f.text AS def, format(' ON %I.%I ', n.nspname, t.relname) AS place
+        FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_namespace n ON n.oid = t.relnamespace JOIN definition f ON f.id = g.oid
         WHERE g.tgrelid = $1 AND NOT g.tgisinternal AND g.tgparentid = 0
           AND NOT EXISTS (SELECT FROM pg_trigger o WHERE o.tgrelid = $2 AND o.tgname = g.tgname)),
     missing AS (
@@ -64,11 +69,11 @@ constexpr char additions_query[] = R"(
         SELECT p.oid, 1 AS number, a.relname AS label,
                format(CASE a.contype WHEN 'p' THEN 'has no primary key like "%s" of its template' WHEN 'u' THEN 'has no unique key like "%s" of its template'
                                      ELSE 'has no index like "%s" of its template' END, a.relname) AS what,
-               CASE a.contype WHEN '' THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ON ', p.name, ' ', a.tail)
-                    ELSE concat('ALTER TABLE ', p.name, ' ADD ', pg_get_constraintdef(a.con_oid)) END AS statement,
+               CASE a.contype WHEN '' THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ON ', p.name, ' ', a.to_add)
+                    ELSE concat('ALTER TABLE ', p.name, ' ADD ', a.to_add) END AS statement,
                CASE a.contype WHEN '' THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ',
-                         CASE WHEN NOT p.is_partitioned THEN 'CONCURRENTLY ' END, 'ON ', p.name, ' ', a.tail, ';')
-                    ELSE concat('ALTER TABLE ', p.name, ' ADD ', pg_get_constraintdef(a.con_oid), '; this reads all of it, and readers and writers wait.') END AS mend
+                         CASE WHEN NOT p.is_partitioned THEN 'CONCURRENTLY ' END, 'ON ', p.name, ' ', a.to_add, ';')
+                    ELSE concat('ALTER TABLE ', p.name, ' ADD ', a.to_add, '; this reads all of it, and readers and writers wait.') END AS mend
         FROM partition p CROSS JOIN wanted a
         WHERE NOT EXISTS (SELECT FROM index b WHERE b.indrelid = p.oid AND b.tail = a.tail AND b.indisunique = a.indisunique AND b.contype = a.contype)
           AND (a.contype <> 'p' OR p.oid NOT IN (SELECT indrelid FROM index WHERE contype = 'p'))
@@ -125,14 +130,41 @@ struct Addition {
     std::optional<std::string> mend;
 };
 
+constexpr char objects_query[] = R"(
+    SELECT coalesce(c.oid, x.indexrelid), CASE WHEN c.oid IS NULL THEN 'index' ELSE 'key' END
+    FROM pg_index x LEFT JOIN pg_constraint c ON c.conindid = x.indexrelid AND c.conrelid = x.indrelid AND c.contype IN ('p', 'u', 'x')
+    WHERE x.indrelid = $1
+    UNION ALL
+    SELECT oid, 'trigger' FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgparentid = 0)";
+
+// The template's indexes, keys and triggers, each with its definition for the owner.
+struct Definitions {
+    std::vector<Oid> objects;
+    std::vector<std::string> texts;
+};
+
+Definitions definitions_in(RelationId from_template, Oid owner) {
+    Definitions result;
+    for (const auto& [object, kind] :
+         query(objects_query, {oid_parameter(from_template)}).as<Oid, std::string>()) {
+        result.objects.push_back(object);
+        result.texts.push_back(kind == "index" ? index_definition(owner, object)
+                               : kind == "key" ? constraint_definition(owner, object)
+                                               : trigger_definition(owner, object));
+    }
+    return result;
+}
+
 std::vector<Addition> additions(RelationId from_template, const Parent& parent,
                                 const std::vector<Oid>& partitions,
                                 const std::optional<std::string>& name) {
+    const Definitions definitions = definitions_in(from_template, parent.table->owner);
     std::vector<Addition> result;
     for (const auto& [partition, is_index, what, statement, mend] :
          query(additions_query,
                {oid_parameter(from_template), oid_parameter(parent.table->relation),
-                oid_array_parameter(partitions), text_parameter(name)})
+                oid_array_parameter(partitions), text_parameter(name),
+                oid_array_parameter(definitions.objects), text_array_parameter(definitions.texts)})
              .as<Oid, bool, std::optional<std::string>, std::string, std::optional<std::string>>())
         result.push_back({partition, is_index, what, statement, mend});
     return result;
@@ -145,13 +177,17 @@ std::string leaf_clauses(const Parent& parent, const TemplateClauses& clauses) {
 
 }  // namespace
 
-TemplateClauses template_clauses(RelationId relation) {
+TemplateClauses template_clauses(const Parent& parent, RelationId relation) {
     const auto clauses = query(clauses_query, {oid_parameter(relation)})
-                             .first<bool, std::string, std::vector<std::string>, std::string>();
+                             .first<bool, bool, std::vector<std::string>, std::string>();
     if (!clauses)
         return {};
-    const auto& [is_unlogged, partition_by, storage_options, tablespace] = *clauses;
-    return {is_unlogged, partition_by, storage_options, tablespace};
+    const auto& [is_unlogged, is_partitioned, storage_options, tablespace] = *clauses;
+    return {is_unlogged,
+            is_partitioned
+                ? " PARTITION BY " + partition_key_definition(parent.table->owner, relation)
+                : std::string{},
+            storage_options, tablespace};
 }
 
 std::vector<SubPartition> sub_partitions(const Parent& parent, RelationId from_template,
@@ -160,7 +196,7 @@ std::vector<SubPartition> sub_partitions(const Parent& parent, RelationId from_t
     for (const auto& [relation, suffix, above, bounds] :
          query(below_query, {oid_parameter(from_template)})
              .as<Oid, std::string, std::string, std::string>()) {
-        const TemplateClauses clauses = template_clauses(relation);
+        const TemplateClauses clauses = template_clauses(parent, relation);
         const std::string name = partition + suffix;
         std::string statement = clauses.is_unlogged ? "CREATE UNLOGGED TABLE " : "CREATE TABLE ";
         statement.append(qualified(parent, name))
@@ -206,7 +242,7 @@ void read_template_differences(Parent& parent) {
         relations.push_back(partition.relation);
     }
     // UNLOGGED comes from the template, so it is not a difference from the parent.
-    if (template_clauses(*from_template).is_unlogged)
+    if (template_clauses(parent, *from_template).is_unlogged)
         for (Partition& partition : parent.partitions)
             std::erase_if(partition.differences, [](const Difference& each) {
                 return each.code == AnomalyCode::persistence_differs;

@@ -15,8 +15,8 @@ struct TemplateClauses {
     bool is_partitioned() const { return !partition_by.empty(); }
 };
 
-// `relation` is the template, or a table below it.
-TemplateClauses template_clauses(RelationId relation);
+// `relation` is the parent's template, or a table below it.
+TemplateClauses template_clauses(const Parent& parent, RelationId relation);
 
 // A partition below the one that is created.
 struct SubPartition {

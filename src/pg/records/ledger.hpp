@@ -32,10 +32,10 @@ struct Removal {
 };
 Removal removal_of(const ManagedParent& managed, const Partition& partition, CleanupPolicy policy);
 
-// Records that the partition is being detached. If that is interrupted, only rows of transactions
-// that are younger than this one count as new: older ones may still write to it by the parent's
-// name, as they do before any detach. Throws 55000 if it is to be dropped and the configuration no
-// longer says so, or if the configuration's row no longer has the given hash.
+// Records that the partition is being detached. If that is interrupted, rows of older transactions
+// do not count as new, unless they are still open when the detach is finished: they may write to it
+// by the parent's name, as before any detach. Throws 55000 if it is to be dropped and the
+// configuration no longer says so, or if the configuration's row no longer has the given hash.
 void record_detach(const Removal& removal);
 
 // The same for a partition whose rows other partitions have now: it is never attached again.

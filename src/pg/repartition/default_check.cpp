@@ -10,16 +10,13 @@ namespace ppm {
 
 namespace {
 
-// `("day" < '2026-11-22' OR "day" >= '2026-11-23')`
+// `(day < '2026-11-22' OR day >= '2026-11-23')`
 std::string outside_of(const ManagedParent& managed, const BoundRange& bounds) {
-    const Table& table = *managed.parent.table;
-    const std::string key = identifier(table.key_column);
     std::string text;
     if (bounds.lower.kind() == Bound::Kind::value)
-        text = key + " < " + bound_literal(bounds.lower, *table.key_type, *managed.zone);
+        text = below(managed, bounds.lower);
     if (bounds.upper.kind() == Bound::Kind::value)
-        text += (text.empty() ? "" : " OR ") + key +
-                " >= " + bound_literal(bounds.upper, *table.key_type, *managed.zone);
+        text += (text.empty() ? "" : " OR ") + at_or_above(managed, bounds.upper);
     return text.empty() ? "false" : "(" + text + ")";
 }
 
@@ -40,8 +37,9 @@ void lock(const JobTarget& target) {
 }
 
 std::string condition_now(Session& session, const Job& job) {
-    return session.read(
-        [&] { return default_condition(read_with_partitions(job.parent).front(), job); });
+    return session.read([&] {
+        return default_condition(read_with_partitions(job.parent, Look::into_catalog).front(), job);
+    });
 }
 
 bool has_next_check(const JobTarget& target) {

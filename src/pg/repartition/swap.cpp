@@ -97,7 +97,7 @@ class Swap {
     // Makes sure that the targets, and the new default partition's CHECK, still fit the other
     // partitions. Notes which sources were kept once.
     void look_at_partitions() {
-        const auto now = read_with_partitions(job_.parent);
+        const auto now = read_with_partitions(job_.parent, Look::into_catalog);
         for (const Partition& each : now.front().parent.partitions) {
             if (!is_source(each) && overlaps_target(each.bounds))
                 throw MustBeginAnew{"partition " + in_quotes(each.name) +

@@ -8,6 +8,7 @@
 #include "pg/catalog/scan.hpp"
 #include "pg/catalog/template.hpp"
 #include "pg/ddl/ddl.hpp"
+#include "pg/ddl/definitions.hpp"
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
@@ -50,10 +51,10 @@ constexpr char foreign_key_tables_query[] =
     "WHERE k.contype = 'f' AND (k.conrelid = ANY ($1) OR t.tgrelid = ANY ($1))";
 
 // The definition without the names that come first: names may contain anything.
-std::string definition_after_names(Oid index, Oid table) {
-    return call([=] {
-        // Includes the tablespace.
-        const char* const definition = pg_get_indexdef_string(index);
+std::string definition_after_names(Oid owner, Oid index, Oid table) {
+    const std::string whole = index_definition_with_tablespace(owner, index);
+    return call([&] {
+        const char* const definition = whole.c_str();
         const bool is_unique = strncmp(definition, "CREATE UNIQUE ", 14) == 0;
         const char* const name = quote_identifier(get_rel_name(index));
         const char* const relation = quote_qualified_identifier(
@@ -93,7 +94,7 @@ void create_indexes(const ManagedParent& managed, Oid relation, const std::strin
         execute_as_owner(managed.parent,
                          std::string{"CREATE "} + (is_unique ? "UNIQUE " : "") + "INDEX " +
                              identifier(name) + " ON " + table + " " +
-                             definition_after_names(index, parent),
+                             definition_after_names(managed.parent.table->owner, index, parent),
                          INT_MAX);
         if (!constraint.empty())
             execute_as_owner(managed.parent, std::string{"ALTER TABLE "}
@@ -237,14 +238,11 @@ std::string condition_of(const ManagedParent& managed, const Job& job, const Job
 }
 
 std::string condition_of(const ManagedParent& managed, const BoundRange& bounds) {
-    const Table& table = *managed.parent.table;
-    const std::string key = identifier(table.key_column);
-    std::string text = key + " IS NOT NULL";
+    std::string text = identifier(managed.parent.table->key_column) + " IS NOT NULL";
     if (bounds.lower.kind() == Bound::Kind::value)
-        text +=
-            " AND " + key + " >= " + bound_literal(bounds.lower, *table.key_type, *managed.zone);
+        text += " AND " + at_or_above(managed, bounds.lower);
     if (bounds.upper.kind() == Bound::Kind::value)
-        text += " AND " + key + " < " + bound_literal(bounds.upper, *table.key_type, *managed.zone);
+        text += " AND " + below(managed, bounds.upper);
     return text;
 }
 
@@ -264,7 +262,7 @@ void create_target(const ManagedParent& managed, const Job& job, JobTarget& targ
     lock_names({NamedRelation{managed.parent}});
     const auto from_template = lock_models(managed, target);
     const TemplateClauses clauses =
-        from_template ? template_clauses(*from_template) : TemplateClauses{};
+        from_template ? template_clauses(managed.parent, *from_template) : TemplateClauses{};
     const std::string name = job.temporary_name(target);
     const std::string table = identifier(configuration.schema_name) + "." + identifier(name);
     execute_as_owner(

@@ -29,18 +29,32 @@ constexpr char names_query[] =
     "AND d.refobjid = t.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') "
     "JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S')";
 
-constexpr char may_create_query[] =
-    "SELECT has_schema_privilege($2, n.oid, 'CREATE') FROM pg_namespace n WHERE n.nspname = $1";
+// Whoever owns a schema can drop what is in it. The owner of the parent's schema can do that
+// already, and the owner of the database can drop it as a whole. $3 is the parent.
+constexpr char access_query[] =
+    "SELECT has_schema_privilege($2, n.oid, 'CREATE'), " PPM_IS_AS_GOOD_AS("n.nspowner", "$2") 
+    " OR n.nspowner = (SELECT h.nspowner FROM pg_class p JOIN pg_namespace h ON h.oid = "
+    "p.relnamespace WHERE p.oid = $3) OR pg_get_userbyid(n.nspowner) = 'pg_database_owner', "
+    "pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE n.nspname = $1";
 
-enum class Access { missing, refused, granted };
+struct Access {
+    bool exists = false;
+    bool may_create = false;
+    bool is_safe = false;
+    std::string schema_owner;
 
-Access access_to(const std::string& schema_name, Oid role) {
-    const auto may_create =
-        query(may_create_query, {text_parameter(schema_name), oid_parameter(role)})
-            .first_value<bool>();
-    if (!may_create)
-        return Access::missing;
-    return *may_create ? Access::granted : Access::refused;
+    bool is_granted() const { return may_create && is_safe; }
+};
+
+Access access_to(const std::string& schema_name, const Parent& parent) {
+    const auto found =
+        query(access_query, {text_parameter(schema_name), oid_parameter(parent.table->owner),
+                             oid_parameter(parent.table->relation)})
+            .first<bool, bool, std::string>();
+    if (!found)
+        return {};
+    const auto& [may_create, is_safe, schema_owner] = *found;
+    return {true, may_create, is_safe, schema_owner};
 }
 
 std::vector<TableName> tables_outside(const Partition& partition, const std::string& schema_name) {
@@ -74,14 +88,14 @@ void move(const ManagedParent& managed, const Partition& partition, const std::s
 std::optional<Anomaly> archive_problem(const Parent& parent) {
     const std::string& archive = *parent.configuration.archive_schema;
     const Oid owner = parent.table->owner;
-    const Access access = access_to(archive, owner);
-    if (access == Access::granted)
+    const Access access = access_to(archive, parent);
+    if (access.is_granted())
         return std::nullopt;
     const std::string role = call([=]() -> const char* { return GetUserNameFromId(owner, false); });
     const std::string says = "The archive_schema of table " +
                              in_quotes(parent.configuration.qualified_name()) + " is " +
                              in_quotes(archive);
-    if (access == Access::missing)
+    if (!access.exists)
         return Anomaly{
             AnomalyCode::archive_mismatch,
             {},
@@ -89,6 +103,14 @@ std::optional<Anomaly> archive_problem(const Parent& parent) {
                 ", but that schema does not exist: nothing that would move there is "
                 "detached.",
             "CREATE SCHEMA " + identifier(archive) + " AUTHORIZATION " + identifier(role) + ";"};
+    if (access.may_create)
+        return Anomaly{
+            AnomalyCode::archive_mismatch,
+            {},
+            says + ", but that schema belongs to role " + access.schema_owner +
+                ", which could drop the tables there and does not have the privileges of " + role +
+                ", the owner of the table: nothing that would move there is detached.",
+            "ALTER SCHEMA " + identifier(archive) + " OWNER TO " + identifier(role) + ";"};
     return Anomaly{
         AnomalyCode::archive_mismatch,
         {},
@@ -123,7 +145,7 @@ void move_to_archive(const ManagedParent& managed, const Partition& partition,
 Partition bring_home(const ManagedParent& managed, const Partition& partition) {
     const auto home = home_of(partition.relation);
     if (!home || *home == partition.schema_name || is_taken_in(*home, partition) ||
-        access_to(*home, managed.parent.table->owner) != Access::granted)
+        !access_to(*home, managed.parent).is_granted())
         return partition;
     move(managed, partition, *home, std::nullopt);
     Partition moved = partition;

@@ -38,23 +38,12 @@ void require_keys_with_time(const ManagedParent& managed, const Partition& parti
                        "Call the procedure again."};
 }
 
-// Whether the error is about the moment, not about the table.
-bool passes_by_itself(const Error& error) {
-    const int category = ERRCODE_TO_CATEGORY(error.sqlstate());
-    return category == ERRCODE_TRANSACTION_ROLLBACK || category == ERRCODE_INSUFFICIENT_RESOURCES ||
-           category == ERRCODE_OPERATOR_INTERVENTION;
-}
-
 class CleanupExecutor final : public Executor {
   public:
     using Executor::Executor;
 
     void begin(const ManagedParent& managed, const std::vector<Action>& actions) override {
         reattached_.clear();
-        come_back_.clear();
-        for (const Action& action : actions)
-            if (const auto* const attach = std::get_if<AttachPartition>(&action))
-                come_back_.insert(attach->partition.relation);
         just_detached_ = InvalidOid;
         last_dropped_at_once_ = InvalidOid;
         ahead_ = InvalidOid;
@@ -111,11 +100,6 @@ class CleanupExecutor final : public Executor {
     // detached. That table is kept.
     void finalize(const ManagedParent& managed, const FinalizeDetach& action) {
         const Partition& partition = action.partition;
-        if (!is_known(managed.parent, partition))
-            session_.step([&] {
-                require_same_configuration(managed.parent);
-                record_detach(removal_of(managed, partition, CleanupPolicy::detach));
-            });
         // FINALIZE holds its locks while it waits for every older snapshot in the database. Waiting
         // first, without a lock, blocks nobody and may take longer.
         session_.step(
@@ -124,39 +108,19 @@ class CleanupExecutor final : public Executor {
                 wait_for_older_snapshots();
             },
             statement_timeout());
-        const CompletedAction finished{Done::finished_detaching, managed, partition};
-        if (come_back_.contains(partition.relation))
-            return finish_and_attach(managed, partition, finished);
-        do_and_record(finished, [&] { return finish_detach(managed, partition); });
+        do_and_record({Done::finished_detaching, managed, partition},
+                      [&] { return finish_detach(managed, partition); });
         if (action.only_if_empty)
             attach_if_not_empty(managed, partition);
     }
 
-    // In one transaction: in between, nothing would remember that it is to come back.
-    void finish_and_attach(const ManagedParent& managed, const Partition& partition,
-                           const CompletedAction& finished) {
-        reattached_.insert(partition.relation);
-        try {
-            do_and_record(std::array{finished, CompletedAction{Done::attached, managed, partition}},
-                          [&] {
-                              lock_parent(managed.parent);
-                              // May read the default partition, so it comes before all the locks
-                              // are taken.
-                              require_room_in_default(managed, partition.bounds);
-                              finish_detach(managed, partition);
-                              return attach_where_there_is_room(managed, partition);
-                          });
-        } catch (const Error& error) {
-            if (ends_the_call(error) || is_lock_failure(error) || passes_by_itself(error))
-                throw;
-            // It cannot come back, and must not keep others from being detached.
-            do_and_record(finished, [&] { return finish_detach(managed, partition); });
-            throw;
-        }
-    }
-
     static Since finish_detach(const ManagedParent& managed, const Partition& partition) {
         lock_entry(partition.relation);
+        // Not before: what ppm has recorded, and then did not finish, would be taken for its own.
+        if (!is_known(managed.parent, partition)) {
+            require_same_configuration(managed.parent);
+            record_detach(removal_of(managed, partition, CleanupPolicy::detach));
+        }
         keep_if_configured(managed.parent);
         lock_schema_names({managed.parent.table->relation, partition.relation});
         const Since since =
@@ -446,8 +410,7 @@ class CleanupExecutor final : public Executor {
         });
     }
 
-    std::set<Oid> come_back_;         // what the plan attaches again
-    std::set<Oid> reattached_;        // attached again, as planned or as rows came in
+    std::set<Oid> reattached_;        // attached again, because rows came in
     Oid just_detached_ = InvalidOid;  // by the last action
     std::set<Oid> drops_at_once_;     // what may be dropped in the transaction that detaches it
     Oid last_dropped_at_once_ = InvalidOid;  // the last one that was

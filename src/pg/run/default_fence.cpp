@@ -83,16 +83,10 @@ std::optional<BoundRange> range_beyond(Bound soon, const std::vector<Action>& ac
 }
 
 std::string condition_of(const ManagedParent& managed, const BoundRange& range) {
-    const std::string key = identifier(managed.parent.table->key_column);
-    const auto edge = [&](Bound bound, const char* comparison) {
-        return bound.kind() != Bound::Kind::value
-                   ? std::string{}
-                   : key + comparison +
-                         bound_literal(bound, *managed.parent.table->key_type, *managed.zone);
-    };
-    const std::string below = edge(range.lower, " < ");
-    const std::string above = edge(range.upper, " >= ");
-    return below + (below.empty() || above.empty() ? "" : " OR ") + above;
+    const auto is_value = [](Bound bound) { return bound.kind() == Bound::Kind::value; };
+    const std::string lower = is_value(range.lower) ? below(managed, range.lower) : "";
+    const std::string upper = is_value(range.upper) ? at_or_above(managed, range.upper) : "";
+    return lower + (lower.empty() || upper.empty() ? "" : " OR ") + upper;
 }
 
 }  // namespace

@@ -27,6 +27,39 @@ namespace ppm {
 
 namespace {
 
+// Throws if the default partition has rows of the range, which keep a partition from being
+// attached, or another owner, whose constraints PostgreSQL would evaluate as the parent's owner.
+void require_room_in_default(const ManagedParent& managed, const BoundRange& bounds) {
+    // Looked up under the lock on the parent: since the plan, it may have got another default
+    // partition, or none.
+    const Table& table = *managed.parent.table;
+    const Oid default_partition = call([&] { return get_default_partition_oid(table.relation); });
+    if (!OidIsValid(default_partition))
+        return;
+    require_owner_of_tree(table.owner, default_partition);
+    // ATTACH PARTITION would find them too, but only under an ACCESS EXCLUSIVE lock on the default
+    // partition.
+    const InDefault found =
+        look_into_default(managed, default_partition, bounds,
+                          Deadline{std::chrono::milliseconds{statement_timeout()}});
+    if (found == InDefault::none || found == InDefault::ruled_out)
+        return;
+    const std::string name = in_quotes(call([=] { return get_rel_name(default_partition); }));
+    if (found == InDefault::unknown)
+        throw PpmError{
+            ERRCODE_QUERY_CANCELED,
+            "looking for rows of " + range_text(managed, bounds) + " in default partition " + name +
+                " takes longer than ppm.statement_timeout",
+            {},
+            "Give default partition " + name + " an index on " + in_quotes(table.key_column) +
+                ", by CREATE INDEX CONCURRENTLY, or move its rows to partitions of "
+                "their own: CALL ppm.repartition()."};
+    throw PpmError{ERRCODE_CHECK_VIOLATION,
+                   "default partition " + name + " holds rows of " + range_text(managed, bounds),
+                   {},
+                   "Move those rows out of default partition " + name + "."};
+}
+
 // Takes the locks of ATTACH PARTITION, which evaluates the default partition's constraints. During
 // the wait for the locks, the default partition may have got another owner.
 Since lock_to_attach(const ManagedParent& managed, Statement statement,
@@ -150,37 +183,6 @@ Partition at_home(const ManagedParent& managed, const Partition& partition) {
 
 }  // namespace
 
-void require_room_in_default(const ManagedParent& managed, const BoundRange& bounds) {
-    // Looked up under the lock on the parent: since the plan, it may have got another default
-    // partition, or none.
-    const Table& table = *managed.parent.table;
-    const Oid default_partition = call([&] { return get_default_partition_oid(table.relation); });
-    if (!OidIsValid(default_partition))
-        return;
-    require_owner_of_tree(table.owner, default_partition);
-    // ATTACH PARTITION would find them too, but only under an ACCESS EXCLUSIVE lock on the default
-    // partition.
-    const InDefault found =
-        look_into_default(managed, default_partition, bounds,
-                          Deadline{std::chrono::milliseconds{statement_timeout()}});
-    if (found == InDefault::none || found == InDefault::ruled_out)
-        return;
-    const std::string name = in_quotes(call([=] { return get_rel_name(default_partition); }));
-    if (found == InDefault::unknown)
-        throw PpmError{
-            ERRCODE_QUERY_CANCELED,
-            "looking for rows of " + range_text(managed, bounds) + " in default partition " + name +
-                " takes longer than ppm.statement_timeout",
-            {},
-            "Give default partition " + name + " an index on " + in_quotes(table.key_column) +
-                ", by CREATE INDEX CONCURRENTLY, or move its rows to partitions of "
-                "their own: CALL ppm.repartition()."};
-    throw PpmError{ERRCODE_CHECK_VIOLATION,
-                   "default partition " + name + " holds rows of " + range_text(managed, bounds),
-                   {},
-                   "Move those rows out of default partition " + name + "."};
-}
-
 RelationId create_table(const ManagedParent& managed, const CreatePartition& create) {
     // (As an optional, g++ 12 would take it for uninitialized.)
     const RelationId from_template =
@@ -226,10 +228,6 @@ Since attach_created(const ManagedParent& managed, const CreatePartition& create
 Since attach_again(const ManagedParent& managed, const Partition& partition) {
     // May scan the default partition, so it comes before all the locks are taken.
     require_room_in_default(managed, partition.bounds);
-    return attach_where_there_is_room(managed, partition);
-}
-
-Since attach_where_there_is_room(const ManagedParent& managed, const Partition& partition) {
     lock_entry(partition.relation);
     lock_kept(partition.relation);
     // Moves the table out of an archive before it locks tables that others use.

@@ -20,10 +20,4 @@ Since attach_created(const ManagedParent& managed, const CreatePartition& create
 // detached. Inside a step that has locked the parent. Returns what lock_together() does.
 Since attach_again(const ManagedParent& managed, const Partition& partition);
 
-// Its two halves. Throws if the default partition has rows of the range, which keep a partition
-// from being attached, or another owner, whose constraints PostgreSQL would evaluate as the
-// parent's owner.
-void require_room_in_default(const ManagedParent& managed, const BoundRange& bounds);
-Since attach_where_there_is_room(const ManagedParent& managed, const Partition& partition);
-
 }  // namespace ppm

@@ -308,8 +308,8 @@ const char* prepare_build(const IndexRequest& request, const WorkerSettings& set
         });
         lock_schema_names({request.table});
         lock_used_names({request.table});
-        statement =
-            build_statement(request.index, NameStr(request.key), NameStr(request.built_name));
+        statement = build_statement(settings.owner, request.index, NameStr(request.key),
+                                    NameStr(request.built_name));
         require_no_event_trigger(statement);
         path = search_path_of(settings.owner);
     });

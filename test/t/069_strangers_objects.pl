@@ -1,0 +1,246 @@
+# A role that does not own the table makes objects that ppm's statements might find or run: casts, indexes on a table that refers to it, functions
+# and operators in a schema of the owner's search_path, hooks and schemas of a name that it has taken. Nothing of that role's runs as anybody
+# else, and it can drop nothing.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('strangers_objects', conf => "ppm.work_date = ''\n");
+
+# alice owns a schema, and a secret; stranger owns another, with what would carry the secret out.
+my $setup = <<'EOF';
+SET client_min_messages = error;
+DROP SCHEMA IF EXISTS a, m CASCADE;
+DROP SCHEMA IF EXISTS public CASCADE;
+DELETE FROM ppm.config;
+DELETE FROM ppm.hooks;
+DELETE FROM ppm.detached;
+CREATE SCHEMA public;
+GRANT ALL ON SCHEMA public TO PUBLIC;  -- as in PostgreSQL 14, and after pg_upgrade from there
+CREATE SCHEMA a AUTHORIZATION alice;
+GRANT USAGE ON SCHEMA a TO stranger;
+CREATE SCHEMA m AUTHORIZATION stranger;
+GRANT USAGE ON SCHEMA m TO PUBLIC;
+SET ROLE stranger;
+CREATE TABLE m.loot (who name);
+GRANT INSERT ON m.loot TO PUBLIC;
+CREATE SEQUENCE m.carried;  -- a rollback does not undo it
+GRANT ALL ON m.carried TO PUBLIC;
+CREATE FUNCTION m.steal() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_user <> 'stranger' THEN
+		PERFORM nextval('m.carried');
+		INSERT INTO m.loot VALUES (current_user);
+	END IF;
+END $$;
+RESET ROLE;
+EOF
+$node->safe_psql('postgres', 'CREATE ROLE alice; CREATE ROLE stranger; GRANT CREATE ON DATABASE postgres TO stranger');
+
+sub stolen { return $node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM m.loot), is_called FROM m.carried') }
+
+#
+# A table that refers to the partitioned one
+#
+
+my $referred = $setup . <<'EOF';
+SET ROLE alice;
+CREATE TABLE a.t (n bigint PRIMARY KEY) PARTITION BY RANGE (n);
+SELECT format('CREATE TABLE a.%I PARTITION OF a.t FOR VALUES FROM (%s) TO (%s)', 't_' || n * 10, n * 10, n * 10 + 10) FROM generate_series(0, 9) n \gexec
+INSERT INTO a.t SELECT generate_series(1, 85);
+GRANT REFERENCES ON a.t TO stranger;
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('a', 't', '10', 1, 7);
+SET ROLE stranger;
+CREATE TYPE m.e AS ENUM ('85');
+CREATE FUNCTION m.number(m.e) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN PERFORM m.steal(); RETURN $1::text::bigint; END';
+CREATE CAST (m.e AS bigint) WITH FUNCTION m.number AS IMPLICIT;
+EOF
+my %casts = (
+	'of the type of a domain' => 'CREATE DOMAIN m.d AS m.e; CREATE TABLE m.ref (n m.d REFERENCES a.t);',
+	'that was implicit once' => 'CREATE TABLE m.ref (n m.e REFERENCES a.t); DROP CAST (m.e AS bigint); CREATE CAST (m.e AS bigint) WITH FUNCTION m.number;',
+	'without a function' => 'CREATE TABLE m.ref (n m.e REFERENCES a.t); DROP CAST (m.e AS bigint); CREATE CAST (m.e AS bigint) WITH INOUT AS IMPLICIT;');
+my ($result, undef, $messages);
+foreach my $which (sort keys %casts)
+{
+	$node->safe_psql('postgres', "$referred $casts{$which} CREATE INDEX ON m.ref (n); GRANT SELECT ON m.ref TO PUBLIC;");
+	($result, undef, $messages) = run_sql($node, 'CALL ppm.cleanup()');
+	like($messages, qr/42501.*ALTER (TYPE m\.e|FUNCTION m\.number\(m\.e\)) OWNER TO alice/s, "a stranger's cast $which is not run");
+	is(stolen(), '0|f', 'nothing is stolen');
+}
+
+$node->safe_psql('postgres', $setup . <<'EOF');
+SET ROLE alice;
+CREATE TABLE a.t (day date PRIMARY KEY);
+INSERT INTO a.t SELECT current_date - n FROM generate_series(0, 5) AS n;
+GRANT REFERENCES ON a.t TO stranger;
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, partition_key, interval, pre_provisioned, retention) VALUES ('a', 't', 'day', 'daily', 1, 30);
+CALL ppm.convert('a.t');
+SET ROLE stranger;
+CREATE FUNCTION m.f(int) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM m.steal(); RETURN true; END';
+CREATE TABLE m.ref (day date REFERENCES a.t);
+CREATE INDEX ON m.ref (day) WHERE m.f(1);  -- the planner calls m.f(1)
+GRANT SELECT ON m.ref TO PUBLIC;
+EOF
+($result, undef, $messages) = run_sql($node, q(CALL ppm.abandon('a.t')));
+like($messages, qr/cannot be undone.*Table "m\.ref" refers to it with the foreign key "ref_day_fkey".*ALTER TABLE m\.ref DROP CONSTRAINT ref_day_fkey;/s, 'a conversion is not undone while another table refers to it');
+is(stolen(), '0|f', "and that table's code is not run");
+$node->safe_psql('postgres', q(ALTER TABLE m.ref DROP CONSTRAINT ref_day_fkey; CALL ppm.abandon('a.t')));
+is($node->safe_psql('postgres', q(SELECT relkind, (SELECT count(*) FROM a.t) FROM pg_class WHERE oid = 'a.t'::regclass)), 'r|6', 'without the foreign key it is');
+
+#
+# The search_path of the owner
+#
+
+# They match better than PostgreSQL's own, which are polymorphic, or for another type.
+my $better = <<'EOF';
+SET ROLE stranger;
+CREATE FUNCTION public.array_length(int[], int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM m.steal(); RETURN 1; END';
+CREATE FUNCTION public.ne(int[], int[]) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM m.steal(); RETURN true; END';
+CREATE OPERATOR public.<> (FUNCTION = public.ne, LEFTARG = int[], RIGHTARG = int[]);
+CREATE FUNCTION public.ge(varchar, varchar) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM m.steal(); RETURN $1::text >= $2::text; END';
+CREATE OPERATOR public.>= (FUNCTION = public.ge, LEFTARG = varchar, RIGHTARG = varchar);
+CREATE FUNCTION public.lt(varchar, varchar) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM m.steal(); RETURN $1::text < $2::text; END';
+CREATE OPERATOR public.< (FUNCTION = public.lt, LEFTARG = varchar, RIGHTARG = varchar);
+RESET ROLE;
+EOF
+
+# How many objects of alice's use one of the stranger's.
+sub misled
+{
+	return $node->safe_psql('postgres', <<'EOF');
+SELECT count(*) FROM pg_depend d JOIN pg_proc p ON p.proowner = 'stranger'::regrole AND (d.refclassid, d.refobjid) = ('pg_proc'::regclass, p.oid)
+LEFT JOIN pg_operator o ON d.classid = 'pg_operator'::regclass AND o.oid = d.objid WHERE o.oid IS NULL AND p.pronamespace = 'public'::regnamespace
+EOF
+}
+
+$node->safe_psql('postgres', $setup . <<"EOF");
+SET ROLE alice;
+CREATE TABLE a.t (day date, tags int[]) PARTITION BY RANGE (day);
+CREATE TABLE a.t_default PARTITION OF a.t DEFAULT;
+CREATE STATISTICS a.st ON day, array_length(tags, 1) FROM a.t;
+CREATE TABLE a.template (day date, tags int[], EXCLUDE (array_length(tags, 1) WITH =) WHERE (tags <> '{}'));
+CREATE INDEX ON a.template (array_length(tags, 1));
+CREATE FUNCTION a.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER tg BEFORE INSERT ON a.template FOR EACH ROW WHEN (NEW.tags <> '{}') EXECUTE FUNCTION a.nothing();
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, template) VALUES ('a', 't', 'daily', 1, 'a.template');
+$better
+CALL ppm.provision();
+INSERT INTO a.t VALUES (now() AT TIME ZONE 'UTC', '{1,2}');
+EOF
+is(stolen() . ' ' . misled(), '0|f 0', 'what a template and extended statistics give to a partition is what they have themselves');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.check() WHERE code = 'template_differs')), '0', 'as check says');
+
+$node->safe_psql('postgres', $setup . <<"EOF");
+SET ROLE alice;
+CREATE TABLE a.t (day date, tags int[]) PARTITION BY RANGE (day);
+CREATE TABLE a.template (day date, tags int[]) PARTITION BY RANGE (array_length(tags, 1));
+CREATE TABLE a.template_rest PARTITION OF a.template DEFAULT;
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, template) VALUES ('a', 't', 'daily', 1, 'a.template');
+$better
+CALL ppm.provision();
+INSERT INTO a.t VALUES (now() AT TIME ZONE 'UTC', '{1,2}');
+EOF
+is(stolen() . ' ' . misled(), '0|f 0', 'so is the key by which a partition is partitioned itself');
+
+$node->safe_psql('postgres', $setup . <<"EOF");
+SET ROLE alice;
+CREATE TABLE a.t (day date PRIMARY KEY, tags int[]) PARTITION BY RANGE (day);
+CREATE TABLE a.t_default PARTITION OF a.t DEFAULT;
+CREATE INDEX ON a.t (array_length(tags, 1));
+INSERT INTO a.t SELECT current_date - n, '{1}' FROM generate_series(0, 3) AS n;
+CREATE TABLE a.u (key varchar COLLATE "C" PRIMARY KEY) PARTITION BY RANGE (key);
+CREATE TABLE a.u_default PARTITION OF a.u DEFAULT;
+INSERT INTO a.u SELECT ppm.ulid_lower_bound(now() - make_interval(days => n)) FROM generate_series(0, 3) AS n;
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, partition_key, interval, pre_provisioned, key_encoding) VALUES ('a', 't', 'day', 'daily', 1, NULL), ('a', 'u', 'key', 'daily', 1, 'ulid');
+$better
+CALL ppm.repartition('a.t');
+CALL ppm.repartition('a.u');
+EOF
+is(stolen() . ' ' . misled(), '0|f 0', 'a move builds the indexes of the table, and compares keys as PostgreSQL does');
+is($node->safe_psql('postgres', q(SELECT (SELECT count(*) FROM a.t WHERE tableoid <> 'a.t_default'::regclass), (SELECT count(*) FROM a.u WHERE tableoid <> 'a.u_default'::regclass))), '4|4', 'and moves the rows');
+
+$node->safe_psql('postgres', $setup . <<"EOF");
+SET ROLE alice;
+CREATE TABLE a.t (day date NOT NULL, tags int[]);
+CREATE UNIQUE INDEX ON a.t (array_length(tags, 1));
+CREATE INDEX ON a.t ((tags <> '{}'));
+CREATE STATISTICS a.st ON day, array_length(tags, 1) FROM a.t;
+CREATE FUNCTION a.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER tg AFTER INSERT ON a.t FOR EACH ROW WHEN (NEW.tags <> '{}') EXECUTE FUNCTION a.nothing();
+INSERT INTO a.t VALUES (current_date, '{1,2}');
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, partition_key, interval, pre_provisioned) VALUES ('a', 't', 'day', 'daily', 1);
+$better
+CALL ppm.convert('a.t', true);
+INSERT INTO a.t VALUES (current_date, '{1,2,3}');
+EOF
+is(stolen() . ' ' . misled(), '0|f 0', 'a conversion takes over indexes, triggers and statistics as they are');
+is($node->safe_psql('postgres', q(SELECT relkind FROM pg_class WHERE oid = 'a.t'::regclass)), 'p', 'it is converted');
+
+#
+# Names that somebody has taken
+#
+
+$node->safe_psql('postgres', $setup . <<'EOF');
+DROP SCHEMA IF EXISTS s, s_away CASCADE;
+CREATE SCHEMA s AUTHORIZATION stranger;
+GRANT ALL ON SCHEMA s TO alice;
+GRANT SELECT, INSERT, DELETE ON ppm.hooks TO stranger;
+GRANT USAGE ON SCHEMA ppm TO stranger;
+SET ROLE alice;
+CREATE TABLE s.t (day date) PARTITION BY RANGE (day);
+CREATE FUNCTION a.export(regclass, regclass, text, text) RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION a.wipe(regclass, regclass, text, text) RETURNS void LANGUAGE sql AS '';
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('s', 't', 'daily', 1);
+INSERT INTO ppm.hooks (schema_name, table_name, event, function) VALUES ('s', 't', 'before_drop', 'a.export(regclass,regclass,text,text)');
+EOF
+foreach my $statement (q(DELETE FROM ppm.hooks WHERE schema_name = 's'), q(INSERT INTO ppm.hooks (schema_name, table_name, event, function) VALUES ('s', 't', 'after_create', 'a.wipe(regclass,regclass,text,text)')))
+{
+	(undef, undef, $messages) = run_sql($node, <<"EOF");
+SET ROLE stranger;
+BEGIN;
+ALTER SCHEMA s RENAME TO s_away;
+CREATE SCHEMA s;
+CREATE TABLE s.t (day date) PARTITION BY RANGE (day);
+SET check_function_bodies = off;
+$statement;
+EOF
+	like($messages, qr/42501: must be owner of table t/, 'whoever takes the name of a table for a moment has no rights over its hooks');
+}
+
+$node->safe_psql('postgres', $setup . <<'EOF');
+DROP SCHEMA IF EXISTS old, new, new_archive CASCADE;
+CREATE SCHEMA s_archive AUTHORIZATION alice;
+SET ROLE alice;
+CREATE TABLE a.t (day date) PARTITION BY RANGE (day);
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention, archive_schema) VALUES ('a', 't', 'daily', 1, 3, 's_archive');
+CALL ppm.provision();
+UPDATE ppm.config SET retention = 1;
+CALL ppm.cleanup();
+ALTER SCHEMA s_archive RENAME TO new_archive;
+UPDATE ppm.config SET retention = 3;
+ALTER SCHEMA a RENAME TO new;
+UPDATE ppm.config SET schema_name = 'new';
+SET ROLE stranger;
+CREATE SCHEMA a;
+CREATE SCHEMA s_archive;
+GRANT ALL ON SCHEMA a, s_archive TO PUBLIC;
+EOF
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relnamespace = 'new_archive'::regnamespace)), '2', 'two tables are archived');
+(undef, undef, $messages) = run_sql($node, 'UPDATE ppm.config SET retention = 3; CALL ppm.run_all(); UPDATE ppm.config SET retention = 1; CALL ppm.run_all()');
+like($messages, qr/archive_schema of table "new\.t" is "s_archive", but that schema belongs to role stranger, which could drop the tables there/, 'an archive that a stranger has made is not used');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relnamespace IN ('a'::regnamespace, 's_archive'::regnamespace))), '0', 'nor is a home');
+
+done_testing();
