@@ -55,8 +55,8 @@ sub interrupt
 		select undef, undef, undef, 0.1;
 	}
 	$node->start;
-	is($node->safe_psql('postgres', <<'EOF'), 't|drop|t', 'after a crash the detach is pending, and recorded');
-SELECT i.inhdetachpending, d.cleanup_policy, d.version IS NULL FROM pg_inherits i JOIN ppm.detached d ON d.relation = i.inhrelid
+	is($node->safe_psql('postgres', <<'EOF'), 't|drop|t|t', 'after a crash the detach is pending, and recorded');
+SELECT i.inhdetachpending, d.cleanup_policy, d.version IS NULL, to_jsonb(d) ->> 'drop_after' IS NULL FROM pg_inherits i JOIN ppm.detached d ON d.relation = i.inhrelid
 EOF
 	return;
 }

@@ -87,6 +87,7 @@ extern "C" {
 #include "commands/tablespace.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -284,6 +285,18 @@ inline bool has_same_key(ResultRelInfo* table, TupleTableSlot* row, EState* exec
     return !ExecCheckIndexConstraints(table, row, executor, &found, &itself, nullptr);
 #else
     return !ExecCheckIndexConstraints(table, row, executor, &found, nullptr);
+#endif
+}
+
+// Puts a row that the table has got into its indexes. Returns those that are to be checked again at
+// the end of the statement or transaction. May ereport.
+inline List* insert_into_indexes(ResultRelInfo* table, TupleTableSlot* row, EState* executor) {
+#if PG_VERSION_NUM >= 190000
+    return ExecInsertIndexTuples(table, executor, 0, row, NIL, nullptr);
+#elif PG_VERSION_NUM >= 160000
+    return ExecInsertIndexTuples(table, row, executor, false, false, nullptr, NIL, false);
+#else
+    return ExecInsertIndexTuples(table, row, executor, false, false, nullptr, NIL);
 #endif
 }
 

@@ -106,18 +106,21 @@ constexpr char already_recorded[] =
     "lower_value = excluded.lower_value, upper_value = excluded.upper_value, "
     "cleanup_policy = excluded.cleanup_policy, detached_at = excluded.detached_at, version = NULL";
 
+// Without a delay a table has no time to wait for, as before 1.1.0.
+#define DELAY "nullif(c.drop_delay, '0')"
+
 // Sets when a table may be dropped. If the clock was ahead at the detach, the delay counts from
 // now. Skips entries of 1.0.0, which have no snapshot: only their xmin tells which rows came later,
 // so it must stay.
 constexpr char delay_statement[] =
-    "UPDATE ppm.detached d SET drop_after = least(d.detached_at, now()) + c.drop_delay FROM "
-    "ppm.config c "
+    "UPDATE ppm.detached d SET drop_after = least(d.detached_at, now()) + " DELAY
+    " FROM ppm.config c "
     "WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
     "AND d.cleanup_policy = 'drop' AND to_jsonb(d) ->> 'snapshot' IS NOT NULL AND ";
 
 constexpr char delay_if_missing[] =
-    ", drop_after = coalesce(d.drop_after, (SELECT least(d.detached_at, now()) + c.drop_delay "
-    "FROM ppm.config c WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
+    ", drop_after = coalesce(d.drop_after, (SELECT least(d.detached_at, now()) + " DELAY
+    " FROM ppm.config c WHERE c.schema_name = d.schema_name AND c.table_name = d.table_name "
     "AND d.cleanup_policy = 'drop'))";
 
 constexpr char look_first[] =
@@ -255,7 +258,7 @@ void record_detach(const Removal& removal) {
     statement += snapshots ? ", snapshot" : "";
     statement += recorded_values;
     if (delays)
-        statement += to_drop ? ", n.at + c.drop_delay" : ", NULL";
+        statement += to_drop ? ", n.at + " DELAY : ", NULL";
     statement += snapshots ? ", $13::pg_snapshot" : "";
     statement += from_now;
     if (to_drop || removal.row_hash)
@@ -420,8 +423,7 @@ void follow_policy(const TableName& name) {
     const UserContext owner{owner_of_ppm()};
     execute(
         std::string{delay_statement} + "d.parent = $1 AND c.schema_name = $2 AND " +
-            "c.table_name = $3 AND d.drop_after IS DISTINCT FROM least(d.detached_at, now()) + "
-            "c.drop_delay",
+            "c.table_name = $3 AND d.drop_after IS DISTINCT FROM least(d.detached_at, now()) + " DELAY,
         {oid_parameter(parent), text_parameter(name.schema_name), text_parameter(name.table_name)});
 }
 

@@ -10,13 +10,19 @@ namespace ppm {
 
 namespace {
 
+// Rows are inserted by the page, as COPY does it (CopyMultiInsertInfo in copyfrom.c): so many for
+// each target, about a page full, and so many bytes for all.
+constexpr int most_rows = 100;
+constexpr Size most_bytes = Size{1024} * 1024;
+
 // A target that is open for rows. The members are PostgreSQL's.
 struct Destination {
     const JobTarget* target;
     Relation relation = nullptr;  // null until a row comes
     ResultRelInfo* rows = nullptr;
-    TupleTableSlot* slot = nullptr;
     TupleConversionMap* map = nullptr;  // null: the source has the same columns
+    std::array<TupleTableSlot*, most_rows> slots{};  // made as they are needed
+    int waiting = 0;                                 // in the first slots, to be inserted
 };
 
 // What a copy works with.
@@ -28,6 +34,7 @@ struct Copy {
     std::span<Destination> ranges;  // in the order of their bounds
     Destination* by_default;        // or null
     bool may_repeat;                // a target may have the row already
+    Size waiting_bytes = 0;
 };
 
 // May ereport.
@@ -37,7 +44,6 @@ void open(const Copy& copy, Destination& destination) {
     InitResultRelInfo(destination.rows, destination.relation, 0, nullptr, 0);
     // With what it takes to look for a row with the same unique key.
     ExecOpenIndices(destination.rows, true);
-    destination.slot = table_slot_create(destination.relation, nullptr);
     destination.map = convert_tuples_by_name(RelationGetDescr(copy.source),
                                              RelationGetDescr(destination.relation));
 }
@@ -45,7 +51,9 @@ void open(const Copy& copy, Destination& destination) {
 void close(Destination& destination) {
     if (destination.relation == nullptr)
         return;
-    ExecDropSingleTupleTableSlot(destination.slot);
+    for (TupleTableSlot* const slot : destination.slots)
+        if (slot != nullptr)
+            ExecDropSingleTupleTableSlot(slot);
     ExecCloseIndices(destination.rows);
     table_close(destination.relation, NoLock);
 }
@@ -75,18 +83,79 @@ Destination* destination_of(const Copy& copy, TupleTableSlot* row) {
     return copy.by_default;
 }
 
-// Returns whether the row was not there yet. May ereport.
-bool insert(const Copy& copy, Destination& destination, TupleTableSlot* row) {
+// The row as the destination has it, in its next slot. May ereport.
+TupleTableSlot* converted(Destination& destination, TupleTableSlot* row) {
+    TupleTableSlot*& slot = destination.slots[destination.waiting];
+    if (slot == nullptr)
+        slot = table_slot_create(destination.relation, nullptr);
+    if (destination.map == nullptr)
+        ExecCopySlot(slot, row);
+    else
+        execute_attr_map_slot(destination.map->attrMap, row, slot);
+    return slot;
+}
+
+// What ExecSimpleRelationInsert() (execReplication.c) does before it inserts. (The targets have no
+// triggers but those of foreign keys, which come after.) May ereport.
+void complete(const Copy& copy, Destination& destination, TupleTableSlot* row) {
+    const TupleConstr* const constraints = RelationGetDescr(destination.relation)->constr;
+    if (constraints == nullptr)
+        return;
+    if (constraints->has_generated_stored)
+        ExecComputeStoredGenerated(destination.rows, copy.executor, row, CMD_INSERT);
+    ExecConstraints(destination.rows, row, copy.executor);
+}
+
+// May ereport.
+void insert_waiting(Copy& copy, Destination& destination) {
+    if (destination.waiting == 0)
+        return;
+    table_multi_insert(destination.relation, destination.slots.data(), destination.waiting,
+                       GetCurrentCommandId(true), 0, nullptr);
+    for (TupleTableSlot* const row : std::span{destination.slots}.first(destination.waiting)) {
+        ResetPerTupleExprContext(copy.executor);
+        List* const unchecked = insert_into_indexes(destination.rows, row, copy.executor);
+        ExecARInsertTriggers(copy.executor, destination.rows, row, unchecked, nullptr);
+        list_free(unchecked);
+        ExecClearTuple(row);
+    }
+    destination.waiting = 0;
+}
+
+// May ereport.
+void insert_all_waiting(Copy& copy) {
+    for (Destination& each : copy.ranges)
+        insert_waiting(copy, each);
+    if (copy.by_default != nullptr)
+        insert_waiting(copy, *copy.by_default);
+    copy.waiting_bytes = 0;
+}
+
+// Inserts the row, now or with those that follow. Returns whether it was not there yet. May
+// ereport.
+bool insert(Copy& copy, Destination& destination, TupleTableSlot* row) {
     if (destination.relation == nullptr)
         open(copy, destination);
-    if (destination.map == nullptr)
-        ExecCopySlot(destination.slot, row);
-    else
-        execute_attr_map_slot(destination.map->attrMap, row, destination.slot);
+    TupleTableSlot* const slot = converted(destination, row);
     ResetPerTupleExprContext(copy.executor);
-    if (copy.may_repeat && has_same_key(destination.rows, destination.slot, copy.executor))
-        return false;
-    ExecSimpleRelationInsert(destination.rows, copy.executor, destination.slot);
+    // The index does not know rows that wait.
+    if (copy.may_repeat) {
+        if (has_same_key(destination.rows, slot, copy.executor))
+            return false;
+        ExecSimpleRelationInsert(destination.rows, copy.executor, slot);
+        return true;
+    }
+    complete(copy, destination, slot);
+    // It must not keep a page of the source pinned while it waits.
+    bool is_copy = false;
+    HeapTuple const tuple = ExecFetchSlotHeapTuple(slot, true, &is_copy);
+    copy.waiting_bytes += tuple->t_len;
+    if (is_copy)
+        heap_freetuple(tuple);
+    if (++destination.waiting == most_rows)
+        insert_waiting(copy, destination);
+    if (copy.waiting_bytes >= most_bytes)
+        insert_all_waiting(copy);
     return true;
 }
 
@@ -105,7 +174,7 @@ TableScanDesc begin(Relation source, std::int64_t from, std::int64_t to) {
 }
 
 // May ereport.
-std::int64_t copy_all(const Copy& copy, std::int64_t from, std::int64_t to, bool& has_stranger) {
+std::int64_t copy_all(Copy& copy, std::int64_t from, std::int64_t to, bool& has_stranger) {
     std::int64_t count = 0;
     TupleTableSlot* const row = table_slot_create(copy.source, nullptr);
     const TableScanDesc scan = begin(copy.source, from, to);
@@ -117,6 +186,7 @@ std::int64_t copy_all(const Copy& copy, std::int64_t from, std::int64_t to, bool
             break;
         count += insert(copy, *destination, row) ? 1 : 0;
     }
+    insert_all_waiting(copy);
     table_endscan(scan);
     ExecDropSingleTupleTableSlot(row);
     return count;
@@ -144,11 +214,11 @@ std::int64_t copy_rows(const ManagedParent& managed, const Job& job, const JobSo
     return call([&] {
         PushActiveSnapshot(GetLatestSnapshot());
         const Relation relation = table_open(source.partition.relation, AccessShareLock);
-        const Copy copy{CreateExecutorState(), relation,
-                        get_attnum(source.partition.relation, table.key_column.c_str()),
-                        *table.key_type, ranges, by_default ? &*by_default : nullptr,
-                        // (After the snapshot was taken.)
-                        is_written_to(log.c_str())};
+        Copy copy{CreateExecutorState(), relation,
+                  get_attnum(source.partition.relation, table.key_column.c_str()),
+                  *table.key_type, ranges, by_default ? &*by_default : nullptr,
+                  // (After the snapshot was taken.)
+                  is_written_to(log.c_str())};
         AfterTriggerBeginQuery();
         const std::int64_t count = copy_all(copy, from, to, has_stranger);
         // Foreign keys are checked by triggers.

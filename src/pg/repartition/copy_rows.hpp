@@ -11,7 +11,8 @@ namespace ppm {
 // tables as they are. Throws PostgresError, among others what a constraint of a target says.
 //
 // Works like the apply worker of logical replication (ExecSimpleRelationInsert() in
-// execReplication.c): one INSERT for each target would read all pages once for each.
+// execReplication.c), but inserts rows by the page, as COPY does: one INSERT for each target would
+// read all pages once for each.
 std::int64_t copy_rows(const ManagedParent& managed, const Job& job, const JobSource& source,
                        std::int64_t from, std::int64_t to, bool& has_stranger);
 
