@@ -33,17 +33,21 @@ TableName table_name_in(HeapTuple row, TupleDesc descriptor) {
     return {column("schema_name"), column("table_name")};
 }
 
-// The owner of the table that an existing row was written for also has rights over the row, even if
-// the table was renamed: the owner may make the row follow the table, or delete it.
+// The owner of the table that an existing row was written for has the rights over the row, even if
+// the table was renamed: the owner may make the row follow the table, or delete it. Nobody else has
+// them as long as that table exists, whatever has its name now.
 void require_rights_over_row(const TableName& name) {
     const auto meant = ppm::configured_relation(name);
-    const bool is_mine = meant && ppm::call([&] {
-                             return get_rel_relkind(*meant) != '\0' &&
-                                    ppm::is_owner(*meant, GetUserId()) &&
+    const bool exists = meant && ppm::call([&] { return get_rel_relkind(*meant) != '\0'; });
+    const bool is_mine = exists && ppm::call([&] {
+                             return ppm::is_owner(*meant, GetUserId()) &&
                                     ppm::may_act_as(GetUserId(), ppm::owner_of(*meant));
                          });
-    if (!is_mine)
-        ppm::require_rights_over(name);
+    if (is_mine)
+        return;
+    ppm::require_rights_over(name);
+    if (exists)
+        ppm::require_owner(*meant, name.table_name);
 }
 
 // An UPDATE of many rows may unintentionally confirm a row whose table was replaced.
@@ -60,7 +64,8 @@ void warn_if_replaced(const TableName& name, Oid relation) {
              errdetail("It belonged to the relation with OID %u. From now on it belongs to the "
                        "relation with OID %u.",
                        *before, relation),
-             errhint("If you did not intend this, delete its row from ppm.config.")));
+             errhint("If you did not intend this, delete its row from ppm.config. Its rows of "
+                     "ppm.hooks stay.")));
     });
 }
 

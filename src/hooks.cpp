@@ -95,10 +95,18 @@ HeapTuple with_function(HeapTuple row, TupleDesc descriptor, const std::string& 
     });
 }
 
+// Whoever configures a table of that name later may be somebody else.
 void warn_if_not_configured(const TableName& name) {
     if (ppm::read_parent(name))
         return;
     const std::string table = ppm::in_quotes(name.qualified());
+    if (!superuser())
+        throw ppm::PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                            "table " + table + " is not configured",
+                            {},
+                            "Insert a row for it into ppm.config first."};
+    if (!check_function_bodies)
+        return;
     ppm::call([&] {
         ereport(WARNING,
                 (errcode(ERRCODE_WARNING), errmsg("table %s is not configured", table.c_str()),
@@ -125,8 +133,7 @@ HeapTuple written(HeapTuple row, TupleDesc descriptor, HeapTuple before) {
         (before != nullptr && function == value_of(before, descriptor, "function")))
         return row;
     const std::string spelling = checked(function, relation);
-    if (check_function_bodies)
-        warn_if_not_configured(name);
+    warn_if_not_configured(name);
     return with_function(row, descriptor, spelling);
 }
 

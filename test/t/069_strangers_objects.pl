@@ -74,6 +74,23 @@ foreach my $which (sort keys %casts)
 	is(stolen(), '0|f', 'nothing is stolen');
 }
 
+# What an index of that table uses. The planner calls what has constants for arguments.
+my %indexes = (
+	'a domain' => 'CREATE FUNCTION m.f(int) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$BEGIN PERFORM m.steal(); RETURN true; END$$; '
+	  . 'CREATE DOMAIN m.d AS bigint CHECK (m.f(1)); CREATE INDEX ON m.ref (n) WHERE n::m.d > 0;',
+	'the negator of an operator' => 'CREATE FUNCTION m.ne(date, timestamptz) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$BEGIN PERFORM m.steal(); RETURN true; END$$; '
+	  . 'CREATE OPERATOR m.== (FUNCTION = date_eq_timestamptz, LEFTARG = date, RIGHTARG = timestamptz, NEGATOR = OPERATOR(m.!==)); '
+	  . 'CREATE OPERATOR m.!== (FUNCTION = m.ne, LEFTARG = date, RIGHTARG = timestamptz, NEGATOR = OPERATOR(m.==)); '
+	  . q(CREATE INDEX ON m.ref (n) WHERE round((NOT ('2026-01-01'::date OPERATOR(m.==) '2026-01-01 00:00+00'::timestamptz))::int::numeric) > 0;));
+foreach my $which (sort keys %indexes)
+{
+	$node->safe_psql('postgres', "$referred DROP CAST (m.e AS bigint); CREATE TABLE m.ref (n bigint REFERENCES a.t); $indexes{$which} CREATE INDEX ON m.ref (n); GRANT SELECT ON m.ref TO PUBLIC; "
+		  . 'DELETE FROM m.loot; ALTER SEQUENCE m.carried RESTART; RESET ROLE');
+	($result, undef, $messages) = run_sql($node, 'CALL ppm.cleanup()');
+	like($messages, qr/42501.*ALTER (TYPE|OPERATOR) m\..* OWNER TO alice/s, "$which of a stranger's in an index is not used");
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM m.loot'), '0', 'nothing is stolen');
+}
+
 $node->safe_psql('postgres', $setup . <<'EOF');
 SET ROLE alice;
 CREATE TABLE a.t (day date PRIMARY KEY);
@@ -169,6 +186,71 @@ EOF
 is(stolen() . ' ' . misled(), '0|f 0', 'a move builds the indexes of the table, and compares keys as PostgreSQL does');
 is($node->safe_psql('postgres', q(SELECT (SELECT count(*) FROM a.t WHERE tableoid <> 'a.t_default'::regclass), (SELECT count(*) FROM a.u WHERE tableoid <> 'a.u_default'::regclass))), '4|4', 'and moves the rows');
 
+# With a path that names pg_catalog after another schema, which comes first then.
+$node->safe_psql('postgres', $setup . <<'EOF');
+SET ROLE alice;
+CREATE TABLE a.t (day date PRIMARY KEY) PARTITION BY RANGE (day);
+CREATE TABLE a.t_default PARTITION OF a.t DEFAULT;
+INSERT INTO a.t SELECT current_date - n FROM generate_series(0, 3) AS n;
+CREATE TABLE a.u (day date PRIMARY KEY);
+INSERT INTO a.u VALUES (current_date);
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, partition_key, interval, pre_provisioned) VALUES ('a', 't', 'day', 'daily', 1), ('a', 'u', 'day', 'daily', 1);
+ALTER ROLE alice SET search_path = public, pg_catalog;
+SET ROLE stranger;
+CREATE FUNCTION public.before(date, date) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM m.steal(); RETURN pg_catalog.date_lt($1, $2); END';
+CREATE OPERATOR public.< (FUNCTION = public.before, LEFTARG = date, RIGHTARG = date);
+CREATE FUNCTION public.after(date, date) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM m.steal(); RETURN pg_catalog.date_ge($1, $2); END';
+CREATE OPERATOR public.>= (FUNCTION = public.after, LEFTARG = date, RIGHTARG = date);
+RESET ROLE;
+CALL ppm.repartition('a.t');
+CALL ppm.convert('a.u');
+ALTER ROLE alice RESET search_path;
+EOF
+is(stolen() . ' ' . misled(), '0|f 0', 'whatever the path is, keys are compared as PostgreSQL does');
+
+$node->safe_psql('postgres', $setup . <<"EOF");
+SET ROLE alice;
+CREATE TABLE a.t (day date, tags int[]) PARTITION BY RANGE (day);
+ALTER TABLE a.t ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybody ON a.t USING (true);
+CREATE POLICY no_secrets ON a.t AS RESTRICTIVE USING (tags <> '{13}');
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('a', 't', 'daily', 1);
+$better
+CALL ppm.provision();
+EOF
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_policy WHERE polname = 'no_secrets')) . ' ' . misled(), '3 0', 'every partition has the policies of its table');
+
+$node->safe_psql('postgres', $setup . <<"EOF");
+SET ROLE alice;
+CREATE TABLE a.t (day date NOT NULL, tags int[]);
+INSERT INTO a.t VALUES (current_date, '{1,2}');
+CREATE VIEW a.v AS SELECT day, array_length(tags, 1) AS n FROM a.t WHERE tags <> '{}';
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, partition_key, interval, pre_provisioned) VALUES ('a', 't', 'day', 'daily', 1);
+CALL ppm.convert('a.t');
+$better
+EOF
+($result, undef, $messages) = run_sql($node, q(CALL ppm.abandon('a.t')));
+like($messages, qr/55000: table "a\.t" was changed concurrently: a trigger or a view was not created as planned/, 'a conversion is not undone if a view would come to mean something else');
+is($node->safe_psql('postgres', 'SELECT n FROM a.v') . ' ' . stolen() . ' ' . misled(), '2 0|f 0', 'the view is as it was');
+
+# What a person is to execute means the same under any path.
+$node->safe_psql('postgres', $setup . <<'EOF');
+ALTER ROLE alice SET search_path = a;
+SET ROLE alice;
+CREATE FUNCTION a.norm(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+CREATE TABLE a.t (day date, x text) PARTITION BY RANGE (day);
+CREATE TABLE a.template (day date, x text);
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, template) VALUES ('a', 't', 'daily', 1, 'a.template');
+CALL ppm.provision();
+CREATE INDEX ON a.template (a.norm(x));
+EOF
+like($node->safe_psql('postgres', q(SELECT hint FROM ppm.check() WHERE code = 'template_differs' LIMIT 1)), qr/\(a\.norm\(x\)\)/, 'a hint names functions with their schemas');
+$node->safe_psql('postgres', 'ALTER ROLE alice RESET search_path');
+
 $node->safe_psql('postgres', $setup . <<"EOF");
 SET ROLE alice;
 CREATE TABLE a.t (day date NOT NULL, tags int[]);
@@ -218,6 +300,25 @@ $statement;
 EOF
 	like($messages, qr/42501: must be owner of table t/, 'whoever takes the name of a table for a moment has no rights over its hooks');
 }
+
+# Writing the configuration first does not help.
+(undef, undef, $messages) = run_sql($node, <<'EOF');
+GRANT SELECT, INSERT, UPDATE, DELETE ON ppm.config TO stranger;
+SET ROLE stranger;
+BEGIN;
+ALTER SCHEMA s RENAME TO s_away;
+CREATE SCHEMA s;
+CREATE TABLE s.t (day date) PARTITION BY RANGE (day);
+UPDATE ppm.config SET interval = interval WHERE schema_name = 's';
+EOF
+like($messages, qr/42501: must be owner of table t/, 'nor over its configuration, as long as it exists');
+(undef, undef, $messages) = run_sql($node, <<'EOF');
+SET ROLE stranger;
+CREATE TABLE m.later (day date) PARTITION BY RANGE (day);
+SET check_function_bodies = off;
+INSERT INTO ppm.hooks (schema_name, table_name, event, function) VALUES ('m', 'later', 'after_create', 'a.wipe(regclass,regclass,text,text)');
+EOF
+like($messages, qr/55000: table "m\.later" is not configured/, 'nor can anybody but a superuser write hooks for a table that is configured later');
 
 $node->safe_psql('postgres', $setup . <<'EOF');
 DROP SCHEMA IF EXISTS old, new, new_archive CASCADE;

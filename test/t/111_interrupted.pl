@@ -170,6 +170,27 @@ $grants->query_safe('COMMIT');
 finish_sql($caller);
 comes_back('somebody grants a privilege at that moment');
 
+# The detach can be finished, but a reader keeps the table from being attached: with a default partition that takes ACCESS EXCLUSIVE there. Nothing
+# that belongs to a detached table is done to it meanwhile.
+interrupt();
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE orders_default PARTITION OF orders DEFAULT;
+CREATE TABLE called (partition text);
+CREATE FUNCTION note(regclass, regclass, text, text) RETURNS void LANGUAGE sql AS 'INSERT INTO public.called VALUES ($2::text)';
+INSERT INTO ppm.hooks (schema_name, table_name, event, function) VALUES ('public', 'orders', 'after_detach', 'public.note(regclass,regclass,text,text)');
+CREATE SCHEMA before;
+UPDATE ppm.config SET retention = 2, archive_schema = 'before';
+EOF
+$reads = hold($node, 'SELECT count(*) FROM orders');
+($result, undef, $messages) = run_sql($node, 'CALL ppm.cleanup()');
+like($messages, qr/PM006.*orders_old": the interrupted detach was finished, but the table could not be attached again: canceling statement due to lock timeout/s, 'a table that cannot be attached at once is a failure');
+run_sql($node, 'CALL ppm.cleanup()');
+is(state() . $node->safe_psql('postgres', q(SELECT relnamespace::regnamespace FROM pg_class WHERE relname = 'orders_old')) . $node->safe_psql('postgres', 'SELECT count(*) FROM called'), '-1 0 1|detachedpublic0', 'it is neither archived nor announced');
+$reads->query_safe('COMMIT');
+($result) = run_sql($node, 'CALL ppm.run_all()');
+is("$result " . state() . $node->safe_psql('postgres', 'SELECT count(*) FROM called'), '0 -2 -1 0 1|attached0', 'and provision attaches it');
+$node->safe_psql('postgres', 'DELETE FROM ppm.hooks; DROP TABLE called; DROP FUNCTION note');
+
 # Somebody else's detach stays what it is, also if the first call that would finish it cannot.
 $node->safe_psql('postgres', "$setup $keeps_everything");
 $reads = hold($node, 'SELECT count(*) FROM orders');

@@ -83,6 +83,12 @@ TEST_F(PendingDetach, InsideTheWindowIsAttachedAgain) {
     EXPECT_EQ(cleanup(), (Lines{"finalize orders_2026_12", "attach orders_2026_12"}));
 }
 
+TEST_F(PendingDetach, ThatIsToBeKeptIsNotAttachedBecauseNothingIsOutdatedAnyMore) {
+    configuration().retention = {};
+    orders.add_pending_of_ppm("orders_2026_02", "2026-02-01", "2026-03-01", CleanupPolicy::detach);
+    EXPECT_EQ(cleanup(), Lines{"finalize orders_2026_02"});
+}
+
 TEST_F(PendingDetach, OfSomebodyElseInsideTheWindowIsNotAttached) {
     orders.add_pending("orders_2026_12", "2026-12-01", "2027-01-01");
     EXPECT_EQ(cleanup(), Lines{"finalize orders_2026_12"});

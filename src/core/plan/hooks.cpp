@@ -20,6 +20,7 @@ class HookPlanner {
     // Missing partitions are created before pending hooks are called: a function may take long.
     std::vector<Action> around(std::vector<Action> provision) {
         actions_.clear();
+        note_what_comes_back(provision);
         for (Action& action : provision)
             add(std::move(action));
         add_pending(HookEvent::after_create);
@@ -29,16 +30,21 @@ class HookPlanner {
     // Cleanup may drop or move a detached table, so its pending hooks come first.
     std::vector<Action> around_cleanup(std::vector<Action> cleanup) {
         actions_.clear();
+        note_what_comes_back(cleanup);
         add_pending(HookEvent::after_detach);
-        for (const Action& action : cleanup)
-            if (std::holds_alternative<AttachPartition>(action))
-                come_back_.insert(existing_partition(action)->relation);
         for (Action& action : cleanup)
             add(std::move(action));
         return std::move(actions_);
     }
 
   private:
+    // Its detach is not announced: it was interrupted, or did not last.
+    void note_what_comes_back(const std::vector<Action>& actions) {
+        for (const Action& action : actions)
+            if (std::holds_alternative<AttachPartition>(action))
+                come_back_.insert(existing_partition(action)->relation);
+    }
+
     void add(Action action) {
         const Partition partition = subject_of(action);
         const bool is_drop = std::holds_alternative<DropPartition>(action);
@@ -79,13 +85,13 @@ class HookPlanner {
 
     void add_pending(HookEvent event) {
         for (const PendingHook& hook : parent_.pending_hooks)
-            if (hook.event == event)
+            if (hook.event == event && !come_back_.contains(hook.partition.relation))
                 actions_.emplace_back(CallHook{event, hook.function, hook.partition});
     }
 
     const Parent& parent_;
     std::vector<Action> actions_;
-    std::set<RelationId> come_back_;  // what cleanup attaches again
+    std::set<RelationId> come_back_;  // what is attached again
 };
 
 }  // namespace

@@ -112,11 +112,13 @@ class RemovalPlanner {
             attach_again(detached);
     }
 
-    // Whether the window has reached the partition since its detach began and was interrupted. What
-    // was kept must not come back if nothing would remember that.
+    // Whether a partition whose detach was interrupted is not outdated any more. What was to be
+    // kept comes back only if provision would attach it, too: not with a retention of null, nor if
+    // nothing would remember that it was kept.
     bool is_wanted(const DetachedPartition& detached) const {
         return place_in(windows_.today, detached.partition.bounds) == Place::inside &&
-               (detached.policy == CleanupPolicy::drop || !parent_.forgets_what_was_kept);
+               (detached.policy == CleanupPolicy::drop ||
+                (!windows_.today.keeps_everything && !parent_.forgets_what_was_kept));
     }
 
     void drop(const DetachedPartition& detached, bool only_if_empty) {

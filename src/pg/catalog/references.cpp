@@ -24,7 +24,8 @@ constexpr char strangers_query[] = R"(
     "SELECT base.oid FROM base WHERE base.typbasetype = 0)"
 
 // Code that reading such a table runs: expressions that the planner evaluates (plancat.c), policies
-// of row level security, and casts to the type of the key. Whoever owns one of the two types may
+// of row level security, and casts to the type of the key. (An index's own operator classes are a
+// superuser's.) Whoever owns one of the two types may
 // replace the cast at any time. Functions and types with an OID below 16384 are PostgreSQL's own. A
 // policy can run a query without any function. Rules do not matter to a read.
 constexpr char harm_query[] = R"(
@@ -44,6 +45,9 @@ constexpr char harm_query[] = R"(
         JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.referring
         JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.referred
         WHERE k.conrelid = ANY ($1) AND k.contype = 'f'),
+    needed AS (
+        SELECT o.relation, o.catalog, o.id, d.refclassid AS class, d.refobjid AS object
+        FROM object o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.id WHERE d.refobjid >= 16384),
     use AS (
         SELECT o.relation, o.catalog, o.id, p.oid AS function
         FROM object o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.id
@@ -57,6 +61,18 @@ constexpr char harm_query[] = R"(
     FROM use u JOIN pg_proc p ON p.oid = u.function
     JOIN pg_class c ON c.oid = u.relation JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE p.oid >= 16384 AND NOT )" PPM_IS_AS_GOOD_AS("p.proowner", "$2") R"(
+    UNION ALL
+    -- A domain brings its CHECK constraints, and an operator its negator.
+    SELECT pg_describe_object(u.catalog, u.id, 0), format('%s.%s', n.nspname, c.relname),
+           pg_describe_object(u.class, u.object, 0) || ' of ' || pg_get_userbyid(o.owner),
+           format('ALTER %s OWNER TO %I;', o.name, pg_get_userbyid($2))
+    FROM needed u
+    CROSS JOIN LATERAL (
+        SELECT t.typowner, 'TYPE ' || t.oid::regtype FROM pg_type t WHERE u.class = 'pg_type'::regclass AND t.oid = u.object
+        UNION ALL
+        SELECT r.oprowner, 'OPERATOR ' || r.oid::regoperator FROM pg_operator r WHERE u.class = 'pg_operator'::regclass AND r.oid = u.object) AS o(owner, name)
+    JOIN pg_class c ON c.oid = u.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE NOT )" PPM_IS_AS_GOOD_AS("o.owner", "$2") R"(
     UNION ALL
     SELECT pg_describe_object('pg_constraint'::regclass, p.id, 0), format('%s.%s', n.nspname, c.relname),
            'a cast of type ' || t.oid::regtype || ' of ' || pg_get_userbyid(t.typowner),

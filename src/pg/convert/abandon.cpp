@@ -60,6 +60,8 @@ class Undo {
         const std::vector<std::string> index_names =
             query(index_names_query, {oid_parameter(former_.relation)}).values<std::string>();
 
+        const std::string companions =
+            fingerprint_of_companions(parent_.table->relation, parent_.table->relation);
         for (const auto& [role, statement] : properties.unpublish)
             execute_as(role, statement);
         execute("ALTER TABLE " + name + " RENAME TO " + identifier(aside));
@@ -87,6 +89,12 @@ class Undo {
             execute("ALTER TABLE " + name + " ALTER COLUMN " +
                     identifier(parent_.table->key_column) + " DROP NOT NULL");
         require_detached(former_.relation);
+        if (fingerprint_of_companions(former_.relation, parent_.table->relation) != companions)
+            throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                           "table " + in_quotes(parent_.configuration.qualified_name()) +
+                               " was changed concurrently: a trigger or a view was not created as "
+                               "planned",
+                           "Nothing was undone.", "Call the procedure again."};
     }
 
   private:

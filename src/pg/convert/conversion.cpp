@@ -196,8 +196,9 @@ std::string check_clause(const Conversion& conversion, Position end) {
     const std::string key = identifier(conversion.key());
     const std::string value = bound_literal(codec_of(managed).encode(end), type, *managed.zone);
     // A quoted number takes the column's type, whatever its size.
-    return "CHECK (" + key + " IS NOT NULL AND " + key + " " + comparison_operator(type, "<") +
-           " " + (is_integer(type) ? "'" + value + "'" : value) + ")";
+    return "CHECK (" + key + " IS NOT NULL AND " + key + " " +
+           comparison_operator(*managed.parent.table, "<") + " " +
+           (is_integer(type) ? "'" + value + "'" : value) + ")";
 }
 
 }  // namespace ppm

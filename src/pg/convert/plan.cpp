@@ -67,8 +67,7 @@ class ConversionPlanner {
         for (const NarrowIndex& index : indexes_)
             if (!index.is_ready)
                 add("build_index",
-                    build_statement(conversion_.managed.parent.table->owner, index.index,
-                                    conversion_.key(), index.built_name) +
+                    build_statement(InvalidOid, index.index, conversion_.key(), index.built_name) +
                         ";",
                     "SHARE UPDATE EXCLUSIVE",
                     "This needs extend_unique. It reads all the rows, and waits for all older "

@@ -42,7 +42,8 @@ struct Properties {
     std::vector<Renaming> renamings;
 };
 
-// The statement that creates the index, or the constraint that the index belongs to, as the role.
+// The statement that creates the index, or the constraint that the index belongs to, as the role
+// (see definitions.hpp).
 std::string definition_of(Oid role, Oid index);
 
 // The properties of the table in `parent`, for a table that will take over its name. `ending` is

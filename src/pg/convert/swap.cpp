@@ -141,7 +141,7 @@ void require_unchanged(const Conversion& now, Position end, const std::vector<Na
 }
 
 // SQL for a person, which takes the partition key out of the unique key again.
-std::string restoring_statements(Oid owner, Oid index) {
+std::string restoring_statements(Oid index) {
     return query(
                "SELECT CASE WHEN c.oid IS NULL THEN format('DROP INDEX %I.%I', n.nspname, "
                "i.relname) ELSE format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, "
@@ -151,7 +151,7 @@ std::string restoring_statements(Oid owner, Oid index) {
                "t.oid AND c.contype IN ('p', 'u') WHERE i.oid = $1",
                {oid_parameter(index)})
                .value<std::string>() +
-           "; " + definition_of(owner, index);
+           "; " + definition_of(InvalidOid, index);
 }
 
 }  // namespace
@@ -212,7 +212,7 @@ RelationId put_in_place(const Conversion& seen, Position end, bool extend_unique
     std::vector<std::string> replaced;
     replaced.reserve(indexes.size());
     for (const NarrowIndex& index : indexes)
-        replaced.push_back(restoring_statements(now.managed.parent.table->owner, index.index));
+        replaced.push_back(restoring_statements(index.index));
     const RelationId created = TableSwap{now, end}.run(indexes);
     // The row of ppm.config means the new table from here on.
     record_configured_relation(now.managed.parent.configuration.name(), created);

@@ -25,8 +25,8 @@ std::vector<NarrowIndex> narrow_indexes(const Conversion& conversion);
 // columns.
 std::string with_column(const std::string& definition, const std::string& column);
 
-// `CREATE UNIQUE INDEX CONCURRENTLY ...`, to be executed as the role; empty if the index was
-// dropped. Reads the catalog.
+// `CREATE UNIQUE INDEX CONCURRENTLY ...`, to be executed as the role (see definitions.hpp); empty
+// if the index was dropped. Reads the catalog.
 std::string build_statement(Oid role, Oid index, const std::string& key,
                             const std::string& built_name);
 

@@ -2,6 +2,7 @@
 
 #include "core/plan/capabilities.hpp"
 #include "pg/bridge/guard.hpp"
+#include "pg/bridge/role_path.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/rows.hpp"
 #include "pg/ddl/inherited_properties.hpp"
@@ -29,14 +30,16 @@ std::string literal(const ManagedParent& managed, Bound bound) {
 
 std::string compared(const ManagedParent& managed, const char* with, Bound bound) {
     const Table& table = *managed.parent.table;
-    return identifier(table.key_column) + " " + comparison_operator(*table.key_type, with) + " " +
+    return identifier(table.key_column) + " " + comparison_operator(table, with) + " " +
            literal(managed, bound);
 }
 
 }  // namespace
 
-std::string comparison_operator(KeyType type, const char* name) {
-    return is_text(type) ? std::string{"OPERATOR(pg_catalog."} + name + ")" : name;
+std::string comparison_operator(const Table& table, const char* name) {
+    const bool may_differ = is_text(*table.key_type) ||
+                            search_path_of(table.owner).find("pg_catalog") != std::string::npos;
+    return may_differ ? std::string{"OPERATOR(pg_catalog."} + name + ")" : name;
 }
 
 std::string below(const ManagedParent& managed, Bound bound) {

@@ -7,9 +7,11 @@
 
 namespace ppm {
 
-// `<` as ppm's own constraints have it, which are created under the owner's search_path. PostgreSQL
-// compares a varchar as text, unless the path has an operator for varchar (see definitions.hpp).
-std::string comparison_operator(KeyType type, const char* name);
+// `<` as ppm's own constraints have it, which are created under the owner's search_path (see
+// definitions.hpp). Qualified if that could find another one: PostgreSQL compares a varchar as
+// text, unless there is an operator for varchar; and pg_catalog comes first, unless the path names
+// it.
+std::string comparison_operator(const Table& table, const char* name);
 
 // `day < '2026-11-22'` and `day >= '2026-11-22'`, for such a constraint.
 std::string below(const ManagedParent& managed, Bound bound);

@@ -11,6 +11,8 @@ namespace {
 // write() returns a C string, and may ereport.
 template <typename Write>
 std::string written_for(Oid role, Write write) {
+    if (!OidIsValid(role))
+        return call(write);
     const std::string path = search_path_of(role);
     // Which schemas of the path count depends on the role, too.
     const RoleContext context{role, path, statement_timeout()};
@@ -51,6 +53,14 @@ std::string statistics_definition(Oid role, Oid statistics) {
 
 std::string statistics_columns(Oid role, Oid statistics) {
     return written_for(role, pg_get_statisticsobjdef_columns, statistics);
+}
+
+std::string expression_definition(Oid role, const std::string& tree, Oid table,
+                                  const std::string& name) {
+    return written_for(role, [&] {
+        return deparse_expression(static_cast<Node*>(stringToNode(tree.c_str())),
+                                  deparse_context_for(name.c_str(), table), false, false);
+    });
 }
 
 std::string partition_key_definition(Oid role, Oid table) {

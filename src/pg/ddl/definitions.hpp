@@ -7,6 +7,9 @@
 // namespace.c). Somebody who may create functions there could have his own run. So these are
 // written under the path that the statement will have.
 //
+// Without a role, the text is for a person, whose path is not known: only what is in pg_catalog
+// lacks its schema.
+//
 // Each throws PostgresError if the object does not exist any more.
 #pragma once
 
@@ -34,6 +37,10 @@ std::string statistics_definition(Oid role, Oid statistics);
 
 // The columns and expressions of the same, between ON and FROM.
 std::string statistics_columns(Oid role, Oid statistics);
+
+// An expression of the table (as pg_policy has it), for a table of that name.
+std::string expression_definition(Oid role, const std::string& tree, Oid table,
+                                  const std::string& name);
 
 // `RANGE (...)`, as PARTITION BY takes it.
 std::string partition_key_definition(Oid role, Oid table);

@@ -138,17 +138,6 @@ Storage storage_of(Oid relation) {
     return storage;
 }
 
-// The text of a parent's expression for the partition: if a subquery refers to the table by name,
-// it gets the partition's name. pg_get_expr() knows only the parent's name.
-std::string expression_text(const std::string& tree, const Parent& parent,
-                            const std::string& partition) {
-    return call([&] {
-        return deparse_expression(static_cast<Node*>(stringToNode(tree.c_str())),
-                                  deparse_context_for(partition.c_str(), parent.table->relation),
-                                  false, false);
-    });
-}
-
 Oid relation_named(const std::string& schema_name, const std::string& name) {
     return call([&] {
         return get_relname_relid(name.c_str(), get_namespace_oid(schema_name.c_str(), true));
@@ -280,7 +269,11 @@ std::vector<std::string> policy_statements(const Parent& parent, const std::stri
         query(policies_query, {oid_parameter(parent.table->relation), text_parameter(partition)});
     std::vector<std::string> statements;
     const auto clause = [&](const char* keyword, const std::optional<std::string>& tree) {
-        return tree ? keyword + (" (" + expression_text(*tree, parent, name)) + ")" : "";
+        return tree ? keyword +
+                          (" (" +
+                           expression_definition(parent.table->owner, *tree, relation, name)) +
+                          ")"
+                    : "";
     };
     for (const auto& [statement, condition, check, comment] :
          rows.as<std::string, std::optional<std::string>, std::optional<std::string>,

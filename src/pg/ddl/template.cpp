@@ -33,11 +33,11 @@ constexpr char below_query[] = R"(
 // What the template has, but neither the parent nor a partition of $3. Two indexes are alike if
 // their definitions are equal after the table's name. $4 is the partition's name for statements, if
 // it does not exist yet: then $3 is 0. $5 are the template's indexes, keys and triggers, and $6
-// their definitions for a statement.
+// their definitions for a statement. What a person is to execute is written for any search_path.
 constexpr char additions_query[] = R"(
     WITH definition AS (SELECT * FROM unnest($5, $6) AS d(id, text)),
     index AS (
-        SELECT x.indrelid, x.indisvalid, x.indisunique, i.relname, coalesce(c.contype::text, '') AS contype,
+        SELECT x.indrelid, x.indisvalid, x.indisunique, i.relname, coalesce(c.contype::text, '') AS contype, c.oid AS con_oid,
                CASE WHEN c.oid IS NULL THEN substr(f.text, length(d.prefix) + 1) ELSE f.text END AS to_add,
                CASE WHEN starts_with(d.def, d.prefix) THEN substr(d.def, length(d.prefix) + 1) ELSE d.def END AS tail
         FROM pg_index x
@@ -58,7 +58,7 @@ constexpr char additions_query[] = R"(
         SELECT p.oid, coalesce($4, format('%I.%I', n.nspname, r.relname)) AS name, coalesce(r.relkind = 'p', false) AS is_partitioned
         FROM unnest($3) AS p(oid) LEFT JOIN pg_class r ON r.oid = p.oid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace),
     trigger AS (
-        SELECT g.tgname, g.tgenabled, f.text AS def, format(' ON %I.%I ', n.nspname, t.relname) AS place
+        SELECT g.tgname, g.tgenabled, f.text AS def, pg_get_triggerdef(g.oid) AS told, format(' ON %I.%I ', n.nspname, t.relname) AS place
         FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_namespace n ON n.oid = t.relnamespace JOIN definition f ON f.id = g.oid
         WHERE g.tgrelid = $1 AND NOT g.tgisinternal AND g.tgparentid = 0
           AND NOT EXISTS (SELECT FROM pg_trigger o WHERE o.tgrelid = $2 AND o.tgname = g.tgname)),
@@ -72,14 +72,15 @@ constexpr char additions_query[] = R"(
                CASE a.contype WHEN '' THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ON ', p.name, ' ', a.to_add)
                     ELSE concat('ALTER TABLE ', p.name, ' ADD ', a.to_add) END AS statement,
                CASE a.contype WHEN '' THEN concat('CREATE ', CASE WHEN a.indisunique THEN 'UNIQUE ' END, 'INDEX ',
-                         CASE WHEN NOT p.is_partitioned THEN 'CONCURRENTLY ' END, 'ON ', p.name, ' ', a.to_add, ';')
-                    ELSE concat('ALTER TABLE ', p.name, ' ADD ', a.to_add, '; this reads all of it, and readers and writers wait.') END AS mend
+                         CASE WHEN NOT p.is_partitioned THEN 'CONCURRENTLY ' END, 'ON ', p.name, ' ', a.tail, ';')
+                    ELSE concat('ALTER TABLE ', p.name, ' ADD ', pg_get_constraintdef(a.con_oid), '; this reads all of it, and readers and writers wait.') END AS mend
         FROM partition p CROSS JOIN wanted a
         WHERE NOT EXISTS (SELECT FROM index b WHERE b.indrelid = p.oid AND b.tail = a.tail AND b.indisunique = a.indisunique AND b.contype = a.contype)
           AND (a.contype <> 'p' OR p.oid NOT IN (SELECT indrelid FROM index WHERE contype = 'p'))
         UNION ALL
-        SELECT oid, 2, tgname, format('has no trigger "%s" of its template', tgname), s.statement, s.statement || ';'
-        FROM missing, LATERAL (SELECT overlay(def PLACING format(' ON %s ', name) FROM strpos(def, place) FOR length(place))) AS s(statement)
+        SELECT oid, 2, tgname, format('has no trigger "%s" of its template', tgname), s.statement, s.told || ';'
+        FROM missing, LATERAL (SELECT overlay(def PLACING format(' ON %s ', name) FROM strpos(def, place) FOR length(place)),
+                                      overlay(told PLACING format(' ON %s ', name) FROM strpos(told, place) FOR length(place))) AS s(statement, told)
         UNION ALL
         SELECT oid, 3, tgname, NULL, format('ALTER TABLE %s %s TRIGGER %I', name,
                CASE tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, tgname), NULL

@@ -423,7 +423,8 @@ void follow_policy(const TableName& name) {
     const UserContext owner{owner_of_ppm()};
     execute(
         std::string{delay_statement} + "d.parent = $1 AND c.schema_name = $2 AND " +
-            "c.table_name = $3 AND d.drop_after IS DISTINCT FROM least(d.detached_at, now()) + " DELAY,
+            "c.table_name = $3 AND d.drop_after IS DISTINCT FROM least(d.detached_at, now()) "
+            "+ " DELAY,
         {oid_parameter(parent), text_parameter(name.schema_name), text_parameter(name.table_name)});
 }
 

@@ -20,7 +20,7 @@ struct Destination {
     const JobTarget* target;
     Relation relation = nullptr;  // null until a row comes
     ResultRelInfo* rows = nullptr;
-    TupleConversionMap* map = nullptr;  // null: the source has the same columns
+    TupleConversionMap* map = nullptr;               // null: the source has the same columns
     std::array<TupleTableSlot*, most_rows> slots{};  // made as they are needed
     int waiting = 0;                                 // in the first slots, to be inserted
 };
@@ -215,8 +215,8 @@ std::int64_t copy_rows(const ManagedParent& managed, const Job& job, const JobSo
         PushActiveSnapshot(GetLatestSnapshot());
         const Relation relation = table_open(source.partition.relation, AccessShareLock);
         Copy copy{CreateExecutorState(), relation,
-                  get_attnum(source.partition.relation, table.key_column.c_str()),
-                  *table.key_type, ranges, by_default ? &*by_default : nullptr,
+                  get_attnum(source.partition.relation, table.key_column.c_str()), *table.key_type,
+                  ranges, by_default ? &*by_default : nullptr,
                   // (After the snapshot was taken.)
                   is_written_to(log.c_str())};
         AfterTriggerBeginQuery();

@@ -44,9 +44,13 @@ class CleanupExecutor final : public Executor {
 
     void begin(const ManagedParent& managed, const std::vector<Action>& actions) override {
         reattached_.clear();
+        come_back_.clear();
+        for (const Action& action : actions)
+            if (const auto* const attach = std::get_if<AttachPartition>(&action))
+                come_back_.insert(attach->partition.relation);
         just_detached_ = InvalidOid;
         last_dropped_at_once_ = InvalidOid;
-        ahead_ = InvalidOid;
+        end_ahead();
         find_drops_at_once(managed, actions);
         if (managed.parent.ledger_is_stale)
             session_.step([&] {
@@ -110,8 +114,28 @@ class CleanupExecutor final : public Executor {
             statement_timeout());
         do_and_record({Done::finished_detaching, managed, partition},
                       [&] { return finish_detach(managed, partition); });
+        if (come_back_.contains(partition.relation))
+            return attach_at_once(managed, partition);
         if (action.only_if_empty)
             attach_if_not_empty(managed, partition);
+    }
+
+    // Before anything else is removed, which may have to wait. Another attempt would not know that
+    // it is to come back: that is provision's from now on.
+    void attach_at_once(const ManagedParent& managed, const Partition& partition) {
+        try {
+            attach(managed, partition);
+            reattached_.insert(partition.relation);
+        } catch (const Error& error) {
+            if (ends_the_call(error) || !is_lock_failure(error))
+                throw;
+            throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                           "the interrupted detach was finished, but the table could not be "
+                           "attached again: " +
+                               error.message(),
+                           {},
+                           "CALL ppm.provision() tries again."};
+        }
     }
 
     static Since finish_detach(const ManagedParent& managed, const Partition& partition) {
@@ -183,6 +207,13 @@ class CleanupExecutor final : public Executor {
         if (answer.is_skipped) {
             request(managed, action);
             answer = receive(managed, next);
+        }
+        if (answer.is_skipped) {
+            end_worker();
+            throw PpmError{ERRCODE_INTERNAL_ERROR,
+                           "the background worker of ppm has skipped a request",
+                           {},
+                           "Call the procedure again."};
         }
         announce(CompletedAction{Done::detached, managed, partition});
         if (answer.is_dropped) {
@@ -410,7 +441,8 @@ class CleanupExecutor final : public Executor {
         });
     }
 
-    std::set<Oid> reattached_;        // attached again, because rows came in
+    std::set<Oid> come_back_;         // what the plan attaches again
+    std::set<Oid> reattached_;        // attached again, as planned or because rows came in
     Oid just_detached_ = InvalidOid;  // by the last action
     std::set<Oid> drops_at_once_;     // what may be dropped in the transaction that detaches it
     Oid last_dropped_at_once_ = InvalidOid;  // the last one that was

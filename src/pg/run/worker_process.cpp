@@ -310,7 +310,8 @@ const char* prepare_build(const IndexRequest& request, const WorkerSettings& set
         lock_used_names({request.table});
         statement = build_statement(settings.owner, request.index, NameStr(request.key),
                                     NameStr(request.built_name));
-        require_no_event_trigger(statement);
+        require_no_event_trigger(build_statement(InvalidOid, request.index, NameStr(request.key),
+                                                 NameStr(request.built_name)));
         path = search_path_of(settings.owner);
     });
     owners_path = call([&] { return MemoryContextStrdup(context, path.c_str()); });
