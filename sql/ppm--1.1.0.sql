@@ -181,7 +181,7 @@ COMMENT ON COLUMN ppm.detached.snapshot IS
 COMMENT ON COLUMN ppm.detached.kind IS
     'removed: it was outdated, or surplus and empty; repartitioned: its rows were copied into other partitions, so it is never attached again';
 COMMENT ON COLUMN ppm.detached.drop_after IS
-    'the time from which a cleanup drops it: drop_delay after its removal began; null: it is kept, or ppm 1.0.0 detached it';
+    'the time from which a cleanup drops it: drop_delay after its removal began; null: it does not wait (cleanup_policy says whether it is dropped)';
 COMMENT ON COLUMN ppm.detached.archived_from IS 'the schema that it was moved from, and is moved back to when it is attached again; null: it was not moved';
 COMMENT ON CONSTRAINT detached_kind_check ON ppm.detached IS 'the kind is removed or repartitioned';
 COMMENT ON CONSTRAINT detached_pkey ON ppm.detached IS 'each detached table has one row';

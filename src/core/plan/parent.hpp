@@ -98,7 +98,7 @@ struct DetachedPartition {
     bool is_detached;      // or else it is still a partition, and only the intent was recorded
     bool is_unconfirmed = false;    // detached, but maybe not by ppm: never dropped
     bool is_repartitioned = false;  // other partitions have its rows: never attached again
-    std::optional<DropAfter> drop_after = {};  // none: it is kept, or of 1.0.0
+    std::optional<DropAfter> drop_after = {};  // none: it does not wait
     std::string home_schema = {};  // from where it was moved into an archive; empty: it was not
 
     bool waits(Instant now) const { return drop_after && drop_after->at > now; }
