@@ -82,6 +82,21 @@ void remember(const TableName& name, const std::optional<TableName>& before) {
     ppm::record_configured_relation(name, *relation);
 }
 
+// Hooks have only a name. These were written for another table that had it, or for this one before
+// its row was deleted.
+void warn_of_hooks(const TableName& name) {
+    const std::string hooks = ppm::hooks_named(name);
+    if (hooks.empty())
+        return;
+    const std::string table = ppm::in_quotes(name.qualified());
+    ppm::call([&] {
+        ereport(WARNING,
+                (errcode(ERRCODE_WARNING), errmsg("table %s has hooks already", table.c_str()),
+                 errdetail("They are: %s.", hooks.c_str()),
+                 errhint("If they are not yours, delete them from ppm.hooks.")));
+    });
+}
+
 bool is_our_trigger(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         return false;
@@ -153,6 +168,7 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         const TableName old_or_only = table_name_in(trigger->tg_trigtuple, descriptor);
         if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) {
             remember(old_or_only, std::nullopt);
+            warn_of_hooks(old_or_only);
             ppm::follow_policy(old_or_only);
             inspect(old_or_only);
             ppm::confirm_clock(old_or_only);
@@ -165,8 +181,10 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
         }
         const TableName name = table_name_in(trigger->tg_newtuple, descriptor);
         remember(name, old_or_only);
-        if (name != old_or_only)
+        if (name != old_or_only) {
+            warn_of_hooks(name);
             ppm::rename_hooks(old_or_only, name);
+        }
         ppm::follow_policy(name);
         inspect(name);
         ppm::confirm_clock(name);

@@ -127,13 +127,15 @@ HeapTuple written(HeapTuple row, TupleDesc descriptor, HeapTuple before) {
     const TableName name = table_of(row, descriptor);
     const auto relation = require_rights_over_hooks_of(name);
     const std::string function = value_of(row, descriptor, "function");
-    // A null is left to the NOT NULL constraint. An unchanged function has only followed its table
-    // to another name.
-    if (function.empty() ||
-        (before != nullptr && function == value_of(before, descriptor, "function")))
+    // A null is left to the NOT NULL constraint.
+    if (function.empty())
+        return row;
+    if (before == nullptr || table_of(before, descriptor) != name)
+        warn_if_not_configured(name);
+    // An unchanged function has only followed its table to another name.
+    if (before != nullptr && function == value_of(before, descriptor, "function"))
         return row;
     const std::string spelling = checked(function, relation);
-    warn_if_not_configured(name);
     return with_function(row, descriptor, spelling);
 }
 

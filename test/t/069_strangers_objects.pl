@@ -91,6 +91,15 @@ foreach my $which (sort keys %indexes)
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM m.loot'), '0', 'nothing is stolen');
 }
 
+$node->safe_psql('postgres', $referred . <<'EOF');
+DROP CAST (m.e AS bigint);
+CREATE TABLE m.ref (n bigint REFERENCES a.t, e m.e, several m.e[]);
+CREATE INDEX ON m.ref (n) WHERE e = '85' AND several <> '{}';
+GRANT SELECT ON m.ref TO PUBLIC;
+EOF
+($result) = run_sql($node, 'CALL ppm.cleanup()');
+is($result, 0, 'an enum has no code');
+
 $node->safe_psql('postgres', $setup . <<'EOF');
 SET ROLE alice;
 CREATE TABLE a.t (day date PRIMARY KEY);
@@ -196,7 +205,9 @@ CREATE TABLE a.u (day date PRIMARY KEY);
 INSERT INTO a.u VALUES (current_date);
 RESET ROLE;
 INSERT INTO ppm.config (schema_name, table_name, partition_key, interval, pre_provisioned) VALUES ('a', 't', 'day', 'daily', 1), ('a', 'u', 'day', 'daily', 1);
-ALTER ROLE alice SET search_path = public, pg_catalog;
+SELECT set_config('search_path', 'public, PG_CATALOG', false);
+ALTER ROLE alice SET search_path FROM CURRENT;
+RESET search_path;
 SET ROLE stranger;
 CREATE FUNCTION public.before(date, date) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM m.steal(); RETURN pg_catalog.date_lt($1, $2); END';
 CREATE OPERATOR public.< (FUNCTION = public.before, LEFTARG = date, RIGHTARG = date);
@@ -312,6 +323,21 @@ CREATE TABLE s.t (day date) PARTITION BY RANGE (day);
 UPDATE ppm.config SET interval = interval WHERE schema_name = 's';
 EOF
 like($messages, qr/42501: must be owner of table t/, 'nor over its configuration, as long as it exists');
+(undef, undef, $messages) = run_sql($node, <<'EOF');
+GRANT UPDATE ON ppm.hooks TO stranger;
+SET ROLE stranger;
+CREATE TABLE m.mine (day date) PARTITION BY RANGE (day);
+CREATE TABLE m.later (day date) PARTITION BY RANGE (day);
+SET client_min_messages = error;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('m', 'mine', 'daily', 1);
+SET check_function_bodies = off;
+INSERT INTO ppm.hooks (schema_name, table_name, event, function) VALUES ('m', 'mine', 'after_create', 'a.wipe(regclass,regclass,text,text)');
+UPDATE ppm.hooks SET table_name = 'later' WHERE schema_name = 'm';
+EOF
+like($messages, qr/55000: table "m\.later" is not configured/, 'nor by an UPDATE');
+(undef, undef, $messages) = run_sql($node, q(DELETE FROM ppm.config WHERE schema_name = 'm'; INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('m', 'mine', 'daily', 1)));
+like($messages, qr/WARNING:  01000: table "m\.mine" has hooks already\n.*They are: after_create a\.wipe\(/s, 'who configures a table is told of the hooks that its name has');
+$node->safe_psql('postgres', q(DROP TABLE m.mine, m.later; DELETE FROM ppm.hooks WHERE schema_name = 'm'; DELETE FROM ppm.config WHERE schema_name = 'm'));
 (undef, undef, $messages) = run_sql($node, <<'EOF');
 SET ROLE stranger;
 CREATE TABLE m.later (day date) PARTITION BY RANGE (day);

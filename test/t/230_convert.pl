@@ -254,5 +254,16 @@ is(asked("SELECT string_agg(action || ' ' || partition, ', ') FROM ppm.plan('pla
   run_sql($node, "SET ppm.work_date = '2026-03-21'; UPDATE ppm.config SET table_name = table_name WHERE schema_name = 'plain'; CALL ppm.run_all('plain.orders')");
 is(asked("SELECT to_regclass('plain.orders_until_20260318') IS NULL, (SELECT count(*) FROM ppm.conversions)"), 't|0', 'dropped, and forgotten');
 
+# A view that relies on the primary key does not keep a conversion from being undone.
+asked(<<'EOF');
+CREATE TABLE grouped (id bigint, day date, note text, PRIMARY KEY (id, day));
+INSERT INTO grouped VALUES (1, '2026-03-15', 'a note');
+INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned) VALUES ('grouped', 'day', 'daily', 1);
+CALL ppm.convert('grouped');
+CREATE VIEW groups AS SELECT id, day, note, count(*) FROM grouped GROUP BY id, day;
+CALL ppm.abandon('grouped');
+EOF
+is(asked(q(SELECT relkind, (SELECT note FROM groups) FROM pg_class WHERE oid = 'grouped'::regclass)), 'r|a note', 'a conversion is undone beside a view that groups by the primary key');
+
 $node->stop;
 done_testing();

@@ -62,13 +62,15 @@ constexpr char harm_query[] = R"(
     JOIN pg_class c ON c.oid = u.relation JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE p.oid >= 16384 AND NOT )" PPM_IS_AS_GOOD_AS("p.proowner", "$2") R"(
     UNION ALL
-    -- A domain brings its CHECK constraints, and an operator its negator.
+    -- A domain brings its CHECK constraints, and an operator its negator; an enum brings no code.
     SELECT pg_describe_object(u.catalog, u.id, 0), format('%s.%s', n.nspname, c.relname),
            pg_describe_object(u.class, u.object, 0) || ' of ' || pg_get_userbyid(o.owner),
            format('ALTER %s OWNER TO %I;', o.name, pg_get_userbyid($2))
     FROM needed u
     CROSS JOIN LATERAL (
-        SELECT t.typowner, 'TYPE ' || t.oid::regtype FROM pg_type t WHERE u.class = 'pg_type'::regclass AND t.oid = u.object
+        SELECT t.typowner, 'TYPE ' || t.oid::regtype
+        FROM pg_type a JOIN pg_type t ON t.oid = CASE WHEN a.typcategory = 'A' AND a.typelem <> 0 THEN a.typelem ELSE a.oid END
+        WHERE u.class = 'pg_type'::regclass AND a.oid = u.object AND t.typtype <> 'e'
         UNION ALL
         SELECT r.oprowner, 'OPERATOR ' || r.oid::regoperator FROM pg_operator r WHERE u.class = 'pg_operator'::regclass AND r.oid = u.object) AS o(owner, name)
     JOIN pg_class c ON c.oid = u.relation JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -108,6 +108,7 @@ constexpr char fingerprint_query[] = R"(
         (SELECT string_agg(x.line, ',' ORDER BY x.line) FROM (
             SELECT DISTINCT concat_ws(' ', w.ev_class, e.refclassid, CASE e.refobjid WHEN $1 THEN $2 ELSE e.refobjid END) AS line
             FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid AND w.rulename = '_RETURN' JOIN pg_depend e ON e.classid = d.classid AND e.objid = d.objid
+                AND e.refclassid <> 'pg_constraint'::regclass  -- a primary key, by which a view may group
             WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1) AS x)))";
 
 struct SequenceState {

@@ -37,8 +37,12 @@ std::string compared(const ManagedParent& managed, const char* with, Bound bound
 }  // namespace
 
 std::string comparison_operator(const Table& table, const char* name) {
-    const bool may_differ = is_text(*table.key_type) ||
-                            search_path_of(table.owner).find("pg_catalog") != std::string::npos;
+    std::string path = search_path_of(table.owner);
+    // (The text of the setting may be in any case.)
+    std::ranges::transform(path, path.begin(),
+                           [](unsigned char each) { return pg_ascii_tolower(each); });
+    const bool may_differ =
+        is_text(*table.key_type) || path.find("pg_catalog") != std::string::npos;
     return may_differ ? std::string{"OPERATOR(pg_catalog."} + name + ")" : name;
 }
 

@@ -204,6 +204,17 @@ void prune_pending_hooks() {
         "WHERE t.oid = d.parent AND h.event = d.event AND h.function = d.function)");
 }
 
+std::string hooks_named(const TableName& name) {
+    if (!may_have_own_rows("hooks"))
+        return {};
+    const UserContext owner{owner_of_ppm()};
+    return query(
+               "SELECT coalesce(string_agg(concat(event, ' ', function), ', ' ORDER BY event, "
+               "position, function), '') FROM ppm.hooks WHERE schema_name = $1 AND table_name = $2",
+               {text_parameter(name.schema_name), text_parameter(name.table_name)})
+        .value<std::string>();
+}
+
 void rename_hooks(const TableName& before, const TableName& name) {
     if (!may_have_own_rows("hooks"))
         return;

@@ -54,6 +54,10 @@ void forget_after_detach(RelationId relation);
 // Forgets pending hooks whose relation or hook is gone.
 void prune_pending_hooks();
 
+// The hooks of the tables of that name, for messages: `after_create app.note(...), ...`, or
+// nothing.
+std::string hooks_named(const TableName& name);
+
 // Moves the hooks of a table whose configuration gets another name.
 void rename_hooks(const TableName& before, const TableName& name);
 

@@ -88,6 +88,8 @@ TupleTableSlot* converted(Destination& destination, TupleTableSlot* row) {
     TupleTableSlot*& slot = destination.slots[destination.waiting];
     if (slot == nullptr)
         slot = table_slot_create(destination.relation, nullptr);
+    // Constraints and generated columns may ask for it.
+    slot->tts_tableOid = RelationGetRelid(destination.relation);
     if (destination.map == nullptr)
         ExecCopySlot(slot, row);
     else
@@ -110,8 +112,11 @@ void complete(const Copy& copy, Destination& destination, TupleTableSlot* row) {
 void insert_waiting(Copy& copy, Destination& destination) {
     if (destination.waiting == 0)
         return;
+    // It leaves behind what it needed (table_multi_insert() in copyfrom.c).
+    const MemoryContext before = MemoryContextSwitchTo(GetPerTupleMemoryContext(copy.executor));
     table_multi_insert(destination.relation, destination.slots.data(), destination.waiting,
                        GetCurrentCommandId(true), 0, nullptr);
+    MemoryContextSwitchTo(before);
     for (TupleTableSlot* const row : std::span{destination.slots}.first(destination.waiting)) {
         ResetPerTupleExprContext(copy.executor);
         List* const unchecked = insert_into_indexes(destination.rows, row, copy.executor);
