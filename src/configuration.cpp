@@ -180,7 +180,10 @@ Datum ppm_configuration_written(PG_FUNCTION_ARGS) {
             return Datum{};
         }
         const TableName name = table_name_in(trigger->tg_newtuple, descriptor);
+        const auto meant = ppm::configured_relation(old_or_only);
         remember(name, old_or_only);
+        if (ppm::configured_relation(name) != meant)
+            warn_of_hooks(old_or_only);
         if (name != old_or_only) {
             warn_of_hooks(name);
             ppm::rename_hooks(old_or_only, name);

@@ -95,17 +95,18 @@ HeapTuple with_function(HeapTuple row, TupleDesc descriptor, const std::string& 
     });
 }
 
-// Whoever configures a table of that name later may be somebody else.
-void warn_if_not_configured(const TableName& name) {
-    if (ppm::read_parent(name))
+// A table of that name that is configured later may be somebody else's, or the one that the row of
+// ppm.config was written for may be another.
+void require_configured(const TableName& name, std::optional<Oid> relation) {
+    if (relation && ppm::configured_relation(name) == relation)
         return;
     const std::string table = ppm::in_quotes(name.qualified());
     if (!superuser())
         throw ppm::PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                             "table " + table + " is not configured",
                             {},
-                            "Insert a row for it into ppm.config first."};
-    if (!check_function_bodies)
+                            "Insert its row into ppm.config first, or write it again."};
+    if (!check_function_bodies || ppm::read_parent(name))
         return;
     ppm::call([&] {
         ereport(WARNING,
@@ -130,8 +131,7 @@ HeapTuple written(HeapTuple row, TupleDesc descriptor, HeapTuple before) {
     // A null is left to the NOT NULL constraint.
     if (function.empty())
         return row;
-    if (before == nullptr || table_of(before, descriptor) != name)
-        warn_if_not_configured(name);
+    require_configured(name, relation);
     // An unchanged function has only followed its table to another name.
     if (before != nullptr && function == value_of(before, descriptor, "function"))
         return row;

@@ -93,12 +93,14 @@ foreach my $which (sort keys %indexes)
 
 $node->safe_psql('postgres', $referred . <<'EOF');
 DROP CAST (m.e AS bigint);
-CREATE TABLE m.ref (n bigint REFERENCES a.t, e m.e, several m.e[]);
+CREATE DOMAIN m.note AS text CHECK (VALUE <> '');
+CREATE TABLE m.ref (n bigint REFERENCES a.t, e m.e, several m.e[], note m.note) PARTITION BY RANGE (n);
+CREATE TABLE m.ref_all PARTITION OF m.ref DEFAULT;
 CREATE INDEX ON m.ref (n) WHERE e = '85' AND several <> '{}';
 GRANT SELECT ON m.ref TO PUBLIC;
 EOF
 ($result) = run_sql($node, 'CALL ppm.cleanup()');
-is($result, 0, 'an enum has no code');
+is($result, 0, 'an enum has no code, nor has the type of another column');
 
 $node->safe_psql('postgres', $setup . <<'EOF');
 SET ROLE alice;
@@ -335,6 +337,27 @@ INSERT INTO ppm.hooks (schema_name, table_name, event, function) VALUES ('m', 'm
 UPDATE ppm.hooks SET table_name = 'later' WHERE schema_name = 'm';
 EOF
 like($messages, qr/55000: table "m\.later" is not configured/, 'nor by an UPDATE');
+(undef, undef, $messages) = run_sql($node, <<'EOF');
+SET client_min_messages = error;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('m', 'not_yet', 'daily', 1);
+SET ROLE stranger;
+CREATE TABLE m.not_yet (day date) PARTITION BY RANGE (day);
+SET check_function_bodies = off;
+INSERT INTO ppm.hooks (schema_name, table_name, event, function) VALUES ('m', 'not_yet', 'after_create', 'a.wipe(regclass,regclass,text,text)');
+EOF
+like($messages, qr/55000: table "m\.not_yet" is not configured/, 'nor for a table that was configured before it was there');
+(undef, undef, $messages) = run_sql($node, <<'EOF');
+DELETE FROM ppm.config WHERE table_name = 'not_yet';
+SET ROLE stranger;
+DROP TABLE m.mine;
+CREATE TABLE m.mine (day date) PARTITION BY RANGE (day);
+SET check_function_bodies = off;
+INSERT INTO ppm.hooks (schema_name, table_name, event, function) VALUES ('m', 'mine', 'after_create', 'a.export(regclass,regclass,text,text)');
+EOF
+like($messages, qr/55000: table "m\.mine" is not configured.*or write it again/s, 'nor for one that has only the name of a configured one');
+(undef, undef, $messages) = run_sql($node, q(CREATE TABLE a.mine (day date) PARTITION BY RANGE (day); UPDATE ppm.config SET schema_name = 'a' WHERE table_name = 'mine'));
+like($messages, qr/WARNING:  01000: table "m\.mine" has hooks already/, 'who moves a row to another table is told of the hooks that go with it');
+$node->safe_psql('postgres', q(SET client_min_messages = error; UPDATE ppm.config SET schema_name = 'm' WHERE table_name = 'mine'; DROP TABLE a.mine));
 (undef, undef, $messages) = run_sql($node, q(DELETE FROM ppm.config WHERE schema_name = 'm'; INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned) VALUES ('m', 'mine', 'daily', 1)));
 like($messages, qr/WARNING:  01000: table "m\.mine" has hooks already\n.*They are: after_create a\.wipe\(/s, 'who configures a table is told of the hooks that its name has');
 $node->safe_psql('postgres', q(DROP TABLE m.mine, m.later; DELETE FROM ppm.hooks WHERE schema_name = 'm'; DELETE FROM ppm.config WHERE schema_name = 'm'));

@@ -261,9 +261,10 @@ INSERT INTO grouped VALUES (1, '2026-03-15', 'a note');
 INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned) VALUES ('grouped', 'day', 'daily', 1);
 CALL ppm.convert('grouped');
 CREATE VIEW groups AS SELECT id, day, note, count(*) FROM grouped GROUP BY id, day;
+SELECT format('CREATE VIEW by_name AS SELECT count(*) FROM %I', relname) FROM pg_class WHERE relname LIKE 'grouped_until%' \gexec
 CALL ppm.abandon('grouped');
 EOF
-is(asked(q(SELECT relkind, (SELECT note FROM groups) FROM pg_class WHERE oid = 'grouped'::regclass)), 'r|a note', 'a conversion is undone beside a view that groups by the primary key');
+is(asked(q(SELECT relkind, (SELECT note FROM groups) FROM pg_class WHERE oid = 'grouped'::regclass)), 'r|a note', 'a conversion is undone beside a view that groups by the primary key, and one over the old table by its name');
 
 $node->stop;
 done_testing();

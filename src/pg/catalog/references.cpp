@@ -45,9 +45,10 @@ constexpr char harm_query[] = R"(
         JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.referring
         JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.referred
         WHERE k.conrelid = ANY ($1) AND k.contype = 'f'),
+    -- (Not the types of columns, which no expression needs.)
     needed AS (
         SELECT o.relation, o.catalog, o.id, d.refclassid AS class, d.refobjid AS object
-        FROM object o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.id WHERE d.refobjid >= 16384),
+        FROM object o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.id WHERE d.objsubid = 0 AND d.refobjid >= 16384),
     use AS (
         SELECT o.relation, o.catalog, o.id, p.oid AS function
         FROM object o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.id

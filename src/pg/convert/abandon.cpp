@@ -60,8 +60,9 @@ class Undo {
         const std::vector<std::string> index_names =
             query(index_names_query, {oid_parameter(former_.relation)}).values<std::string>();
 
-        const std::string companions =
-            fingerprint_of_companions(parent_.table->relation, parent_.table->relation);
+        const Oid parent = parent_.table->relation;
+        const TriggersAndViews companions = triggers_and_views_of(parent);
+        const std::string before = fingerprint_of(companions, parent, parent);
         for (const auto& [role, statement] : properties.unpublish)
             execute_as(role, statement);
         execute("ALTER TABLE " + name + " RENAME TO " + identifier(aside));
@@ -89,7 +90,7 @@ class Undo {
             execute("ALTER TABLE " + name + " ALTER COLUMN " +
                     identifier(parent_.table->key_column) + " DROP NOT NULL");
         require_detached(former_.relation);
-        if (fingerprint_of_companions(former_.relation, parent_.table->relation) != companions)
+        if (fingerprint_of(companions, former_.relation, parent) != before)
             throw PpmError{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                            "table " + in_quotes(parent_.configuration.qualified_name()) +
                                " was changed concurrently: a trigger or a view was not created as "

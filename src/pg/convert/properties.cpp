@@ -95,7 +95,7 @@ constexpr char companions_query[] = R"(
     SELECT v.oid FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid JOIN pg_class v ON v.oid = w.ev_class AND v.relkind = 'v'
     WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1)";
 
-// Leaves out column numbers: they may differ in another table.
+// Of the triggers $3 and the views $4. Leaves out column numbers: they may differ in another table.
 constexpr char fingerprint_query[] = R"(
     SELECT concat(
         (SELECT string_agg(concat_ws(' ', t.tgname, t.tgfoid, t.tgtype, t.tgenabled, t.tgdeferrable, t.tginitdeferred,
@@ -103,13 +103,14 @@ constexpr char fingerprint_query[] = R"(
                                      (SELECT string_agg(concat(d.refclassid, ':', d.refobjid), '+' ORDER BY d.refclassid, d.refobjid) FROM pg_depend d
                                       WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid AND d.refclassid NOT IN ('pg_class'::regclass, 'pg_constraint'::regclass))),
                            ',' ORDER BY t.tgname)
-         FROM pg_trigger t WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND t.tgparentid = 0),
+         FROM pg_trigger t WHERE t.tgrelid = $1 AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgname = ANY ($3)),
         ';',
         (SELECT string_agg(x.line, ',' ORDER BY x.line) FROM (
             SELECT DISTINCT concat_ws(' ', w.ev_class, e.refclassid, CASE e.refobjid WHEN $1 THEN $2 ELSE e.refobjid END) AS line
             FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid AND w.rulename = '_RETURN' JOIN pg_depend e ON e.classid = d.classid AND e.objid = d.objid
                 AND e.refclassid <> 'pg_constraint'::regclass  -- a primary key, by which a view may group
-            WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1) AS x)))";
+            WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1
+                AND w.ev_class = ANY ($4)) AS x)))";
 
 struct SequenceState {
     std::int64_t last_value = 0;
@@ -307,8 +308,22 @@ std::vector<Oid> companions_of(Oid relation) {
     return query(companions_query, {oid_parameter(relation)}).values<Oid>();
 }
 
-std::string fingerprint_of_companions(Oid relation, Oid instead) {
-    return query(fingerprint_query, {oid_parameter(relation), oid_parameter(instead)})
+TriggersAndViews triggers_and_views_of(Oid relation) {
+    return {query("SELECT tgname FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND "
+                  "tgparentid = 0",
+                  {oid_parameter(relation)})
+                .values<std::string>(),
+            query("SELECT DISTINCT w.ev_class FROM pg_depend d JOIN pg_rewrite w ON w.oid = "
+                  "d.objid AND w.rulename = '_RETURN' WHERE d.classid = 'pg_rewrite'::regclass "
+                  "AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1",
+                  {oid_parameter(relation)})
+                .values<Oid>()};
+}
+
+std::string fingerprint_of(const TriggersAndViews& companions, Oid relation, Oid instead) {
+    return query(fingerprint_query,
+                 {oid_parameter(relation), oid_parameter(instead),
+                  text_array_parameter(companions.triggers), oid_array_parameter(companions.views)})
         .value<std::string>();
 }
 

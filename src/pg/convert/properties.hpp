@@ -61,8 +61,15 @@ void copy_privileges(Oid from, Oid to);
 // Gives the relation's identity sequences the privileges that they had before.
 void restore_identity_privileges(Oid relation, const Properties& properties);
 
-// A fingerprint of the relation's triggers and of the views over it. It uses OIDs: names in
-// statements may have come to mean something else. `instead` replaces the relation's own OID.
-std::string fingerprint_of_companions(Oid relation, Oid instead);
+// The triggers of a table, by name, and the views over it: what another table is to have after it.
+struct TriggersAndViews {
+    std::vector<std::string> triggers;
+    std::vector<Oid> views;
+};
+TriggersAndViews triggers_and_views_of(Oid relation);
+
+// A fingerprint of these, as the relation has them. It uses OIDs: names in statements may have come
+// to mean something else. `instead` replaces the relation's own OID.
+std::string fingerprint_of(const TriggersAndViews& companions, Oid relation, Oid instead);
 
 }  // namespace ppm

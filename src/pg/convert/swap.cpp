@@ -44,7 +44,8 @@ class TableSwap {
             execute_as_owner(parent_, statement);
         const Properties properties = properties_of(
             parent_, until(conversion_.managed.parent.configuration.grid(), end_), {});
-        const std::string companions = fingerprint_of_companions(old(), old());
+        const TriggersAndViews companions = triggers_and_views_of(old());
+        const std::string before = fingerprint_of(companions, old(), old());
         const std::vector<Oid> existing = indexes_of(old());
         for (const auto& [role, statement] : script_of(conversion_, properties, end_))
             execute_as(role, statement);
@@ -56,7 +57,7 @@ class TableSwap {
         restore_identity_privileges(created, properties);
         require_partition(created);
         require_adopted(created, existing);
-        if (fingerprint_of_companions(created, old()) != companions)
+        if (fingerprint_of(companions, created, old()) != before)
             raise_changed(conversion_, "a trigger or a view was not created as planned");
         return created;
     }
