@@ -37,16 +37,15 @@ TableName table_name_in(HeapTuple row, TupleDesc descriptor) {
 // the table was renamed: the owner may make the row follow the table, or delete it. Nobody else has
 // them as long as that table exists, whatever has its name now.
 void require_rights_over_row(const TableName& name) {
-    const auto meant = ppm::configured_relation(name);
-    const bool exists = meant && ppm::call([&] { return get_rel_relkind(*meant) != '\0'; });
-    const bool is_mine = exists && ppm::call([&] {
+    const auto meant = ppm::existing_configured_relation(name);
+    const bool is_mine = meant && ppm::call([&] {
                              return ppm::is_owner(*meant, GetUserId()) &&
                                     ppm::may_act_as(GetUserId(), ppm::owner_of(*meant));
                          });
     if (is_mine)
         return;
     ppm::require_rights_over(name);
-    if (exists)
+    if (meant)
         ppm::require_owner(*meant, name.table_name);
 }
 
@@ -64,8 +63,7 @@ void warn_if_replaced(const TableName& name, Oid relation) {
              errdetail("It belonged to the relation with OID %u. From now on it belongs to the "
                        "relation with OID %u.",
                        *before, relation),
-             errhint("If you did not intend this, delete its row from ppm.config. Its rows of "
-                     "ppm.hooks stay.")));
+             errhint("If you did not intend this, delete its row from ppm.config.")));
     });
 }
 
@@ -82,8 +80,7 @@ void remember(const TableName& name, const std::optional<TableName>& before) {
     ppm::record_configured_relation(name, *relation);
 }
 
-// Hooks have only a name. These were written for another table that had it, or for this one before
-// its row was deleted.
+// Hooks have only a name: these may have been written for another table that had it.
 void warn_of_hooks(const TableName& name) {
     const std::string hooks = ppm::hooks_named(name);
     if (hooks.empty())

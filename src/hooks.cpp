@@ -95,8 +95,8 @@ HeapTuple with_function(HeapTuple row, TupleDesc descriptor, const std::string& 
     });
 }
 
-// A table of that name that is configured later may be somebody else's, or the one that the row of
-// ppm.config was written for may be another.
+// Only a superuser may write a hook for a table whose row of ppm.config is missing, or was written
+// for another one: whoever writes that row later may be somebody else.
 void require_configured(const TableName& name, std::optional<Oid> relation) {
     if (relation && ppm::configured_relation(name) == relation)
         return;
@@ -115,11 +115,10 @@ void require_configured(const TableName& name, std::optional<Oid> relation) {
     });
 }
 
-// Also over the table that the configuration of that name was written for: whoever owns the schema
-// could have renamed it away for a moment.
+// As require_rights_over(), and the rights over the table that the configuration of that name was
+// written for: whoever owns the schema could have renamed that one away for a moment.
 std::optional<Oid> require_rights_over_hooks_of(const TableName& name) {
-    if (const auto meant = ppm::configured_relation(name);
-        meant && ppm::call([&] { return get_rel_relkind(*meant) != '\0'; }))
+    if (const auto meant = ppm::existing_configured_relation(name))
         ppm::require_owner(*meant, name.table_name);
     return ppm::require_rights_over(name);
 }

@@ -148,34 +148,37 @@ LEFT JOIN pg_operator o ON d.classid = 'pg_operator'::regclass AND o.oid = d.obj
 EOF
 }
 
-$node->safe_psql('postgres', $setup . <<"EOF");
+# A table that is provisioned by alice's template, and gets a row, beside the stranger's objects.
+sub provision
+{
+	my ($sql) = @_;
+	$node->safe_psql('postgres', $setup . <<"EOF");
 SET ROLE alice;
 CREATE TABLE a.t (day date, tags int[]) PARTITION BY RANGE (day);
-CREATE TABLE a.t_default PARTITION OF a.t DEFAULT;
-CREATE STATISTICS a.st ON day, array_length(tags, 1) FROM a.t;
-CREATE TABLE a.template (day date, tags int[], EXCLUDE (array_length(tags, 1) WITH =) WHERE (tags <> '{}'));
-CREATE INDEX ON a.template (array_length(tags, 1));
-CREATE FUNCTION a.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-CREATE TRIGGER tg BEFORE INSERT ON a.template FOR EACH ROW WHEN (NEW.tags <> '{}') EXECUTE FUNCTION a.nothing();
+$sql
 RESET ROLE;
 INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, template) VALUES ('a', 't', 'daily', 1, 'a.template');
 $better
 CALL ppm.provision();
 INSERT INTO a.t VALUES (now() AT TIME ZONE 'UTC', '{1,2}');
 EOF
+	return;
+}
+
+provision(<<'EOF');
+CREATE TABLE a.t_default PARTITION OF a.t DEFAULT;
+CREATE STATISTICS a.st ON day, array_length(tags, 1) FROM a.t;
+CREATE TABLE a.template (day date, tags int[], EXCLUDE (array_length(tags, 1) WITH =) WHERE (tags <> '{}'));
+CREATE INDEX ON a.template (array_length(tags, 1));
+CREATE FUNCTION a.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER tg BEFORE INSERT ON a.template FOR EACH ROW WHEN (NEW.tags <> '{}') EXECUTE FUNCTION a.nothing();
+EOF
 is(stolen() . ' ' . misled(), '0|f 0', 'what a template and extended statistics give to a partition is what they have themselves');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM ppm.check() WHERE code = 'template_differs')), '0', 'as check says');
 
-$node->safe_psql('postgres', $setup . <<"EOF");
-SET ROLE alice;
-CREATE TABLE a.t (day date, tags int[]) PARTITION BY RANGE (day);
+provision(<<'EOF');
 CREATE TABLE a.template (day date, tags int[]) PARTITION BY RANGE (array_length(tags, 1));
 CREATE TABLE a.template_rest PARTITION OF a.template DEFAULT;
-RESET ROLE;
-INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, template) VALUES ('a', 't', 'daily', 1, 'a.template');
-$better
-CALL ppm.provision();
-INSERT INTO a.t VALUES (now() AT TIME ZONE 'UTC', '{1,2}');
 EOF
 is(stolen() . ' ' . misled(), '0|f 0', 'so is the key by which a partition is partitioned itself');
 

@@ -388,9 +388,11 @@ class AnomalyFinder : Wording {
             const Partition* const existing = existing_partition(action);
             if (existing == nullptr || existing->relation != partition.relation)
                 continue;
-            if (std::holds_alternative<DropPartition>(action))
-                return " Cleanup finishes it, and then drops the table. To keep it, raise "
-                       "retention first.";
+            if (const auto* const drop = std::get_if<DropPartition>(&action))
+                return drop->only_if_empty
+                           ? " Cleanup finishes it, and then drops the table."
+                           : " Cleanup finishes it, and then drops the table. To keep it, raise "
+                             "retention first.";
             if (std::holds_alternative<AttachPartition>(action))
                 return " Cleanup finishes it, and then attaches the partition again.";
         }

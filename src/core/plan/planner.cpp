@@ -59,7 +59,7 @@ class ProvisionPlanner {
             const BoundRange edges = codec_.canonical(bounds);
             const bool wanted =
                 (edges.overlaps(window) && !would_be_lost(detached, windows.today)) ||
-                is_kept_by(windows, detached);
+                is_not_to_be_dropped(windows, detached);
             if (wanted) {
                 if (const std::string change = lookups_.change_of(detached); !change.empty()) {
                     changed_.push_back(
@@ -81,7 +81,7 @@ class ProvisionPlanner {
 
     // Whether it was detached only to be dropped, and is not outdated any more: with a retention of
     // null it may lie before the window.
-    bool is_kept_by(const Windows& windows, const DetachedPartition& detached) const {
+    bool is_not_to_be_dropped(const Windows& windows, const DetachedPartition& detached) const {
         const auto is_inside = [&](const Window& window) {
             return place_in(window, codec_, detached.partition.bounds) == Place::inside;
         };

@@ -89,6 +89,11 @@ std::optional<Oid> configured_relation(const TableName& name) {
     return configured.empty() ? std::nullopt : std::optional{configured.begin()->second.relation};
 }
 
+std::optional<Oid> existing_configured_relation(const TableName& name) {
+    const auto meant = configured_relation(name);
+    return meant && call([&] { return get_rel_relkind(*meant) != '\0'; }) ? meant : std::nullopt;
+}
+
 void record_configured_relation(const TableName& name, Oid relation) {
     record(record_statement, name, relation);
 }

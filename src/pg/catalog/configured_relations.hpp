@@ -16,6 +16,9 @@ void read_configured_relations(std::vector<ManagedParent>& parents);
 // The relation that the row of this name meant, even if it no longer exists.
 std::optional<Oid> configured_relation(const TableName& name);
 
+// The same, if it exists: its owner alone decides about the row then.
+std::optional<Oid> existing_configured_relation(const TableName& name);
+
 // Records, for the current user, that from now on the row of this name means this relation.
 void record_configured_relation(const TableName& name, Oid relation);
 

@@ -24,10 +24,10 @@ constexpr char strangers_query[] = R"(
     "SELECT base.oid FROM base WHERE base.typbasetype = 0)"
 
 // Code that reading such a table runs: expressions that the planner evaluates (plancat.c), policies
-// of row level security, and casts to the type of the key. (An index's own operator classes are a
-// superuser's.) Whoever owns one of the two types may
-// replace the cast at any time. Functions and types with an OID below 16384 are PostgreSQL's own. A
-// policy can run a query without any function. Rules do not matter to a read.
+// of row level security, and casts to the type of the key. Whoever owns one of the two types may
+// replace the cast at any time. Objects with an OID below 16384 are PostgreSQL's own, and operator
+// classes are a superuser's. A policy can run a query without any function. Rules do not matter to
+// a read.
 constexpr char harm_query[] = R"(
     WITH object AS (
         SELECT indrelid AS relation, 'pg_class'::regclass AS catalog, indexrelid AS id FROM pg_index WHERE indrelid = ANY ($1)
@@ -45,15 +45,14 @@ constexpr char harm_query[] = R"(
         JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.referring
         JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.referred
         WHERE k.conrelid = ANY ($1) AND k.contype = 'f'),
-    -- (Not the types of columns, which no expression needs.)
+    -- Without the types of columns, which have a number there: no expression needs them.
     needed AS (
         SELECT o.relation, o.catalog, o.id, d.refclassid AS class, d.refobjid AS object
         FROM object o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.id WHERE d.objsubid = 0 AND d.refobjid >= 16384),
     use AS (
-        SELECT o.relation, o.catalog, o.id, p.oid AS function
-        FROM object o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.id
-        LEFT JOIN pg_operator r ON d.refclassid = 'pg_operator'::regclass AND r.oid = d.refobjid
-        JOIN pg_proc p ON p.oid = CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE r.oprcode END
+        SELECT u.relation, u.catalog, u.id, p.oid AS function
+        FROM needed u LEFT JOIN pg_operator r ON u.class = 'pg_operator'::regclass AND r.oid = u.object
+        JOIN pg_proc p ON p.oid = CASE WHEN u.class = 'pg_proc'::regclass THEN u.object ELSE r.oprcode END
         UNION ALL
         SELECT p.relation, 'pg_constraint'::regclass, p.id, t.castfunc FROM pair p JOIN pg_cast t ON t.castsource = p.source)
     SELECT pg_describe_object(u.catalog, u.id, 0), format('%s.%s', n.nspname, c.relname),

@@ -38,7 +38,8 @@ std::string statistics_definition(Oid role, Oid statistics);
 // The columns and expressions of the same, between ON and FROM.
 std::string statistics_columns(Oid role, Oid statistics);
 
-// An expression of the table (as pg_policy has it), for a table of that name.
+// An expression of the table (as pg_policy has it), for a table of that name: a subquery may refer
+// to the table. pg_get_expr() knows only its own name.
 std::string expression_definition(Oid role, const std::string& tree, Oid table,
                                   const std::string& name);
 

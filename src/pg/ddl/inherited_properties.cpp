@@ -29,8 +29,8 @@ constexpr char likeness_query[] = R"(
            quote_literal((SELECT m.description FROM pg_description m WHERE m.objoid = r.oid AND m.classoid = 'pg_class'::regclass AND m.objsubid = 0))
     FROM pg_class r WHERE r.oid = $1)";
 
-// The kinds, unless all kinds; the object; the columns' part of the name; the
-// target and the comment.
+// The kinds, unless all kinds; the object; the columns' part of the name; the target and the
+// comment.
 constexpr char statistics_query[] = R"(
     SELECT CASE WHEN s.stxkind @> '{d,f,m}'::"char"[] OR s.stxkind <@ '{e}'::"char"[] THEN ''
                 ELSE ' (' || (SELECT string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END, ', ' ORDER BY k)
@@ -269,11 +269,10 @@ std::vector<std::string> policy_statements(const Parent& parent, const std::stri
         query(policies_query, {oid_parameter(parent.table->relation), text_parameter(partition)});
     std::vector<std::string> statements;
     const auto clause = [&](const char* keyword, const std::optional<std::string>& tree) {
-        return tree ? keyword +
-                          (" (" +
-                           expression_definition(parent.table->owner, *tree, relation, name)) +
-                          ")"
-                    : "";
+        if (!tree)
+            return std::string{};
+        return keyword +
+               (" (" + expression_definition(parent.table->owner, *tree, relation, name)) + ")";
     };
     for (const auto& [statement, condition, check, comment] :
          rows.as<std::string, std::optional<std::string>, std::optional<std::string>,

@@ -59,7 +59,7 @@ constexpr char additions_query[] = R"(
         FROM unnest($3) AS p(oid) LEFT JOIN pg_class r ON r.oid = p.oid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace),
     trigger AS (
         SELECT g.tgname, g.tgenabled, f.text AS def, pg_get_triggerdef(g.oid) AS told, format(' ON %I.%I ', n.nspname, t.relname) AS place
-        FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_namespace n ON n.oid = t.relnamespace JOIN definition f ON f.id = g.oid
+        FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid JOIN pg_namespace n ON n.oid = t.relnamespace LEFT JOIN definition f ON f.id = g.oid
         WHERE g.tgrelid = $1 AND NOT g.tgisinternal AND g.tgparentid = 0
           AND NOT EXISTS (SELECT FROM pg_trigger o WHERE o.tgrelid = $2 AND o.tgname = g.tgname)),
     missing AS (
@@ -78,7 +78,7 @@ constexpr char additions_query[] = R"(
         WHERE NOT EXISTS (SELECT FROM index b WHERE b.indrelid = p.oid AND b.tail = a.tail AND b.indisunique = a.indisunique AND b.contype = a.contype)
           AND (a.contype <> 'p' OR p.oid NOT IN (SELECT indrelid FROM index WHERE contype = 'p'))
         UNION ALL
-        SELECT oid, 2, tgname, format('has no trigger "%s" of its template', tgname), s.statement, s.told || ';'
+        SELECT oid, 2, tgname, format('has no trigger "%s" of its template', tgname), coalesce(s.statement, ''), s.told || ';'
         FROM missing, LATERAL (SELECT overlay(def PLACING format(' ON %s ', name) FROM strpos(def, place) FOR length(place)),
                                       overlay(told PLACING format(' ON %s ', name) FROM strpos(told, place) FOR length(place))) AS s(statement, told)
         UNION ALL
@@ -159,7 +159,9 @@ Definitions definitions_in(RelationId from_template, Oid owner) {
 std::vector<Addition> additions(RelationId from_template, const Parent& parent,
                                 const std::vector<Oid>& partitions,
                                 const std::optional<std::string>& name) {
-    const Definitions definitions = definitions_in(from_template, parent.table->owner);
+    // Only a statement needs them.
+    const Definitions definitions =
+        name ? definitions_in(from_template, parent.table->owner) : Definitions{};
     std::vector<Addition> result;
     for (const auto& [partition, is_index, what, statement, mend] :
          query(additions_query,

@@ -246,7 +246,8 @@ class CleanupExecutor final : public Executor {
         });
     }
 
-    // Takes no locks, which the worker might wait for. It is busy with the last request.
+    // The worker is still busy with the last request, and might wait for a lock of this session. So
+    // this takes none.
     void request_ahead(const ManagedParent& managed, const DetachPartition& action) {
         WorkerRecord record{};
         try {
@@ -259,7 +260,7 @@ class CleanupExecutor final : public Executor {
                 end_worker();
                 throw;
             }
-            // It will come again when it is that partition's turn.
+            // The error will come again when it is that partition's turn.
             return;
         }
         with_worker([&] {
@@ -280,7 +281,7 @@ class CleanupExecutor final : public Executor {
             request_ahead(managed, *next);
         return with_worker([&] {
             const DetachAnswer answer = worker_.running().receive_detach();
-            // Then what comes after it is skipped, too.
+            // Then the worker skips what was requested after it, too.
             if (answer.is_skipped && ahead_ != InvalidOid) {
                 worker_.running().receive_detach();
                 ahead_ = InvalidOid;
