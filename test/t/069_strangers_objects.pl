@@ -396,4 +396,30 @@ is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relnamespa
 like($messages, qr/archive_schema of table "new\.t" is "s_archive", but that schema belongs to role stranger, which could drop the tables there/, 'an archive that a stranger has made is not used');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relnamespace IN ('a'::regnamespace, 's_archive'::regnamespace))), '0', 'nor is a home');
 
+#
+# What ppm keeps of a stranger's table while its rows are moved
+#
+
+# ANALYZE of a range calls a function of the range's owner, as the owner of the table that has it.
+$node->safe_psql('postgres', $setup . <<'EOF');
+SET ROLE stranger;
+CREATE FUNCTION m.difference(a int, b int) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM m.steal(); RETURN a - b; END $$;
+CREATE TYPE m.range AS RANGE (subtype = int, subtype_diff = m.difference);
+CREATE TABLE m.t (day date, r m.range, PRIMARY KEY (day, r)) PARTITION BY RANGE (day);
+CREATE TABLE m.d PARTITION OF m.t DEFAULT;
+INSERT INTO m.t SELECT current_date, m.range(i, i + 1) FROM generate_series(1, 1000) i;
+RESET ROLE;
+INSERT INTO ppm.config (schema_name, table_name, interval, pre_provisioned, retention) VALUES ('m', 't', 'monthly', 1, 10);
+EOF
+my $mover = start_sql($node, 'mover', q(SET ppm.batch_rows = 1; SET ppm.batch_pause = '1min'; CALL ppm.repartition('m.t')));
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.progress WHERE phase = 'copying')") or die 'it does not copy';
+$node->safe_psql('postgres', 'SET ROLE stranger; INSERT INTO m.t SELECT current_date, m.range(i, i + 1) FROM generate_series(10001, 10500) i');
+my $log = $node->safe_psql('postgres', q(SELECT oid::regclass FROM pg_class WHERE relnamespace = 'ppm'::regnamespace AND relname LIKE 'log\_%' AND relkind = 'r'));
+is($node->safe_psql('postgres', "SELECT count(*) FROM $log"), '500', 'keys of a stranger are noted in a table of a superuser');
+$node->safe_psql('postgres', "ANALYZE $log; ANALYZE");
+is(stolen(), '0|f', 'whose statistics do not run code of that stranger');
+$node->safe_psql('postgres', q(SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'mover'));
+finish_sql($mover);
+$node->safe_psql('postgres', q(CALL ppm.abandon('m.t')));
+
 done_testing();

@@ -195,6 +195,14 @@ my ($build) = $messages =~ /(CREATE UNIQUE INDEX.*?;)/;
 asked($build);
 asked("CALL ppm.convert('t', true)");
 is(asked("SELECT relkind, (SELECT viewowner FROM pg_views WHERE viewname = 'v') FROM pg_class WHERE oid = 't'::regclass"), 'p|stranger', 'an index that was built by hand is used');
+($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')", user => 'member');
+like($messages, qr/ERROR:  55000: the conversion of table "public\.t" cannot be undone\nDETAIL:  View public\.v of the table belongs to stranger, and you do not have/, 'nor is that view rewritten to undo the conversion');
+asked('DROP VIEW v; CREATE PUBLICATION p FOR TABLE t WITH (publish_via_partition_root = true); GRANT CREATE ON DATABASE postgres TO stranger; ALTER PUBLICATION p OWNER TO stranger');
+($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')", user => 'member');
+like($messages, qr/DETAIL:  Publication p publishes the table\. Neither its owner, \w+, nor the owner of the table has the privileges of the other/, 'nor a publication of another role');
+asked('DROP PUBLICATION p');
+($result, $output, $messages) = run_sql($node, "CALL ppm.abandon('t')", user => 'member');
+is(asked("SELECT relkind FROM pg_class WHERE oid = 't'::regclass"), 'r', 'without these it can be undone');
 
 $node->stop;
 done_testing();

@@ -91,7 +91,7 @@ EOF
 my $all_rows = "SELECT md5(string_agg(t::text, ',' ORDER BY id)) FROM t";
 my $before_swap = $node->safe_psql('postgres', $all_rows);
 is($node->safe_psql('postgres', "SELECT string_agg(customer::text, ' ' ORDER BY id) FROM t WHERE id IN (1, 11, 21, 31, 101, 111, 5001, 5011)"), '6 11 11 6 6 11', 'triggers write to the same rows');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM ppm.move_broken'), 0, 'the move goes on');
+is($node->safe_psql('postgres', q(SELECT coalesce(string_agg(reason, '; '), '') FROM ppm.move_broken)), '', 'the move goes on');
 let_go($snapshot);
 ($result, $output, $messages) = finish_sql($nested);
 is($result, 0, 'the rows are moved');

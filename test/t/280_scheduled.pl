@@ -91,10 +91,12 @@ my $holder = $node->background_psql('d1');
 $holder->query_safe('BEGIN; LOCK TABLE a IN SHARE UPDATE EXCLUSIVE MODE');
 my $other = $node->background_psql('d1');
 $other->query_until(qr/calling/, "$patience SET client_min_messages = error;\n\\echo calling\nCALL ppm.run_all();\n\\echo called\n");
-wait_for($node, 'd1', q(SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)), 'another call waits');
+wait_for($node, 'd1', q(SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND backend_type = 'client backend' AND query ~ '^CALL ppm.run_all')),
+	'another call waits');
 age($node, 'd1', '2 hours');
 configure($node);
 wait_for($node, 'd1', q(SELECT bool_and(scheduled_at > now() + interval '10 s') FROM ppm.status), 'the scheduled call comes later');
+is($node->safe_psql('d1', q(SELECT coalesce(string_agg(concat_ws(' ', run_id, table_name, action, partition, message), '; '), '') FROM ppm.history WHERE outcome = 'failed')), '', 'and does not fail');
 $holder->query_safe('COMMIT');
 $holder->quit;
 $other->query_until(qr/called/, '');

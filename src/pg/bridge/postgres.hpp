@@ -331,16 +331,6 @@ inline auto replication_origin() {
 #endif
 }
 
-// Finds, and locks, the row that has the key of `wanted` by a unique index. May ereport.
-inline bool find_by_index(Relation table, Oid index, TupleTableSlot* wanted,
-                          TupleTableSlot* found) {
-#if PG_VERSION_NUM >= 190000
-    return RelationFindReplTupleByIndex(table, index, false, LockTupleExclusive, wanted, found);
-#else
-    return RelationFindReplTupleByIndex(table, index, LockTupleExclusive, wanted, found);
-#endif
-}
-
 // The partition constraint for this bound. Before PostgreSQL 15 the function has one more argument.
 // May ereport.
 template <typename Function = decltype(&get_qual_from_partbound)>

@@ -7,6 +7,7 @@
 #include "pg/catalog/leading_index.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/scan.hpp"
+#include "pg/catalog/tree.hpp"
 
 namespace ppm {
 
@@ -157,11 +158,10 @@ InDefault by_reading(Relation table, AttrNumber attribute, const Range& range,
 // May ereport.
 InDefault look_into(Relation table, const char* column, const Range& range,
                     const Deadline& deadline) {
-    const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
-    // The table may have changed since the plan was made: a later step finds that out.
-    if (table->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
-        table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || attribute == InvalidAttrNumber ||
-        key_type_of(get_atttype(RelationGetRelid(table), attribute)) != range.type)
+    const AttrNumber attribute = key_attribute(table, column, range.type);
+    // A foreign table, or a partitioned one. The table may also have changed since the plan was
+    // made: a later step finds that out.
+    if (attribute == InvalidAttrNumber)
         return InDefault::none;
     if (const Relation index = open_leading_index(table, attribute)) {
         const InDefault found = by_index(
@@ -175,7 +175,7 @@ InDefault look_into(Relation table, const char* column, const Range& range,
 // Also looks into the tables below it. May ereport.
 InDefault look(Oid default_partition, const char* column, const Range& range,
                const Deadline& deadline) {
-    List* const tables = find_all_inheritors(default_partition, AccessShareLock, nullptr);
+    List* const tables = partition_tree(default_partition, AccessShareLock);
     InDefault found = InDefault::none;
     for (int i = 0; i < list_length(tables) && found == InDefault::none; ++i) {
         const Relation table = table_open(list_nth_oid(tables, i), NoLock);

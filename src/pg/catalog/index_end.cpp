@@ -23,6 +23,10 @@ std::int64_t integer_of(Datum value, Oid type) {
     }
 }
 
+bool is_integer(Oid type) {
+    return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
 // Whether there is time for the page of one more row, which may be dead.
 class Pages {
   public:
@@ -112,7 +116,9 @@ GreatestInTable by_reading(Relation table, AttrNumber attribute, std::optional<s
 GreatestInTable greatest_in_table(Relation table, const char* column,
                                   std::optional<std::int64_t> limit, const Patience& patience) {
     const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
-    if (attribute == InvalidAttrNumber)
+    // The table may have changed since it was looked for.
+    if (table->rd_tableam == nullptr || attribute == InvalidAttrNumber ||
+        !is_integer(get_atttype(RelationGetRelid(table), attribute)))
         return {Answer::unknown};
     if (const Relation index = open_leading_index(table, attribute)) {
         const GreatestInTable result = at_end_of(index, table, attribute, limit, patience);

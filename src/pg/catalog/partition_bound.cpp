@@ -143,6 +143,24 @@ Datum partition_bound_of(Oid relation) {
 
 }  // namespace
 
+AttrNumber key_attribute(Relation table, const char* column, KeyType type) {
+    const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
+    return table->rd_tableam != nullptr && attribute != InvalidAttrNumber &&
+                   key_type_of(get_atttype(RelationGetRelid(table), attribute)) == type
+               ? attribute
+               : static_cast<AttrNumber>(InvalidAttrNumber);
+}
+
+AttrNumber require_key_attribute(Relation table, const char* column, KeyType type) {
+    const AttrNumber attribute = key_attribute(table, column, type);
+    if (attribute == InvalidAttrNumber)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("the partition key of table \"%s\" was changed concurrently",
+                               RelationGetRelationName(table)),
+                        errhint("Call the procedure again.")));
+    return attribute;
+}
+
 Bound bound_of_value(Datum value, KeyType type) {
     switch (type) {
         case KeyType::date:

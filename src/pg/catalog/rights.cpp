@@ -2,6 +2,7 @@
 
 #include "core/text.hpp"
 #include "pg/bridge/guard.hpp"
+#include "pg/catalog/tree.hpp"
 
 namespace ppm {
 
@@ -56,7 +57,7 @@ void require_owner_of_tree(Oid owner, Oid relation) {
         // A relation that was dropped belongs to nobody.
         if (get_rel_relkind(relation) == '\0')
             return result;
-        List* const tables = find_all_inheritors(relation, AccessShareLock, nullptr);
+        List* const tables = partition_tree(relation, AccessShareLock);
         for (int i = 0; i < list_length(tables) && result.name == nullptr; ++i) {
             const Oid each = list_nth_oid(tables, i);
             const Oid other = owner_of(each);

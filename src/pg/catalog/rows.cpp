@@ -16,7 +16,7 @@ namespace {
 template <typename Look>
 bool any_table(Oid relation, Look look) {
     LockRelationOid(relation, AccessShareLock);
-    List* const tables = find_all_inheritors(relation, AccessShareLock, nullptr);
+    List* const tables = partition_tree(relation, AccessShareLock);
     for (int i = 0; i < list_length(tables); ++i) {
         const Relation table = table_open(list_nth_oid(tables, i), NoLock);
         const bool found = table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && look(table);
@@ -48,8 +48,9 @@ bool any_table_at_a_glance(Oid relation, Look look) {
     return false;
 }
 
-bool is_foreign(Relation table) {
-    return table->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+// Not a foreign table. Up to PostgreSQL 15, an empty table may also have become a view.
+bool has_storage(Relation table) {
+    return table->rd_tableam != nullptr;
 }
 
 // Whether the table keeps all its rows in a heap, so that a scan can prove that there are none. An
@@ -67,11 +68,10 @@ bool has_any_row(Relation table) {
 // Whether `matches` is true of the key of any row. May ereport.
 template <typename Matches>
 bool any_key(Relation table, const char* column, KeyType type, Matches matches) {
-    const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
+    const AttrNumber attribute = key_attribute(table, column, type);
     // Skips a foreign table. The table may also have changed since the plan was made: a later step
     // finds that out.
-    if (is_foreign(table) || attribute == InvalidAttrNumber ||
-        key_type_of(get_atttype(RelationGetRelid(table), attribute)) != type)
+    if (attribute == InvalidAttrNumber)
         return false;
     return any_row(table, [&](TupleTableSlot* slot) {
         bool is_null = false;
@@ -122,11 +122,12 @@ bool has_rows_since(Oid relation, const XidSnapshot& snapshot) {
     return call([&] {
         const std::uint64_t next = U64FromFullTransactionId(ReadNextFullTransactionId());
         return any_table(relation, [&](Relation table) {
-            return !is_foreign(table) && any_row(table, [&](TupleTableSlot* slot) {
-                bool is_null = false;
-                const Datum xmin = slot_getsysattr(slot, MinTransactionIdAttributeNumber, &is_null);
-                return !snapshot.shows(DatumGetTransactionId(xmin), next);
-            });
+            return has_storage(table) && any_row(table, [&](TupleTableSlot* slot) {
+                       bool is_null = false;
+                       const Datum xmin =
+                           slot_getsysattr(slot, MinTransactionIdAttributeNumber, &is_null);
+                       return !snapshot.shows(DatumGetTransactionId(xmin), next);
+                   });
         });
     });
 }

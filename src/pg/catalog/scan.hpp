@@ -5,6 +5,15 @@
 
 namespace ppm {
 
+// Raises an error unless the relation has rows of its own: up to PostgreSQL 15, an empty table may
+// become a view before it is locked.
+inline void require_table(Relation relation) {
+    if (relation->rd_rel->relkind != RELKIND_RELATION)
+        ereport(ERROR,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                 errmsg("\"%s\" is not a table any longer", RelationGetRelationName(relation))));
+}
+
 // Looks for a row for which `matches`, a function without a destructor, is true, in one table with
 // rows of its own. May ereport.
 template <typename Matches>

@@ -3,6 +3,7 @@
 #include "pg/bridge/guard.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/tree.hpp"
 
 namespace ppm {
 
@@ -98,7 +99,7 @@ RelationId lock_template(const Parent& parent) {
         call([&] {
             LockRelationOid(*relation, AccessShareLock);
             if (get_rel_relkind(*relation) != '\0')
-                find_all_inheritors(*relation, AccessShareLock, nullptr);
+                partition_tree(*relation, AccessShareLock);
         });
     const Found found = find(parent);
     if (!found.problem.empty())

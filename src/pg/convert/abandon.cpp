@@ -5,12 +5,14 @@
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/rows.hpp"
 #include "pg/convert/convert.hpp"
+#include "pg/convert/obstacles.hpp"
 #include "pg/convert/properties.hpp"
 #include "pg/convert/record.hpp"
 #include "pg/convert/retries.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/names.hpp"
+#include "pg/records/ledger.hpp"
 #include "pg/run/plan.hpp"
 #include "pg/run/report.hpp"
 
@@ -186,20 +188,14 @@ const Partition& former_of(const Parent& parent, const ConversionRecord& record)
 
 // Runs inside a step. Returns what it did.
 CompletedAction take_back(RelationId relation, ConversionRecord& record) {
-    const auto others = [&] {
-        std::vector<Oid> result = companions_of(relation);
-        std::ranges::copy(companions_of(record.former), std::back_inserter(result));
-        return result;
-    };
-    {
-        const StatementTimeout timeout{statement_timeout()};
-        lock_together(relation, others, lock_timeout());
-    }
+    lock_with_companions({relation, record.former});
     const ManagedParent managed = read_valid(relation);
     const Parent& parent = managed.parent;
     lock_parent(parent, AccessExclusiveLock);
     require_owner_of_tree(parent.table->owner, relation);
     require_not_referred_to(parent);
+    for (const Finding& each : objects_of_others(relation))
+        raise_not_possible(parent.configuration, each.what, each.mend);
     const Partition& former = former_of(parent, record);
     for (const Partition& each : parent.partitions)
         if (each.relation != former.relation)
@@ -256,15 +252,15 @@ void warn_of_keys(const std::vector<std::string>& replaced) {
 }  // namespace
 
 bool abandon_conversion(Session& session, History& history, RelationId relation) {
-    std::string name;
+    TableName configured;
     const bool is_partitioned = session.read([&] {
         const Conversion conversion = read_conversion(relation);
         require_owner(relation, conversion.name());
-        name = conversion.qualified_name();
+        configured = {conversion.schema_name(), conversion.name()};
         return conversion.is_partitioned;
     });
     const RunLock others{session, relation, AdvisoryLock::Of::partitions,
-                         "table " + in_quotes(name)};
+                         "table " + in_quotes(configured.qualified())};
     if (!is_partitioned)
         return abandon_steps(session, history, relation);
     auto record = session.read([&] { return conversion_of(relation); });
@@ -274,6 +270,7 @@ bool abandon_conversion(Session& session, History& history, RelationId relation)
     retry(session, history, {relation}, [&] {
         session.step([&] {
             lock_own_tables();
+            lock_configuration(configured);
             completed.emplace(take_back(relation, *record));
             history.record(*completed);
         });

@@ -72,7 +72,7 @@ void read_rows(Relation table, AttrNumber attribute, KeyType type, const Deadlin
 // May ereport.
 void read_keys(Relation table, const char* column, KeyType type, const Deadline& deadline,
                Keys& keys) {
-    const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
+    const AttrNumber attribute = key_attribute(table, column, type);
     if (table->rd_rel->relkind != RELKIND_RELATION || attribute == InvalidAttrNumber ||
         table->rd_tableam != GetHeapamTableAmRoutine())
         return;

@@ -129,11 +129,6 @@ constexpr char features_query[] = R"(
             (SELECT FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
              WHERE p.pubname = b.pubname AND n.oid = r.relnamespace AND p.tablename = r.relname)
         UNION ALL
-        SELECT format('Publication %I publishes the table. Neither its owner, %I, nor the owner of the table has the privileges of the other.', b.pubname, pg_get_userbyid(b.pubowner)),
-               format('ALTER PUBLICATION %I OWNER TO %I;', b.pubname, pg_get_userbyid(r.relowner))
-        FROM pg_publication b JOIN pg_publication_rel p ON p.prpubid = b.oid
-        WHERE p.prrelid = r.oid AND NOT pg_has_role(r.relowner, b.pubowner, 'USAGE') AND NOT pg_has_role(b.pubowner, r.relowner, 'USAGE')
-        UNION ALL
         SELECT 'A subscription of this database writes to the table.', 'Drop the table from the subscription.' WHERE EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = r.oid)
         UNION ALL
         SELECT 'The table, or a column of it, has a security label.', 'Set the label to NULL, and set it again after the conversion.'
@@ -152,7 +147,16 @@ constexpr char features_query[] = R"(
         UNION ALL
         SELECT format('The table''s owner, %I, may not create tables in schema %I.', pg_get_userbyid(r.relowner), n.nspname),
                format('GRANT CREATE ON SCHEMA %I TO %I;', n.nspname, pg_get_userbyid(r.relowner))
-        FROM pg_namespace n WHERE n.oid = r.relnamespace AND NOT has_schema_privilege(r.relowner, n.oid, 'CREATE')
+        FROM pg_namespace n WHERE n.oid = r.relnamespace AND NOT has_schema_privilege(r.relowner, n.oid, 'CREATE')) AS f
+    WHERE r.oid = $1 ORDER BY 1)";
+
+// What belongs to other roles, and would be changed as these roles.
+constexpr char others_query[] = R"(
+    SELECT f.what, f.mend FROM pg_class r CROSS JOIN LATERAL (
+        SELECT format('Publication %I publishes the table. Neither its owner, %I, nor the owner of the table has the privileges of the other.', b.pubname, pg_get_userbyid(b.pubowner)) AS what,
+               format('ALTER PUBLICATION %I OWNER TO %I;', b.pubname, pg_get_userbyid(r.relowner)) AS mend
+        FROM pg_publication b JOIN pg_publication_rel p ON p.prpubid = b.oid
+        WHERE p.prrelid = r.oid AND NOT pg_has_role(r.relowner, b.pubowner, 'USAGE') AND NOT pg_has_role(b.pubowner, r.relowner, 'USAGE')
         UNION ALL
         SELECT format('View %s of the table belongs to %I, and you do not have the privileges of that role.', v.oid::regclass, pg_get_userbyid(v.relowner)),
                'Call this as a role that has them, or drop the view and create it again after the conversion.'
@@ -228,6 +232,12 @@ void add(std::vector<Finding>& findings, const Conversion& conversion, const Nar
 
 }  // namespace
 
+std::vector<Finding> objects_of_others(Oid relation) {
+    std::vector<Finding> findings;
+    add(findings, query(others_query, {oid_parameter(relation)}));
+    return findings;
+}
+
 std::vector<Finding> obstacles_to(const Conversion& conversion,
                                   const std::vector<NarrowIndex>& indexes, bool extend_unique) {
     std::vector<Finding> findings = obstacles_in_configuration(conversion);
@@ -237,6 +247,7 @@ std::vector<Finding> obstacles_to(const Conversion& conversion,
     add(findings, query(dependents_query, {oid_parameter(relation)}));
     add(findings, query(features_query, {oid_parameter(relation), text_parameter(conversion.key()),
                                          text_parameter(std::string{conversion_check})}));
+    std::ranges::move(objects_of_others(relation), std::back_inserter(findings));
     for (const NarrowIndex& index : indexes)
         add(findings, conversion, index, extend_unique);
     return findings;

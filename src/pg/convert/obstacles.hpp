@@ -16,6 +16,10 @@ struct Finding {
 std::vector<Finding> obstacles_to(const Conversion& conversion,
                                   const std::vector<NarrowIndex>& indexes, bool extend_unique);
 
+// The obstacles among them that also keep a conversion from being undone: views and publications of
+// roles whose rights the caller, or the table's owner, lacks.
+std::vector<Finding> objects_of_others(Oid relation);
+
 // Obstacles in the table's keys, and in the end that it would get.
 std::vector<Finding> obstacles_in_keys(const Conversion& conversion, const Keys& keys,
                                        Position end);

@@ -1,10 +1,12 @@
 #include "pg/convert/properties.hpp"
 
+#include "pg/bridge/settings.hpp"
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/scan.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/definitions.hpp"
 #include "pg/ddl/inherited_properties.hpp"
+#include "pg/ddl/locks.hpp"
 
 namespace ppm {
 
@@ -70,8 +72,8 @@ constexpr char publications_query[] = R"(
     SELECT format('ALTER PUBLICATION %I ADD TABLE %s%s%s', b.pubname, $2,
                   (SELECT ' (' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' FROM pg_attribute a
                    WHERE a.attrelid = p.prrelid AND to_jsonb(p) -> 'prattrs' @> to_jsonb(a.attnum)),
-                  (SELECT ' WHERE ' || (to_jsonb(t) ->> 'rowfilter') FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname
-                   WHERE t.pubname = b.pubname AND n.oid = r.relnamespace AND t.tablename = r.relname)),
+                  (SELECT format(' WHERE (%s)', to_jsonb(t) ->> 'rowfilter') FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname
+                   WHERE t.pubname = b.pubname AND n.oid = r.relnamespace AND t.tablename = r.relname AND to_jsonb(t) ->> 'rowfilter' IS NOT NULL)),
            CASE WHEN pg_has_role(r.relowner, b.pubowner, 'USAGE') THEN r.relowner ELSE b.pubowner END, format('ALTER PUBLICATION %I DROP TABLE %s', b.pubname, $2)
     FROM pg_publication_rel p JOIN pg_publication b ON b.oid = p.prpubid JOIN pg_class r ON r.oid = p.prrelid
     WHERE p.prrelid = $1 ORDER BY b.pubname)";
@@ -87,13 +89,23 @@ constexpr char views_query[] = R"(
     ORDER BY n.nspname, v.relname)";
 
 constexpr char companions_query[] = R"(
-    SELECT c.confrelid FROM pg_constraint c WHERE c.conrelid = $1 AND c.contype = 'f'
-    UNION
-    SELECT d.objid FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.deptype IN ('a', 'i')
-    UNION
-    SELECT v.oid FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid JOIN pg_class v ON v.oid = w.ev_class AND v.relkind = 'v'
-    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1)";
+    WITH view AS (
+        SELECT DISTINCT w.oid AS rule, v.oid
+        FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid JOIN pg_class v ON v.oid = w.ev_class AND v.relkind = 'v'
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)),
+    altered AS (
+        SELECT c.confrelid AS oid FROM pg_constraint c WHERE c.conrelid = ANY ($1) AND c.contype = 'f'
+        UNION
+        SELECT d.objid FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+        WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1) AND d.deptype IN ('a', 'i')
+        UNION
+        SELECT oid FROM view)
+    SELECT oid, true FROM altered
+    UNION ALL
+    SELECT DISTINCT r.oid, false
+    FROM view JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = view.rule AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class r ON r.oid = d.refobjid
+    WHERE r.oid <> ALL ($1) AND r.oid NOT IN (SELECT oid FROM altered))";
 
 // Of the triggers $3 and the views $4. Leaves out column numbers: they may differ in another table.
 constexpr char fingerprint_query[] = R"(
@@ -304,8 +316,16 @@ std::string definition_of(Oid role, Oid index) {
     return constraint ? constraint_statement(role, *constraint) : index_definition(role, index);
 }
 
-std::vector<Oid> companions_of(Oid relation) {
-    return query(companions_query, {oid_parameter(relation)}).values<Oid>();
+void lock_with_companions(const std::vector<Oid>& tables) {
+    const StatementTimeout timeout{statement_timeout()};
+    const auto companions = [&] {
+        Relations all{tables, {}};
+        for (const auto& [relation, is_altered] :
+             query(companions_query, {oid_array_parameter(tables)}).as<Oid, bool>())
+            (is_altered ? all.altered : all.read).push_back(relation);
+        return all;
+    };
+    lock_together(companions, lock_timeout());
 }
 
 TriggersAndViews triggers_and_views_of(Oid relation) {

@@ -52,8 +52,9 @@ std::string definition_of(Oid role, Oid index);
 Properties properties_of(const Parent& parent, const std::string& ending,
                          const std::vector<NarrowIndex>& indexes);
 
-// The tables, views and sequences that the statements lock: they are carried over or referred to.
-std::vector<Oid> companions_of(Oid relation);
+// Locks the tables, and what the statements lock with them: the views, sequences and referenced
+// tables that are carried over, and what else the views read.
+void lock_with_companions(const std::vector<Oid>& tables);
 
 // Gives the relation, and its columns of the same names, the privileges that the other has.
 void copy_privileges(Oid from, Oid to);

@@ -9,6 +9,7 @@
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
+#include "pg/records/ledger.hpp"
 #include "pg/run/plan.hpp"
 
 namespace ppm {
@@ -199,11 +200,10 @@ std::vector<RoleStatement> script_of(const Conversion& conversion, const Propert
 
 RelationId put_in_place(const Conversion& seen, Position end, bool extend_unique) {
     const Oid relation = seen.relation();
-    {
-        const StatementTimeout timeout{statement_timeout()};
-        lock_together(
-            relation, [=] { return companions_of(relation); }, lock_timeout());
-    }
+    // Whoever changes the configuration also writes what is recorded last, under the locks.
+    lock_configuration(seen.managed.parent.configuration.name());
+    lock_used_names({relation});
+    lock_with_companions({relation});
     lock_parent(seen.managed.parent, AccessExclusiveLock);
     Conversion now = read_conversion(relation);
     const std::vector<NarrowIndex> indexes = narrow_indexes(now);

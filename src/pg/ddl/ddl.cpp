@@ -122,7 +122,10 @@ std::string detach_statement(const Parent& parent, const Partition& partition, D
 
 std::string drop_statement(const Partition& partition) {
     const char kind = call([&] { return get_rel_relkind(partition.relation); });
-    return (kind == RELKIND_FOREIGN_TABLE ? "DROP FOREIGN TABLE " : "DROP TABLE ") +
+    // (Up to PostgreSQL 15, an empty table can become a view.)
+    return (kind == RELKIND_FOREIGN_TABLE ? "DROP FOREIGN TABLE "
+            : kind == RELKIND_VIEW        ? "DROP VIEW "
+                                          : "DROP TABLE ") +
            partition_identifier(partition);
 }
 

@@ -317,11 +317,12 @@ bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
     });
 }
 
-void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others, int wait) {
-    take_all(LockWait{relation, InvalidOid, wait}, true, [&] {
+void lock_together(const std::function<Relations()>& relations, int wait) {
+    take_all(LockWait{relations().altered.front(), InvalidOid, wait}, true, [&] {
+        const Relations each = relations();
         Locks locks;
-        locks.add(AccessExclusiveLock, trees({relation}));
-        locks.add(AccessExclusiveLock, trees(others()));
+        locks.add(AccessExclusiveLock, trees(each.altered));
+        locks.add(AccessShareLock, each.read);
         return locks.list();
     });
 }

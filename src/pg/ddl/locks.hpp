@@ -32,9 +32,14 @@ enum class Statement {
 // Returns whether it has locked anything but the partition against readers or writers.
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait);
 
-// The same for ACCESS EXCLUSIVE locks on all these relations and all partitions below them.
-// `others` is called again under the locks.
-void lock_together(Oid relation, const std::function<std::vector<Oid>()>& others, int wait);
+// The same for ACCESS EXCLUSIVE locks on some relations and all partitions below them, and for
+// ACCESS SHARE locks on those that are only read. `relations` is called again under the locks; the
+// first one is the one that is told of if it cannot be locked.
+struct Relations {
+    std::vector<Oid> altered;
+    std::vector<Oid> read;
+};
+void lock_together(const std::function<Relations()>& relations, int wait);
 
 // The same without a statement: locks all of the relations in that mode.
 void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait);

@@ -1,6 +1,7 @@
 #include "pg/records/fingerprint.hpp"
 
 #include "pg/bridge/spi.hpp"
+#include "pg/catalog/tree.hpp"
 
 namespace ppm {
 
@@ -13,7 +14,8 @@ namespace {
 // Leaves out what changes by itself:
 // - foreign keys that PostgreSQL keeps for each partition of the other table, and their triggers,
 //   unless somebody has disabled these triggers;
-// - what REINDEX changes of an index: its place on the disk.
+// - what REINDEX changes of an index: its place on the disk;
+// - the triggers of a move of rows, which may end after the table was detached.
 //
 // Each catalog is read in a LATERAL subquery with OFFSET 0, so that the planner must use an index,
 // table by table. With many partitions it must not read all of pg_attribute.
@@ -51,7 +53,9 @@ objects (catalog, oid, state) AS (
     UNION
     SELECT 'pg_trigger'::regclass, o.* FROM tree, LATERAL (
         SELECT t.oid, t.xmin::text FROM pg_trigger t
-        WHERE t.tgrelid = tree.oid AND (NOT t.tgisinternal OR t.tgenabled <> 'O') OFFSET 0) o
+        WHERE t.tgrelid = tree.oid AND (NOT t.tgisinternal OR t.tgenabled <> 'O')
+          AND NOT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                          WHERE p.oid = t.tgfoid AND n.nspname = 'ppm') OFFSET 0) o
     UNION
     SELECT 'pg_policy'::regclass, o.* FROM tree, LATERAL (
         SELECT p.oid, p.xmin::text FROM pg_policy p WHERE p.polrelid = tree.oid OFFSET 0) o
@@ -107,7 +111,7 @@ bool is_of_1_0_0(const std::string& fingerprint) {
 // Asks about the table and its partitions. Empty if the table is gone.
 std::string ask(const char* sql, Oid relation) {
     std::vector<Oid> tree;
-    const List* const all = call([=] { return find_all_inheritors(relation, NoLock, nullptr); });
+    const List* const all = call([=] { return partition_tree(relation); });
     tree.reserve(static_cast<std::size_t>(list_length(all)));
     for (int i = 0; i < list_length(all); ++i)
         tree.push_back(list_nth_oid(all, i));

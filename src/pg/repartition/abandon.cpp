@@ -108,21 +108,21 @@ std::vector<Orphan> read_orphans() {
     return orphans;
 }
 
-// The owner of the tables that the move has made; InvalidOid if none of them is left.
-Oid owner_of_targets(const Job& job) {
-    for (const JobTarget& each : job.targets)
-        if (OidIsValid(each.relation) &&
-            call([&] { return get_rel_relkind(each.relation); }) != '\0')
-            return call([&] { return owner_of(each.relation); });
-    return InvalidOid;
+// Whether the caller may drop all that is left of the tables that the move has made.
+bool may_drop_targets(const Job& job) {
+    return std::ranges::all_of(job.targets, [](const JobTarget& each) {
+        return call([&] {
+            const Oid owner = owner_of(each.relation);
+            return !OidIsValid(owner) || has_privs_of_role(GetUserId(), owner);
+        });
+    });
 }
 
 void take_back(Session& session, const Orphan& orphan) {
     const auto job = session.read([&] { return read_job(orphan.parent, std::nullopt); });
     if (!job)
         return;
-    const Oid owner = session.read([&] { return owner_of_targets(*job); });
-    if (OidIsValid(owner) && !call([=] { return has_privs_of_role(GetUserId(), owner); }))
+    if (!session.read([&] { return may_drop_targets(*job); }))
         return;
     const std::string name = "table " + in_quotes(orphan.name.qualified());
     const RunLock lock{session, orphan.parent, AdvisoryLock::Of::move, name};

@@ -62,6 +62,12 @@ void create_triggers(Oid source, Capture capture) {
 void create_log(const ManagedParent& managed, const Job& job, const MatchingKey& key) {
     const std::string table = "ppm." + identifier(job.log_name());
     execute_as_ppm("CREATE TABLE " + table + " (" + key.log_columns + ")");
+    // ANALYZE runs as the table's owner, a superuser, and calls functions that belong to the
+    // column's type. That type may be somebody else's: the subtype_diff of a range type, for
+    // example.
+    for (const std::string& column : key.columns)
+        execute_as_ppm("ALTER TABLE " + table + " ALTER COLUMN " + identifier(column) +
+                       " SET STATISTICS 0");
     // So that rows can be deleted from it where a publication is FOR ALL TABLES.
     execute_as_ppm("ALTER TABLE " + table + " REPLICA IDENTITY FULL");
     execute_as_ppm("COMMENT ON TABLE " + table + " IS " +

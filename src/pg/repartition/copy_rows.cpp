@@ -40,6 +40,7 @@ struct Copy {
 // May ereport.
 void open(const Copy& copy, Destination& destination) {
     destination.relation = table_open(destination.target->relation, RowExclusiveLock);
+    require_table(destination.relation);
     destination.rows = makeNode(ResultRelInfo);
     InitResultRelInfo(destination.rows, destination.relation, 0, nullptr, 0);
     // With what it takes to look for a row with the same unique key.
@@ -220,8 +221,8 @@ std::int64_t copy_rows(const ManagedParent& managed, const Job& job, const JobSo
         PushActiveSnapshot(GetLatestSnapshot());
         const Relation relation = table_open(source.partition.relation, AccessShareLock);
         Copy copy{CreateExecutorState(), relation,
-                  get_attnum(source.partition.relation, table.key_column.c_str()), *table.key_type,
-                  ranges, by_default ? &*by_default : nullptr,
+                  require_key_attribute(relation, table.key_column.c_str(), *table.key_type),
+                  *table.key_type, ranges, by_default ? &*by_default : nullptr,
                   // (After the snapshot was taken.)
                   is_written_to(log.c_str())};
         AfterTriggerBeginQuery();

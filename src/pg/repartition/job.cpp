@@ -4,6 +4,7 @@
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/scan.hpp"
 
 namespace ppm {
 
@@ -238,6 +239,13 @@ void mark_broken(Oid parent, const char* reason) {
     if (!OidIsValid(relation))
         return;
     const Relation table = table_open(relation, RowExclusiveLock);
+    // Once is enough: each of many rows may be a reason.
+    const bool is_marked = any_row(table, [parent](TupleTableSlot* row) {
+        bool is_null = false;
+        return DatumGetObjectId(slot_getattr(row, 1, &is_null)) == parent;
+    });
+    if (is_marked)
+        return table_close(table, NoLock);
     std::array<Datum, 2> values{ObjectIdGetDatum(parent), CStringGetTextDatum(reason)};
     std::array<bool, 2> nulls{};
     const HeapTuple row = heap_form_tuple(RelationGetDescr(table), values.data(), nulls.data());

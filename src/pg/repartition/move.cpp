@@ -235,6 +235,7 @@ class Move {
                     std::clamp(batch_rows() / std::max(density, 0.01), 1.0, 1e6));
                 const std::int64_t before = source.next_block;
                 std::int64_t rows = 0;
+                keep_foreign_keys_quiet();
                 step_with_patience(session_,
                                    [&] { rows = copy_blocks(managed_, job_, source, blocks); });
                 const auto read = static_cast<double>(source.next_block - before);
@@ -322,6 +323,7 @@ class Move {
     }
 
     void replay_once() {
+        keep_foreign_keys_quiet();
         // The transaction may already have a snapshot, and a replay needs a new one.
         session_.step([] {});
         step_with_patience(session_, [&] { replay(managed_, job_, key_); });
@@ -339,8 +341,20 @@ class Move {
         return Deadline::Clock::now() - begun < time_for_last_replay() / 2;
     }
 
+    // While the targets have rows and are no partitions yet, their foreign keys must not make a
+    // DELETE in the referenced table fail. A lock that others hold keeps this from being done until
+    // the next time.
+    void keep_foreign_keys_quiet() {
+        try {
+            session_.step([&] { disable_new_foreign_key_triggers(job_.target_relations()); });
+        } catch (const Error& error) {
+            if (!is_passing(error))
+                throw;
+        }
+    }
+
     void finish() {
-        wait_for_snapshots_of_others(session_);
+        wait_for_snapshots_of_others(session_, [&] { keep_foreign_keys_quiet(); });
         const Counts counts = session_.read([&] { return count_rows(managed_, job_); });
         if (counts.sources != counts.targets) {
             if (!default_check_fits(session_, job_))

@@ -103,7 +103,9 @@ std::int64_t move_rows(const ManagedParent& managed, RelationId source, Relation
     return call([&] {
         const Relation from = table_open(source, RowExclusiveLock);
         const Relation to = table_open(target, RowExclusiveLock);
-        const AttrNumber key = get_attnum(source, table.key_column.c_str());
+        const AttrNumber key =
+            require_key_attribute(from, table.key_column.c_str(), *table.key_type);
+        require_table(to);
         const std::int64_t count = move_all(from, to, key, *table.key_type, bounds);
         table_close(to, NoLock);
         table_close(from, NoLock);

@@ -50,7 +50,9 @@ constexpr char parent_version_query[] =
     ", (SELECT string_agg(concat_ws(':', x.indexrelid, x.indisvalid), ',' ORDER BY x.indexrelid) "
     "FROM pg_index x WHERE x.indrelid = c.oid)"
     ", (SELECT string_agg(concat_ws(':', k.oid, k.convalidated), ',' ORDER BY k.oid) "
-    "FROM pg_constraint k WHERE k.conrelid = c.oid)) "
+    // PostgreSQL itself adds and removes foreign keys to the partitions of a referenced table.
+    "FROM pg_constraint k WHERE k.conrelid = c.oid AND (k.conparentid = 0 OR NOT EXISTS "
+    "(SELECT FROM pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid)))) "
     "FROM pg_class c WHERE c.oid = $1";
 
 // A table that was detached and attached again has another row in pg_inherits: in between no

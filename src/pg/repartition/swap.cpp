@@ -66,7 +66,9 @@ class Swap {
 
     // A lock on the parent alone would not stop writers that name a partition directly.
     void lock() {
+        // Whatever may have to wait comes first.
         lock_own_tables();
+        lock_configuration(managed_.parent.configuration.name());
         template_ = lock_models(managed_);
         const AdvisoryLock others{job_.parent, AdvisoryLock::Lifetime::transaction};
         std::vector<Oid> tables = job_.source_relations();

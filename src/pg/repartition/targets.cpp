@@ -13,6 +13,7 @@
 #include "pg/ddl/inherited_properties.hpp"
 #include "pg/ddl/names.hpp"
 #include "pg/ddl/template.hpp"
+#include "pg/repartition/copy.hpp"
 #include "pg/run/report.hpp"
 #include "pg/run/session.hpp"
 
@@ -37,18 +38,25 @@ constexpr char foreign_keys_query[] =
     "AND p.conrelid = pg_constraint.conrelid) ORDER BY oid";
 
 // Those on both tables, and on the other one's partitions.
-constexpr char foreign_key_triggers_statement[] = R"(
-    WITH RECURSIVE key AS (
-        SELECT oid FROM pg_constraint WHERE conrelid = ANY ($1) AND contype = 'f'
-        UNION
-        SELECT c.oid FROM key JOIN pg_constraint c ON c.conparentid = key.oid)
-    UPDATE pg_trigger SET tgenabled = CASE WHEN $2 THEN 'O' ELSE 'D' END::"char"
-    WHERE tgisinternal AND tgconstraint IN (SELECT oid FROM key) AND ($2 IS FALSE OR tgrelid = ANY ($1))
-      AND tgenabled IN ('O', 'D'))";
+#define WITH_FOREIGN_KEYS                                                                         \
+    "WITH RECURSIVE key AS (SELECT oid FROM pg_constraint WHERE conrelid = ANY ($1) AND contype " \
+    "= 'f' UNION SELECT c.oid FROM key JOIN pg_constraint c ON c.conparentid = key.oid) "
+#define OF_FOREIGN_KEYS "tgisinternal AND tgconstraint IN (SELECT oid FROM key) "
 
-constexpr char foreign_key_tables_query[] =
-    "SELECT DISTINCT t.tgrelid FROM pg_trigger t JOIN pg_constraint k ON k.oid = t.tgconstraint "
-    "WHERE k.contype = 'f' AND (k.conrelid = ANY ($1) OR t.tgrelid = ANY ($1))";
+// Enables, or else disables, if $2.
+constexpr char set_foreign_key_triggers_statement[] = WITH_FOREIGN_KEYS
+    "UPDATE pg_trigger SET tgenabled = CASE WHEN $2 THEN 'O' ELSE 'D' END::\"char\" "
+    "WHERE " OF_FOREIGN_KEYS
+    "AND ($2 IS FALSE OR tgrelid = ANY ($1)) "
+    "AND tgenabled = CASE WHEN $2 THEN 'D' ELSE 'O' END::\"char\"";
+
+constexpr char enabled_on_query[] = WITH_FOREIGN_KEYS
+    "SELECT DISTINCT tgrelid FROM pg_trigger WHERE " OF_FOREIGN_KEYS "AND tgenabled = 'O'";
+
+// Where triggers of the targets' foreign keys are enabled.
+std::vector<Oid> tables_with_triggers(const std::vector<Oid>& targets) {
+    return query(enabled_on_query, {oid_array_parameter(targets)}).values<Oid>();
+}
 
 // The definition without the names that come first: names may contain anything.
 std::string definition_after_names(Oid owner, Oid index, Oid table) {
@@ -113,7 +121,10 @@ Oid only_index_of(Oid relation) {
     return call([=] {
         CommandCounterIncrement();
         const Relation table = table_open(relation, NoLock);
-        const Oid index = linitial_oid(RelationGetIndexList(table));
+        const List* const indexes = RelationGetIndexList(table);
+        if (list_length(indexes) != 1)
+            elog(ERROR, "table \"%s\" does not have one index", RelationGetRelationName(table));
+        const Oid index = linitial_oid(indexes);
         table_close(table, NoLock);
         return index;
     });
@@ -173,7 +184,8 @@ std::vector<Position> slots_with_rows(const ManagedParent& managed, Oid relation
     };
     call([&] {
         const Relation source = table_open(relation, AccessShareLock);
-        const AttrNumber attribute = get_attnum(relation, table.key_column.c_str());
+        const AttrNumber attribute =
+            require_key_attribute(source, table.key_column.c_str(), *table.key_type);
         any_row(source, [&](TupleTableSlot* slot) {
             bool is_null = false;
             const Datum value = slot_getattr(slot, attribute, &is_null);
@@ -260,6 +272,7 @@ void create_target(const ManagedParent& managed, const Job& job, JobTarget& targ
     const Configuration& configuration = managed.parent.configuration;
     lock_parent(managed.parent);
     lock_names({NamedRelation{managed.parent}});
+    require_trustworthy(managed, job);
     const auto from_template = lock_models(managed, target);
     const TemplateClauses clauses =
         from_template ? template_clauses(managed.parent, *from_template) : TemplateClauses{};
@@ -311,12 +324,20 @@ void complete_target(const ManagedParent& managed, const JobTarget& target,
 void set_foreign_key_triggers(const std::vector<Oid>& targets, bool enabled) {
     // ALTER TABLE would also need a superuser for this, and the triggers' names.
     const UserContext superuser{BOOTSTRAP_SUPERUSERID};
-    execute(foreign_key_triggers_statement,
+    const std::vector<Oid> tables = enabled ? targets : tables_with_triggers(targets);
+    execute(set_foreign_key_triggers_statement,
             {oid_array_parameter(targets), {BOOLOID, BoolGetDatum(enabled), false}});
-    for (const Oid relation :
-         query(foreign_key_tables_query, {oid_array_parameter(targets)}).values<Oid>())
+    for (const Oid relation : tables)
         call([=] { CacheInvalidateRelcacheByRelid(relation); });
     call([] { CommandCounterIncrement(); });
+}
+
+void disable_new_foreign_key_triggers(const std::vector<Oid>& targets) {
+    const std::vector<Oid> tables = tables_with_triggers(targets);
+    if (tables.empty())
+        return;
+    lock_all(tables, ShareRowExclusiveLock, lock_timeout());
+    set_foreign_key_triggers(targets, false);
 }
 
 }  // namespace ppm

@@ -36,6 +36,10 @@ void complete_target(const ManagedParent& managed, const JobTarget& target, cons
 // Inside a step. Disables the triggers of the targets' foreign keys, or enables them at the swap.
 void set_foreign_key_triggers(const std::vector<Oid>& targets, bool enabled);
 
+// Inside a step. Disables those of them that are enabled again: PostgreSQL makes some for each new
+// partition of a referenced table, and somebody may enable all triggers of such a table.
+void disable_new_foreign_key_triggers(const std::vector<Oid>& targets);
+
 // The name of the constraint that says which rows the target takes.
 inline constexpr char condition_name[] = "ppm_move";
 

@@ -56,7 +56,7 @@ void announce_who_is_waited_for(TransactionId xmin) {
 
 }  // namespace
 
-void wait_for_snapshots_of_others(Session& session) {
+void wait_for_snapshots_of_others(Session& session, const std::function<void()>& meanwhile) {
     // Ends this session's own transaction, and with it its snapshot.
     session.pause(std::chrono::milliseconds{0});
     const TransactionId xmin = session.read(xmin_of_now);
@@ -65,6 +65,7 @@ void wait_for_snapshots_of_others(Session& session) {
     bool said = false;
     while (!left.empty()) {
         session.pause(pause);
+        meanwhile();
         left = session.read([&] { return left_of(left, holders_of(xmin)); });
         if (pause >= worth_a_word && !left.empty() && !said) {
             session.read([=] {

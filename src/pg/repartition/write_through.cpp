@@ -3,6 +3,8 @@
 #include "pg/bridge/spi.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/scan.hpp"
+#include "pg/repartition/row_by_key.hpp"
 #include "pg/repartition/triggers.hpp"
 
 namespace ppm {
@@ -22,14 +24,10 @@ struct Targets {
     Target by_default;
     KeyType type = KeyType::date;
     AttrNumber key = InvalidAttrNumber;
+    Oid source_index = InvalidOid;  // the one whose key the targets' key indexes have
     std::size_t count = 0;
     Target* targets = nullptr;  // by lower bound
 };
-
-const Targets& no_targets() {
-    static constexpr Targets none{};
-    return none;
-}
 
 Targets* copy_of(const Targets& read, const std::vector<Target>& targets, MemoryContext context) {
     return call([&] {
@@ -47,6 +45,19 @@ constexpr char key_query[] =
     "SELECT a.attname, a.atttypid FROM pg_partitioned_table p "
     "JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] "
     "WHERE p.partrelid = $1";
+
+// The source's index that is like a target's index over the matching key.
+constexpr char source_index_query[] = R"(
+    WITH index AS (
+        SELECT x.*, ARRAY(SELECT a.attname FROM generate_series(0, x.indnkeyatts - 1) AS n(number)
+                          JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[n.number]
+                          ORDER BY n.number) AS columns
+        FROM pg_index x
+        WHERE (x.indrelid = $1 OR x.indexrelid = $2) AND x.indisunique AND x.indisvalid AND x.indimmediate
+          AND x.indpred IS NULL AND x.indexprs IS NULL)
+    SELECT s.indexrelid FROM index s JOIN index t ON s.columns = t.columns AND s.indclass = t.indclass
+        AND s.indcollation = t.indcollation
+    WHERE s.indrelid = $1 AND t.indexrelid = $2 ORDER BY s.indexrelid LIMIT 1)";
 
 // As ppm's owner: the writer may not read ppm's tables.
 Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
@@ -72,15 +83,17 @@ Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
         read.key = call([relation = RelationGetRelid(source), name = key.c_str()] {
             return get_attnum(relation, name);
         });
+        const Oid target_index =
+            targets.empty() ? read.by_default.key_index : targets.front().key_index;
+        read.source_index = query(source_index_query, {oid_parameter(RelationGetRelid(source)),
+                                                       oid_parameter(target_index)})
+                                .value<Oid>();
     }
     return copy_of(read, targets, context);
 }
 
-const Targets& targets_of(FunctionCallInfo fcinfo, Relation source) {
+const Targets& targets_of(FunctionCallInfo fcinfo, Relation source, Oid parent) {
     if (fcinfo->flinfo->fn_extra == nullptr) {
-        const Oid parent = call([=] { return parent_of(source); });
-        if (!OidIsValid(parent))
-            return no_targets();
         const SpiConnection spi{false};
         LocalSettings settings;
         settings.set("search_path", pinned_path);
@@ -134,6 +147,7 @@ class OpenTarget {
           table_{table_open(target.relation, RowExclusiveLock)},
           state_{CreateExecutorState()},
           slot_{table_slot_create(table_, &state_->es_tupleTable)} {
+        require_table(table_);
         // PostgreSQL evaluates its constraints and indexes, which are its owner's, as the writer.
         if (table_->rd_rel->relowner != source->rd_rel->relowner)
             elog(ERROR, "the new table has another owner than the partition");
@@ -149,11 +163,10 @@ class OpenTarget {
         ExecCloseIndices(result);
     }
 
-    // Deletes the row with the slot's key. There may be none: if a trigger changes a row that the
-    // same statement has just written, the trigger's change arrives here first.
+    // Deletes the row with the slot's key, if there is one.
     void remove() const {
         TupleTableSlot* const found = table_slot_create(table_, &state_->es_tupleTable);
-        if (find_by_index(table_, key_index_, slot_, found))
+        if (find_by_key(table_, key_index_, slot_, found))
             simple_table_tuple_delete(table_, &found->tts_tid, GetActiveSnapshot());
     }
 
@@ -186,62 +199,55 @@ void insert(const Targets& targets, HeapTuple row, Relation source) {
     target.close();
 }
 
-// Whether the row still exists. If not, a trigger that the same statement fired has changed or
-// deleted it. That change arrives here by itself, perhaps before this one. May ereport.
-bool is_there(HeapTuple row, Relation source) {
-    TupleTableSlot* const slot = table_slot_create(source, nullptr);
-    const bool found =
-        table_tuple_fetch_row_version(source, &row->t_self, GetActiveSnapshot(), slot);
-    ExecDropSingleTupleTableSlot(slot);
-    return found;
-}
-
-// May ereport.
-bool have_same_key(const Targets& targets, const TriggerData& trigger) {
-    const Relation source = trigger.tg_relation;
-    const TupleDesc descriptor = RelationGetDescr(source);
-    const Target target = target_of(targets, trigger.tg_trigtuple, descriptor);
-    if (target_of(targets, trigger.tg_newtuple, descriptor).relation != target.relation)
-        return false;
-    const Relation index = index_open(target.key_index, AccessShareLock);
-    bool same = true;
-    for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); ++i) {
-        const char* const name =
-            get_attname(target.relation, index->rd_index->indkey.values[i], false);
-        const AttrNumber number = get_attnum(RelationGetRelid(source), name);
-        bool is_null = false;
-        const Datum before = heap_getattr(trigger.tg_trigtuple, number, descriptor, &is_null);
-        const Datum after = heap_getattr(trigger.tg_newtuple, number, descriptor, &is_null);
-        const FormData_pg_attribute* const column = TupleDescAttr(descriptor, number - 1);
-        same = same && datum_image_eq(before, after, column->attbyval, column->attlen);
+// Copies the row that the source has now under this row's key to its target, or removes it there.
+// The event itself does not say which row that is: triggers that write to the row that fires them
+// let later writes arrive here first. May ereport.
+void follow(const Targets& targets, HeapTuple row, Relation source) {
+    remove(targets, row, source);
+    TupleTableSlot* const wanted =
+        MakeSingleTupleTableSlot(RelationGetDescr(source), &TTSOpsHeapTuple);
+    ExecStoreHeapTuple(row, wanted, false);
+    TupleTableSlot* const now = table_slot_create(source, nullptr);
+    if (find_by_key(source, targets.source_index, wanted, now)) {
+        bool is_copy = false;
+        insert(targets, ExecFetchSlotHeapTuple(now, true, &is_copy), source);
     }
-    index_close(index, AccessShareLock);
-    return same;
+    ExecDropSingleTupleTableSlot(now);
+    ExecDropSingleTupleTableSlot(wanted);
 }
 
 // May ereport.
 void write_row(const Targets& targets, const TriggerData& trigger) {
     const Relation source = trigger.tg_relation;
-    const bool is_update = TRIGGER_FIRED_BY_UPDATE(trigger.tg_event);
-    const HeapTuple written = is_update ? trigger.tg_newtuple : trigger.tg_trigtuple;
-    if (!TRIGGER_FIRED_BY_DELETE(trigger.tg_event) && !is_there(written, source)) {
-        // The other change finds the row by its key.
-        if (is_update && !have_same_key(targets, trigger))
-            elog(ERROR, "a statement and a trigger changed the key of a row");
-        return;
-    }
-    if (!TRIGGER_FIRED_BY_INSERT(trigger.tg_event))
-        remove(targets, trigger.tg_trigtuple, source);
-    if (!TRIGGER_FIRED_BY_DELETE(trigger.tg_event))
-        insert(targets, written, source);
+    follow(targets, trigger.tg_trigtuple, source);
+    if (TRIGGER_FIRED_BY_UPDATE(trigger.tg_event) &&
+        !have_same_key(source, targets.source_index, trigger.tg_trigtuple, trigger.tg_newtuple))
+        follow(targets, trigger.tg_newtuple, source);
 }
 
+// A target may have a unique index that its source lacks. Nobody may have to wait for that one.
+constexpr char longest_wait[] = "100ms";
+
 void write(const Targets& targets, const TriggerData& trigger) {
-    // Makes the statement's own writes visible.
-    CommandCounterIncrement();
-    PushActiveSnapshot(GetLatestSnapshot());
-    write_row(targets, trigger);
-    PopActiveSnapshot();
+    LocalSettings settings;
+    settings.set("lock_timeout", longest_wait);
+    call([&] {
+        // Makes the statement's own writes visible.
+        CommandCounterIncrement();
+        PushActiveSnapshot(GetLatestSnapshot());
+        write_row(targets, trigger);
+        PopActiveSnapshot();
+    });
+}
+
+// Returns why the move must begin again, if it must. Does nothing without a move.
+std::string change(const Targets& targets, const TriggerData& trigger) {
+    if (!OidIsValid(targets.parent))
+        return {};
+    if (TRIGGER_FIRED_BY_TRUNCATE(trigger.tg_event))
+        return "a partition was truncated";
+    write(targets, trigger);
+    return {};
 }
 
 // An error in the copy must not make the writer's statement fail. A cancel or a shutdown must.
@@ -254,23 +260,22 @@ bool must_pass(const PostgresError& error) {
 
 void write_through(FunctionCallInfo fcinfo) {
     const TriggerData& trigger = trigger_of(fcinfo, "ppm.write_through()");
-    const Targets& targets = targets_of(fcinfo, trigger.tg_relation);
-    if (!OidIsValid(targets.parent))
+    const Relation source = trigger.tg_relation;
+    const Oid parent = call([=] { return parent_of(source); });
+    if (!OidIsValid(parent))
         return;
-    if (TRIGGER_FIRED_BY_TRUNCATE(trigger.tg_event))
-        return call([&] { mark_broken(targets.parent, "a partition was truncated"); });
     std::string reason;
     try {
         Subtransaction subtransaction;
-        call([&] { write(targets, trigger); });
+        reason = change(targets_of(fcinfo, source, parent), trigger);
         subtransaction.commit();
-        return;
     } catch (const PostgresError& error) {
         if (must_pass(error))
             throw;
         reason = "a row could not be written to its new table: " + error.message();
     }
-    call([&] { mark_broken(targets.parent, reason.c_str()); });
+    if (!reason.empty())
+        call([&] { mark_broken(parent, reason.c_str()); });
 }
 
 const TriggerData& trigger_of(FunctionCallInfo fcinfo, const char* function) {

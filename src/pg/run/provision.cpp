@@ -9,6 +9,7 @@
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/rows.hpp"
 #include "pg/catalog/template.hpp"
+#include "pg/catalog/tree.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/effects.hpp"
 #include "pg/ddl/inherited_properties.hpp"
@@ -116,8 +117,7 @@ std::vector<Oid> models_of(const ManagedParent& managed, RelationId from_templat
     std::vector<Oid> models{managed.parent.table->relation};
     if (!OidIsValid(from_template))
         return models;
-    const List* const below =
-        call([=] { return find_all_inheritors(from_template, AccessShareLock, nullptr); });
+    const List* const below = call([=] { return partition_tree(from_template, AccessShareLock); });
     for (int i = 0; i < list_length(below); ++i)
         models.push_back(list_nth_oid(below, i));
     return models;
@@ -170,6 +170,27 @@ class ProvisionExecutor final : public Executor {
         });
     }
 };
+
+// PostgreSQL builds the indexes that the parent has got meanwhile, and checks its new foreign keys.
+// If others wait for that, they wait no longer than for a lock.
+void execute_to_attach(const ManagedParent& managed, const Partition& partition, Since since) {
+    const std::string statement =
+        attach_statement(managed, partition.schema_name, partition.name, partition.bounds);
+    try {
+        execute_as_owner(
+            managed.parent, statement,
+            since ? std::min(lock_timeout(), statement_timeout()) : statement_timeout());
+    } catch (const Error& error) {
+        if (!since || !is_timeout(error))
+            throw;
+        throw PpmError{ERRCODE_QUERY_CANCELED,
+                       "attaching table " + in_quotes(partition.qualified_name()) +
+                           " takes longer than others may have to wait",
+                       "PostgreSQL reads the table under locks that others wait for, to build an "
+                       "index or to check a constraint.",
+                       "Attach it yourself when others can wait: " + statement + ";"};
+    }
+}
 
 // Moves the detached table back to the schema that it came from.
 Partition at_home(const ManagedParent& managed, const Partition& partition) {
@@ -241,8 +262,7 @@ Since attach_again(const ManagedParent& managed, const Partition& partition) {
     lock_names({NamedRelation{managed.parent}, NamedRelation{home}});
     if (!capabilities_of(managed.parent).tells_row_age)
         execute_as_owner(managed.parent, open_statement(home));
-    execute_as_owner(managed.parent,
-                     attach_statement(managed, home.schema_name, home.name, home.bounds));
+    execute_to_attach(managed, home, since);
     require_attached(managed, partition.relation, partition.bounds);
     return since;
 }

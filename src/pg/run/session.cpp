@@ -6,6 +6,7 @@
 #include "pg/bridge/settings.hpp"
 #include "pg/catalog/distributed.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/tree.hpp"
 #include "pg/ddl/names.hpp"
 
 namespace ppm {
@@ -142,7 +143,7 @@ void lock_partition(const Partition& partition, bool detached) {
         // If it is partitioned itself, locks the tables below it, too: they can be written to
         // directly.
         if (same)
-            find_all_inheritors(partition.relation, AccessExclusiveLock, nullptr);
+            partition_tree(partition.relation, AccessExclusiveLock);
         return same;
     });
     if (!is_still)
@@ -166,7 +167,7 @@ void lock_against_writers(const Partition& partition) {
     call([&] {
         LockRelationOid(partition.relation, ShareLock);
         if (get_rel_relkind(partition.relation) != '\0')
-            find_all_inheritors(partition.relation, ShareLock, nullptr);
+            partition_tree(partition.relation, ShareLock);
     });
 }
 

@@ -1,0 +1,15 @@
+// Rows and their unique keys, without the planner.
+#pragma once
+
+#include "pg/bridge/postgres.hpp"
+
+namespace ppm {
+
+// Finds the row that has the key of `wanted`, a row of the same table, by a unique btree index over
+// columns that are NOT NULL. Sees what the active snapshot sees, and waits for nobody. May ereport.
+bool find_by_key(Relation table, Oid index, TupleTableSlot* wanted, TupleTableSlot* found);
+
+// Whether two rows of the table have the same values in the index' key columns. May ereport.
+bool have_same_key(Relation table, Oid index, HeapTuple one, HeapTuple other);
+
+}  // namespace ppm

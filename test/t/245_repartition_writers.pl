@@ -1,0 +1,176 @@
+# What the application does to the rows, and to the tables around them, while a move waits for an older transaction: no row is lost, no statement
+# fails or waits, and the move goes on.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PpmTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('repartition_writers', conf => "log_statement = none");
+my ($result, $output, $messages);
+my $call = "SET ppm.lock_timeout = '300ms'; CALL ppm.repartition('t')";
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+
+# A table with one wide partition, which has rows of ten days.
+sub table
+{
+	my ($columns, $more) = @_;
+	sql(<<"EOF");
+SET client_min_messages = error;
+DROP TABLE IF EXISTS t, t_wide, t_wide_repartitioned, referred, template CASCADE;
+DELETE FROM ppm.config; DELETE FROM ppm.detached;
+CREATE TABLE referred (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE referred_1 PARTITION OF referred FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+INSERT INTO referred SELECT i, '2026-03-10' FROM generate_series(0, 9) i;
+CREATE TABLE t (id int, day date, $columns) PARTITION BY RANGE (day);
+CREATE TABLE t_wide PARTITION OF t FOR VALUES FROM ('2026-03-01') TO ('2026-03-25');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, cleanup_policy) VALUES ('t', 'daily', 1, 30, 'drop');
+INSERT INTO t (id, day) SELECT i, date '2026-03-05' + i % 10 FROM generate_series(1, 1000) i;
+@{[ $more // '' ]}
+EOF
+	return;
+}
+
+sub goes_on
+{
+	my ($older, $mover, $what) = @_;
+	is(sql(q(SELECT coalesce(string_agg(reason, '; '), '') FROM ppm.move_broken)), '', "$what: nothing keeps the move from going on");
+	return ends($older, $mover, $what);
+}
+
+sub ends
+{
+	my ($older, $mover, $what) = @_;
+	$older->query_safe('COMMIT');
+	$older->quit;
+	($result, $output, $messages) = finish_sql($mover);
+	is($result, 0, "$what: the move ends") or diag($messages);
+	return;
+}
+
+#
+# A key whose row goes and comes in one statement, while a trigger writes to the row
+#
+
+foreach my $case (
+	[
+		'a row replaced by another',
+		q(CREATE TRIGGER mark AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION mark();),
+		q(WITH gone AS (DELETE FROM t WHERE id = 0 RETURNING id, day) INSERT INTO t SELECT id, day, 'v1' FROM gone),
+		'0 v1 (instead of v0)' ],
+	[
+		'a row kept under another key',
+		q(CREATE TRIGGER mark AFTER UPDATE OF id ON t FOR EACH ROW WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION mark();),
+		q(WITH old AS (UPDATE t SET id = -1 WHERE id = 0 RETURNING day) INSERT INTO t SELECT 0, day, 'v1' FROM old),
+		'-1 v0, 0 v1 (instead of v0)' ])
+{
+	my ($what, $trigger, $statement, $expected) = @$case;
+	table('note text, PRIMARY KEY (id, day)', <<"EOF");
+CREATE OR REPLACE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+    UPDATE t SET note = note || ' (instead of ' || OLD.note || ')' WHERE id = OLD.id AND day = OLD.day; RETURN NULL; END \$\$;
+INSERT INTO t VALUES (0, '2026-03-10', 'v0');
+$trigger
+EOF
+	my ($older, $mover) = start_waiting_move($node, $call);
+	sql($statement);
+	my $rows = "SELECT string_agg(id || ' ' || note, ', ' ORDER BY id) FROM t WHERE id <= 0";
+	is(sql($rows), $expected, "$what: the application sees it");
+	goes_on($older, $mover, $what);
+	is(sql($rows), $expected, "$what: and still sees it in the new partition");
+	is(sql('SELECT count(*) FROM t WHERE id > 0'), 1000, "$what: with all others");
+}
+
+# Columns that cannot be compared, and a unique key that is not the primary key.
+table('note json, UNIQUE (id, day)', 'ALTER TABLE t ALTER id SET NOT NULL, ALTER day SET NOT NULL;');
+my ($older, $mover) = start_waiting_move($node, $call);
+sql(q(UPDATE t SET note = '{"a": 1}' WHERE id <= 10; UPDATE t SET note = '{"a": 2}' WHERE id = 1; DELETE FROM t WHERE id = 2; UPDATE t SET id = 2 WHERE id = 3));
+goes_on($older, $mover, 'json');
+is(sql(q(SELECT string_agg(id || ' ' || note, ', ' ORDER BY id) FROM t WHERE id <= 4)), '1 {"a": 2}, 2 {"a": 1}, 4 {"a": 1}', 'json: as it was written');
+
+#
+# The referenced table
+#
+
+my $references = 'referred int, referred_day date, PRIMARY KEY (id, day), FOREIGN KEY (referred, referred_day) REFERENCES referred';
+my $refer = "UPDATE t SET referred = id % 10, referred_day = '2026-03-10' WHERE id % 3 = 0;";
+
+# How many triggers of the new tables' foreign keys would run when a referenced row is deleted.
+my $enabled = q(SELECT count(*) FROM pg_trigger g JOIN pg_constraint c ON c.oid = g.tgconstraint JOIN pg_class r ON r.oid = c.conrelid
+                WHERE c.contype = 'f' AND r.relname LIKE 'ppm_move%' AND g.tgrelid <> c.conrelid AND g.tgenabled <> 'D');
+
+table($references, $refer);
+($older, $mover) = start_waiting_move($node, $call);
+is(sql($enabled), 0, 'the new foreign keys are quiet');
+sql(q(CREATE TABLE referred_2 PARTITION OF referred FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')));
+ok($node->poll_query_until('postgres', $enabled =~ s/count\(\*\)/count(*) = 0/r), 'also on a new partition of the referenced table');
+sql(q(INSERT INTO referred VALUES (500, '2027-06-01'); INSERT INTO t VALUES (5000, '2026-03-09', 500, '2027-06-01')));
+($result, $output, $messages) = run_sql($node, 'BEGIN; DELETE FROM t WHERE referred = 500; DELETE FROM referred WHERE id = 500; COMMIT');
+is($result, 0, 'whose rows can be deleted') or diag($messages);
+goes_on($older, $mover, 'a new partition of the referenced table');
+unlike($messages, qr/begins again/, 'and it did not have to begin again');
+($result, $output, $messages) = run_sql($node, 'DELETE FROM referred WHERE id = 3');
+like($messages, qr/23503/, 'the new partitions are known to refer to it');
+
+table($references, $refer);
+$mover = start_sql($node, 'mover', "SET ppm.batch_rows = 50; SET ppm.batch_pause = 100; $call");
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.progress WHERE phase = 'copying' AND rows_done > 0)") or die 'it does not copy';
+sql('ALTER TABLE referred_1 DISABLE TRIGGER ALL; ALTER TABLE referred_1 ENABLE TRIGGER ALL');
+ok($node->poll_query_until('postgres', $enabled =~ s/count\(\*\)/count(*) = 0/r), 'triggers that somebody enables are quiet again');
+is(sql('SELECT count(*) FROM ppm.move'), 1, 'while rows are copied');
+($result, $output, $messages) = finish_sql($mover);
+is($result, 0, 'and the move ends') or diag($messages);
+
+#
+# A unique index that only the new tables have, by the template
+#
+
+table('code text, note text, PRIMARY KEY (id, day)', <<'EOF');
+CREATE TABLE template (id int, day date, code text, note text);
+CREATE UNIQUE INDEX ON template (code);
+UPDATE ppm.config SET template = 'public.template';
+UPDATE t SET code = id;
+EOF
+($older, $mover) = start_waiting_move($node, $call);
+my $one = hold($node, q(INSERT INTO t VALUES (3001, '2026-03-10', 'same')));
+my $other = hold($node, q(UPDATE t SET note = 'other' WHERE id = 6));
+($result, $output, $messages) = (0);
+$other->query_safe(q(INSERT INTO t VALUES (3002, '2026-03-10', 'same')));
+pass('a writer does not wait for another that has written the same value');
+$other->query_safe('COMMIT');
+$one->query_safe(q(UPDATE t SET note = 'one' WHERE id = 6; COMMIT));
+$_->quit foreach ($one, $other);
+like(sql('SELECT string_agg(reason, E\'\n\') FROM ppm.move_broken'), qr/\Aa row could not be written to its new table: [^\n]*\z/, 'the move is to begin again, which is noted once');
+$older->query_safe('COMMIT');
+$older->quit;
+($result, $output, $messages) = finish_sql($mover);
+like($messages, qr/begins again/, 'it says so');
+like($messages, qr/23505|duplicate key/, 'and that rows do not fit the template');
+is(sql(q(SELECT string_agg(id || ' ' || code || coalesce(' ' || note, ''), ', ' ORDER BY id) FROM t WHERE id = 6 OR id > 3000)), '6 6 one, 3001 same, 3002 same', 'all has been written');
+sql(q(CALL ppm.abandon('t')));
+
+#
+# A source that is detached meanwhile comes back
+#
+
+table('note text, PRIMARY KEY (id, day)', "UPDATE ppm.config SET retention = 5, drop_delay = '1 day';");
+sql('DROP TABLE t_wide; CREATE TABLE t_wide PARTITION OF t FOR VALUES FROM (\'2026-03-01\') TO (\'2026-03-05\'); INSERT INTO t SELECT i, date \'2026-03-01\' + i % 4 FROM generate_series(1, 100) i; UPDATE ppm.config SET retention = 30');
+($older, $mover) = start_waiting_move($node, $call);
+sql(q(UPDATE ppm.config SET retention = 5));
+my $cleaner = start_sql($node, 'cleaner', q(SET ppm.lock_timeout = '1min'; SET ppm.statement_timeout = '1min'; CALL ppm.cleanup('t')));
+$node->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM ppm.detached))) or die 'cleanup does not begin';
+$older->query_safe('COMMIT');
+$older->quit;
+($result, $output, $messages) = finish_sql($cleaner);
+is($result, 0, 'a source of a move is detached') or diag($messages);
+($result, $output, $messages) = finish_sql($mover);
+is($result, 0, 'the move ends') or diag($messages);
+sql(q(UPDATE ppm.config SET retention = 30));
+($result, $output, $messages) = run_sql($node, q(CALL ppm.provision('t')));
+is(sql('SELECT count(*) FROM t'), 100, 'and it comes back with all its rows') or diag($messages);
+is(sql(q(SELECT count(*) FROM ppm.check() WHERE severity = 'error' AND code <> 'off_grid')), 0, 'to nobody\'s surprise');
+
+done_testing();
