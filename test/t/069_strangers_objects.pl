@@ -418,6 +418,8 @@ my $log = $node->safe_psql('postgres', q(SELECT oid::regclass FROM pg_class WHER
 is($node->safe_psql('postgres', "SELECT count(*) FROM $log"), '500', 'keys of a stranger are noted in a table of a superuser');
 $node->safe_psql('postgres', "ANALYZE $log; ANALYZE");
 is(stolen(), '0|f', 'whose statistics do not run code of that stranger');
+$node->safe_psql('postgres', "ALTER TABLE m.t OWNER TO alice; ALTER TABLE m.d OWNER TO alice; INSERT INTO m.t SELECT current_date, int4range(20001, 20002)::text::m.range");
+is($node->safe_psql('postgres', "SET ROLE stranger; SELECT count(*) FROM $log"), '500', 'who does not own the table any longer does not see the keys of later rows');
 $node->safe_psql('postgres', q(SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'mover'));
 finish_sql($mover);
 $node->safe_psql('postgres', q(CALL ppm.abandon('m.t')));

@@ -64,9 +64,64 @@ survives('no key');
 run_sql($node, q(CALL ppm.abandon('t')));
 is(sql('SELECT count(*) FROM ppm.move'), 0, 'nothing is left of the move');
 
+# A column of the key may be null while its values are noted: nothing may take a null for a value.
+sql(<<'EOF');
+SET client_min_messages = error;
+DROP TABLE IF EXISTS j; DELETE FROM ppm.config;
+CREATE TABLE j (x int NOT NULL, k date NOT NULL, b bytea NOT NULL, UNIQUE (x, k, b)) PARTITION BY RANGE (k);
+CREATE TABLE j_d PARTITION OF j DEFAULT;
+INSERT INTO j SELECT g, current_date - g % 3, '\x00' FROM generate_series(1, 1000) g;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('j', 'daily', 1);
+EOF
+$mover = start_sql($node, 'mover', q(SET ppm.batch_rows = 1; SET ppm.batch_pause = '1min'; CALL ppm.repartition('j')));
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.progress WHERE phase = 'copying')") or die 'it does not copy';
+sql(q(ALTER TABLE j ALTER x DROP NOT NULL; UPDATE j SET x = NULL, b = '\x00000000000008' WHERE x = 1));
+my $log = sql(q(SELECT oid::regclass FROM pg_class WHERE relnamespace = 'ppm'::regnamespace AND relname LIKE 'log\_%' AND relkind = 'r'));
+is(sql("SELECT count(*) FROM $log WHERE x IS NULL OR octet_length(b) <> 1"), '0', 'a key that is null is not noted');
+is(sql("SELECT count(*) FROM pg_attribute WHERE attrelid = '$log'::regclass AND attnum > 0 AND attnotnull"), '0', 'nor does the table of keys promise that there is none');
+is(sql('SELECT reason FROM ppm.move_broken'), 'a column of the key was altered', 'the move is to begin again');
+sql(q(SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'mover'));
+finish_sql($mover);
+sql(q(CALL ppm.abandon('j'); DELETE FROM ppm.config; DROP TABLE j));
+
+sql(<<'EOF');
+CREATE TABLE j (k date NOT NULL, id text NOT NULL, v int, UNIQUE (k, id)) PARTITION BY RANGE (k);
+CREATE TABLE j_d PARTITION OF j DEFAULT;
+INSERT INTO j SELECT current_date - g % 3, 'id' || g, g FROM generate_series(1, 50) g;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned) VALUES ('j', 'daily', 1);
+EOF
+(my $older, $mover) = start_waiting_move($node, q(CALL ppm.repartition('j')));
+sql('ALTER TABLE j ALTER id DROP NOT NULL; UPDATE j SET id = NULL WHERE v = 7');
+survives('a null key');
+$older->query_safe('COMMIT');
+$older->quit;
+finish_sql($mover);
+is(sql('SELECT count(*), count(id) FROM j'), '50|49', 'no row is lost');
+run_sql($node, q(CALL ppm.abandon('j')));
+sql('DELETE FROM ppm.config; DROP TABLE j CASCADE; DROP TABLE IF EXISTS t, d CASCADE');
+
+# Keys may be large, and there may be many.
+SKIP:
+{
+	skip 'the memory of a process is only known on Linux', 1 unless -e '/proc/self/status';
+	sql(<<'EOF');
+CREATE TABLE large (k text COLLATE "C" NOT NULL) PARTITION BY RANGE (k);
+CREATE TABLE large_d PARTITION OF large DEFAULT;
+INSERT INTO large SELECT repeat(chr(65 + g % 26), 16000000) FROM generate_series(1, 40) g;
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, key_encoding) VALUES ('large', 'daily', 2, 10, 'ulid');
+EOF
+	my $session = $node->background_psql('postgres', on_error_stop => 0);
+	my $pid = $session->query('SELECT pg_backend_pid()');
+	$session->query('SELECT count(*) FROM ppm.check(\'large\')');
+	$session->query('CALL ppm.provision(\'large\')');
+	my ($peak) = slurp_file("/proc/$pid/status") =~ /VmHWM:\s*(\d+) kB/;
+	cmp_ok($peak, '<', 300000, 'their memory is given back, row by row');
+	$session->quit;
+	sql('DELETE FROM ppm.config; DROP TABLE large');
+}
+
 # A plan reads keys while the column's type changes back and forth.
 sql(<<'EOF');
-DELETE FROM ppm.config; DROP TABLE t, d;
 CREATE TABLE t (id text COLLATE "C" NOT NULL PRIMARY KEY);
 INSERT INTO t VALUES ('01KATC0000000000000000000A');
 INSERT INTO ppm.config (table_name, partition_key, interval, pre_provisioned, retention, key_encoding) VALUES ('t', 'id', 'monthly', 1, 10, 'ulid');

@@ -91,6 +91,21 @@ EOF
 is(rows(q(SELECT string_agg(action, ' ' ORDER BY at) FROM ppm.history WHERE outcome = 'ok')), 'create create create detach drop', 'error context causes no rollback either');
 $node->safe_psql('postgres', 'DROP EVENT TRIGGER noticed; DELETE FROM ppm.config');
 
+# A key is shown cut, but not in the middle of a character.
+$node->safe_psql('postgres', <<'EOF');
+CREATE TABLE ulids (k text COLLATE "C" PRIMARY KEY) PARTITION BY RANGE (k);
+CREATE TABLE ulids_all PARTITION OF ulids FOR VALUES FROM ('') TO ('02');
+INSERT INTO ulids VALUES ('00' || 'x' || repeat(chr(252), 20));
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention, key_encoding, cleanup_policy) VALUES ('ulids', 'daily', 1, 1, 'ulid', 'detach');
+EOF
+run_sql($node, 'CALL ppm.run_all()');
+foreach my $query ('SELECT count(*) FROM ppm.check()', 'SELECT count(detail) FROM ppm.check()', 'SELECT message FROM ppm.history WHERE table_name = \'ulids\'', 'SELECT * FROM ppm.partitions')
+{
+	($result, $output, $messages) = run_sql($node, "SET client_encoding = 'LATIN1'; $query");
+	is($result, 0, "$query works in every encoding") or diag($messages);
+}
+$node->safe_psql('postgres', q(SET client_min_messages = error; DROP TABLE ulids; DELETE FROM ppm.config; DELETE FROM ppm.history));
+
 # A server that knows no encoding, whose names the client's encoding may not allow; and one that is not UTF8.
 $node->safe_psql('postgres', q(CREATE DATABASE bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'; CREATE DATABASE russian TEMPLATE template0 ENCODING 'KOI8R' LC_COLLATE 'C' LC_CTYPE 'C'));
 for my $case ([ 'bytes', 'UTF8', q('b' || chr(233)), 'b\\?' ], [ 'russian', 'ISO_8859_5', q('k' || chr(128)), 'k\\?' ])

@@ -91,6 +91,98 @@ sql(q(UPDATE t SET note = '{"a": 1}' WHERE id <= 10; UPDATE t SET note = '{"a": 
 goes_on($older, $mover, 'json');
 is(sql(q(SELECT string_agg(id || ' ' || note, ', ' ORDER BY id) FROM t WHERE id <= 4)), '1 {"a": 2}, 2 {"a": 1}, 4 {"a": 1}', 'json: as it was written');
 
+# Whatever becomes of the unique key, no write fails: the move begins again, or cannot go on.
+foreach my $case (
+	[ 'a column of the key is renamed', 'ALTER TABLE t RENAME COLUMN id TO ident', 'ALTER TABLE t RENAME COLUMN ident TO id' ],
+	[ 'the key is dropped', 'ALTER TABLE t DROP CONSTRAINT t_pkey', 'ALTER TABLE t ADD CONSTRAINT t_pkey PRIMARY KEY (id, day)' ],
+	[ 'a column of the key gets another type', 'ALTER TABLE t ALTER COLUMN id TYPE bigint', '' ],
+	[ 'a column of the key may be null', 'ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ALTER id DROP NOT NULL', 'DELETE FROM t WHERE id IS NULL; ALTER TABLE t ADD CONSTRAINT t_pkey PRIMARY KEY (id, day)', 'UPDATE t SET id = NULL WHERE id = 7' ])
+{
+	my ($what, $alter, $back, $write) = @$case;
+	table('note text, PRIMARY KEY (id, day)');
+	my ($older, $mover) = start_waiting_move($node, $call);
+	sql($alter);
+	($result, $output, $messages) = run_sql($node, $write // q(INSERT INTO t VALUES (7777, '2026-03-10', 'new')));
+	is($result, 0, "$what: a write succeeds") or diag($messages);
+	sql($back);
+	$older->query_safe('COMMIT');
+	$older->quit;
+	# The call may have ended for want of a key.
+	finish_sql($mover);
+	($result, $output, $messages) = run_sql($node, q(CALL ppm.repartition('t')));
+	is($result, 0, "$what: then the move can end") or diag($messages);
+	is(sql('SELECT count(*) FROM t'), $write ? 999 : 1001, "$what: with all rows");
+}
+
+# A partition may have its part of the key from before, deferrable, or by another operator class.
+foreach my $case (
+	[ 'a deferrable key', 'note text', 'ALTER TABLE t_wide ADD UNIQUE (id, day) DEFERRABLE', 'CREATE UNIQUE INDEX ON t (id, day)', q(UPDATE t SET id = id + 1 WHERE day = '2026-03-10') ],
+	[ 'another operator class', 'code text, note text', 'ALTER TABLE t_wide ALTER code SET DEFAULT md5(random()::text); UPDATE t_wide SET code = id; ALTER TABLE t_wide ALTER code SET NOT NULL; CREATE UNIQUE INDEX ON t_wide (code varchar_ops, day)', 'ALTER TABLE t ALTER code SET NOT NULL; CREATE UNIQUE INDEX ON t (code, day)', q(UPDATE t SET note = 'x' WHERE day = '2026-03-10') ])
+{
+	my ($what, $columns, $own, $parents, $write) = @$case;
+	table($columns, "ALTER TABLE t_wide ALTER id SET NOT NULL, ALTER day SET NOT NULL; $own;");
+	sql('ALTER TABLE t DETACH PARTITION t_wide; ALTER TABLE t ALTER id SET NOT NULL, ALTER day SET NOT NULL');
+	sql("$parents; ALTER TABLE t ATTACH PARTITION t_wide FOR VALUES FROM ('2026-03-01') TO ('2026-03-25')");
+	my ($older, $mover) = start_waiting_move($node, $call);
+	($result, $output, $messages) = run_sql($node, $write);
+	is($result, 0, "$what: a write succeeds") or diag($messages);
+	my $written = sql('SELECT md5(string_agg(t::text, \',\' ORDER BY t::text)) FROM t');
+	goes_on($older, $mover, $what);
+	is(sql('SELECT md5(string_agg(t::text, \',\' ORDER BY t::text)) FROM t'), $written, "$what: as it was written");
+}
+
+# Equal keys that do not look the same.
+table('k numeric DEFAULT 0, note text, PRIMARY KEY (k, id, day)');
+($older, $mover) = start_waiting_move($node, $call);
+sql(q(UPDATE t SET k = 0.00 WHERE id <= 20; UPDATE t SET k = 0.0 WHERE id = 7; DELETE FROM t WHERE k = 0.000 AND id = 8));
+goes_on($older, $mover, 'equal keys');
+is(sql('SELECT count(*), count(*) FILTER (WHERE scale(k) = 2), count(*) FILTER (WHERE scale(k) = 1) FROM t'), '999|18|1', 'equal keys: as they were written');
+
+# SERIALIZABLE transactions that only insert.
+table('note text, PRIMARY KEY (id, day)');
+($older, $mover) = start_waiting_move($node, $call);
+my @sessions = map { $node->background_psql('postgres') } 1, 2;
+$_->query_safe('BEGIN ISOLATION LEVEL SERIALIZABLE') foreach @sessions;
+foreach my $round (1, 2)
+{
+	$sessions[$_]->query_safe("INSERT INTO t VALUES (${round}000$_, '2026-03-10')") foreach 0, 1;
+}
+ok(eval { $_->query_safe('COMMIT') foreach @sessions; 1 }, 'SERIALIZABLE transactions do not fail because of the move') or diag $@;
+$_->quit foreach @sessions;
+
+# A transaction that imports an older one's snapshot is waited for, too.
+my $snapshot = $older->query_safe('SELECT pg_export_snapshot()');
+my $importer = $node->background_psql('postgres');
+$importer->query_safe("BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '$snapshot'; SELECT 1");
+is(sql(q(SELECT coalesce(string_agg(reason, '; '), '') FROM ppm.move_broken)), '', 'nothing keeps that move from going on');
+sleep 3;
+$older->query_safe('COMMIT');
+$older->quit;
+sleep 3;
+is($importer->query_safe('SELECT count(*) FROM t'), 1000, 'a transaction with an imported snapshot sees every row');
+is(sql('SELECT phase FROM ppm.progress'), 'waiting', 'because the move waits for it');
+$importer->query_safe('COMMIT');
+$importer->quit;
+($result, $output, $messages) = finish_sql($mover);
+is($result, 0, 'then the move ends') or diag($messages);
+is(sql('SELECT count(*) FROM t'), 1004, 'with what was written meanwhile');
+
+# Whoever keeps the swap from a new table does not make the move begin again, nor a writer wait for long.
+table('note text, PRIMARY KEY (id, day)');
+($older, $mover) = start_waiting_move($node, $call);
+my $target = sql(q(SELECT min(relname) FROM pg_class WHERE relname LIKE 'ppm\_move%' AND relkind = 'r'));
+my $vacuum = hold($node, "LOCK TABLE $target IN SHARE UPDATE EXCLUSIVE MODE");
+$older->query_safe('COMMIT');
+$older->quit;
+wait_until_waits($node, 'mover', 'relation');
+sql("INSERT INTO t VALUES (${_}001, '2026-03-05')") foreach 1 .. 9;
+is(sql(q(SELECT coalesce(string_agg(reason, '; '), '') FROM ppm.move_broken)), '', 'nothing keeps a move from going on that waits for a new table');
+$vacuum->query_safe('COMMIT');
+$vacuum->quit;
+($result, $output, $messages) = finish_sql($mover);
+is($result, 0, 'which it gets') or diag($messages);
+is(sql('SELECT count(*) FROM t'), 1009, 'with what was written meanwhile');
+
 #
 # The referenced table
 #
@@ -137,9 +229,8 @@ EOF
 ($older, $mover) = start_waiting_move($node, $call);
 my $one = hold($node, q(INSERT INTO t VALUES (3001, '2026-03-10', 'same')));
 my $other = hold($node, q(UPDATE t SET note = 'other' WHERE id = 6));
-($result, $output, $messages) = (0);
-$other->query_safe(q(INSERT INTO t VALUES (3002, '2026-03-10', 'same')));
-pass('a writer does not wait for another that has written the same value');
+$other->query_safe(q(SET LOCAL statement_timeout = '15s'; INSERT INTO t SELECT 4000 + i, '2026-03-10', 'same' FROM generate_series(1, 100) i; INSERT INTO t VALUES (3002, '2026-03-10', 'same')));
+pass('a writer does not wait, row by row, for another that has written the same value');
 $other->query_safe('COMMIT');
 $one->query_safe(q(UPDATE t SET note = 'one' WHERE id = 6; COMMIT));
 $_->quit foreach ($one, $other);
@@ -149,7 +240,8 @@ $older->quit;
 ($result, $output, $messages) = finish_sql($mover);
 like($messages, qr/begins again/, 'it says so');
 like($messages, qr/23505|duplicate key/, 'and that rows do not fit the template');
-is(sql(q(SELECT string_agg(id || ' ' || code || coalesce(' ' || note, ''), ', ' ORDER BY id) FROM t WHERE id = 6 OR id > 3000)), '6 6 one, 3001 same, 3002 same', 'all has been written');
+is(sql(q(SELECT string_agg(id || ' ' || code || coalesce(' ' || note, ''), ', ' ORDER BY id) FROM t WHERE id = 6 OR id BETWEEN 3001 AND 3002)), '6 6 one, 3001 same, 3002 same', 'all has been written');
+is(sql('SELECT count(*) FROM t WHERE id > 4000'), 100, 'to the last row');
 sql(q(CALL ppm.abandon('t')));
 
 #

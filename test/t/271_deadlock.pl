@@ -58,6 +58,26 @@ foreach my $timeout ('1s', '100ms')
 	collide("analyst, $timeout", "UPDATE ppm.config SET pre_provisioned = 2; CALL ppm.provision()", 'LOCK TABLE message IN ROW EXCLUSIVE MODE', 'ANALYZE metric');
 }
 
+# A session that has waited for long while ppm reads the table that it drops, and has locked a table that the drop needs.
+setup();
+$node->safe_psql('postgres', q(ALTER SYSTEM SET deadlock_timeout = '1s'; SELECT pg_reload_conf()));
+$node->safe_psql('postgres', q(UPDATE ppm.config SET drop_delay = '1 day'; CALL ppm.cleanup(); UPDATE ppm.config SET drop_delay = '0'));
+is($node->safe_psql('postgres', 'SELECT detached FROM ppm.detached'), 'metric_old', 'a table waits to be dropped');
+my $configurer = hold($node, 'SELECT FROM ppm.config FOR UPDATE');
+my $writer = hold($node, 'SELECT count(*) FROM message');
+my $dropper = start_sql($node, 'caller', "SET ppm.lock_timeout = '20s'; SET ppm.statement_timeout = '20s'; CALL ppm.cleanup()");
+wait_until_waits($node, 'caller');
+my $inserter = $writer;
+$inserter->query_until(qr/inserting/, "\\echo inserting\nINSERT INTO metric_old VALUES (1, current_date - 9);\n\\echo inserted\n");
+$node->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'INSERT INTO metric_old%' AND wait_event_type = 'Lock' AND now() - query_start > interval '0.8 s'))) or die 'the writer does not wait';
+$configurer->query_safe('ROLLBACK');
+$configurer->quit;
+ok(eval { $inserter->query_until(qr/inserted/, ''); $inserter->query_safe('ROLLBACK'); 1 }, 'it does not fail') or diag $@;
+$inserter->quit;
+finish_sql($dropper);
+$node->safe_psql('postgres', 'CALL ppm.cleanup()');
+is($node->safe_psql('postgres', q(SELECT to_regclass('metric_old'))), '', 'and ppm does its work, then or in the next call');
+
 # A role that has another deadlock_timeout than the server.
 $node->safe_psql('postgres', q(ALTER SYSTEM SET deadlock_timeout = '5s'; CREATE ROLE impatient SUPERUSER LOGIN; ALTER ROLE impatient SET deadlock_timeout = '100ms'; SELECT pg_reload_conf()));
 setup();

@@ -104,6 +104,19 @@ $other->quit;
 configure($node);
 wait_for($node, 'd1', q(SELECT bool_and(scheduled_at > now() + interval '30 min') FROM ppm.status), 'that call counts');
 
+# The owner of one database keeps the server from none of the others, with whatever settings.
+$node->safe_psql('d3', q(ALTER DATABASE d3 SET ppm.lock_timeout = '20d'));
+my $locked = $node->background_psql('d3');
+$locked->query_safe('BEGIN; LOCK TABLE ppm.config IN ACCESS EXCLUSIVE MODE');
+age($node, $_, '2 hours') foreach ('d2', 'd3', 'd11');
+configure($node);
+wait_for($node, $_, $all_is_well, "$_ is called while d3 is locked") foreach ('d2', 'd11');
+$locked->query_safe('COMMIT');
+$locked->quit;
+$node->safe_psql('d3', 'ALTER DATABASE d3 RESET ppm.lock_timeout');
+configure($node);
+wait_for($node, 'd3', $all_is_well, 'then d3 is');
+
 # It keeps nothing from being removed.
 is($node->safe_psql('postgres', q(SELECT backend_xmin, xact_start, datname FROM pg_stat_activity WHERE backend_type = 'ppm launcher')), '||',
 	'between calls there is no transaction, no snapshot, no database');

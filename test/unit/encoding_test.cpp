@@ -268,6 +268,13 @@ TEST(BigintLimits, EndWithSixtyFourBits) {
 
 // A catch-all's end may be written as the greatest number of the type, which a small type reaches
 // within the calendar.
+TEST(BigintLimits, EndBetweenAnEpochAndATimeFarFromEachOther) {
+    const Snowflake snowflake{Instant{std::chrono::microseconds{-210866803200000000}}, 0};
+    EXPECT_EQ(
+        integer_of(Instant{std::chrono::microseconds{greatest}}, KeyEncoding::snowflake, snowflake),
+        std::nullopt);
+}
+
 TEST(OpenEnd, IsTheGreatestNumberOfTheType) {
     const auto is_open_ended = [](const Key& key, std::int64_t upper) {
         return KeyCodec{key, zones::utc}.is_open_ended(

@@ -55,9 +55,14 @@ std::optional<std::int64_t> integer_of(Instant instant, KeyEncoding encoding,
             return time.count();
         case KeyEncoding::nanoseconds:
             return product(time.count(), 1000);
-        case KeyEncoding::snowflake:
-            return product(floor_to<chrono::milliseconds>(instant - snowflake.epoch),
+        case KeyEncoding::snowflake: {
+            std::int64_t since = 0;
+            if (__builtin_sub_overflow(time.count(), snowflake.epoch.time_since_epoch().count(),
+                                       &since))
+                return std::nullopt;
+            return product(floor_to<chrono::milliseconds>(chrono::microseconds{since}),
                            std::int64_t{1} << snowflake.shift);
+        }
         case KeyEncoding::ulid:
             break;
     }

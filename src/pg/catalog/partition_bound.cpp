@@ -143,6 +143,25 @@ Datum partition_bound_of(Oid relation) {
 
 }  // namespace
 
+namespace {
+
+// Reads only the first bytes, because a row may be large, and keeps no copy, because there may be
+// many rows. Does not end in the middle of a character. May ereport.
+Bound bound_of_text_value(varlena* value) {
+    constexpr int most = static_cast<int>(Bound::max_text_bytes);
+    const bool is_elsewhere = VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value);
+    varlena* const read = is_elsewhere ? pg_detoast_datum_slice(value, 0, most) : value;
+    const char* const text = VARDATA_ANY(read);
+    const int size = std::min(static_cast<int>(VARSIZE_ANY_EXHDR(read)), most);
+    const Bound bound = Bound::of_text(
+        {text, static_cast<std::size_t>(size < most ? size : pg_mbcliplen(text, size, most))});
+    if (is_elsewhere)
+        pfree(read);
+    return bound;
+}
+
+}  // namespace
+
 AttrNumber key_attribute(Relation table, const char* column, KeyType type) {
     const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
     return table->rd_tableam != nullptr && attribute != InvalidAttrNumber &&
@@ -182,8 +201,7 @@ Bound bound_of_value(Datum value, KeyType type) {
             return Bound::of_integer(DatumGetInt64(value));
         case KeyType::text:
         case KeyType::varchar: {
-            const text* const bytes = DatumGetTextPP(value);
-            return Bound::of_text({VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)});
+            return bound_of_text_value(reinterpret_cast<varlena*>(DatumGetPointer(value)));
         }
     }
     std::abort();

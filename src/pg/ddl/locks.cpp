@@ -286,6 +286,8 @@ constexpr char waiter_query[] =
 // Waiting for that lock would be a deadlock from the beginning. A session that has waited for long
 // might detect it first, and its statement would fail.
 void require_no_deadlock(const std::vector<Lock>& locks) {
+    if (locks.size() < 2)
+        return;
     std::vector<Oid> against_all;
     std::vector<Oid> against_writers;
     for (const auto& [relation, mode] : locks)
@@ -299,15 +301,15 @@ void require_no_deadlock(const std::vector<Lock>& locks) {
                            " waits for this transaction and has table " +
                            in_quotes(name_of(std::get<1>(*found))) + " locked",
                        {},
-                       "Transactions that read the table, and then write to it, block the move. "
-                       "Call the procedure when there are fewer of them."};
+                       "Transactions that read one table, and then write to another, are in the "
+                       "way. Call the procedure when there are fewer of them."};
 }
 
 }  // namespace
 
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
-    // With other statements, nobody can have waited for long for a lock of this transaction.
-    if (statement == Statement::attach_filled)
+    // Nobody can have waited for long for a lock of this transaction, unless it has read a table.
+    if (statement == Statement::attach_filled || statement == Statement::drop)
         require_no_deadlock(locks_of(statement, parent, partition));
     const std::vector<Lock> locks =
         take_all(LockWait{parent, partition, wait}, statement != Statement::finish_detach,

@@ -27,8 +27,8 @@ constexpr char prune_statement[] =
 
 // The growth from the oldest remembered run to the newest, in millionths of a key per second.
 constexpr char rate_query[] =
-    "SELECT ((max(l.greatest_key)::numeric - min(l.greatest_key)) * 1000000 "
-    "/ nullif(extract(epoch FROM max(l.at) - min(l.at)), 0))::bigint FROM "
+    "SELECT least((max(l.greatest_key)::numeric - min(l.greatest_key)) * 1000000 "
+    "/ nullif(extract(epoch FROM max(l.at) - min(l.at)), 0), 9e18)::bigint FROM "
     "(SELECT at, greatest_key FROM ppm.growth WHERE schema_name = $1 AND table_name = $2) AS l "
     "HAVING max(l.greatest_key) > min(l.greatest_key)";
 

@@ -274,12 +274,14 @@ class Move {
 
     void index() {
         for (JobTarget& target : job_.targets)
-            if (!target.indexed)
+            if (!target.indexed) {
+                keep_foreign_keys_quiet();
                 step_with_patience(session_, [&] {
                     complete_target(managed_, target, key_);
                     target.indexed = true;
                     set_target(job_, target);
                 });
+            }
         session_.step([&] { enter(MovePhase::replaying); });
     }
 
@@ -342,19 +344,20 @@ class Move {
     }
 
     // While the targets have rows and are no partitions yet, their foreign keys must not make a
-    // DELETE in the referenced table fail. A lock that others hold keeps this from being done until
-    // the next time.
+    // DELETE in the referenced table fail.
     void keep_foreign_keys_quiet() {
-        try {
-            session_.step([&] { disable_new_foreign_key_triggers(job_.target_relations()); });
-        } catch (const Error& error) {
-            if (!is_passing(error))
-                throw;
-        }
+        session_.step([&] { disable_new_foreign_key_triggers(job_.target_relations()); });
+    }
+
+    // Writers must not pay any longer for a move that begins again anyway.
+    void look_after_writers() {
+        keep_foreign_keys_quiet();
+        if (const auto reason = session_.read([&] { return broken_reason(parent()); }))
+            throw MustBeginAnew{*reason};
     }
 
     void finish() {
-        wait_for_snapshots_of_others(session_, [&] { keep_foreign_keys_quiet(); });
+        wait_for_snapshots_of_others(session_, [&] { look_after_writers(); });
         const Counts counts = session_.read([&] { return count_rows(managed_, job_); });
         if (counts.sources != counts.targets) {
             if (!default_check_fits(session_, job_))

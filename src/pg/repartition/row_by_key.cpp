@@ -29,7 +29,7 @@ bool find_by_key(Relation table, Oid index, TupleTableSlot* wanted, TupleTableSl
     ScanKeys keys;
     fill_scan_keys(keys, opened, wanted);
     const int count = IndexRelationGetNumberOfKeyAttributes(opened);
-    const IndexScanDesc scan = begin_index_scan(table, opened, GetActiveSnapshot(), count);
+    const IndexScanDesc scan = begin_index_scan(table, opened, SnapshotSelf, count);
     index_rescan(scan, keys.data(), count, nullptr, 0);
     const bool is_there = index_getnext_slot(scan, ForwardScanDirection, found);
     if (is_there)
@@ -45,11 +45,13 @@ bool have_same_key(Relation table, Oid index, HeapTuple one, HeapTuple other) {
     bool same = true;
     for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(opened) && same; ++i) {
         const AttrNumber number = opened->rd_index->indkey.values[i];
+        bool was_null = false;
         bool is_null = false;
-        const Datum before = heap_getattr(one, number, descriptor, &is_null);
+        const Datum before = heap_getattr(one, number, descriptor, &was_null);
         const Datum after = heap_getattr(other, number, descriptor, &is_null);
         const FormData_pg_attribute* const column = TupleDescAttr(descriptor, number - 1);
-        same = datum_image_eq(before, after, column->attbyval, column->attlen);
+        same = !was_null && !is_null &&
+               datum_image_eq(before, after, column->attbyval, column->attlen);
     }
     index_close(opened, NoLock);
     return same;

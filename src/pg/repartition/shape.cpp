@@ -19,7 +19,7 @@ constexpr char key_query[] = R"(
                           AND a.attnum = ANY ((x.indkey::smallint[])[0:x.indnkeyatts - 1]))
         ORDER BY x.indisprimary DESC, x.indexrelid LIMIT 1)
     SELECT key.indexrelid, a.attname::text, format('OPERATOR(%I.%s)', s.nspname, o.oprname),
-           format('%I %s%s NOT NULL', a.attname, format_type(b.oid, -1),
+           format('%I %s%s', a.attname, format_type(b.oid, -1),
                   (SELECT format(' COLLATE %I.%I', l.nspname, c.collname)
                    FROM pg_collation c JOIN pg_namespace l ON l.oid = c.collnamespace WHERE c.oid = a.attcollation))
     FROM key CROSS JOIN LATERAL generate_series(0, key.indnkeyatts - 1) AS n(number)

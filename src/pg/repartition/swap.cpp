@@ -46,7 +46,7 @@ class Swap {
     void exchange() {
         for (const JobSource& each : job_.sources)
             detach(each);
-        set_foreign_key_triggers(job_.target_relations(), true);
+        enable_foreign_key_triggers(job_.target_relations());
         for (const JobTarget& each : job_.targets)
             if (!each.is_default)
                 attach(each);

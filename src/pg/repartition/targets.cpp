@@ -43,11 +43,11 @@ constexpr char foreign_keys_query[] =
     "= 'f' UNION SELECT c.oid FROM key JOIN pg_constraint c ON c.conparentid = key.oid) "
 #define OF_FOREIGN_KEYS "tgisinternal AND tgconstraint IN (SELECT oid FROM key) "
 
-// Enables, or else disables, if $2.
+// Enables, or else disables, if $2, on the tables $3.
 constexpr char set_foreign_key_triggers_statement[] = WITH_FOREIGN_KEYS
     "UPDATE pg_trigger SET tgenabled = CASE WHEN $2 THEN 'O' ELSE 'D' END::\"char\" "
     "WHERE " OF_FOREIGN_KEYS
-    "AND ($2 IS FALSE OR tgrelid = ANY ($1)) "
+    "AND tgrelid = ANY ($3) "
     "AND tgenabled = CASE WHEN $2 THEN 'D' ELSE 'O' END::\"char\"";
 
 constexpr char enabled_on_query[] = WITH_FOREIGN_KEYS
@@ -56,6 +56,18 @@ constexpr char enabled_on_query[] = WITH_FOREIGN_KEYS
 // Where triggers of the targets' foreign keys are enabled.
 std::vector<Oid> tables_with_triggers(const std::vector<Oid>& targets) {
     return query(enabled_on_query, {oid_array_parameter(targets)}).values<Oid>();
+}
+
+void set_foreign_key_triggers(const std::vector<Oid>& targets, bool enabled,
+                              const std::vector<Oid>& tables) {
+    // ALTER TABLE would also need a superuser for this, and the triggers' names.
+    const UserContext superuser{BOOTSTRAP_SUPERUSERID};
+    execute(set_foreign_key_triggers_statement, {oid_array_parameter(targets),
+                                                 {BOOLOID, BoolGetDatum(enabled), false},
+                                                 oid_array_parameter(tables)});
+    for (const Oid relation : tables)
+        call([=] { CacheInvalidateRelcacheByRelid(relation); });
+    call([] { CommandCounterIncrement(); });
 }
 
 // The definition without the names that come first: names may contain anything.
@@ -150,7 +162,7 @@ void add_foreign_keys(const ManagedParent& managed, Oid relation) {
                                              .append(definition));
     // NOT VALID would not help: because of copied rows that are in no partition yet, a DELETE in
     // the referenced table would fail, or cascade to those rows.
-    set_foreign_key_triggers({relation}, false);
+    set_foreign_key_triggers({relation}, false, tables_with_triggers({relation}));
 }
 
 void add_policies(const ManagedParent& managed, Oid relation, const std::string& name) {
@@ -321,23 +333,18 @@ void complete_target(const ManagedParent& managed, const JobTarget& target,
     execute_as_owner(managed.parent, "ANALYZE " + table, INT_MAX);
 }
 
-void set_foreign_key_triggers(const std::vector<Oid>& targets, bool enabled) {
-    // ALTER TABLE would also need a superuser for this, and the triggers' names.
-    const UserContext superuser{BOOTSTRAP_SUPERUSERID};
-    const std::vector<Oid> tables = enabled ? targets : tables_with_triggers(targets);
-    execute(set_foreign_key_triggers_statement,
-            {oid_array_parameter(targets), {BOOLOID, BoolGetDatum(enabled), false}});
-    for (const Oid relation : tables)
-        call([=] { CacheInvalidateRelcacheByRelid(relation); });
-    call([] { CommandCounterIncrement(); });
+void enable_foreign_key_triggers(const std::vector<Oid>& targets) {
+    set_foreign_key_triggers(targets, true, targets);
 }
 
 void disable_new_foreign_key_triggers(const std::vector<Oid>& targets) {
     const std::vector<Oid> tables = tables_with_triggers(targets);
-    if (tables.empty())
-        return;
-    lock_all(tables, ShareRowExclusiveLock, lock_timeout());
-    set_foreign_key_triggers(targets, false);
+    // Without waiting: others would wait behind ppm, and there is a next time.
+    const bool are_locked = std::ranges::all_of(tables, [](Oid each) {
+        return call([=] { return ConditionalLockRelationOid(each, ShareRowExclusiveLock); });
+    });
+    if (are_locked && !tables.empty())
+        set_foreign_key_triggers(targets, false, tables);
 }
 
 }  // namespace ppm

@@ -33,11 +33,13 @@ void keep_name(const JobTarget& target);
 // statistics. (The swap adds the template's triggers: none must fire for a copy.)
 void complete_target(const ManagedParent& managed, const JobTarget& target, const MatchingKey& key);
 
-// Inside a step. Disables the triggers of the targets' foreign keys, or enables them at the swap.
-void set_foreign_key_triggers(const std::vector<Oid>& targets, bool enabled);
+// Inside a step. Enables the targets' own triggers of their foreign keys, for the swap. Until then
+// they are disabled, and so are those on the referenced tables.
+void enable_foreign_key_triggers(const std::vector<Oid>& targets);
 
-// Inside a step. Disables those of them that are enabled again: PostgreSQL makes some for each new
-// partition of a referenced table, and somebody may enable all triggers of such a table.
+// Inside a step. Disables those that are enabled again: PostgreSQL makes some for each new
+// partition of a referenced table, and somebody may enable all triggers of such a table. Waits for
+// no lock: if somebody has one, nothing is done this time.
 void disable_new_foreign_key_triggers(const std::vector<Oid>& targets);
 
 // The name of the constraint that says which rows the target takes.

@@ -36,15 +36,38 @@ TransactionId xmin_of_now() {
     });
 }
 
-// Those in `first` that still hold a snapshot.
-Holders left_of(const Holders& first, const Holders& now) {
-    Holders left;
-    for (const VirtualTransactionId& each : first)
-        if (std::ranges::any_of(now, [&](const VirtualTransactionId& other) {
-                return VirtualTransactionIdEquals(each, other);
-            }))
-            left.push_back(each);
-    return left;
+bool contains(const Holders& holders, const VirtualTransactionId& one) {
+    return std::ranges::any_of(holders, [&](const VirtualTransactionId& each) {
+        return VirtualTransactionIdEquals(each, one);
+    });
+}
+
+// A moment, and who held a snapshot from before it.
+struct Moment {
+    TransactionId xmin;
+    Holders holders;
+};
+
+Moment look_around() {
+    const TransactionId xmin = xmin_of_now();
+    return {xmin, holders_of(xmin)};
+}
+
+// Those in `left` that still have a snapshot from before the first look, and those who have
+// imported one since the last look (SET TRANSACTION SNAPSHOT). A new snapshot is never older than
+// that look.
+Holders left_of(const Holders& left, TransactionId first, const Moment& last) {
+    TransactionId before_last = first;
+    if (!TransactionIdFollows(last.xmin, first))
+        TransactionIdRetreat(before_last);
+    Holders result;
+    for (const VirtualTransactionId& each : holders_of(first))
+        if (contains(left, each))
+            result.push_back(each);
+    for (const VirtualTransactionId& each : holders_of(before_last))
+        if (!contains(last.holders, each) && !contains(result, each))
+            result.push_back(each);
+    return result;
 }
 
 void announce_who_is_waited_for(TransactionId xmin) {
@@ -59,14 +82,19 @@ void announce_who_is_waited_for(TransactionId xmin) {
 void wait_for_snapshots_of_others(Session& session, const std::function<void()>& meanwhile) {
     // Ends this session's own transaction, and with it its snapshot.
     session.pause(std::chrono::milliseconds{0});
-    const TransactionId xmin = session.read(xmin_of_now);
-    Holders left = session.read([=] { return holders_of(xmin); });
+    Moment last = session.read(look_around);
+    const TransactionId xmin = last.xmin;
+    Holders left = last.holders;
     std::chrono::milliseconds pause = shortest_pause;
     bool said = false;
     while (!left.empty()) {
         session.pause(pause);
         meanwhile();
-        left = session.read([&] { return left_of(left, holders_of(xmin)); });
+        session.read([&] {
+            left = left_of(left, xmin, last);
+            last = look_around();
+            return true;
+        });
         if (pause >= worth_a_word && !left.empty() && !said) {
             session.read([=] {
                 announce_who_is_waited_for(xmin);

@@ -27,6 +27,7 @@ struct Targets {
     Oid source_index = InvalidOid;  // the one whose key the targets' key indexes have
     std::size_t count = 0;
     Target* targets = nullptr;  // by lower bound
+    bool is_broken = false;     // by this statement: nothing more is copied
 };
 
 Targets* copy_of(const Targets& read, const std::vector<Target>& targets, MemoryContext context) {
@@ -46,18 +47,18 @@ constexpr char key_query[] =
     "JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] "
     "WHERE p.partrelid = $1";
 
-// The source's index that is like a target's index over the matching key.
+// The source's part of the parent's index that has the columns of a target's index over the
+// matching key, $3.
 constexpr char source_index_query[] = R"(
     WITH index AS (
         SELECT x.*, ARRAY(SELECT a.attname FROM generate_series(0, x.indnkeyatts - 1) AS n(number)
                           JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[n.number]
                           ORDER BY n.number) AS columns
-        FROM pg_index x
-        WHERE (x.indrelid = $1 OR x.indexrelid = $2) AND x.indisunique AND x.indisvalid AND x.indimmediate
-          AND x.indpred IS NULL AND x.indexprs IS NULL)
-    SELECT s.indexrelid FROM index s JOIN index t ON s.columns = t.columns AND s.indclass = t.indclass
-        AND s.indcollation = t.indcollation
-    WHERE s.indrelid = $1 AND t.indexrelid = $2 ORDER BY s.indexrelid LIMIT 1)";
+        FROM pg_index x WHERE x.indrelid = $2 OR x.indexrelid = $3)
+    SELECT s.indexrelid
+    FROM index t JOIN index p ON p.indrelid = $2 AND p.columns = t.columns AND p.indisunique AND p.indpred IS NULL AND p.indexprs IS NULL
+    JOIN pg_inherits h ON h.inhparent = p.indexrelid JOIN pg_index s ON s.indexrelid = h.inhrelid AND s.indrelid = $1 AND s.indisvalid
+    WHERE t.indexrelid = $3 ORDER BY s.indexrelid LIMIT 1)";
 
 // As ppm's owner: the writer may not read ppm's tables.
 Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
@@ -77,7 +78,8 @@ Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
             targets.push_back(target);
     }
     std::ranges::sort(targets, {}, [](const Target& each) { return each.bounds.lower; });
-    if (job && type) {
+    // Nothing is copied any longer when the move must begin again.
+    if (job && type && !broken_reason(parent)) {
         read.parent = parent;
         read.type = type.value_or(KeyType::date);
         read.key = call([relation = RelationGetRelid(source), name = key.c_str()] {
@@ -85,21 +87,25 @@ Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
         });
         const Oid target_index =
             targets.empty() ? read.by_default.key_index : targets.front().key_index;
-        read.source_index = query(source_index_query, {oid_parameter(RelationGetRelid(source)),
-                                                       oid_parameter(target_index)})
-                                .value<Oid>();
+        const auto index =
+            query(source_index_query, {oid_parameter(RelationGetRelid(source)),
+                                       oid_parameter(parent), oid_parameter(target_index)})
+                .first_value<Oid>();
+        if (!index)
+            throw PpmError{ERRCODE_UNDEFINED_OBJECT, "the unique key was altered"};
+        read.source_index = *index;
     }
     return copy_of(read, targets, context);
 }
 
-const Targets& targets_of(FunctionCallInfo fcinfo, Relation source, Oid parent) {
+Targets& targets_of(FunctionCallInfo fcinfo, Relation source, Oid parent) {
     if (fcinfo->flinfo->fn_extra == nullptr) {
         const SpiConnection spi{false};
         LocalSettings settings;
         settings.set("search_path", pinned_path);
         fcinfo->flinfo->fn_extra = read_targets(source, parent, fcinfo->flinfo->fn_mcxt);
     }
-    return *static_cast<const Targets*>(fcinfo->flinfo->fn_extra);
+    return *static_cast<Targets*>(fcinfo->flinfo->fn_extra);
 }
 
 // The table that is to have the row. May ereport.
@@ -199,11 +205,10 @@ void insert(const Targets& targets, HeapTuple row, Relation source) {
     target.close();
 }
 
-// Copies the row that the source has now under this row's key to its target, or removes it there.
-// The event itself does not say which row that is: triggers that write to the row that fires them
-// let later writes arrive here first. May ereport.
-void follow(const Targets& targets, HeapTuple row, Relation source) {
-    remove(targets, row, source);
+// Copies the row that the source has now under this row's key to its target. The event itself does
+// not say which row that is: triggers that write to the row that fires them let later writes arrive
+// here first. May ereport.
+void copy_present(const Targets& targets, HeapTuple row, Relation source) {
     TupleTableSlot* const wanted =
         MakeSingleTupleTableSlot(RelationGetDescr(source), &TTSOpsHeapTuple);
     ExecStoreHeapTuple(row, wanted, false);
@@ -219,14 +224,23 @@ void follow(const Targets& targets, HeapTuple row, Relation source) {
 // May ereport.
 void write_row(const Targets& targets, const TriggerData& trigger) {
     const Relation source = trigger.tg_relation;
-    follow(targets, trigger.tg_trigtuple, source);
-    if (TRIGGER_FIRED_BY_UPDATE(trigger.tg_event) &&
-        !have_same_key(source, targets.source_index, trigger.tg_trigtuple, trigger.tg_newtuple))
-        follow(targets, trigger.tg_newtuple, source);
+    const bool has_other_key =
+        TRIGGER_FIRED_BY_UPDATE(trigger.tg_event) &&
+        !have_same_key(source, targets.source_index, trigger.tg_trigtuple, trigger.tg_newtuple);
+    remove(targets, trigger.tg_trigtuple, source);
+    if (has_other_key)
+        remove(targets, trigger.tg_newtuple, source);
+    copy_present(targets, trigger.tg_trigtuple, source);
+    if (has_other_key) {
+        // Both keys may be equal, and only look different.
+        remove(targets, trigger.tg_newtuple, source);
+        copy_present(targets, trigger.tg_newtuple, source);
+    }
 }
 
-// A target may have a unique index that its source lacks. Nobody may have to wait for that one.
-constexpr char longest_wait[] = "100ms";
+// A target may have a unique index that its source lacks, and ppm or VACUUM may have locked it. A
+// writer may wait for that once, for less time than anybody's deadlock_timeout.
+constexpr char longest_wait[] = "500ms";
 
 void write(const Targets& targets, const TriggerData& trigger) {
     LocalSettings settings;
@@ -242,7 +256,7 @@ void write(const Targets& targets, const TriggerData& trigger) {
 
 // Returns why the move must begin again, if it must. Does nothing without a move.
 std::string change(const Targets& targets, const TriggerData& trigger) {
-    if (!OidIsValid(targets.parent))
+    if (!OidIsValid(targets.parent) || targets.is_broken)
         return {};
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger.tg_event))
         return "a partition was truncated";
@@ -251,9 +265,10 @@ std::string change(const Targets& targets, const TriggerData& trigger) {
 }
 
 // An error in the copy must not make the writer's statement fail. A cancel or a shutdown must.
-bool must_pass(const PostgresError& error) {
-    return error.is_cancel() || error.sqlstate() == ERRCODE_ADMIN_SHUTDOWN ||
-           error.sqlstate() == ERRCODE_QUERY_CANCELED;
+bool must_pass(const Error& error) {
+    const auto* const raised = dynamic_cast<const PostgresError*>(&error);
+    return (raised != nullptr && raised->is_cancel()) ||
+           error.sqlstate() == ERRCODE_ADMIN_SHUTDOWN || error.sqlstate() == ERRCODE_QUERY_CANCELED;
 }
 
 }  // namespace
@@ -269,13 +284,16 @@ void write_through(FunctionCallInfo fcinfo) {
         Subtransaction subtransaction;
         reason = change(targets_of(fcinfo, source, parent), trigger);
         subtransaction.commit();
-    } catch (const PostgresError& error) {
+    } catch (const Error& error) {
         if (must_pass(error))
             throw;
         reason = "a row could not be written to its new table: " + error.message();
     }
-    if (!reason.empty())
-        call([&] { mark_broken(parent, reason.c_str()); });
+    if (reason.empty())
+        return;
+    if (auto* const targets = static_cast<Targets*>(fcinfo->flinfo->fn_extra))
+        targets->is_broken = true;
+    call([&] { mark_broken(parent, reason.c_str()); });
 }
 
 const TriggerData& trigger_of(FunctionCallInfo fcinfo, const char* function) {
