@@ -59,14 +59,6 @@ List* range_datum(const Edge& edge, Form_pg_attribute column) {
     return list_make1(datum);
 }
 
-// May ereport.
-[[noreturn]] void raise_key_changed(Oid table) {
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("the partition key of table \"%s\" was changed concurrently",
-                           get_rel_name(table)),
-                    errhint("Call the procedure again.")));
-}
-
 // Whether the default partition's constraints, which PostgreSQL evaluates, rule such rows out.
 // Works like check_default_partition_contents() in partbounds.c. May ereport.
 bool is_ruled_out(Oid parent_relation, Oid default_partition, const char* key, const Range& range) {

@@ -116,8 +116,10 @@ class Search {
         std::optional<std::int64_t> least;
         if (partition.bounds.lower.kind() == Bound::Kind::value)
             least = partition.bounds.lower.integer();
-        const GreatestInPartition found = call(
-            [&] { return search(partition.relation, column_.c_str(), limit, least, patience_); });
+        const GreatestInPartition found = call([&] {
+            return search(partition.relation, column_.c_str(), *parent_.table->key_type, limit,
+                          least, patience_);
+        });
         is_certain_ = is_certain_ && found.is_certain;
         is_known_ = is_known_ && found.is_known;
         return found.key;
@@ -129,7 +131,7 @@ class Search {
     }
 
     // May ereport.
-    static GreatestInPartition search(Oid relation, const char* column,
+    static GreatestInPartition search(Oid relation, const char* column, KeyType type,
                                       std::optional<std::int64_t> limit,
                                       std::optional<std::int64_t> least, const Patience& patience) {
         GreatestInPartition all;
@@ -141,7 +143,7 @@ class Search {
                 continue;
             }
             if (const Relation table = try_relation_open(each, NoLock)) {
-                search(table, column, limit, least, patience, all);
+                search(table, column, type, limit, least, patience, all);
                 relation_close(table, NoLock);
             }
             UnlockRelationOid(each, AccessShareLock);
@@ -149,15 +151,15 @@ class Search {
         return all;
     }
 
-    static void search(Relation table, const char* column, std::optional<std::int64_t> limit,
-                       std::optional<std::int64_t> least, const Patience& patience,
-                       GreatestInPartition& all) {
+    static void search(Relation table, const char* column, KeyType type,
+                       std::optional<std::int64_t> limit, std::optional<std::int64_t> least,
+                       const Patience& patience, GreatestInPartition& all) {
         const char kind = table->rd_rel->relkind;
         if (kind == RELKIND_PARTITIONED_TABLE)
             return;
         if (kind == RELKIND_FOREIGN_TABLE)
             return add(all, least);
-        const GreatestInTable found = greatest_in_table(table, column, limit, patience);
+        const GreatestInTable found = greatest_in_table(table, column, type, limit, patience);
         if (found.answer == Answer::found)
             add(all, found.key);
         else if (found.answer == Answer::unknown && patience)

@@ -1,6 +1,7 @@
 #include "pg/catalog/index_end.hpp"
 
 #include "pg/catalog/leading_index.hpp"
+#include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/scan.hpp"
 
 namespace ppm {
@@ -21,10 +22,6 @@ std::int64_t integer_of(Datum value, Oid type) {
         default:
             return DatumGetInt64(value);
     }
-}
-
-bool is_integer(Oid type) {
-    return type == INT2OID || type == INT4OID || type == INT8OID;
 }
 
 // Whether there is time for the page of one more row, which may be dead.
@@ -113,12 +110,10 @@ GreatestInTable by_reading(Relation table, AttrNumber attribute, std::optional<s
 
 }  // namespace
 
-GreatestInTable greatest_in_table(Relation table, const char* column,
+GreatestInTable greatest_in_table(Relation table, const char* column, KeyType type,
                                   std::optional<std::int64_t> limit, const Patience& patience) {
-    const AttrNumber attribute = get_attnum(RelationGetRelid(table), column);
-    // The table may have changed since it was looked for.
-    if (table->rd_tableam == nullptr || attribute == InvalidAttrNumber ||
-        !is_integer(get_atttype(RelationGetRelid(table), attribute)))
+    const AttrNumber attribute = key_attribute(table, column, type);
+    if (attribute == InvalidAttrNumber)
         return {Answer::unknown};
     if (const Relation index = open_leading_index(table, attribute)) {
         const GreatestInTable result = at_end_of(index, table, attribute, limit, patience);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/deadline.hpp"
+#include "core/key/key.hpp"
 #include "pg/bridge/postgres.hpp"
 
 namespace ppm {
@@ -25,7 +26,7 @@ using Patience = std::optional<Deadline>;
 
 // Goes backwards along an index whose first column is the key (open_leading_index()), or without
 // one through the whole table. Needs a lock on the table. May ereport.
-GreatestInTable greatest_in_table(Relation table, const char* column,
+GreatestInTable greatest_in_table(Relation table, const char* column, KeyType type,
                                   std::optional<std::int64_t> limit, const Patience& patience);
 
 }  // namespace ppm

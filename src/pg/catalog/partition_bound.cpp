@@ -141,10 +141,6 @@ Datum partition_bound_of(Oid relation) {
     return copy;
 }
 
-}  // namespace
-
-namespace {
-
 // Reads only the first bytes, because a row may be large, and keeps no copy, because there may be
 // many rows. Does not end in the middle of a character. May ereport.
 Bound bound_of_text_value(varlena* value) {
@@ -173,11 +169,15 @@ AttrNumber key_attribute(Relation table, const char* column, KeyType type) {
 AttrNumber require_key_attribute(Relation table, const char* column, KeyType type) {
     const AttrNumber attribute = key_attribute(table, column, type);
     if (attribute == InvalidAttrNumber)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("the partition key of table \"%s\" was changed concurrently",
-                               RelationGetRelationName(table)),
-                        errhint("Call the procedure again.")));
+        raise_key_changed(RelationGetRelid(table));
     return attribute;
+}
+
+void raise_key_changed(Oid table) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("the partition key of table \"%s\" was changed concurrently",
+                           get_rel_name(table)),
+                    errhint("Call the procedure again.")));
 }
 
 Bound bound_of_value(Datum value, KeyType type) {

@@ -11,14 +11,14 @@ namespace ppm {
 // The KeyType of a PostgreSQL type, if ppm supports the type.
 std::optional<KeyType> key_type_of(Oid type);
 
-// The number of the key's column in a table that is locked and has rows of its own. It was looked
-// for before, without that lock: InvalidAttrNumber if the table has no such column any longer, if
-// the column has another type, or if the table has become a view (up to PostgreSQL 15). May
-// ereport.
+// The number of the key's column in a table that is locked, with rows of its own. The column and
+// its type were read before the lock. InvalidAttrNumber if the table no longer has such a column,
+// or has become a view (up to PostgreSQL 15). May ereport.
 AttrNumber key_attribute(Relation table, const char* column, KeyType type);
 
-// The same; raises an error if there is none.
+// The same, but raises an error instead.
 AttrNumber require_key_attribute(Relation table, const char* column, KeyType type);
+[[noreturn]] void raise_key_changed(Oid table);
 
 // A value of the key's type, not null, as a bound. May ereport.
 Bound bound_of_value(Datum value, KeyType type);

@@ -200,7 +200,8 @@ std::vector<RoleStatement> script_of(const Conversion& conversion, const Propert
 
 RelationId put_in_place(const Conversion& seen, Position end, bool extend_unique) {
     const Oid relation = seen.relation();
-    // Whoever changes the configuration also writes what is recorded last, under the locks.
+    // What may have to wait comes before the locks. Whoever changes the configuration also writes
+    // to what is recorded at the end.
     lock_configuration(seen.managed.parent.configuration.name());
     lock_used_names({relation});
     lock_with_companions({relation});

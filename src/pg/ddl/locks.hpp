@@ -33,8 +33,8 @@ enum class Statement {
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait);
 
 // The same for ACCESS EXCLUSIVE locks on some relations and all partitions below them, and for
-// ACCESS SHARE locks on those that are only read. `relations` is called again under the locks; the
-// first one is the one that is told of if it cannot be locked.
+// ACCESS SHARE locks on those that are only read. Calls `relations` again under the locks. An error
+// does not name the first of the altered ones: the caller knows it.
 struct Relations {
     std::vector<Oid> altered;
     std::vector<Oid> read;

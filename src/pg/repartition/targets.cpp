@@ -284,6 +284,7 @@ void create_target(const ManagedParent& managed, const Job& job, JobTarget& targ
     const Configuration& configuration = managed.parent.configuration;
     lock_parent(managed.parent);
     lock_names({NamedRelation{managed.parent}});
+    // The key was read without these locks.
     require_trustworthy(managed, job);
     const auto from_template = lock_models(managed, target);
     const TemplateClauses clauses =

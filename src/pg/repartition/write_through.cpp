@@ -60,6 +60,16 @@ constexpr char source_index_query[] = R"(
     JOIN pg_inherits h ON h.inhparent = p.indexrelid JOIN pg_index s ON s.indexrelid = h.inhrelid AND s.indrelid = $1 AND s.indisvalid
     WHERE t.indexrelid = $3 ORDER BY s.indexrelid LIMIT 1)";
 
+Oid source_index_of(Relation source, Oid parent, Oid target_index) {
+    const auto index =
+        query(source_index_query, {oid_parameter(RelationGetRelid(source)), oid_parameter(parent),
+                                   oid_parameter(target_index)})
+            .first_value<Oid>();
+    if (!index)
+        throw PpmError{ERRCODE_UNDEFINED_OBJECT, "the unique key was altered"};
+    return *index;
+}
+
 // As ppm's owner: the writer may not read ppm's tables.
 Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
     const auto found = query(key_query, {oid_parameter(parent)}).first<std::string, Oid>();
@@ -85,15 +95,9 @@ Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
         read.key = call([relation = RelationGetRelid(source), name = key.c_str()] {
             return get_attnum(relation, name);
         });
-        const Oid target_index =
-            targets.empty() ? read.by_default.key_index : targets.front().key_index;
-        const auto index =
-            query(source_index_query, {oid_parameter(RelationGetRelid(source)),
-                                       oid_parameter(parent), oid_parameter(target_index)})
-                .first_value<Oid>();
-        if (!index)
-            throw PpmError{ERRCODE_UNDEFINED_OBJECT, "the unique key was altered"};
-        read.source_index = *index;
+        read.source_index = source_index_of(
+            source, parent,
+            targets.empty() ? read.by_default.key_index : targets.front().key_index);
     }
     return copy_of(read, targets, context);
 }
@@ -228,18 +232,19 @@ void write_row(const Targets& targets, const TriggerData& trigger) {
         TRIGGER_FIRED_BY_UPDATE(trigger.tg_event) &&
         !have_same_key(source, targets.source_index, trigger.tg_trigtuple, trigger.tg_newtuple);
     remove(targets, trigger.tg_trigtuple, source);
+    // Before anything is copied: the two rows may have exchanged a value of another unique key.
     if (has_other_key)
         remove(targets, trigger.tg_newtuple, source);
     copy_present(targets, trigger.tg_trigtuple, source);
     if (has_other_key) {
-        // Both keys may be equal, and only look different.
+        // The keys may be equal, and only look different. Then the row was just copied.
         remove(targets, trigger.tg_newtuple, source);
         copy_present(targets, trigger.tg_newtuple, source);
     }
 }
 
-// A target may have a unique index that its source lacks, and ppm or VACUUM may have locked it. A
-// writer may wait for that once, for less time than anybody's deadlock_timeout.
+// A target may have a unique index that its source lacks, and ppm or VACUUM may have locked it. The
+// wait is shorter than the default deadlock_timeout, so that no writer becomes a deadlock's victim.
 constexpr char longest_wait[] = "500ms";
 
 void write(const Targets& targets, const TriggerData& trigger) {

@@ -172,16 +172,17 @@ class ProvisionExecutor final : public Executor {
 };
 
 // PostgreSQL builds the indexes that the parent has got meanwhile, and checks its new foreign keys.
-// If others wait for that, they wait no longer than for a lock.
+// Others may wait for that no longer than for a lock. (Citus needs its time for every shard.)
 void execute_to_attach(const ManagedParent& managed, const Partition& partition, Since since) {
     const std::string statement =
         attach_statement(managed, partition.schema_name, partition.name, partition.bounds);
+    const bool is_short = since && !managed.parent.table->is_distributed;
     try {
         execute_as_owner(
             managed.parent, statement,
-            since ? std::min(lock_timeout(), statement_timeout()) : statement_timeout());
+            is_short ? std::min(lock_timeout(), statement_timeout()) : statement_timeout());
     } catch (const Error& error) {
-        if (!since || !is_timeout(error))
+        if (!is_short || !is_timeout(error))
             throw;
         throw PpmError{ERRCODE_QUERY_CANCELED,
                        "attaching table " + in_quotes(partition.qualified_name()) +
