@@ -159,10 +159,12 @@ test-valgrind: ## pg_regress on a server under valgrind
 	dev/test-valgrind
 
 FUZZ_SECONDS = 600
+# 0: other inputs each time.
+FUZZ_SEED = 0
 fuzz: ## libFuzzer at the planner, under sanitizers, for FUZZ_SECONDS; what it finds stays in test/fuzz
 	dev/setup build test
 	$(MAKE) -s test/fuzz/planner_fuzz
-	test/fuzz/planner_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=512 -verbosity=0 -print_funcs=0 -print_final_stats=1 -artifact_prefix=test/fuzz/
+	test/fuzz/planner_fuzz -max_total_time=$(FUZZ_SECONDS) -seed=$(FUZZ_SEED) -max_len=512 -verbosity=0 -print_funcs=0 -print_final_stats=1 -artifact_prefix=test/fuzz/
 
 bench: ## what ppm takes beside plain SQL; BENCH="a c" for some cases of bench/Cases.pm
 	dev/bench $(BENCH)

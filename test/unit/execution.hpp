@@ -43,6 +43,8 @@ class Execution {
             return refuse(attach);
         Partition partition = entry->partition;
         partition.was_kept = entry->policy == CleanupPolicy::detach;
+        if (!attach.home_schema.empty())
+            partition.schema_name = attach.home_schema;
         orders_.add(std::move(partition));
         ledger().erase(entry);
     }

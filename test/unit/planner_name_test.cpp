@@ -58,6 +58,24 @@ TEST(TakenName, MayBeThatOfADetachedTable) {
               std::string::npos);
 }
 
+TEST(TakenName, IsNotThatOfATableWhichIsAttachedAgainInAnotherSchema) {
+    Orders orders{Interval::monthly};
+    orders.add_detached("orders_2026_12", "2026-11-01", "2026-12-01", CleanupPolicy::detach);
+    orders.parent.detached.front().partition.schema_name = "archive";
+    const Plan plan = orders.plan("2026-11-01", "2027-01-01");
+    EXPECT_EQ(actions_of(plan), (Lines{"attach orders_2026_12", december_created}));
+    EXPECT_TRUE(plan.warnings.empty());
+}
+
+TEST(TakenName, MayBeThatOfATableWhichComesHomeFirst) {
+    Orders orders{Interval::monthly};
+    orders.add_detached("orders_2026_12", "2026-11-01", "2026-12-01", CleanupPolicy::detach);
+    orders.parent.detached.front().partition.schema_name = "archive";
+    orders.parent.detached.front().home_schema = "public";
+    EXPECT_EQ(actions_of(orders.plan("2026-11-01", "2027-01-01")),
+              (Lines{"attach orders_2026_12", "orders_2026_12_2: 2026-12-01 to 2027-01-01"}));
+}
+
 TEST(TakenName, IsFollowedByTheFirstNumberThatIsFree) {
     Orders orders{Interval::monthly};
     orders.other_relations = {"orders_2026_11", "orders_2026_11_2", "orders_2026_11_4"};

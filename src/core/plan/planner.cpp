@@ -67,7 +67,8 @@ class ProvisionPlanner {
                     continue;
                 }
                 attach(detached);
-                names_.insert(detached.partition.name);
+                if (schema_once_attached(detached) == parent_.configuration.schema_name)
+                    names_.insert(detached.partition.name);
             }
             // A table behind the window may come back later: the last slot leaves out its start. A
             // table in the window that stays out will not: new partitions take its place.
@@ -87,6 +88,10 @@ class ProvisionPlanner {
         };
         return detached.policy == CleanupPolicy::drop && !detached.is_unconfirmed &&
                is_inside(windows.work) && is_inside(windows.today);
+    }
+
+    static const std::string& schema_once_attached(const DetachedPartition& detached) {
+        return detached.home_schema.empty() ? detached.partition.schema_name : detached.home_schema;
     }
 
     void attach(const DetachedPartition& detached) {
