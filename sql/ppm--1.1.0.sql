@@ -782,12 +782,12 @@ COMMENT ON FUNCTION ppm.total_bytes(oid) IS
 CREATE VIEW ppm.partitions AS
     SELECT p.schema_name, p.table_name, p.partition, p.lower_bound, p.upper_bound, p.state,
            ppm.total_bytes(p.relation) AS total_bytes,
-           -- Until the first VACUUM or ANALYZE only the statistics know.
-           CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint
-                ELSE pg_catalog.pg_stat_get_live_tuples(c.oid) END AS estimated_rows,
+           -- Until the first VACUUM or ANALYZE only the statistics know. (No outer join: Citus adds a condition on pg_class to it, which
+           -- PostgreSQL 16 and later refuse to plan if the column is not asked for.)
+           (SELECT CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint ELSE pg_catalog.pg_stat_get_live_tuples(c.oid) END
+            FROM pg_catalog.pg_class AS c WHERE c.oid = p.relation) AS estimated_rows,
            p.lower_value, p.upper_value
-    FROM ppm.partition_states() AS p
-    LEFT JOIN pg_catalog.pg_class AS c ON c.oid = p.relation;
+    FROM ppm.partition_states() AS p;
 COMMENT ON VIEW ppm.partitions IS 'the partitions of each configured table';
 COMMENT ON COLUMN ppm.partitions.schema_name IS 'the schema of the configured table';
 COMMENT ON COLUMN ppm.partitions.table_name IS 'the name of the configured table';
@@ -982,12 +982,12 @@ CREATE VIEW ppm.forecast AS
                              pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY p.seconds) FILTER (WHERE p.state = 'retained') AS seconds_per_slot,
                              coalesce(pg_catalog.sum(p.total_bytes) FILTER (WHERE p.state = 'outdated'), 0)::bigint AS outdated_bytes
                       FROM (SELECT t.state, ppm.total_bytes(t.relation) AS total_bytes,
-                                   CASE WHEN r.reltuples >= 0 THEN r.reltuples::bigint ELSE pg_catalog.pg_stat_get_live_tuples(r.oid) END AS estimated_rows,
+                                   (SELECT CASE WHEN r.reltuples >= 0 THEN r.reltuples::bigint ELSE pg_catalog.pg_stat_get_live_tuples(r.oid) END
+                                    FROM pg_catalog.pg_class AS r WHERE r.oid = t.relation) AS estimated_rows,
                                    CASE WHEN pg_catalog.isfinite(t.lower_bound) AND pg_catalog.isfinite(t.upper_bound) THEN extract(epoch FROM t.upper_bound - t.lower_bound)::float8 END AS seconds,
                                    pg_catalog.row_number() OVER (PARTITION BY t.state ORDER BY t.number DESC) AS age,
                                    pg_catalog.count(*) OVER (PARTITION BY t.state) AS number_of_state
                             FROM ppm.partition_states() WITH ORDINALITY AS t(schema_name, table_name, partition, lower_bound, upper_bound, state, relation, lower_value, upper_value, number)
-                            LEFT JOIN pg_catalog.pg_class AS r ON r.oid = t.relation
                             WHERE t.schema_name = c.schema_name AND t.table_name = c.table_name) AS p
                       WHERE p.state = 'outdated' OR p.state = 'retained' AND p.age <= 10) AS s),
     disks AS (

@@ -48,6 +48,24 @@ my $row = sub { "SELECT FROM ppm.config WHERE table_name = '$_[0]' FOR UPDATE" }
 keeps_nobody_waiting('a row of ppm.config and a swap', $row->('m'), q(CALL ppm.repartition('m')), 'm');
 keeps_nobody_waiting('a row of ppm.config and a conversion', $row->('t'), q(CALL ppm.convert('t')), 't');
 keeps_nobody_waiting('a row of ppm.config and an undoing', $row->('t'), q(CALL ppm.abandon('t')), 't');
+# A constraint trigger's other table.
+sql(<<'EOF');
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TABLE named (id int);
+SET client_min_messages = error;
+DROP TABLE m CASCADE;
+CREATE TABLE m (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE m_wide PARTITION OF m FOR VALUES FROM ('2026-03-01') TO ('2026-03-25');
+INSERT INTO m SELECT i, date '2026-03-05' + i % 10 FROM generate_series(1, 1000) i;
+DELETE FROM ppm.config WHERE table_name = 'm';
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, retention) VALUES ('m', 'daily', 1, 30);
+CREATE CONSTRAINT TRIGGER names AFTER INSERT ON m FROM named FOR EACH ROW EXECUTE FUNCTION nothing();
+CREATE CONSTRAINT TRIGGER names AFTER INSERT ON t FROM named FOR EACH ROW EXECUTE FUNCTION nothing();
+EOF
+keeps_nobody_waiting('a table of a trigger and a swap', 'LOCK TABLE named', q(CALL ppm.repartition('m')), 'm');
+keeps_nobody_waiting('a table of a trigger and a conversion', 'LOCK TABLE named', q(CALL ppm.convert('t')), 't');
+keeps_nobody_waiting('a table of a trigger and an undoing', 'LOCK TABLE named', q(CALL ppm.abandon('t')), 't');
+sql('DROP TRIGGER names ON t');
 keeps_nobody_waiting('a table of a view and a conversion', 'LOCK TABLE other', q(CALL ppm.convert('t')), 't');
 keeps_nobody_waiting('a table of a view and an undoing', 'LOCK TABLE other', q(CALL ppm.abandon('t')), 't');
 

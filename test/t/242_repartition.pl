@@ -139,6 +139,14 @@ refused('in a transaction block', qr/25001/, "BEGIN; CALL ppm.repartition('t')")
 refused('not configured', qr/PM001/, "CALL ppm.repartition('ppm.config')");
 refused('no key', qr/22007: invalid value for from_value: "yesterday or so"\nDETAIL:  It is not a value of the partition key of table "public.t", which is of type date\.$/m, "CALL ppm.repartition('t', 'yesterday or so')");
 refused('a range that ends before it begins', qr/22023: from_value must be less than to_value$/m, "CALL ppm.repartition('t', '2026-03-09', '2026-03-09')");
+sql(<<'EOF');
+CREATE TABLE texts (id text COLLATE "C" PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE texts_old PARTITION OF texts FOR VALUES FROM (MINVALUE) TO ('01KKMTZ800000000000000000000000001');
+INSERT INTO texts VALUES ('01KK0000000000000000000000');
+INSERT INTO ppm.config (table_name, interval, pre_provisioned, key_encoding) VALUES ('texts', 'daily', 3, 'ulid');
+EOF
+refused('a bound that ppm reads as a shorter one', qr/0A000.*partition "texts_old" has a bound of more than 32 bytes/, "CALL ppm.repartition('texts')");
+sql(q(DROP TABLE texts; DELETE FROM ppm.config WHERE table_name = 'texts'));
 sql('CREATE TABLE t_2026_03_09 ()');
 refused('a name that is taken', qr/42P07: relation "t_2026_03_09" already exists/);
 sql('DROP TABLE t_2026_03_09; CREATE ROLE nobody LOGIN; GRANT EXECUTE ON ALL PROCEDURES IN SCHEMA ppm TO nobody');

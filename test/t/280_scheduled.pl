@@ -117,6 +117,19 @@ $node->safe_psql('d3', 'ALTER DATABASE d3 RESET ppm.lock_timeout');
 configure($node);
 wait_for($node, 'd3', $all_is_well, 'then d3 is');
 
+# A connection waits for whoever renames the database.
+my $renamer = $node->background_psql('postgres');
+$log = -s $node->logfile;
+age($node, $_, '2 hours') foreach ('d2', 'd3', 'd11');
+$renamer->query_safe('BEGIN; ALTER DATABASE d3 RENAME TO d3_renamed');
+configure($node);
+$node->wait_for_log(qr/LOG:  a background worker of ppm could not look into the database with OID \d+ in time/, $log);
+wait_for($node, $_, $all_is_well, "$_ is called while d3 is being renamed") foreach ('d2', 'd11');
+$renamer->query_safe('ROLLBACK');
+$renamer->quit;
+configure($node);
+wait_for($node, 'd3', $all_is_well, 'then d3 is again');
+
 # It keeps nothing from being removed.
 is($node->safe_psql('postgres', q(SELECT backend_xmin, xact_start, datname FROM pg_stat_activity WHERE backend_type = 'ppm launcher')), '||',
 	'between calls there is no transaction, no snapshot, no database');

@@ -16,6 +16,9 @@ struct Capabilities {
     // Whether the detach of a surplus partition that got rows is rolled back. If not, it is
     // committed and the partition is attached again: in between, waiting writers get in.
     bool rolls_detach_back;
+    // Whether a new partition gets its indexes before it is attached. If not, ATTACH PARTITION
+    // creates them: with Citus that takes a command less for each index of each shard.
+    bool copies_indexes;
 };
 
 Capabilities capabilities_of(const Parent& parent);

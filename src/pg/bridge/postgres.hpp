@@ -97,6 +97,7 @@ extern "C" {
 #include "nodes/makefuncs.h"
 #include "nodes/nodes.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/optimizer.h"
 #include "partitioning/partbounds.h"
 #include "pgstat.h"
 #include "pgtime.h"

@@ -15,10 +15,10 @@ inline void require_table(Relation relation) {
 }
 
 // Looks for a row for which `matches`, a function without a destructor, is true, in one table with
-// rows of its own. May ereport.
+// rows of its own. Sees what is committed, or what the snapshot shows. May ereport.
 template <typename Matches>
-bool any_row(Relation table, Matches matches) {
-    const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+bool any_row(Relation table, Matches matches, Snapshot shown = nullptr) {
+    const Snapshot snapshot = shown == nullptr ? RegisterSnapshot(GetLatestSnapshot()) : shown;
     TupleTableSlot* const slot = table_slot_create(table, nullptr);
     const TableScanDesc scan = begin_scan(table, snapshot);
     bool found = false;
@@ -28,7 +28,8 @@ bool any_row(Relation table, Matches matches) {
     }
     table_endscan(scan);
     ExecDropSingleTupleTableSlot(slot);
-    UnregisterSnapshot(snapshot);
+    if (shown == nullptr)
+        UnregisterSnapshot(snapshot);
     return found;
 }
 

@@ -136,13 +136,29 @@ class Undo {
                    why, mend};
 }
 
+// Nobody can use the table meanwhile. Rows that VACUUM has not removed yet take time, too.
+bool has_rows_at_once(const Partition& partition) {
+    try {
+        const StatementTimeout timeout{std::min(lock_timeout(), statement_timeout())};
+        return has_rows(partition.relation);
+    } catch (const Error& error) {
+        if (!is_timeout(error))
+            throw;
+        throw PpmError{ERRCODE_QUERY_CANCELED,
+                       "looking for rows in partition " + in_quotes(partition.name) +
+                           " takes longer than others may have to wait",
+                       {},
+                       "Run VACUUM on that partition, and call the procedure again."};
+    }
+}
+
 // Under the locks on all partitions.
 void require_empty(const Parent& parent, const Partition& partition) {
     if (partition.detach_pending)
         raise_not_possible(parent.configuration,
                            "Partition " + in_quotes(partition.name) + " is being detached.",
                            "Call ppm.cleanup() first.");
-    if (has_rows(partition.relation))
+    if (has_rows_at_once(partition))
         raise_not_possible(
             parent.configuration,
             "Partition " + in_quotes(partition.name) + " has rows, which would be lost.",

@@ -105,7 +105,11 @@ constexpr char companions_query[] = R"(
     SELECT DISTINCT r.oid, false
     FROM view JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = view.rule AND d.refclassid = 'pg_class'::regclass
     JOIN pg_class r ON r.oid = d.refobjid
-    WHERE r.oid <> ALL ($1) AND r.oid NOT IN (SELECT oid FROM altered))";
+    WHERE r.oid <> ALL ($1) AND r.oid NOT IN (SELECT oid FROM altered)
+    UNION
+    -- CREATE CONSTRAINT TRIGGER ... FROM
+    SELECT tgconstrrelid, false FROM pg_trigger
+    WHERE tgrelid = ANY ($1) AND NOT tgisinternal AND tgconstrrelid <> 0 AND tgconstrrelid NOT IN (SELECT oid FROM altered))";
 
 // Of the triggers $3 and the views $4. Leaves out column numbers: they may differ in another table.
 constexpr char fingerprint_query[] = R"(

@@ -74,6 +74,7 @@ std::vector<std::string> statements_for(const ManagedParent& managed,
     std::vector<std::string> statements{
         std::string{"CREATE "} + (clauses.is_unlogged ? "UNLOGGED " : "") + "TABLE " + partition +
         " (LIKE " + parent_identifier(managed.parent) + " INCLUDING ALL EXCLUDING IDENTITY" +
+        (capabilities_of(managed.parent).copies_indexes ? "" : " EXCLUDING INDEXES") +
         (statistics.empty() ? ")" : " EXCLUDING STATISTICS)") +
         (clauses.is_partitioned()
              ? clauses.partition_by + clauses.tablespace
@@ -91,15 +92,18 @@ std::string attach_statement(const ManagedParent& managed, const std::string& sc
            literal(managed, bounds.lower) + ") TO (" + literal(managed, bounds.upper) + ")";
 }
 
+std::string bounds_condition(const ManagedParent& managed, const BoundRange& bounds) {
+    std::string condition = identifier(managed.parent.table->key_column) + " IS NOT NULL";
+    if (bounds.lower.kind() == Bound::Kind::value)
+        condition += " AND " + at_or_above(managed, bounds.lower);
+    if (bounds.upper.kind() == Bound::Kind::value)
+        condition += " AND " + below(managed, bounds.upper);
+    return condition;
+}
+
 std::string fence_statement(const ManagedParent& managed, const Partition& partition) {
-    const std::string key = identifier(managed.parent.table->key_column);
-    std::string condition = key + " IS NOT NULL";
-    if (partition.bounds.lower.kind() == Bound::Kind::value)
-        condition += " AND " + at_or_above(managed, partition.bounds.lower);
-    if (partition.bounds.upper.kind() == Bound::Kind::value)
-        condition += " AND " + below(managed, partition.bounds.upper);
-    return "ALTER TABLE " + partition_identifier(partition) + " ADD CHECK (" + condition +
-           ") NOT VALID";
+    return "ALTER TABLE " + partition_identifier(partition) + " ADD CHECK (" +
+           bounds_condition(managed, partition.bounds) + ") NOT VALID";
 }
 
 std::string close_statement(const Partition& partition) {

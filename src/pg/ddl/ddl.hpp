@@ -30,6 +30,9 @@ std::vector<std::string> statements_for(const ManagedParent& managed,
 std::string attach_statement(const ManagedParent& managed, const std::string& schema_name,
                              const std::string& name, const BoundRange& bounds);
 
+// True for rows that lie in the bounds, as PostgreSQL's own constraint of a partition.
+std::string bounds_condition(const ManagedParent& managed, const BoundRange& bounds);
+
 // Keeps rows outside its bounds out of a partition that is to be dropped, by a constraint like the
 // one that DETACH CONCURRENTLY leaves. NOT VALID, so existing rows are not scanned.
 std::string fence_statement(const ManagedParent& managed, const Partition& partition);

@@ -81,6 +81,28 @@ std::vector<Oid> referenced_from(const std::vector<Oid>& tables) {
     return result;
 }
 
+// The tables that constraint triggers of these tables name after FROM. ATTACH PARTITION locks them
+// when it copies the triggers (CreateTrigger() in trigger.c).
+std::vector<Oid> named_by_triggers(const std::vector<Oid>& tables) {
+    std::vector<Oid> result;
+    for (const Oid table : tables) {
+        const List* const found = call([=] {
+            List* named = NIL;
+            each_row(TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid, table,
+                     [&](HeapTuple tuple) {
+                         const auto* const trigger =
+                             reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+                         if (!trigger->tgisinternal && OidIsValid(trigger->tgconstrrelid))
+                             named = list_append_unique_oid(named, trigger->tgconstrrelid);
+                     });
+            return named;
+        });
+        for (int i = 0; i < list_length(found); ++i)
+            result.push_back(list_nth_oid(found, i));
+    }
+    return result;
+}
+
 class Locks {
   public:
     void add(LOCKMODE mode, const std::vector<Oid>& each) {
@@ -96,8 +118,12 @@ class Locks {
     std::set<Lock> locks_;
 };
 
-std::vector<Lock> swap_locks_of(Oid parent, const std::vector<Oid>& tables) {
+std::vector<Lock> swap_locks_of(const SwappedTables& swapped) {
+    const Oid parent = swapped.parent;
+    std::vector<Oid> tables = swapped.leave;
+    std::ranges::copy(swapped.come, std::back_inserter(tables));
     Locks locks;
+    locks.add(AccessShareLock, named_by_triggers({parent, swapped.model}));
     locks.add(AccessExclusiveLock, {parent});
     locks.add(AccessExclusiveLock, tables);
     locks.add(AccessExclusiveLock, {call([=] { return get_default_partition_oid(parent); })});
@@ -135,6 +161,7 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
         locks.add(ShareRowExclusiveLock, trees(referenced_from(parents)));
         locks.add(ShareRowExclusiveLock,
                   relations(referencing_query, possibly_referenced(parents)));
+        locks.add(AccessShareLock, named_by_triggers(parents));
     }
     // RemoveTriggerById(): a standalone table has triggers on the tables that it refers to.
     if (statement == Statement::attach || statement == Statement::drop)
@@ -157,6 +184,13 @@ std::vector<Lock> locks_of(Statement statement, Oid parent, Oid partition) {
         locks.add(ShareRowExclusiveLock,
                   trees(relations(inherited_query, possibly_referring(partitions))));
     return locks.list();
+}
+
+// Whether readers or writers of anything but the partition have to wait for these locks.
+bool are_of_others(const std::vector<Lock>& locks, Oid partition) {
+    return std::ranges::any_of(locks, [=](const Lock& each) {
+        return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
+    });
 }
 
 void release(const std::vector<Lock>& locks) {
@@ -197,6 +231,12 @@ class LockWait {
     LockWait(Oid parent, Oid partition, int wait)
         : parent_{parent}, partition_{partition}, deadline_{std::chrono::milliseconds{wait}} {}
 
+    // Waits for each of these relations no longer than that.
+    void limit(const std::vector<Oid>& relations, int milliseconds) {
+        limited_ = {relations.begin(), relations.end()};
+        limit_ = milliseconds;
+    }
+
     bool is_over() const { return deadline_.has_passed(); }
 
     // Locks the names of the schemas, so that later lookups of names do not wait. This blocks
@@ -222,8 +262,8 @@ class LockWait {
   private:
     // Runs body(), which waits for a lock.
     template <typename Body>
-    void wait(Body body) const {
-        const int milliseconds = std::max(deadline_.left(), 1);
+    void wait(Body body, int most = INT_MAX) const {
+        const int milliseconds = std::clamp(deadline_.left(), 1, most);
         LocalSettings settings;
         settings.set("lock_timeout", std::to_string(milliseconds).c_str());
         settings.set_as_superuser("deadlock_timeout",
@@ -233,7 +273,8 @@ class LockWait {
 
     void wait_for(const Lock& lock) const {
         try {
-            wait([&] { call([&] { LockRelationOid(lock.relation, lock.mode); }); });
+            wait([&] { call([&] { LockRelationOid(lock.relation, lock.mode); }); },
+                 limited_.contains(lock.relation) ? limit_ : INT_MAX);
         } catch (const Error& error) {
             if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE || lock.relation == parent_ ||
                 lock.relation == partition_)
@@ -247,6 +288,8 @@ class LockWait {
     Oid parent_;
     Oid partition_;
     Deadline deadline_;
+    std::set<Oid> limited_ = {};
+    int limit_ = INT_MAX;
 };
 
 // Takes the locks that `needed` lists and returns them, once `needed` lists no others under these
@@ -307,6 +350,10 @@ void require_no_deadlock(const std::vector<Lock>& locks) {
 
 }  // namespace
 
+bool locks_others(Statement statement, Oid parent, Oid partition) {
+    return are_of_others(locks_of(statement, parent, partition), partition);
+}
+
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
     // Nobody can have waited for long for a lock of this transaction, unless it has read a table.
     if (statement == Statement::attach_filled || statement == Statement::drop)
@@ -314,9 +361,7 @@ bool lock_together(Statement statement, Oid parent, Oid partition, int wait) {
     const std::vector<Lock> locks =
         take_all(LockWait{parent, partition, wait}, statement != Statement::finish_detach,
                  [=] { return locks_of(statement, parent, partition); });
-    return std::ranges::any_of(locks, [=](const Lock& each) {
-        return each.relation != partition && each.mode > ShareUpdateExclusiveLock;
-    });
+    return are_of_others(locks, partition);
 }
 
 void lock_together(const std::function<Relations()>& relations, int wait) {
@@ -342,9 +387,10 @@ void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait) {
     });
 }
 
-void lock_to_swap(Oid parent, const std::vector<Oid>& tables, int wait) {
-    take_all(LockWait{parent, InvalidOid, wait}, true,
-             [&] { return swap_locks_of(parent, tables); });
+void lock_to_swap(const SwappedTables& swapped, int wait, int wait_for_new) {
+    LockWait waiting{swapped.parent, InvalidOid, wait};
+    waiting.limit(swapped.come, wait_for_new);
+    take_all(waiting, true, [&] { return swap_locks_of(swapped); });
 }
 
 }  // namespace ppm

@@ -32,6 +32,9 @@ enum class Statement {
 // Returns whether it has locked anything but the partition against readers or writers.
 bool lock_together(Statement statement, Oid parent, Oid partition, int wait);
 
+// Whether it would, as far as is known without the locks. Needs what a query needs.
+bool locks_others(Statement statement, Oid parent, Oid partition);
+
 // The same for ACCESS EXCLUSIVE locks on some relations and all partitions below them, and for
 // ACCESS SHARE locks on those that are only read. Calls `relations` again under the locks. An error
 // does not name the first of the altered ones: the caller knows it.
@@ -45,8 +48,15 @@ void lock_together(const std::function<Relations()>& relations, int wait);
 void lock_all(const std::vector<Oid>& relations, LOCKMODE mode, int wait);
 
 // The same for a transaction that detaches partitions of the parent and attaches tables in their
-// place; `tables` are all of them. From here on no other session has a lock on any of them.
-void lock_to_swap(Oid parent, const std::vector<Oid>& tables, int wait);
+// place. From here on no other session has a lock on any of them.
+struct SwappedTables {
+    Oid parent;
+    std::vector<Oid> leave;  // with whatever else is to be locked like them
+    std::vector<Oid> come;
+    Oid model;  // the template, or InvalidOid
+};
+// Waits for each of those that come no longer than `wait_for_new` (milliseconds).
+void lock_to_swap(const SwappedTables& swapped, int wait, int wait_for_new);
 
 // Whether DROP TABLE of a table that was just detached locks only the table and its own objects.
 bool drop_locks_nothing_else(Oid table);

@@ -33,7 +33,8 @@ void alter(const ManagedParent& managed, const JobTarget& target, const std::str
 
 void lock(const JobTarget& target) {
     const StatementTimeout timeout{statement_timeout()};
-    lock_all({target.relation}, AccessExclusiveLock, lock_timeout());
+    lock_all({target.relation}, AccessExclusiveLock,
+             std::min(lock_timeout(), longest_wait_for_target));
 }
 
 std::string condition_now(Session& session, const Job& job) {

@@ -98,6 +98,23 @@ void write_targets(const ManagedParent& managed, const Job& job) {
              text_parameter(bound_or_null(managed, each.is_default, each.bounds.upper))});
 }
 
+// ppm.move_broken, to write to; nullptr if the extension is gone. May ereport.
+Relation open_marks() {
+    const Oid relation = get_relname_relid("move_broken", get_namespace_oid("ppm", true));
+    return OidIsValid(relation) ? table_open(relation, RowExclusiveLock) : nullptr;
+}
+
+// In a writer's transaction, which may be SERIALIZABLE: this does not count as a read. May ereport.
+bool has_mark(Relation table, Oid parent) {
+    return any_row(
+        table,
+        [parent](TupleTableSlot* row) {
+            bool is_null = false;
+            return DatumGetObjectId(slot_getattr(row, 1, &is_null)) == parent;
+        },
+        SnapshotSelf);
+}
+
 }  // namespace
 
 std::string_view name_of(MovePhase phase) {
@@ -234,17 +251,21 @@ std::optional<std::string> broken_reason(Oid parent) {
         .first_value<std::string>();
 }
 
+bool is_marked_broken(Oid parent) {
+    const Relation table = open_marks();
+    if (table == nullptr)
+        return false;
+    const bool is_marked = has_mark(table, parent);
+    table_close(table, NoLock);
+    return is_marked;
+}
+
 void mark_broken(Oid parent, const char* reason) {
-    const Oid relation = get_relname_relid("move_broken", get_namespace_oid("ppm", true));
-    if (!OidIsValid(relation))
+    const Relation table = open_marks();
+    if (table == nullptr)
         return;
-    const Relation table = table_open(relation, RowExclusiveLock);
     // Once is enough: each of many rows may be a reason.
-    const bool is_marked = any_row(table, [parent](TupleTableSlot* row) {
-        bool is_null = false;
-        return DatumGetObjectId(slot_getattr(row, 1, &is_null)) == parent;
-    });
-    if (is_marked)
+    if (has_mark(table, parent))
         return table_close(table, NoLock);
     std::array<Datum, 2> values{ObjectIdGetDatum(parent), CStringGetTextDatum(reason)};
     std::array<bool, 2> nulls{};

@@ -76,5 +76,6 @@ std::optional<std::string> broken_reason(Oid parent);
 
 // Called in somebody's transaction, for a change that could not be noted or written. May ereport.
 void mark_broken(Oid parent, const char* reason);
+bool is_marked_broken(Oid parent);
 
 }  // namespace ppm

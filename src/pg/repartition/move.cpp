@@ -345,13 +345,20 @@ class Move {
 
     // While the targets have rows and are no partitions yet, their foreign keys must not make a
     // DELETE in the referenced table fail.
-    void keep_foreign_keys_quiet() {
-        session_.step([&] { disable_new_foreign_key_triggers(job_.target_relations()); });
+    void keep_foreign_keys_quiet(int attempts = usual_attempts) {
+        step_with_patience(
+            session_, [&] { disable_new_foreign_key_triggers(job_.target_relations()); }, attempts);
     }
 
     // Writers must not pay any longer for a move that begins again anyway.
     void look_after_writers() {
-        keep_foreign_keys_quiet();
+        try {
+            keep_foreign_keys_quiet(1);
+        } catch (const Error& error) {
+            // There is a next time.
+            if (!is_passing(error))
+                throw;
+        }
         if (const auto reason = session_.read([&] { return broken_reason(parent()); }))
             throw MustBeginAnew{*reason};
     }

@@ -36,8 +36,6 @@ class RowMove {
           result_{makeNode(ResultRelInfo)},
           slot_{table_slot_create(target, &state_->es_tupleTable)},
           columns_{columns_of(source, target)} {
-        // If the source is published without a usable replica identity, its rows cannot be deleted.
-        CheckCmdReplicaIdentity(source, CMD_DELETE);
         InitResultRelInfo(result_, target, 0, nullptr, 0);
         result_->ri_TrigDesc = nullptr;
         ExecOpenIndices(result_, false);

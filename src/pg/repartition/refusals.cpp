@@ -31,6 +31,15 @@ constexpr char schema_publications_query[] =
     "JOIN pg_publication_namespace n ON n.pnpubid = p.oid "
     "JOIN pg_class c ON c.relnamespace = n.pnnspid WHERE c.oid = $2 LIMIT 1";
 
+// Rows move in the order insert, delete, attach: the insert is not published, for the new table is
+// no partition yet.
+constexpr char published_deletes_query[] =
+    "SELECT format('publication \"%s\" publishes what is deleted', p.pubname), "
+    "'Its subscribers would lose the moved rows. Add a primary key that includes the partition "
+    "key: then no row is deleted. Or drop the table from the publication until the move is done.' "
+    "FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid "
+    "WHERE p.pubdelete AND r.prrelid = ANY ($1) LIMIT 1";
+
 constexpr char subscriptions_query[] =
     "SELECT format('a subscription writes to table \"%s\"', r.srrelid::regclass), "
     "'Move the rows on the publisher.' FROM pg_subscription_rel r WHERE r.srrelid = ANY ($1) "
@@ -65,6 +74,15 @@ constexpr char columns_query[] =
     "AND NOT EXISTS (SELECT FROM pg_attribute b WHERE b.attrelid = s.oid "
     "AND b.attname = a.attname AND b.atttypid = a.atttypid AND NOT b.attisdropped) LIMIT 1";
 
+// For text keys: a bound of more than Bound::max_text_bytes, which ppm reads as a shorter one. (A
+// quote in it counts twice.)
+constexpr char long_bounds_query[] =
+    "SELECT format('partition \"%s\" has a bound of more than 32 bytes', c.relname), "
+    "'It is not a ULID. Move its rows yourself.' FROM pg_class c WHERE c.oid = ANY ($1) AND EXISTS "
+    "(SELECT FROM regexp_matches(pg_get_expr(c.relpartbound, c.oid), '''((?:[^'']|'''')*)''', 'g') "
+    "AS m WHERE octet_length(m[1]) > 32) LIMIT 1";
+static_assert(Bound::max_text_bytes == 32);
+
 // Triggers with a name that ppm itself needs while rows are moved.
 constexpr char names_query[] =
     "SELECT format('trigger \"%s\" of table \"%s\" has a name that ppm needs', t.tgname, "
@@ -76,18 +94,13 @@ bool has_catalog(const char* name) {
     return call([=] { return OidIsValid(get_relname_relid(name, PG_CATALOG_NAMESPACE)); });
 }
 
-}  // namespace
-
-void require_movable(const ManagedParent& managed, const std::vector<Partition>& sources) {
+// Throws if one of the queries finds an obstacle.
+void require_none(const ManagedParent& managed, const std::vector<Partition>& sources,
+                  const std::vector<const char*>& queries) {
     const Oid parent = managed.parent.table->relation;
     std::vector<Oid> relations{parent};
     for (const Partition& each : sources)
         relations.push_back(each.relation);
-    std::vector<const char*> queries{references_query,    publications_query, kinds_query,
-                                     subscriptions_query, levels_query,       exclusions_query,
-                                     row_security_query,  columns_query,      names_query};
-    if (has_catalog("pg_publication_namespace"))
-        queries.push_back(schema_publications_query);
     for (const char* const each : queries) {
         // Each query must use both parameters, so a condition that is always true has them.
         const std::string both = "SELECT * FROM (" + std::string{each} +
@@ -104,6 +117,25 @@ void require_movable(const ManagedParent& managed, const std::vector<Partition>&
                        {},
                        hint};
     }
+}
+
+}  // namespace
+
+void require_movable(const ManagedParent& managed, const std::vector<Partition>& sources) {
+    std::vector<const char*> queries{references_query,    publications_query, kinds_query,
+                                     subscriptions_query, levels_query,       exclusions_query,
+                                     row_security_query,  columns_query,      names_query};
+    if (has_catalog("pg_publication_namespace"))
+        queries.push_back(schema_publications_query);
+    if (managed.parent.table->key_type && is_text(*managed.parent.table->key_type))
+        queries.push_back(long_bounds_query);
+    require_none(managed, sources, queries);
+}
+
+void require_movable_without_key(const ManagedParent& managed) {
+    const std::vector<Partition> sources{*managed.parent.default_partition};
+    require_movable(managed, sources);
+    require_none(managed, sources, {published_deletes_query});
 }
 
 MatchingKey require_matching_key(const ManagedParent& managed) {

@@ -8,6 +8,9 @@ namespace ppm {
 // Throws PpmError, with the reason and a hint, if rows cannot be moved. Needs what a query needs.
 void require_movable(const ManagedParent& managed, const std::vector<Partition>& sources);
 
+// The same for rows of a default partition that are deleted there.
+void require_movable_without_key(const ManagedParent& managed);
+
 // The key by which rows are matched. Throws PpmError if there is none.
 MatchingKey require_matching_key(const ManagedParent& managed);
 

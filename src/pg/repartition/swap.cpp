@@ -71,14 +71,17 @@ class Swap {
         lock_configuration(managed_.parent.configuration.name());
         template_ = lock_models(managed_);
         const AdvisoryLock others{job_.parent, AdvisoryLock::Lifetime::transaction};
-        std::vector<Oid> tables = job_.source_relations();
-        std::ranges::copy(job_.target_relations(), std::back_inserter(tables));
+        std::vector<Oid> leave = job_.source_relations();
         // A reader of the log table would block its DROP TABLE.
         if (const Oid log = log_relation_of(job_); OidIsValid(log))
-            tables.push_back(log);
+            leave.push_back(log);
         {
             const StatementTimeout timeout{statement_timeout()};
-            lock_to_swap(job_.parent, tables, lock_timeout());
+            lock_to_swap({.parent = job_.parent,
+                          .leave = std::move(leave),
+                          .come = job_.target_relations(),
+                          .model = template_.value_or(InvalidOid)},
+                         lock_timeout(), longest_wait_for_target);
         }
         limit_.emplace(std::chrono::milliseconds{swap_limit()});
         lock_parent(managed_.parent, AccessExclusiveLock);

@@ -258,16 +258,7 @@ MovePlan plan_move(const ManagedParent& managed, const Clock& clock, const MoveR
 
 std::string condition_of(const ManagedParent& managed, const Job& job, const JobTarget& target) {
     return target.is_default ? "(" + job.default_condition + ") IS NOT FALSE"
-                             : condition_of(managed, target.bounds);
-}
-
-std::string condition_of(const ManagedParent& managed, const BoundRange& bounds) {
-    std::string text = identifier(managed.parent.table->key_column) + " IS NOT NULL";
-    if (bounds.lower.kind() == Bound::Kind::value)
-        text += " AND " + at_or_above(managed, bounds.lower);
-    if (bounds.upper.kind() == Bound::Kind::value)
-        text += " AND " + below(managed, bounds.upper);
-    return text;
+                             : bounds_condition(managed, target.bounds);
 }
 
 std::optional<RelationId> lock_models(const ManagedParent& managed) {
@@ -340,12 +331,11 @@ void enable_foreign_key_triggers(const std::vector<Oid>& targets) {
 
 void disable_new_foreign_key_triggers(const std::vector<Oid>& targets) {
     const std::vector<Oid> tables = tables_with_triggers(targets);
-    // Without waiting: others would wait behind ppm, and there is a next time.
-    const bool are_locked = std::ranges::all_of(tables, [](Oid each) {
-        return call([=] { return ConditionalLockRelationOid(each, ShareRowExclusiveLock); });
-    });
-    if (are_locked && !tables.empty())
-        set_foreign_key_triggers(targets, false, tables);
+    if (tables.empty())
+        return;
+    const StatementTimeout timeout{statement_timeout()};
+    lock_all(tables, ShareRowExclusiveLock, lock_timeout());
+    set_foreign_key_triggers(targets, false, tables);
 }
 
 }  // namespace ppm

@@ -14,9 +14,6 @@ MovePlan plan_move(const ManagedParent& managed, const Clock& clock, const MoveR
 // SQL condition that is true for the rows of the target.
 std::string condition_of(const ManagedParent& managed, const Job& job, const JobTarget& target);
 
-// The same for a range of keys.
-std::string condition_of(const ManagedParent& managed, const BoundRange& bounds);
-
 // Runs inside a step. Locks the parent and its template, which new partitions are made like, and
 // the names that their definitions use. Returns the template's OID. Throws 55000 if the template
 // contradicts the parent.
@@ -39,8 +36,12 @@ void enable_foreign_key_triggers(const std::vector<Oid>& targets);
 
 // Inside a step. Disables those that are enabled again: PostgreSQL makes some for each new
 // partition of a referenced table, and somebody may enable all triggers of such a table. Waits for
-// no lock: if somebody has one, nothing is done this time.
+// locks on those tables, for ppm.lock_timeout in all.
 void disable_new_foreign_key_triggers(const std::vector<Oid>& targets);
+
+// How long (milliseconds) ppm waits for a target that somebody has locked. Writers wait behind it,
+// and if they have to give up, the move must begin again (write_through.cpp).
+inline constexpr int longest_wait_for_target = 250;
 
 // The name of the constraint that says which rows the target takes.
 inline constexpr char condition_name[] = "ppm_move";

@@ -70,7 +70,7 @@ class MoveBySlots {
                                " is no longer the default partition of table " +
                                in_quotes(managed_.parent.configuration.qualified_name())};
         require_same_configuration(managed_.parent);
-        require_movable(managed_, {*managed_.parent.default_partition});
+        require_movable_without_key(managed_);
     }
 
     void attach(const CreatePartition& create, RelationId relation) const {
@@ -107,7 +107,7 @@ void move_without_key(Session& session, History& history, const ManagedParent& m
     session.read([&] {
         if (!plan.sources.empty())
             require_matching_key(managed);
-        require_movable(managed, {*managed.parent.default_partition});
+        require_movable_without_key(managed);
         return true;
     });
     MoveBySlots moves{session, history, managed};

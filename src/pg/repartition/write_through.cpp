@@ -47,8 +47,8 @@ constexpr char key_query[] =
     "JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] "
     "WHERE p.partrelid = $1";
 
-// The source's part of the parent's index that has the columns of a target's index over the
-// matching key, $3.
+// The source's part of the parent's index that a target's index over the matching key, $3, was made
+// like. Another index of the same columns may take other values for equal.
 constexpr char source_index_query[] = R"(
     WITH index AS (
         SELECT x.*, ARRAY(SELECT a.attname FROM generate_series(0, x.indnkeyatts - 1) AS n(number)
@@ -56,7 +56,8 @@ constexpr char source_index_query[] = R"(
                           ORDER BY n.number) AS columns
         FROM pg_index x WHERE x.indrelid = $2 OR x.indexrelid = $3)
     SELECT s.indexrelid
-    FROM index t JOIN index p ON p.indrelid = $2 AND p.columns = t.columns AND p.indisunique AND p.indpred IS NULL AND p.indexprs IS NULL
+    FROM index t JOIN index p ON p.indrelid = $2 AND p.columns = t.columns AND p.indclass = t.indclass AND p.indcollation = t.indcollation
+        AND p.indisunique AND p.indpred IS NULL AND p.indexprs IS NULL
     JOIN pg_inherits h ON h.inhparent = p.indexrelid JOIN pg_index s ON s.indexrelid = h.inhrelid AND s.indrelid = $1 AND s.indisvalid
     WHERE t.indexrelid = $3 ORDER BY s.indexrelid LIMIT 1)";
 
@@ -89,7 +90,7 @@ Targets* read_targets(Relation source, Oid parent, MemoryContext context) {
     }
     std::ranges::sort(targets, {}, [](const Target& each) { return each.bounds.lower; });
     // Nothing is copied any longer when the move must begin again.
-    if (job && type && !broken_reason(parent)) {
+    if (job && type && !call([=] { return is_marked_broken(parent); })) {
         read.parent = parent;
         read.type = type.value_or(KeyType::date);
         read.key = call([relation = RelationGetRelid(source), name = key.c_str()] {
@@ -243,13 +244,30 @@ void write_row(const Targets& targets, const TriggerData& trigger) {
     }
 }
 
-// A target may have a unique index that its source lacks, and ppm or VACUUM may have locked it. The
-// wait is shorter than the default deadlock_timeout, so that no writer becomes a deadlock's victim.
-constexpr char longest_wait[] = "500ms";
+// ppm or VACUUM may have locked a target for a moment. (ppm itself waits for a target that others
+// have locked no longer than longest_wait_for_target.)
+constexpr char longest_table_wait[] = "500ms";
+
+// A target may have a unique index that its source lacks, and another transaction may have written
+// the same value. That transaction may already wait for this one. So this one does not wait, or
+// else the other one might become the victim of the deadlock.
+constexpr char longest_row_wait[] = "1ms";
+
+// May ereport.
+void lock_targets(const Targets& targets, const TriggerData& trigger) {
+    const TupleDesc descriptor = RelationGetDescr(trigger.tg_relation);
+    LockRelationOid(target_of(targets, trigger.tg_trigtuple, descriptor).relation,
+                    RowExclusiveLock);
+    if (TRIGGER_FIRED_BY_UPDATE(trigger.tg_event))
+        LockRelationOid(target_of(targets, trigger.tg_newtuple, descriptor).relation,
+                        RowExclusiveLock);
+}
 
 void write(const Targets& targets, const TriggerData& trigger) {
     LocalSettings settings;
-    settings.set("lock_timeout", longest_wait);
+    settings.set("lock_timeout", longest_table_wait);
+    call([&] { lock_targets(targets, trigger); });
+    settings.set("lock_timeout", longest_row_wait);
     call([&] {
         // Makes the statement's own writes visible.
         CommandCounterIncrement();

@@ -20,6 +20,7 @@
 #include "pg/records/kept.hpp"
 #include "pg/records/ledger.hpp"
 #include "pg/run/archive.hpp"
+#include "pg/run/bounds_check.hpp"
 #include "pg/run/default_fence.hpp"
 #include "pg/run/hooks.hpp"
 #include "pg/run/report.hpp"
@@ -193,13 +194,18 @@ void execute_to_attach(const ManagedParent& managed, const Partition& partition,
     }
 }
 
+// From here on nobody can use the table.
+void require_unchanged_for_attach(const ManagedParent& managed, const Partition& partition) {
+    lock_partition(partition, true);
+    require_owner_of_tree(managed.parent.table->owner, partition.relation);
+    require_attachable(managed.parent, partition);
+}
+
 // Moves the detached table back to the schema that it came from.
 Partition at_home(const ManagedParent& managed, const Partition& partition) {
     if (!home_of(partition.relation))
         return partition;
-    lock_partition(partition, true);
-    require_owner_of_tree(managed.parent.table->owner, partition.relation);
-    require_attachable(managed.parent, partition);
+    require_unchanged_for_attach(managed, partition);
     return bring_home(managed, partition);
 }
 
@@ -254,10 +260,17 @@ Since attach_again(const ManagedParent& managed, const Partition& partition) {
     lock_kept(partition.relation);
     // Moves the table out of an archive before it locks tables that others use.
     const Partition home = at_home(managed, partition);
+    const bool is_prepared =
+        locks_others(Statement::attach, managed.parent.table->relation, home.relation);
+    bool has_check = false;
+    if (is_prepared) {
+        require_unchanged_for_attach(managed, home);
+        has_check = add_bounds_check(managed, home);
+    }
     const Since since = lock_to_attach(managed, Statement::attach, home.relation);
-    lock_partition(home, true);
-    require_owner_of_tree(managed.parent.table->owner, home.relation);
-    require_attachable(managed.parent, home);
+    // The CHECK has changed the table; but it has been locked since it was looked at.
+    if (!is_prepared)
+        require_unchanged_for_attach(managed, home);
     remove_entry_to_attach(home);
     forget_after_detach(home.relation);
     lock_names({NamedRelation{managed.parent}, NamedRelation{home}});
@@ -265,6 +278,8 @@ Since attach_again(const ManagedParent& managed, const Partition& partition) {
         execute_as_owner(managed.parent, open_statement(home));
     execute_to_attach(managed, home, since);
     require_attached(managed, partition.relation, partition.bounds);
+    if (has_check)
+        drop_bounds_check(managed, home);
     return since;
 }
 

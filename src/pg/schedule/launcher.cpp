@@ -19,27 +19,30 @@ namespace {
 // The longest time until a new or dropped database is noticed.
 constexpr std::chrono::minutes longest_sleep{1};
 
-// Looking and recording take milliseconds, and some timeouts at most.
-constexpr std::chrono::minutes expected_of_look{5};
+// Looking and recording take milliseconds, and some timeouts at most. Only the connection may take
+// longer: it waits for whoever renames or copies the database.
+constexpr std::chrono::seconds longest_look{30};
 
 // Whether run_all() has recorded the failure itself: ppm's own, except for an invalid work date.
 bool is_recorded(int sqlstate) {
     return sqlstate != errcode_invalid_work_date && sqlstate_text(sqlstate).starts_with("PM");
 }
 
-void say_late_look(Oid database) {
-    ereport(LOG, (errmsg("a background worker of ppm in the database with OID %u takes unusually "
-                         "long",
+AfterThat end_late_look(Oid database) {
+    ereport(LOG, (errmsg("a background worker of ppm could not look into the database with OID %u "
+                         "in time",
                          database),
-                  errdetail("ppm.run_all() is called in no other database until it ends.")));
+                  errdetail("It is terminated, and tried again later.")));
+    return AfterThat::end;
 }
 
-void say_late_call(Oid database) {
+AfterThat say_late_call(Oid database) {
     ereport(LOG, (errmsg("a scheduled run takes longer than ppm.schedule_interval"),
                   errdetail("It is at work in the database with OID %u. ppm.run_all() is called "
                             "in no other database until it ends.",
                             database),
                   errhint("Look for \"ppm scheduled run\" in pg_stat_activity.")));
+    return AfterThat::go_on;
 }
 
 // The last message about each problem, so that it is logged only once.
@@ -192,7 +195,7 @@ class Launcher {
         visit.kind = Visit::Kind::look;
         visit.database = oid;
         strlcpy(NameStr(visit.role_name), schedule_role(), NAMEDATALEN);
-        const VisitResult found = carry_out(visit, expected_of_look, say_late_look);
+        const VisitResult found = carry_out(visit, longest_look, end_late_look);
         const auto now = Deadline::Clock::now();
         switch (found.kind) {
             case VisitResult::Kind::no_extension:
@@ -268,7 +271,7 @@ class Launcher {
                      "the background worker has ended unexpectedly", "",
                      "The server's log might say why.");
         if (complaints_.say(database.name, prefix(database), visit.failure))
-            carry_out(visit, expected_of_look, say_late_look);
+            carry_out(visit, longest_look, end_late_look);
     }
 
     Schedule schedule_;

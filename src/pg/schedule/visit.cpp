@@ -32,13 +32,14 @@ bool start(int number) {
 }
 
 // May ereport.
-void wait_for_end(Oid database, std::chrono::milliseconds expected, void (*late)(Oid)) {
+void wait_for_end(Oid database, std::chrono::milliseconds expected, Late late) {
     const Deadline deadline{expected};
     bool is_late = false;
     for (pid_t pid = 0; GetBackgroundWorkerPid(current, &pid) != BGWH_STOPPED;) {
         if (!is_late && deadline.has_passed()) {
             is_late = true;
-            late(database);
+            if (late(database) == AfterThat::end)
+                TerminateBackgroundWorker(current);
         }
         // The postmaster sets the latch when the worker ends. Looking now and then costs little.
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
@@ -57,7 +58,7 @@ void attend_to_signals() {
     CHECK_FOR_INTERRUPTS();
 }
 
-VisitResult carry_out(const Visit& visit, std::chrono::milliseconds expected, void (*late)(Oid)) {
+VisitResult carry_out(const Visit& visit, std::chrono::milliseconds expected, Late late) {
     static bool is_registered = false;
     SharedSchedule& shared = *shared_schedule();
     shared.visit = visit;
