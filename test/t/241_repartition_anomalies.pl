@@ -173,6 +173,36 @@ $late->quit if $late->can('quit');
 done(start_sql($node, 'mover', $call), 'changes that commit late are not lost');
 is(rows('id <= 3'), '1 2026-03-09 late, 2 2026-03-10 later, 3 2026-03-11 early', 'all of them are there');
 
+# What commits late has exchanged the values of a unique key whose index is there already.
+table('ALTER TABLE t ADD UNIQUE (note, day);');
+my $swapper = $node->background_psql('postgres');
+$mover = copying_move();
+$swapper->query_safe(q(BEGIN; UPDATE t SET note = 'other' WHERE id = 1; UPDATE t SET note = 'n1' WHERE id = 1991; UPDATE t SET note = 'n1991' WHERE id = 1));
+finish_sql($mover);
+is(phase(), 'replaying', 'a writer is not done when the new partitions have their unique indexes');
+let_go($swapper);
+done(start_sql($node, 'mover', $call), 'two rows that have exchanged a value of a unique key');
+is(rows('id IN (1, 1991)'), '1 2026-03-09 n1991, 1991 2026-03-09 n1', 'each has the value of the other');
+
+# What commits in the middle of a replay belongs to the next one.
+table(<<'EOF');
+CREATE FUNCTION dawdle(note text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+    IF note = 'slow' AND current_setting('application_name') = 'mover' THEN PERFORM pg_sleep(3); END IF; RETURN true; END $$;
+ALTER TABLE t ADD CHECK (dawdle(note));
+EOF
+my $slow = $node->background_psql('postgres');
+$mover = copying_move();
+$slow->query_safe(q(BEGIN; UPDATE t SET note = 'slow' WHERE id = 1));
+finish_sql($mover);
+is(phase(), 'replaying', 'a writer is not done when the last replay is about to begin');
+let_go($slow);
+$mover = start_sql($node, 'mover', $call);
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'mover' AND wait_event = 'PgSleep')") or die 'it does not replay';
+$node->safe_psql('postgres', q(UPDATE t SET note = 'meanwhile' WHERE id = 2; DELETE FROM t WHERE id = 3; INSERT INTO t VALUES (6000, '2026-03-09', 'meanwhile')));
+done($mover, 'changes that commit in the middle of a replay');
+is(rows('id IN (1, 2, 3, 6000)'), '1 2026-03-09 slow, 2 2026-03-10 meanwhile, 6000 2026-03-09 meanwhile', 'are not lost');
+$node->safe_psql('postgres', 'DROP FUNCTION dawdle CASCADE');
+
 #
 # What is written to both, and who sees it
 #
@@ -212,6 +242,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM t WHERE customer = 4'), 0,
 like($node->safe_psql('postgres', 'SELECT rows_done FROM ppm.progress'), qr/^2000$/, 'progress tells how far it is');
 is(phase(), 'waiting', 'an older snapshot is waited for');
 sleep 1;
+is($older->query_safe('SELECT count(*), count(DISTINCT id) FROM t'), '2000|2000', 'because it shows each row once');
 let_go($older);
 done($mover, 'what is written to both');
 like($messages, qr/waiting for older transactions to end, in processes \d+/, 'and it says who is waited for');
@@ -241,14 +272,16 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM pg_trigger WHERE tgrelid I
 
 foreach my $change (
 	[ 'ALTER TABLE t ALTER note TYPE varchar USING upper(note)', 'ALTER TYPE ... USING', "SELECT count(*) FROM t WHERE note ~ '^N'", 2000 ],
+	[ 'ALTER TABLE t ALTER note TYPE text USING upper(note)', 'ALTER TYPE ... USING of the same type', "SELECT count(*) FROM t WHERE note ~ '^N'", 2000 ],
 	[ 'ALTER TABLE t_default DISABLE TRIGGER ALL; UPDATE t SET note = \'silent\' WHERE id = 5; ALTER TABLE t_default ENABLE ALWAYS TRIGGER ppm_move', 'DISABLE TRIGGER', "SELECT count(*) FROM t WHERE note = 'silent'", 1 ],
-	[ 'TRUNCATE t; INSERT INTO t VALUES (1, \'2026-03-09\', \'only\')', 'TRUNCATE', 'SELECT count(*) FROM t', 1 ],
-	[ 'TRUNCATE t_default', 'TRUNCATE of the partition', 'SELECT count(*) FROM t', 0 ],
+	[ 'TRUNCATE t; INSERT INTO t VALUES (1, \'2026-03-09\', \'only\')', 'TRUNCATE', 'SELECT count(*) FROM t', 1, 'a partition was truncated' ],
+	[ 'TRUNCATE t_default', 'TRUNCATE of the partition', 'SELECT count(*) FROM t', 0, 'a partition was truncated' ],
 	[ 'VACUUM FULL t_default', 'VACUUM FULL', 'SELECT count(*) FROM t', 2000 ],
 	[ 'ALTER TABLE t ADD COLUMN more int DEFAULT 7', 'a new column', 'SELECT count(*) FROM t WHERE more = 7', 2000 ],
 	[ 'CREATE INDEX ON t (note)', 'a new index', 'SELECT count(*) FROM t', 2000 ])
 {
-	my ($sql, $what, $query, $expected) = @$change;
+	my ($sql, $what, $query, $expected, $reason) = @$change;
+	$reason //= '';
 	foreach my $when ('copying', 'waiting')
 	{
 		table();
@@ -257,11 +290,40 @@ foreach my $change (
 		let_go($older) if $older;
 		($result, $output, $messages) = finish_sql($mover);
 		is($result, 0, "$what while it is $when: the move is done") or diag($messages);
-		like($messages, qr/begins again/, 'but the move began again');
+		like($messages, qr/begins again: $reason/, 'but the move began again');
 		is($node->safe_psql('postgres', $query), $expected, 'and every row is there');
 		is($node->safe_psql('postgres', 'SELECT count(*) FROM t_default'), 0, 'where it belongs');
 	}
 }
+
+#
+# Who is about to alter a partition by its name is waited for before the swap looks at the partition, and with no lock
+#
+
+table();
+($older, $mover) = start_waiting_move($node, "$patience SET ppm.swap_limit = '1min'; CALL ppm.repartition('t')");
+# (DELETE, because INSERT and UPDATE of a partition lock its parent, too.)
+my $silent = hold($node, q(ALTER TABLE t_default DISABLE TRIGGER ppm_move; DELETE FROM t_default WHERE id = 5; ALTER TABLE t_default ENABLE ALWAYS TRIGGER ppm_move));
+let_go($older);
+wait_until_waits($node, 'mover', 'relation');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock' AND granted"), 0, 'the swap waits for a partition with no lock on the table');
+let_go($silent);
+done($mover, 'DISABLE TRIGGER that commits right before the swap');
+like($messages, qr/begins again: partition "t_default" or its triggers were rewritten or altered concurrently/, 'is noticed');
+is($node->safe_psql('postgres', 'SELECT count(*), count(*) FILTER (WHERE id = 5) FROM t'), '1999|0', 'and a row that was deleted meanwhile does not come back');
+
+#
+# Tables whose rows are not as many do not take each other's place
+#
+
+table();
+($older, $mover) = start_waiting_move($node, $call);
+my $copy = $node->safe_psql('postgres', q(SELECT min(relname) FROM pg_class WHERE relname LIKE 'ppm\_move%' AND relkind = 'r'));
+$node->safe_psql('postgres', "DELETE FROM $copy WHERE id = (SELECT min(id) FROM $copy)");
+let_go($older);
+($result, $output, $messages) = finish_sql($mover);
+like($messages, qr/ERROR:  XX001: the new partitions of table "public\.t" have 1999 rows, and the old ones 2000\nDETAIL:  Nothing was changed/, 'a new partition that lacks a row ends the move');
+is($node->safe_psql('postgres', "CALL ppm.abandon('t'); SELECT count(*), count(*) FILTER (WHERE tableoid = 't_default'::regclass) FROM t"), '2000|2000', 'and no row is lost');
 
 #
 # The last replay is given up where it keeps writers waiting

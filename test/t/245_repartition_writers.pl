@@ -220,7 +220,7 @@ like($messages, qr/23503/, 'the new partitions are known to refer to it');
 
 # Somebody writes to that partition for a long time: no row is copied that would keep a referenced one from being deleted.
 table($references, $refer);
-$mover = start_sql($node, 'mover', 'SET ppm.batch_rows = 50; SET ppm.batch_pause = 100; CALL ppm.repartition(\'t\')');
+$mover = start_sql($node, 'mover', 'SET ppm.batch_rows = 50; SET ppm.batch_pause = 500; CALL ppm.repartition(\'t\')');
 $node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.progress WHERE phase = 'copying' AND rows_done > 0)") or die 'it does not copy';
 my $writer = $node->background_psql('postgres');
 $writer->query_safe(q(CREATE TABLE referred_2 PARTITION OF referred FOR VALUES FROM ('2027-01-01') TO ('2028-01-01'); INSERT INTO referred VALUES (500, '2027-06-01')));
@@ -236,7 +236,7 @@ is($result, 0, 'and the next call goes on') or diag($messages);
 unlike($messages, qr/begins again/, 'from where it was');
 
 table($references, $refer);
-$mover = start_sql($node, 'mover', "SET ppm.batch_rows = 50; SET ppm.batch_pause = 100; $call");
+$mover = start_sql($node, 'mover', "SET ppm.batch_rows = 50; SET ppm.batch_pause = 500; $call");
 $node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM ppm.progress WHERE phase = 'copying' AND rows_done > 0)") or die 'it does not copy';
 sql('ALTER TABLE referred_1 DISABLE TRIGGER ALL; ALTER TABLE referred_1 ENABLE TRIGGER ALL');
 ok($node->poll_query_until('postgres', $enabled =~ s/count\(\*\)/count(*) = 0/r), 'triggers that somebody enables are quiet again');
