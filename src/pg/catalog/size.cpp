@@ -4,6 +4,8 @@
 #include "pg/catalog/size.hpp"
 
 #include "pg/bridge/guard.hpp"
+#include "pg/bridge/settings.hpp"
+#include "pg/bridge/spi.hpp"
 #include "pg/catalog/distributed.hpp"
 #include "pg/catalog/distributed_rows.hpp"
 #include "pg/catalog/tree.hpp"
@@ -55,7 +57,22 @@ std::int64_t bytes_of(Oid relation) {
     return bytes;
 }
 
+// Any disk reads at least this much in a millisecond.
+constexpr std::int64_t bytes_per_millisecond = std::int64_t{128} * 1024;
+
+// The size of the relation and all below it, in bytes; without foreign tables. (A table on its own
+// is not in its partition tree.)
+constexpr char size_query[] =
+    "SELECT coalesce(sum(pg_relation_size(t.relid)), 0)::bigint "
+    "FROM (SELECT relid::oid FROM pg_partition_tree($1) UNION SELECT $1) AS t "
+    "JOIN pg_class c ON c.oid = t.relid WHERE c.relkind = 'r'";
+
 }  // namespace
+
+bool takes_long_to_read(Oid relation) {
+    return query(size_query, {oid_parameter(relation)}).value<std::int64_t>() >
+           bytes_per_millisecond * lock_timeout();
+}
 
 std::optional<std::int64_t> total_bytes(Oid relation) {
     if (is_distributed(relation))

@@ -1,4 +1,4 @@
-// How much room tables take.
+// How large tables are.
 #pragma once
 
 #include "pg/bridge/postgres.hpp"
@@ -13,5 +13,9 @@ std::optional<std::int64_t> total_bytes(Oid relation);
 // Bytes that are free, to the server's user, on the disk of the table's tablespace; nothing where
 // that cannot be known. Throws PostgresError.
 std::optional<std::int64_t> free_bytes(Oid relation);
+
+// Whether reading all rows of the relation and of all below it takes longer than ppm.lock_timeout.
+// Needs what a query needs.
+bool takes_long_to_read(Oid relation);
 
 }  // namespace ppm

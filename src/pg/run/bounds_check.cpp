@@ -50,8 +50,6 @@ bool is_implied(const ManagedParent& managed, const Partition& table) {
 }  // namespace
 
 bool add_bounds_check(const ManagedParent& managed, const Partition& table) {
-    if (managed.parent.table->is_distributed)
-        return false;
     lock_names({NamedRelation{table}});
     alter(managed, table,
           std::string{"ADD CONSTRAINT "} + check_name + " CHECK (" +

@@ -5,6 +5,7 @@
 #include "pg/catalog/default_rows.hpp"
 #include "pg/catalog/partition_bound.hpp"
 #include "pg/catalog/rights.hpp"
+#include "pg/catalog/size.hpp"
 #include "pg/ddl/ddl.hpp"
 #include "pg/ddl/names.hpp"
 #include "pg/run/plan.hpp"
@@ -16,14 +17,6 @@ namespace {
 constexpr char fence_name[] = "ppm_keeps_these_rows_out";
 // Tells the constraint from another one with the same name.
 constexpr char fence_comment[] = "made by ppm while it attaches partitions";
-
-// Any disk reads at least this much in a millisecond.
-constexpr std::int64_t bytes_per_millisecond = std::int64_t{128} * 1024;
-
-// The size of the relation and all below it, in bytes; without foreign tables.
-constexpr char size_query[] =
-    "SELECT coalesce(sum(pg_relation_size(t.relid)), 0)::bigint FROM pg_partition_tree($1) AS t "
-    "JOIN pg_class c ON c.oid = t.relid WHERE c.relkind = 'r'";
 
 constexpr char fence_query[] =
     "SELECT coalesce(obj_description(oid, 'pg_constraint') = $3, false) FROM pg_constraint "
@@ -38,11 +31,6 @@ Fence fence_of(Oid relation) {
     if (!is_ours)
         return Fence::none;
     return std::get<0>(*is_ours) ? Fence::ours : Fence::of_others;
-}
-
-bool is_large(Oid relation) {
-    return query(size_query, {oid_parameter(relation)}).value<std::int64_t>() >
-           bytes_per_millisecond * lock_timeout();
 }
 
 std::string qualified(const Partition& partition) {
@@ -99,7 +87,8 @@ void raise_fence(Session& session, const ManagedParent& managed,
     lower_fence(session, managed);
     const std::optional<BoundRange> range = session.read([&]() -> std::optional<BoundRange> {
         const auto beyond = range_beyond(end_of_soon(managed), actions);
-        if (!beyond || condition_of(managed, *beyond).empty() || !is_large(by_default->relation) ||
+        if (!beyond || condition_of(managed, *beyond).empty() ||
+            !takes_long_to_read(by_default->relation) ||
             fence_of(by_default->relation) != Fence::none)
             return std::nullopt;
         const Deadline deadline{std::chrono::milliseconds{statement_timeout()}};

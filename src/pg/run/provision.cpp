@@ -8,6 +8,7 @@
 #include "pg/catalog/distributed.hpp"
 #include "pg/catalog/rights.hpp"
 #include "pg/catalog/rows.hpp"
+#include "pg/catalog/size.hpp"
 #include "pg/catalog/template.hpp"
 #include "pg/catalog/tree.hpp"
 #include "pg/ddl/ddl.hpp"
@@ -260,8 +261,12 @@ Since attach_again(const ManagedParent& managed, const Partition& partition) {
     lock_kept(partition.relation);
     // Moves the table out of an archive before it locks tables that others use.
     const Partition home = at_home(managed, partition);
-    const bool is_prepared =
-        locks_others(Statement::attach, managed.parent.table->relation, home.relation);
+    // PostgreSQL would read the table under locks that others wait for. A large one is read before,
+    // but then nobody can use it while ppm waits for those locks.
+    const Table& parent = *managed.parent.table;
+    const bool is_prepared = !parent.is_distributed &&
+                             locks_others(Statement::attach, parent.relation, home.relation) &&
+                             takes_long_to_read(home.relation);
     bool has_check = false;
     if (is_prepared) {
         require_unchanged_for_attach(managed, home);
