@@ -782,8 +782,8 @@ COMMENT ON FUNCTION ppm.total_bytes(oid) IS
 CREATE VIEW ppm.partitions AS
     SELECT p.schema_name, p.table_name, p.partition, p.lower_bound, p.upper_bound, p.state,
            ppm.total_bytes(p.relation) AS total_bytes,
-           -- Until the first VACUUM or ANALYZE only the statistics know. (No outer join: Citus adds a condition on pg_class to it, which
-           -- PostgreSQL 16 and later refuse to plan if the column is not asked for.)
+           -- Until the first VACUUM or ANALYZE only the statistics know. This is no outer join, because Citus
+           -- adds a condition on pg_class: PostgreSQL 16 and later fail to plan that where they can leave out the join.
            (SELECT CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint ELSE pg_catalog.pg_stat_get_live_tuples(c.oid) END
             FROM pg_catalog.pg_class AS c WHERE c.oid = p.relation) AS estimated_rows,
            p.lower_value, p.upper_value

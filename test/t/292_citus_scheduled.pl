@@ -96,7 +96,7 @@ no_orphans('after a partition could not be created');
 
 SKIP:
 {
-	skip 'pg_cron is not installed', 2 unless $has_cron;
+	skip 'pg_cron is not installed', 3 unless $has_cron;
 	sql(q(SET citus.enable_ddl_propagation = off; CREATE EXTENSION pg_cron; UPDATE ppm.config SET pre_provisioned = 7 WHERE table_name = 'by_date'));
 	sql(q(SELECT cron.schedule('ppm', '* * * * *', 'CALL ppm.run_all()')));
 	$coordinator->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM cron.job_run_details WHERE status IN ('succeeded', 'failed')))) or die 'pg_cron calls nothing';

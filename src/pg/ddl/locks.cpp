@@ -59,48 +59,47 @@ std::vector<Oid> trees(const std::vector<Oid>& of) {
     return are_partitioned ? relations(tree_query, of) : of;
 }
 
+// The OIDs that find(table, list) adds to a list, for all of the tables. find() may ereport.
+template <typename Find>
+std::vector<Oid> found_for_each(const std::vector<Oid>& tables, Find find) {
+    const List* const found = call([&] {
+        List* list = NIL;
+        for (const Oid table : tables)
+            find(table, &list);
+        return list;
+    });
+    std::vector<Oid> result;
+    result.reserve(static_cast<std::size_t>(list_length(found)));
+    for (int i = 0; i < list_length(found); ++i)
+        result.push_back(list_nth_oid(found, i));
+    return result;
+}
+
 // The tables that the foreign keys of these tables refer to; for a partitioned one each partition,
 // too.
 std::vector<Oid> referenced_from(const std::vector<Oid>& tables) {
-    std::vector<Oid> result;
-    for (const Oid table : possibly_referring(tables)) {
-        const List* const found = call([=] {
-            List* referenced = NIL;
-            each_row(ConstraintRelationId, ConstraintRelidTypidNameIndexId,
-                     Anum_pg_constraint_conrelid, table, [&](HeapTuple tuple) {
-                         const auto* const key =
-                             reinterpret_cast<Form_pg_constraint>(GETSTRUCT(tuple));
-                         if (key->contype == CONSTRAINT_FOREIGN)
-                             referenced = list_append_unique_oid(referenced, key->confrelid);
-                     });
-            return referenced;
-        });
-        for (int i = 0; i < list_length(found); ++i)
-            result.push_back(list_nth_oid(found, i));
-    }
-    return result;
+    return found_for_each(possibly_referring(tables), [](Oid table, List** referenced) {
+        each_row(ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid,
+                 table, [&](HeapTuple tuple) {
+                     const auto* const key = reinterpret_cast<Form_pg_constraint>(GETSTRUCT(tuple));
+                     if (key->contype == CONSTRAINT_FOREIGN)
+                         *referenced = list_append_unique_oid(*referenced, key->confrelid);
+                 });
+    });
 }
 
 // The tables that constraint triggers of these tables name after FROM. ATTACH PARTITION locks them
 // when it copies the triggers (CreateTrigger() in trigger.c).
 std::vector<Oid> named_by_triggers(const std::vector<Oid>& tables) {
-    std::vector<Oid> result;
-    for (const Oid table : tables) {
-        const List* const found = call([=] {
-            List* named = NIL;
-            each_row(TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid, table,
-                     [&](HeapTuple tuple) {
-                         const auto* const trigger =
-                             reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
-                         if (!trigger->tgisinternal && OidIsValid(trigger->tgconstrrelid))
-                             named = list_append_unique_oid(named, trigger->tgconstrrelid);
-                     });
-            return named;
-        });
-        for (int i = 0; i < list_length(found); ++i)
-            result.push_back(list_nth_oid(found, i));
-    }
-    return result;
+    return found_for_each(tables, [](Oid table, List** named) {
+        each_row(TriggerRelationId, TriggerRelidNameIndexId, Anum_pg_trigger_tgrelid, table,
+                 [&](HeapTuple tuple) {
+                     const auto* const trigger =
+                         reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+                     if (!trigger->tgisinternal && OidIsValid(trigger->tgconstrrelid))
+                         *named = list_append_unique_oid(*named, trigger->tgconstrrelid);
+                 });
+    });
 }
 
 class Locks {

@@ -76,6 +76,9 @@ std::optional<std::string> broken_reason(Oid parent);
 
 // Called in somebody's transaction, for a change that could not be noted or written. May ereport.
 void mark_broken(Oid parent, const char* reason);
+
+// Whether there is such a mark. In a SERIALIZABLE transaction this does not count as a read. May
+// ereport.
 bool is_marked_broken(Oid parent);
 
 }  // namespace ppm

@@ -32,7 +32,7 @@ AfterThat end_late_look(Oid database) {
     ereport(LOG, (errmsg("a background worker of ppm could not look into the database with OID %u "
                          "in time",
                          database),
-                  errdetail("It is terminated, and tried again later.")));
+                  errdetail("The worker is terminated. The database is tried again later.")));
     return AfterThat::end;
 }
 
